@@ -1,0 +1,124 @@
+"""Everything that can go wrong for a user, as one tree.
+
+::
+
+    IspmigError
+    ├── UsageError                 exit 2: the command, the spec or the input is wrong
+    │   ├── SpecError              the spec has mistakes (all of them, with line numbers)
+    │   ├── SourceError            a source file is missing, unreadable or not what was said
+    │   └── TenantError            no such tenant, or a slug that cannot be one
+    ├── MigrationError             exit 1: the migration ran and must not stand
+    │   ├── LawBroken              rows or money do not add up
+    │   ├── ThresholdExceeded      more records in quarantine than allowed
+    │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
+    └── PlatformError              exit 3: what we stand on failed
+        ├── DatabaseError          PostgreSQL is not there, gone, or refused
+        │   └── TenantBusy         another run works on this tenant
+        └── StorageError           no space, no permission, or a broken disk
+
+The text of an error is one paragraph for the person who reads it: the file, record and
+column, what was found (masked), what would be accepted, and what to do. Only
+:class:`PlatformError` can be ``transient``: the same work may succeed when tried again.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IspmigError(Exception):
+    """The root: every error that is meant for a user's eyes.
+
+    Attributes:
+        code: stable name of the kind of error, the anchor in ``docs/errors.md``.
+        exit_code: what the command line ends with.
+        transient: trying again, unchanged, may succeed.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    transient: bool = False
+
+
+class UsageError(IspmigError):
+    """The command, the spec or the input is wrong; nothing was changed."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A spec has mistakes; ``problems`` holds each as ``file:line: what``."""
+
+    code = "spec"
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__(f"The spec has {count}:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+class SourceError(UsageError):
+    """A source is missing, unreadable, or not what the spec says it is."""
+
+    code = "source"
+
+
+class TenantError(UsageError):
+    """No such tenant, or a slug that cannot name one."""
+
+    code = "tenant"
+
+
+class MigrationError(IspmigError):
+    """The migration ran, and its result must not stand; nothing of it is published."""
+
+    code = "migration"
+    exit_code = 1
+
+
+class LawBroken(MigrationError):
+    """Rows or money do not add up between source, tenant and quarantine."""
+
+    code = "law"
+
+
+class ThresholdExceeded(MigrationError):
+    """More records are in quarantine than the run allows."""
+
+    code = "threshold"
+
+
+class ConflictRefused(MigrationError):
+    """The tenant already holds different content and the policy is ``fail``."""
+
+    code = "conflict"
+
+
+class PlatformError(IspmigError):
+    """Database or storage failed; the migration is as if it had not been started."""
+
+    code = "platform"
+    exit_code = 3
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        self.transient = transient
+        super().__init__(message)
+
+
+class DatabaseError(PlatformError):
+    """PostgreSQL cannot be reached, went away, or refused."""
+
+    code = "database"
+
+
+class TenantBusy(DatabaseError):
+    """Another run is working on the same tenant."""
+
+    code = "busy"
+
+
+class StorageError(PlatformError):
+    """A file could not be written or read back: no space, no permission, broken disk."""
+
+    code = "storage"

@@ -1,0 +1,295 @@
+"""What is wrong with a record, as data.
+
+An issue is a rule that did not hold for one record: where (file, record, line, column),
+what was found (masked: its shape, never its content) and what would be accepted. Issues of
+a batch are collected by column operations, not row by row, and are staged as Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MASK_LENGTH = 40
+"""Characters of a masked value that are shown; what is longer ends in an ellipsis."""
+
+
+class Severity(StrEnum):
+    """What an issue does to its record: an error sends it to quarantine."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that a record must satisfy.
+
+    Attributes:
+        code: stable dotted name, e.g. ``date.unreadable``; the anchor in ``docs/rules.md``.
+        severity: what a violation does to the record.
+        template: the message; may use ``{column}``, ``{field}``, ``{found}``, ``{accepted}``.
+        remedy: what a person can do about it.
+    """
+
+    code: str
+    severity: Severity
+    template: str
+    remedy: str
+
+    def message(self, *, column: str, field: str, found: str, accepted: str) -> str:
+        """The text for a person about one record."""
+        return self.template.format(
+            column=column or "(none)",
+            field=field or "(record)",
+            found=found or "(nothing)",
+            accepted=accepted or "a value",
+        )
+
+
+def _rules(*rules: Rule) -> dict[str, Rule]:
+    return {rule.code: rule for rule in rules}
+
+
+RULES: dict[str, Rule] = _rules(
+    Rule(
+        "record.ragged",
+        Severity.ERROR,
+        "The record has {found} cells where the header has {accepted}.",
+        "Correct the record in the export: a delimiter or a quote is missing or too many.",
+    ),
+    Rule(
+        "record.unreadable",
+        Severity.ERROR,
+        "The record cannot be read: {accepted}.",
+        "Correct the record in the export.",
+    ),
+    Rule(
+        "record.encoding",
+        Severity.ERROR,
+        "The record has bytes that are not valid {accepted}.",
+        "Name the right encoding in the spec, or correct the record in the export.",
+    ),
+    Rule(
+        "value.required",
+        Severity.ERROR,
+        "{field} is required, and column {column} holds nothing.",
+        "Fill the cell, or give the field a default in the spec.",
+    ),
+    Rule(
+        "value.type",
+        Severity.ERROR,
+        "Column {column} holds {found}, which is not {accepted} for {field}.",
+        "Correct the cell, or say in the spec how the column writes such values.",
+    ),
+    Rule(
+        "value.date",
+        Severity.ERROR,
+        "Column {column} holds {found}, which is no date written as {accepted} for {field}.",
+        "Correct the cell, or name the column's date_format in the spec.",
+    ),
+    Rule(
+        "value.precision",
+        Severity.ERROR,
+        "Column {column} holds {found}, which {field} cannot hold exactly: it takes {accepted}.",
+        "Correct the cell; nothing is rounded silently.",
+    ),
+    Rule(
+        "value.lookup",
+        Severity.ERROR,
+        "Column {column} holds {found}, which the lookup for {field} does not name ({accepted}).",
+        "Add the value to the lookup in the spec, or say what to do otherwise.",
+    ),
+    Rule(
+        "value.length",
+        Severity.ERROR,
+        "{field} from column {column} is {found}; it takes {accepted}.",
+        "Shorten the cell.",
+    ),
+    Rule(
+        "value.pattern",
+        Severity.ERROR,
+        "{field} from column {column} is {found}; it must be {accepted}.",
+        "Correct the cell.",
+    ),
+    Rule(
+        "value.choice",
+        Severity.ERROR,
+        "{field} from column {column} is {found}; it must be one of {accepted}.",
+        "Add a lookup to the spec that turns the legacy words into these.",
+    ),
+    Rule(
+        "value.range",
+        Severity.ERROR,
+        "{field} from column {column} is {found}; it must be {accepted}.",
+        "Correct the cell.",
+    ),
+    Rule(
+        "record.rule",
+        Severity.ERROR,
+        "The record breaks a rule of its entity: {accepted}.",
+        "Correct the cells the rule speaks of.",
+    ),
+    Rule(
+        "key.duplicate",
+        Severity.ERROR,
+        "Key {field} stands in an earlier record of this migration with other content "
+        "({accepted}).",
+        "Keep one of the records; the first is the one that was loaded.",
+    ),
+    Rule(
+        "reference.missing",
+        Severity.ERROR,
+        "{field} from column {column} names a {accepted} that neither this migration nor the "
+        "tenant has.",
+        "Migrate the missing record, or correct the reference.",
+    ),
+    Rule(
+        "reference.rejected",
+        Severity.ERROR,
+        "{field} from column {column} names a {accepted} that this migration put in quarantine.",
+        "Correct the parent first; this record follows it.",
+    ),
+    Rule(
+        "conflict.kept",
+        Severity.INFO,
+        "The tenant already holds other content under this key, and the run keeps what is there.",
+        "Nothing, if keeping was meant; else migrate again with --on-conflict update.",
+    ),
+)
+
+
+def mask(value: object) -> str:
+    """The shape of a value, safe to show anywhere: ``J. O'Brien 42`` becomes ``A. A'Aaaaa 99``.
+
+    Letters become ``a`` or ``A``, digits ``9``; punctuation and spaces stay; control
+    characters become ``?``.
+    """
+    text = "" if value is None else str(value)
+    shape = "".join(_mask_character(c) for c in text[:MASK_LENGTH])
+    return shape + "…" if len(text) > MASK_LENGTH else shape
+
+
+def _mask_character(character: str) -> str:
+    if character.isdigit():
+        return "9"
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return character if character.isprintable() else "?"
+
+
+def mask_series(values: pd.Series) -> pd.Series:
+    """:func:`mask` over a column; missing stays empty text."""
+    distinct = values.dropna().unique()
+    return values.map({v: mask(v) for v in distinct}).fillna("").astype("str")
+
+
+ISSUE_SCHEMA = pa.schema(
+    [
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("line", pa.int64()),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("found", pa.string(), nullable=False),
+        pa.field("accepted", pa.string(), nullable=False),
+    ]
+)
+"""One row per issue. ``file`` is the position in the migration's list of files, ``record``
+the 1-based ordinal of the record in its table, ``line`` its first line where it has one."""
+
+
+class IssueLog:
+    """The issues of one batch of records, gathered column by column."""
+
+    def __init__(self, size: int) -> None:
+        """``size``: how many records the batch has."""
+        self._size = size
+        self._rejected = np.zeros(size, dtype=bool)
+        self._parts: list[tuple[np.ndarray, str, str, str, pd.Series | None, str]] = []
+
+    def add(
+        self,
+        rule: str,
+        where: np.ndarray | pd.Series | Iterable[bool],
+        *,
+        column: str = "",
+        field: str = "",
+        found: pd.Series | None = None,
+        accepted: str = "",
+    ) -> None:
+        """Records that ``rule`` does not hold where the mask ``where`` is true.
+
+        ``found`` is the whole column of source text (as long as the batch); it is masked here,
+        so that no caller can forget to.
+        """
+        rows = np.flatnonzero(np.asarray(where, dtype=bool))
+        if rows.size == 0:
+            return
+        if RULES[rule].severity is Severity.ERROR:
+            self._rejected[rows] = True
+        shapes = None if found is None else mask_series(found.iloc[rows])
+        self._parts.append((rows, rule, column, field, shapes, accepted))
+
+    @property
+    def rejected(self) -> np.ndarray:
+        """Boolean mask of the records that an error sends to quarantine."""
+        return self._rejected
+
+    def __len__(self) -> int:
+        return sum(part[0].size for part in self._parts)
+
+    def to_arrow(self, file: pa.Array, record: pa.Array, line: pa.Array) -> pa.RecordBatch:
+        """The issues as rows of :data:`ISSUE_SCHEMA`, in order of record.
+
+        ``file``, ``record`` and ``line`` are the positions of the batch's records.
+        """
+        if not self._parts:
+            return pa.RecordBatch.from_pylist([], schema=ISSUE_SCHEMA)
+        rows = np.concatenate([part[0] for part in self._parts])
+        order = pa.array(np.argsort(rows, kind="stable"))
+        picked = pa.array(rows)
+
+        def repeated(index: int) -> pa.Array:
+            return pa.concat_arrays(
+                [pa.repeat(pa.scalar(part[index], pa.string()), part[0].size) for part in self._parts]
+            )
+
+        found = pa.concat_arrays(
+            [
+                pa.repeat(pa.scalar("", pa.string()), part[0].size)
+                if part[4] is None
+                else pa.array(part[4].tolist(), pa.string())
+                for part in self._parts
+            ]
+        )
+        severity = pa.concat_arrays(
+            [
+                pa.repeat(pa.scalar(RULES[part[1]].severity.value, pa.string()), part[0].size)
+                for part in self._parts
+            ]
+        )
+        columns = [
+            pc.take(file, picked),
+            pc.take(record, picked),
+            pc.take(line, picked),
+            repeated(1),
+            severity,
+            repeated(2),
+            repeated(3),
+            found,
+            repeated(5),
+        ]
+        return pa.RecordBatch.from_arrays(
+            [pc.take(c, order).cast(f.type) for c, f in zip(columns, ISSUE_SCHEMA, strict=True)],
+            schema=ISSUE_SCHEMA,
+        )

@@ -1,0 +1,84 @@
+"""What an entity is, and everything the rest of the house asks of one.
+
+An entity is a Pandera ``DataFrameModel`` whose fields are declared with
+:mod:`ispmig_pipelines.model.field`. :func:`describe` reads it into an
+:class:`EntityInfo`, from which tables, mapping targets, masks and documentation derive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandera.pandas as pa_pandas
+import pyarrow as pa
+
+from ispmig_pipelines.model.field import METADATA_KEY, FieldInfo, FieldType
+from ispmig_pipelines.model.row_rule import RowRule
+
+
+class Entity(pa_pandas.DataFrameModel):
+    """Base of all entities. The class's docstring is the entity's description for people."""
+
+    class Config:
+        strict = True
+
+
+def row_rules(*rules: RowRule) -> dict[str, tuple[RowRule, ...]]:
+    """What must hold between fields of one row: the ``metadata`` of an entity's ``Config``."""
+    return {"row_rules": rules}
+
+
+@dataclass(frozen=True)
+class EntityInfo:
+    """An entity, read from its declaration.
+
+    Attributes:
+        name: name in specs, tables and the CLI: ``invoice_line``.
+        model: the Pandera model.
+        fields: every field by name, in order of declaration.
+        row_rules: what must hold between fields of a row.
+        doc: description for people.
+    """
+
+    name: str
+    model: type[Entity]
+    fields: dict[str, FieldInfo]
+    row_rules: tuple[RowRule, ...]
+    doc: str
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """Names of the fields that make the natural key, in order."""
+        return tuple(name for name, info in self.fields.items() if info.key)
+
+    @cached_property
+    def references(self) -> dict[str, str]:
+        """Field → entity it refers to, by that entity's natural key."""
+        return {name: info.references for name, info in self.fields.items() if info.references}
+
+    @cached_property
+    def money(self) -> dict[str, str]:
+        """Money field → the field that names its currency."""
+        return {
+            name: info.currency
+            for name, info in self.fields.items()
+            if info.type is FieldType.MONEY
+        }
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """Types of the canonical columns, in order of declaration."""
+        return pa.schema([(name, info.arrow_type) for name, info in self.fields.items()])
+
+
+def describe(name: str, model: type[Entity]) -> EntityInfo:
+    """Reads an entity's declaration."""
+    schema = model.to_schema()
+    return EntityInfo(
+        name=name,
+        model=model,
+        fields={field: column.metadata[METADATA_KEY] for field, column in schema.columns.items()},
+        row_rules=(schema.metadata or {}).get("row_rules", ()),
+        doc=" ".join((model.__doc__ or "").split()),
+    )

@@ -1,0 +1,83 @@
+"""The environment, read once, typed.
+
+Every setting is an environment variable with the prefix ``ISPMIG_``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ispmig_pipelines.errors import UsageError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def project_folder() -> Path:
+    """The checkout this package runs from, else (an installed wheel) the current folder."""
+    checkout = PACKAGE.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """What the environment says; see ``docs/settings.md``."""
+
+    model_config = SettingsConfigDict(env_prefix="ISPMIG_", extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "PostgreSQL (15 or newer) to use, as postgresql://user:password@host/database. "
+            "Unset: an embedded PostgreSQL in ISPMIG_HOME."
+        ),
+    )
+    home: Path = Field(
+        default_factory=lambda: project_folder() / ".ispmig",
+        description="Folder of all local state: embedded database, Dagster's files, staged data.",
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None or not url.get_secret_value().strip():
+            return None
+        if urlsplit(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must start with postgresql://")
+        return url
+
+    @property
+    def staging_folder(self) -> Path:
+        """Where staged data of running migrations lies, one folder per tenant."""
+        return self.home / "staging"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own folder (``DAGSTER_HOME``): its configuration and its compute logs."""
+        return self.home / "dagster"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        UsageError: a variable holds something unusable; the text names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Pydantic's own text repeats the input, which may be a password.
+        problems = "; ".join(
+            f"ISPMIG_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        )
+        raise UsageError(f"The environment has an unusable setting: {problems}.") from None
