@@ -125,6 +125,7 @@ class Customer(Entity):
     )
     balance: f.Money = f.money(
         "What the customer owes: positive is a debt to the ISP, negative a credit.",
+        positive_is="debt",
         aliases=("account balance", "accountbalance", "open balance", "prior balance", "cash"),
         **_PERSONAL,
     )

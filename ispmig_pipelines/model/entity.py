@@ -79,6 +79,6 @@ def describe(name: str, model: type[Entity]) -> EntityInfo:
         name=name,
         model=model,
         fields={field: column.metadata[METADATA_KEY] for field, column in schema.columns.items()},
-        row_rules=(schema.metadata or {}).get("row_rules", ()),
+        row_rules=(getattr(model.Config, "metadata", None) or {}).get("row_rules", ()),
         doc=" ".join((model.__doc__ or "").split()),
     )

@@ -108,6 +108,8 @@ class FieldInfo:
         pattern: regular expression a text must match whole.
         pattern_doc: the pattern in words.
         minimum, maximum: inclusive range of a number.
+        positive_is: for money whose sign has no common convention: what a positive amount
+            means here; a spec must say what it means in the source.
     """
 
     type: FieldType
@@ -125,6 +127,7 @@ class FieldInfo:
     pattern_doc: str = ""
     minimum: int | None = None
     maximum: int | None = None
+    positive_is: str = ""
 
     @property
     def arrow_type(self) -> pa.DataType:
