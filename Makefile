@@ -1,0 +1,48 @@
+# Everything a fresh machine needs is Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format docs clean
+
+help:
+	@echo "make demo    migrate two made-up ISPs through the Dagster job and show the result"
+	@echo "make test    run the tests"
+	@echo "make check   lint, formatting and types"
+	@echo "make docs    write the generated pages anew"
+	@echo "make clean   remove the virtual environment (your data in .ispmig/ stays)"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up a private environment in $(VENV) (once; a minute or two)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: setup
+	@$(BIN)/python -m ispmig_pipelines.demo
+
+test: setup
+	@$(BIN)/python -m pytest -n 2
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: setup
+	@$(BIN)/python -m ispmig_pipelines.model.document > docs/entities.md
+	@$(BIN)/python -m ispmig_pipelines.mapping.spec_schema > docs/spec.schema.json
+
+clean:
+	rm -rf $(VENV)

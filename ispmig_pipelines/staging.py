@@ -1,0 +1,112 @@
+"""Staged data: what the ops of one migration hand each other.
+
+A migration has a private folder; each stage writes Arrow IPC files into it, batch by batch,
+and hands on a small manifest. A file appears under its name only when it is whole, so a stage
+that died leaves nothing that looks finished, and running it again replaces what it wrote.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from ispmig_pipelines.errors import StorageError
+
+# LZ4 costs a tenth of a second per million rows and halves what is written.
+_WRITE_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def storage_errors(doing: str) -> Iterator[None]:
+    """Turns a failing disk into a :class:`StorageError` that says what to do.
+
+    Args:
+        doing: what was being done, e.g. ``staging the source subscribers``.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        if error.errno in _FULL:
+            raise StorageError(
+                f"There is no space left on the disk{where} while {doing}. Nothing was loaded. "
+                "Free some space, or point ISPMIG_HOME to a larger disk, and run it again."
+            ) from error
+        raise StorageError(
+            f"The disk failed{where} while {doing}: {error.strerror or error}. Nothing was loaded."
+        ) from error
+
+
+class Staging:
+    """The staged tables of one migration, in a folder only its owner can read."""
+
+    def __init__(self, root: Path, tenant: str, migration: int) -> None:
+        """``root`` is :attr:`Settings.staging_folder`."""
+        self.folder = root / tenant / str(migration)
+
+    def path(self, name: str) -> Path:
+        """Where the staged table ``name`` lies or will lie."""
+        if "/" in name or name.startswith("."):
+            raise ValueError(f"not a name of a staged table: {name!r}")
+        return self.folder / f"{name}.arrow"
+
+    @contextmanager
+    def write(self, name: str, schema: pa.Schema) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+        """A writer of record batches; the table appears when the block ends without an error.
+
+        Raises:
+            StorageError: the disk is full or broken.
+        """
+        final = self.path(name)
+        part = final.with_suffix(".part")
+        with storage_errors(f"staging {name}"):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                with (
+                    os.fdopen(descriptor, "wb") as file,
+                    pa.ipc.new_file(file, schema, options=_WRITE_OPTIONS) as writer,
+                ):
+                    yield writer
+                part.replace(final)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def read(self, name: str, columns: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """The batches of a staged table, one at a time, without holding the rest in memory.
+
+        Args:
+            columns: positions of the columns to read; all when None.
+
+        Raises:
+            StorageError: the table is not there (any more) or cannot be read.
+        """
+        options = pa.ipc.IpcReadOptions(included_fields=columns)
+        with storage_errors(f"reading staged {name}"):
+            # Not memory-mapped: pages of a mapped file count as this process's memory.
+            with pa.OSFile(str(self.path(name)), "rb") as file:
+                reader = pa.ipc.open_file(file, options=options)
+                for index in range(reader.num_record_batches):
+                    yield reader.get_batch(index)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Column names and types of a staged table."""
+        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name)), "rb") as f:
+            return pa.ipc.open_file(f).schema
+
+    def size(self) -> int:
+        """Bytes the migration has staged."""
+        return sum(p.stat().st_size for p in self.folder.glob("*.arrow"))
+
+    def remove(self) -> None:
+        """Deletes everything the migration staged; nothing staged is fine too."""
+        shutil.rmtree(self.folder, ignore_errors=True)
