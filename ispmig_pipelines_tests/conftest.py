@@ -1,0 +1,119 @@
+"""What the tests stand on: a real PostgreSQL, and a fresh database for every test that asks.
+
+``--database-url URL``
+    a server to use (a superuser's URL) instead of an embedded one;
+``--postgres 15``
+    the programs of an installed PostgreSQL of that version instead of the embedded 18.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ispmig_pipelines.platform import embedded
+from ispmig_pipelines.settings import settings
+
+# Data of tests need not survive the machine; everything else is as in production.
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+ONE_TEST_AT_A_TIME = 0x15916
+"""Advisory lock: roles belong to the whole server, so on a server that several test processes
+share, tests with a database take turns."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("ispmig")
+    group.addoption("--database-url", help="PostgreSQL server to test on, as a superuser")
+    group.addoption("--postgres", metavar="MAJOR", help="version of an installed PostgreSQL")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if url := config.getoption("--database-url"):
+        with psycopg.connect(url) as connection:
+            version = connection.execute("SHOW server_version").fetchone()[0]
+        return f"PostgreSQL: {version} at {urlsplit(url).hostname or 'a local socket'}"
+    if major := config.getoption("--postgres"):
+        if (binaries := installed_postgres(major)) is None:
+            raise pytest.UsageError(f"No PostgreSQL {major} is installed on this machine.")
+        return f"PostgreSQL: {embedded.binaries_version(binaries)} in {binaries}"
+    return f"PostgreSQL: {embedded.binaries_version(embedded.bundled_binaries())}, embedded"
+
+
+def installed_postgres(major: str) -> Path | None:
+    """The folder of the programs of an installed PostgreSQL of that major version."""
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if program := shutil.which("initdb"):
+        candidates.append(Path(program).resolve().parent)
+    for folder in candidates:
+        if not ((folder / "postgres").is_file() and (folder / "initdb").is_file()):
+            continue
+        if embedded.binaries_version(folder).split(".")[0] == str(major):
+            return folder
+    return None
+
+
+@pytest.fixture(scope="session")
+def server_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a real server, as superuser: one per test process (of pytest-xdist).
+
+    Not one for all of them: tenants' roles belong to the whole server, and two tests that run
+    at once may both have a tenant ``acme``. It starts in less than a second.
+    """
+    if url := request.config.getoption("--database-url"):
+        yield url
+        return
+    major = request.config.getoption("--postgres")
+    home = tmp_path_factory.mktemp("server") / "home"
+    yield embedded.serve(
+        home, linger=0, binaries=installed_postgres(major) if major else None, options=FAST
+    )
+    embedded.remove(home)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
+    """The URL of an empty database of the test's own; it goes, and so do the roles it made."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        if request.config.getoption("--database-url"):
+            admin.execute("SELECT pg_advisory_lock(%s)", [ONE_TEST_AT_A_TIME])
+        roles = _roles(admin)
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield in_database(server_url, name)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        for role in _roles(admin) - roles:
+            admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+@pytest.fixture
+def ispmig_home(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """An ``ISPMIG_HOME`` of the test's own, on the test's own database."""
+    for name in [n for n in os.environ if n.startswith(("ISPMIG_", "DAGSTER_"))]:
+        if name != "ISPMIG_CORPORA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ISPMIG_HOME", str(tmp_path))
+    monkeypatch.setenv("ISPMIG_DATABASE_URL", database_url)
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+def _roles(connection: psycopg.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+
+
+def in_database(url: str, name: str) -> str:
+    """The URL with another database in it."""
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
