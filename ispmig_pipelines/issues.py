@@ -108,6 +108,62 @@ RULES: dict[str, Rule] = _rules(
         "Add the value to the lookup in the spec, or say what to do otherwise.",
     ),
     Rule(
+        "value.ambiguous",
+        Severity.ERROR,
+        "Column {column} holds {found}, which can be read in more than one way for {field}: "
+        "{accepted}.",
+        "Say in the spec how the column writes such values; nothing is guessed row by row.",
+    ),
+    Rule(
+        "value.scientific",
+        Severity.ERROR,
+        "Column {column} holds {found} for {field}: a spreadsheet turned it into scientific "
+        "notation, and digits are lost; it must be {accepted}.",
+        "Export the column again as text; the lost digits cannot be recovered from this file.",
+    ),
+    Rule(
+        "value.unstorable",
+        Severity.ERROR,
+        "Column {column} holds {found} for {field}, with characters that the platform cannot "
+        "store; it must be {accepted}.",
+        "Correct the cell.",
+    ),
+    Rule(
+        "value.timezone",
+        Severity.ERROR,
+        "Column {column} holds {found} for {field}, a time whose place on earth is not known; "
+        "it must be {accepted}.",
+        "Add timezone to the field or to the defaults of the spec, e.g. timezone: Europe/Berlin.",
+    ),
+    Rule(
+        "value.currency",
+        Severity.ERROR,
+        "Column {column} holds {found} for {field}, an amount in another currency than the "
+        "record's own; it must be {accepted}.",
+        "Correct the cell or the record's currency; amounts are never converted.",
+    ),
+    Rule(
+        "value.rounded",
+        Severity.INFO,
+        "Column {column} holds more decimals than {field} keeps; it was rounded to {accepted}, "
+        "and the cell as it was is kept under legacy.",
+        "Nothing: the difference is below what the field measures.",
+    ),
+    Rule(
+        "value.dropped",
+        Severity.WARNING,
+        "Column {column} holds {found}; {field} took {accepted}, and the cell as it was is kept "
+        "under legacy.",
+        "Nothing, if that is meant; else split the column in the spec.",
+    ),
+    Rule(
+        "legacy.unstorable",
+        Severity.WARNING,
+        "Column {column} holds NUL characters, which the platform cannot store; under legacy "
+        "each stands as {accepted}.",
+        "Nothing, or correct the cell in the export.",
+    ),
+    Rule(
         "value.length",
         Severity.ERROR,
         "{field} from column {column} is {found}; it takes {accepted}.",
@@ -156,6 +212,13 @@ RULES: dict[str, Rule] = _rules(
         Severity.ERROR,
         "{field} from column {column} names a {accepted} that this migration put in quarantine.",
         "Correct the parent first; this record follows it.",
+    ),
+    Rule(
+        "record.incomplete",
+        Severity.ERROR,
+        "The record completes a {accepted}, but neither this migration nor the tenant has one "
+        "under its {field}.",
+        "Migrate the missing record itself, or correct the key.",
     ),
     Rule(
         "conflict.kept",

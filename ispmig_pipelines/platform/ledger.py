@@ -1,0 +1,234 @@
+"""The ledger: every tenant and every migration, in the schema ``ispmig``.
+
+The tables are made and changed by Alembic (``ledger_versions/``); what is written here is
+how the rest of the house reads and writes them. Nothing in the ledger holds a cell of a
+tenant's data: counts, sums, digests and names of files only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection, Engine
+
+from ispmig_pipelines.errors import UsageError
+
+SCHEMA = "ispmig"
+VERSION = "0001"
+"""The revision this code works with: the newest in ``ledger_versions/``."""
+
+_LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
+
+metadata = sa.MetaData(schema=SCHEMA)
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("slug", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+data_migrations = sa.Table(
+    "data_migrations",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("on_conflict", sa.Text, nullable=False),
+    sa.Column("spec_name", sa.Text, nullable=False),
+    sa.Column("spec_text", sa.Text, nullable=False),
+    sa.Column("spec_digest", sa.Text, nullable=False),
+    sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("finished_at", sa.DateTime(timezone=True)),
+    sa.Column("files", JSONB, nullable=False),
+    sa.Column("entities", JSONB, nullable=False),
+    sa.Column("totals", JSONB, nullable=False),
+    sa.Column("issues", JSONB, nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("rows_per_second", sa.Float),
+    sa.Column("peak_rss_mb", sa.Float),
+    sa.Column("error", sa.Text),
+)
+
+
+class State(StrEnum):
+    """Where a migration stands."""
+
+    RUNNING = "running"  # nothing of it is in the tenant's tables
+    PUBLISHED = "published"  # committed; the audit has not passed yet
+    DONE = "done"  # committed and audited
+    CHECKED = "checked"  # a dry run that came to its end
+    FAILED = "failed"  # nothing of it is in the tenant's tables
+    UNDONE = "undone"  # it was published, and taken back
+
+
+FINAL = frozenset({State.DONE, State.CHECKED, State.FAILED, State.UNDONE})
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One row of the ledger.
+
+    Attributes:
+        files: the source files in order: ``{"source", "path", "table", "sha256", "bytes"}``;
+            a row's provenance column ``_file`` is a position in this list.
+        entities: entity → ``{"read", "inserted", "updated", "unchanged", "quarantined"}``
+            and ``repeated``, the part of ``unchanged`` that repeats another record.
+        totals: ``entity.field`` → currency → ``{"source", "loaded", "quarantined",
+            "unreadable"}``, amounts as text.
+        issues: rule → ``{"records", "severity"}`` per entity.
+    """
+
+    id: int
+    tenant: str
+    state: State
+    mode: str
+    on_conflict: str
+    spec_name: str
+    spec_text: str
+    spec_digest: str
+    dagster_run_id: str
+    actor: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    files: list[dict[str, Any]]
+    entities: dict[str, dict[str, int]]
+    totals: dict[str, dict[str, dict[str, Any]]]
+    issues: dict[str, Any]
+    seconds: float | None
+    rows_per_second: float | None
+    peak_rss_mb: float | None
+    error: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The migration as the command line prints it, without the spec's text."""
+        return {
+            "migration_id": self.id,
+            "tenant": self.tenant,
+            "state": self.state.value,
+            "mode": self.mode,
+            "on_conflict": self.on_conflict,
+            "spec": {"name": self.spec_name, "sha256": self.spec_digest},
+            "dagster_run_id": self.dagster_run_id,
+            "actor": self.actor,
+            "started_at": self.started_at.isoformat(),
+            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+            "files": self.files,
+            "entities": self.entities,
+            "totals": self.totals,
+            "issues": self.issues,
+            "seconds": self.seconds,
+            "rows_per_second": self.rows_per_second,
+            "peak_rss_mb": self.peak_rss_mb,
+            "error": self.error,
+        }
+
+
+def prepare(engine: Engine) -> None:
+    """Makes or upgrades the ledger's tables; cheap when there is nothing to do."""
+    with engine.connect() as connection:
+        if _version(connection) == VERSION:
+            return
+    # Alembic is slow to import, and needed once in the life of an installation.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "ledger_versions"))
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    table = f"{SCHEMA}.alembic_version"
+    if connection.execute(sa.select(sa.func.to_regclass(table))).scalar() is None:
+        return None
+    version = sa.table("alembic_version", sa.column("version_num"), schema=SCHEMA)
+    return connection.execute(sa.select(version.c.version_num)).scalar()
+
+
+def now() -> dt.datetime:
+    """This moment, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+def open_migration(connection: Connection, **values: Any) -> int:
+    """Enters a migration as running; returns its id.
+
+    ``values``: tenant, mode, on_conflict, spec_name, spec_text, spec_digest,
+    dagster_run_id and actor.
+    """
+    row = {
+        "state": State.RUNNING,
+        "started_at": now(),
+        "files": [],
+        "entities": {},
+        "totals": {},
+        "issues": {},
+    }
+    statement = sa.insert(data_migrations).values(**row, **values).returning(data_migrations.c.id)
+    return connection.execute(statement).scalar_one()
+
+
+def update_migration(connection: Connection, migration: int, **values: Any) -> None:
+    """Writes ``values`` into the migration's row; a final state also sets when it ended."""
+    if values.get("state") in FINAL:
+        values.setdefault("finished_at", now())
+    connection.execute(
+        sa.update(data_migrations).where(data_migrations.c.id == migration).values(**values)
+    )
+
+
+def migration(connection: Connection, migration_id: int) -> Migration:
+    """One migration.
+
+    Raises:
+        UsageError: there is none with this id.
+    """
+    row = connection.execute(
+        sa.select(data_migrations).where(data_migrations.c.id == migration_id)
+    ).one_or_none()
+    if row is None:
+        raise UsageError(
+            f"There is no migration {migration_id}. List a tenant's with: ispmig migrations TENANT"
+        )
+    return _read(row)
+
+
+def migrations(connection: Connection, tenant: str) -> list[Migration]:
+    """A tenant's migrations, the newest first."""
+    rows = connection.execute(
+        sa.select(data_migrations)
+        .where(data_migrations.c.tenant == tenant)
+        .order_by(data_migrations.c.id.desc())
+    )
+    return [_read(row) for row in rows]
+
+
+def migration_of_run(connection: Connection, dagster_run_id: str) -> Migration | None:
+    """The migration that a Dagster run made or continued, if any."""
+    row = connection.execute(
+        sa.select(data_migrations)
+        .where(data_migrations.c.dagster_run_id == dagster_run_id)
+        .order_by(data_migrations.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _read(row)
+
+
+def _read(row: sa.Row[Any]) -> Migration:
+    values = dict(row._mapping)
+    values["state"] = State(values["state"])
+    return Migration(**values)

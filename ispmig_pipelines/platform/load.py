@@ -1,0 +1,351 @@
+"""Loading one migration: staged first, then published whole in one transaction.
+
+Staging copies what passed validation into temporary tables, which vanish with the session
+whatever happens to it. Publishing takes one transaction: duplicates, references and conflicts
+are settled set-based, the tenant's rows inserted and updated, everything that was not loaded
+put in quarantine, both laws checked from what the database then holds, and the ledger written.
+Either all of it is committed or nothing is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.errors import ConflictRefused
+from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
+from ispmig_pipelines.platform.copy import copy_batches
+from ispmig_pipelines.platform.publish import FeedTable
+from ispmig_pipelines.platform.reconcile import Amounts, Counts
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
+from ispmig_pipelines.platform.undo import undo
+
+LOCK_TIMEOUT = "60s"
+"""How long publishing waits for others to finish with the tenant's tables."""
+
+WORK_MEMORY = "64MB"
+_ANALYZE_FROM = 10_000
+
+
+class OnConflict(StrEnum):
+    """What to do when the tenant has other content under a record's key."""
+
+    UPDATE = "update"
+    KEEP = "keep"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What one feed brings to be loaded.
+
+    Attributes:
+        table: what it fills, and the temporary tables for it.
+        read: records of its source, readable or not.
+        amounts: money field → currency → what stands in the source.
+        accepted: batches of the rows to load: the feed's fields in order, ``legacy``,
+            ``_file``, ``_record`` and ``_line``.
+        quarantined: batches of ``QUARANTINE_SCHEMA`` for the rows already rejected.
+        issues: batches of ``ISSUE_SCHEMA``: what is wrong with rows of either kind.
+        cells: original cells, as JSON, of the records at the given positions
+            (file, record), which come in ascending order.
+    """
+
+    table: FeedTable
+    read: int
+    amounts: dict[str, dict[str, Amounts]]
+    accepted: Callable[[], Iterator[pa.RecordBatch]]
+    quarantined: Callable[[], Iterator[pa.RecordBatch]]
+    issues: Callable[[], Iterator[pa.RecordBatch]]
+    cells: Callable[[list[tuple[int, int]]], Iterator[str]]
+
+
+@dataclass
+class Loaded:
+    """What loading did.
+
+    Attributes:
+        entities: entity → counts.
+        totals: ``entity.field`` → currency → amounts.
+        issues: entity → rule → number of records.
+        seconds: of the publishing transaction.
+    """
+
+    entities: dict[str, Counts] = field(default_factory=dict)
+    totals: dict[str, dict[str, Amounts]] = field(default_factory=dict)
+    issues: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def ledger_values(self) -> dict[str, Any]:
+        """The columns of the ledger that come from here."""
+        return {
+            "entities": {name: counts.as_json() for name, counts in self.entities.items()},
+            "totals": {
+                name: {currency: a.as_json() for currency, a in by_currency.items()}
+                for name, by_currency in self.totals.items()
+            },
+            "issues": self.issues,
+        }
+
+
+def load(
+    connection: Connection,
+    tenant: Tenant,
+    migration: int,
+    feeds: list[Feed],
+    *,
+    on_conflict: OnConflict,
+    dry_run: bool,
+    approve: Callable[[Loaded], None],
+    progress: Callable[[Feed, int], None] = lambda feed, rows: None,
+) -> Loaded:
+    """Loads the feeds, in the order given: parents before those that refer to them.
+
+    Args:
+        approve: called with the counts before the commit; raises if they must not stand.
+        progress: called with the rows staged so far of a feed.
+
+    Raises:
+        LawBroken: rows or money do not add up; nothing is published.
+        ThresholdExceeded: as raised by ``approve``; quarantine is kept, nothing is published.
+        ConflictRefused: the policy is ``fail`` and the tenant has other content.
+    """
+    driver = raw(connection)
+    with connection.begin():
+        for feed in feeds:
+            _stage(driver, tenant, feed, progress)
+    started = time.monotonic()
+    loaded = Loaded()
+    refusal: Exception | None = None
+    with connection.begin() as transaction:
+        driver.execute(
+            sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT))
+        )
+        driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
+        _lock_tables(driver, tenant, feeds)
+        for index, feed in enumerate(feeds):
+            _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded)
+        with as_tenant(driver, tenant):
+            _summarise(driver, tenant, migration, loaded)
+        reconcile.check(loaded.entities, loaded.totals)
+        try:
+            approve(loaded)
+        except Exception as error:  # noqa: BLE001 - raised again below, after the rows are taken back
+            refusal = error
+            with as_tenant(driver, tenant):
+                undo(driver, tenant, migration)
+        if dry_run:
+            transaction.rollback()
+        else:
+            state = ledger.State.PUBLISHED if refusal is None else ledger.State.FAILED
+            ledger.update_migration(connection, migration, state=state, **loaded.ledger_values())
+    loaded.seconds = time.monotonic() - started
+    if refusal is not None:
+        raise refusal
+    return loaded
+
+
+def _stage(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    feed: Feed,
+    progress: Callable[[Feed, int], None],
+) -> None:
+    publish.create_staging(driver, feed.table)
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch in feed.accepted():
+            yield batch
+            rows += batch.num_rows
+            progress(feed, rows)
+
+    with as_tenant(driver, tenant):
+        copy_batches(driver, feed.table.staged, counted())
+    driver.execute(sql.SQL("analyze {}").format(feed.table.staged))
+
+
+def _lock_tables(driver: psycopg.Connection, tenant: Tenant, feeds: list[Feed]) -> None:
+    """Keeps other writers out until the commit; readers go on seeing the state before.
+
+    All publishing locks in the order of the model, so two can never wait for each other.
+    """
+    entities = {feed.table.entity for feed in feeds}
+    # Parents too: one that went away after it was looked up would leave an orphan.
+    entities |= {p for e in entities for p in ENTITIES[e].references.values()}
+    for entity in ENTITIES:
+        if entity in entities:
+            driver.execute(
+                sql.SQL("lock table {} in share row exclusive mode").format(
+                    sql.Identifier(tenant.schema, entity)
+                )
+            )
+
+
+def _publish(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    feed: Feed,
+    earlier: list[Feed],
+    on_conflict: OnConflict,
+    loaded: Loaded,
+) -> None:
+    table = feed.table
+    counts = loaded.entities.setdefault(table.entity, Counts())
+    counts.read += feed.read
+    with as_tenant(driver, tenant):
+        copy_batches(
+            driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined()
+        )
+        _copy_issues(driver, feed, feed.issues())
+        repeats = publish.settle_duplicates(driver, table)
+        for other in earlier:
+            if other.table.entity == table.entity:
+                publish.reject_contradictions(driver, table, other.table)
+        publish.reject_orphans(driver, table)
+        if table.partial:
+            publish.reject_incomplete(driver, table)
+        empty = publish.is_empty(driver, table)
+        same, other_content = (0, 0) if empty else publish.count_matches(driver, table)
+        if other_content and on_conflict is OnConflict.FAIL:
+            raise ConflictRefused(
+                f"The tenant {tenant.slug} already holds other content for {other_content:,} "
+                f"{table.entity} records of this migration, and --on-conflict fail was asked "
+                "for. Nothing was loaded. See which with a dry run, or choose --on-conflict "
+                "update (the source wins) or keep (the tenant wins)."
+            )
+        if other_content and on_conflict is OnConflict.KEEP:
+            publish.reject_conflicts(driver, table)
+        elif other_content:
+            counts.updated += publish.update(driver, table)
+        if not table.partial:
+            counts.inserted += publish.insert(driver, table, target_empty=empty)
+        counts.unchanged += same + repeats.rows
+        counts.repeated += repeats.rows
+        _quarantine_rejects(driver, tenant, feed)
+    if counts.inserted >= _ANALYZE_FROM:
+        # The next feed's joins are planned on what this one has just written.
+        driver.execute(sql.SQL("analyze {}").format(table.target))
+    with as_tenant(driver, tenant):
+        sums = publish.loaded_totals(driver, table)
+    for name, by_currency in feed.amounts.items():
+        totals = loaded.totals.setdefault(f"{table.entity}.{name}", {})
+        for currency, amounts in by_currency.items():
+            total = totals.setdefault(currency, Amounts())
+            total.source += amounts.source
+            total.unreadable += amounts.unreadable
+        for currency, amount in repeats.amounts.get(name, {}).items():
+            totals.setdefault(currency, Amounts()).source -= amount
+        for currency, amount in sums.get(name, {}).items():
+            totals.setdefault(currency, Amounts()).loaded += amount
+
+
+def _copy_issues(
+    driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]
+) -> None:
+    table = feed.table
+    copy_batches(
+        driver,
+        sql.Identifier(table.tenant.schema, journal.ISSUES),
+        (
+            quarantine.issues_batch(batch, table.migration, table.entity, table.index)
+            for batch in issues
+        ),
+    )
+
+
+_REJECTS_AT_A_TIME = 20_000
+
+
+def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) -> None:
+    """Puts the rows that the database's checks rejected into quarantine, with their cells."""
+    table = feed.table
+    last = (-1, -1)
+    while True:
+        rows = driver.execute(
+            sql.SQL(
+                """select _file, _record, _line, key::text, amounts::text, rule, field, accepted
+                   from {} where (_file, _record) > (%s, %s)
+                   order by _file, _record limit %s"""
+            ).format(table.rejects),
+            [*last, _REJECTS_AT_A_TIME],
+        ).fetchall()
+        if not rows:
+            return
+        last = (rows[-1][0], rows[-1][1])
+        file, record, line, key, amounts, rule, name, accepted = map(list, zip(*rows, strict=True))
+        size = len(rows)
+        batch = pa.RecordBatch.from_arrays(
+            [
+                pa.repeat(pa.scalar(table.migration, pa.int64()), size),
+                pa.repeat(pa.scalar(table.entity, pa.string()), size),
+                pa.repeat(pa.scalar(table.index, pa.int32()), size),
+                pa.array(file, pa.int32()),
+                pa.array(record, pa.int64()),
+                pa.array(line, pa.int64()),
+                pa.array(key, pa.string()),
+                pa.array(feed.cells(list(zip(file, record, strict=True))), pa.string()),
+                pa.nulls(size, pa.string()),
+                pa.array(amounts, pa.string()),
+            ],
+            schema=quarantine.QUARANTINE_SCHEMA,
+        )
+        copy_batches(
+            driver, sql.Identifier(tenant.schema, journal.QUARANTINE), iter([batch])
+        )
+        issues = pa.RecordBatch.from_arrays(
+            [
+                pa.array(file, pa.int32()),
+                pa.array(record, pa.int64()),
+                pa.array(line, pa.int64()),
+                pa.array(rule, pa.string()),
+                pa.array([RULES[r].severity.value for r in rule], pa.string()),
+                pa.repeat(pa.scalar("", pa.string()), size),
+                pa.array(name, pa.string()),
+                pa.repeat(pa.scalar("", pa.string()), size),
+                pa.array(accepted, pa.string()),
+            ],
+            schema=ISSUE_SCHEMA,
+        )
+        _copy_issues(driver, feed, iter([issues]))
+
+
+def _summarise(
+    driver: psycopg.Connection, tenant: Tenant, migration: int, loaded: Loaded
+) -> None:
+    """Counts and sums what lies in quarantine, from the tables themselves."""
+    table = sql.Identifier(tenant.schema, journal.QUARANTINE)
+    for entity, count in driver.execute(
+        sql.SQL("select entity, count(*) from {} where migration = %s group by 1").format(table),
+        [migration],
+    ):
+        loaded.entities[entity].quarantined = count
+    for entity, name, currency, amount in driver.execute(
+        sql.SQL(
+            """select q.entity, a.name, a.value ->> 'currency', sum((a.value ->> 'amount')::numeric)
+               from {} q cross join lateral jsonb_each(q.amounts) as a(name, value)
+               where q.migration = %s and a.value ? 'amount' group by 1, 2, 3"""
+        ).format(table),
+        [migration],
+    ):
+        totals = loaded.totals.setdefault(f"{entity}.{name}", {})
+        totals.setdefault(currency, Amounts()).quarantined += Decimal(amount)
+    for entity, rule, count in driver.execute(
+        sql.SQL(
+            """select entity, rule, count(distinct (feed, file, record)) from {}
+               where migration = %s group by 1, 2 order by 1, 2"""
+        ).format(sql.Identifier(tenant.schema, journal.ISSUES)),
+        [migration],
+    ):
+        loaded.issues.setdefault(entity, {})[rule] = count

@@ -1,0 +1,507 @@
+"""The SQL that turns staged rows into the tenant's rows, one feed at a time, set-based.
+
+A feed is one block of a spec: one source filling fields of one entity. Its rows wait in a
+temporary table; each check moves the rows that fail it out into a table of rejects, so what
+is left can be published. All of it runs in the publishing transaction, as the tenant's role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from decimal import Decimal
+
+import psycopg
+from psycopg import sql
+
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.platform import ddl
+from ispmig_pipelines.platform.journal import QUARANTINE, UNDO
+from ispmig_pipelines.platform.quarantine import NO_CURRENCY
+from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.platform.undo import key_json
+
+
+@dataclass(frozen=True)
+class FeedTable:
+    """The temporary tables of one feed, and the SQL names of its parts.
+
+    Attributes:
+        entity: the entity it fills.
+        index: which of the entity's blocks in the spec, from 0.
+        fields: the fields it fills, the key's among them.
+        partial: it does not fill every required field, so it may only complete rows.
+        has_legacy: it carries the source's unmapped columns.
+    """
+
+    tenant: Tenant
+    migration: int
+    entity: str
+    index: int
+    fields: tuple[str, ...]
+    partial: bool
+    has_legacy: bool
+
+    @property
+    def info(self) -> EntityInfo:
+        return ENTITIES[self.entity]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.info.key
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The fields that are not the key."""
+        return tuple(f for f in self.fields if f not in self.key)
+
+    def temporary(self, what: str) -> sql.Identifier:
+        """One of the feed's temporary tables: ``staged`` holds the rows that may still be
+        published, ``rejects`` those that a check moved out, with the rule they broke."""
+        return sql.Identifier("pg_temp", f"{what}_{self.entity}_{self.index}")
+
+    @property
+    def staged(self) -> sql.Identifier:
+        return self.temporary("staged")
+
+    @property
+    def rejects(self) -> sql.Identifier:
+        return self.temporary("rejects")
+
+    @property
+    def target(self) -> sql.Identifier:
+        """The tenant's table."""
+        return sql.Identifier(self.tenant.schema, self.entity)
+
+    def row(self, alias: str, fields: tuple[str, ...]) -> sql.Composed:
+        """``row(alias.a, alias.b)``, for comparing whole rows; missing equals missing."""
+        return sql.SQL("row({})").format(
+            sql.SQL(", ").join(sql.Identifier(alias, f) for f in fields)
+        )
+
+    def same_key(self, left: str, right: str) -> sql.Composed:
+        """``left.key = right.key``."""
+        return sql.SQL(" and ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(left, k), sql.Identifier(right, k))
+            for k in self.key
+        )
+
+    @property
+    def money(self) -> dict[str, str]:
+        """Money field → its currency field, of those the feed fills."""
+        return {m: c for m, c in self.info.money.items() if m in self.fields}
+
+    def currency(self, alias: str, field: str) -> sql.Composed:
+        """SQL for the currency of a money field; what has none counts under ``XXX``."""
+        name = self.money[field]
+        if name not in self.fields:
+            return sql.SQL("{}::text").format(sql.Literal(NO_CURRENCY))
+        return sql.SQL("coalesce({}, {})").format(
+            sql.Identifier(alias, name), sql.Literal(NO_CURRENCY)
+        )
+
+    def amounts(self, alias: str) -> sql.Composed:
+        """SQL for a row's money as JSON: field → currency and amount."""
+        pairs = [
+            sql.SQL(
+                "{name}, case when {value} is not null then "
+                "jsonb_build_object('currency', {currency}, 'amount', {value}::text) end"
+            ).format(
+                name=sql.Literal(field),
+                value=sql.Identifier(alias, field),
+                currency=self.currency(alias, field),
+            )
+            for field in self.money
+        ]
+        return sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(
+            sql.SQL(", ").join(pairs)
+        )
+
+
+Totals = dict[str, dict[str, Decimal]]
+"""Money field → currency → sum."""
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Staged rows that said again what an earlier row of their feed said."""
+
+    rows: int = 0
+    amounts: Totals = dataclass_field(default_factory=dict)
+
+
+def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Makes the feed's temporary tables and lets the tenant's role use them."""
+    driver.execute(
+        sql.SQL(
+            """create temporary table {} ({}, legacy jsonb,
+               _file integer not null, _record bigint not null, _line bigint)"""
+        ).format(
+            sql.Identifier(f"staged_{feed.entity}_{feed.index}"),
+            sql.SQL(", ").join(
+                sql.SQL("{} {}").format(sql.Identifier(f), ddl.column_type(feed.info.fields[f]))
+                for f in feed.fields
+            ),
+        )
+    )
+    driver.execute(
+        sql.SQL(
+            """create temporary table {} (_file integer, _record bigint, _line bigint,
+               key jsonb, amounts jsonb, rule text, field text, accepted text)"""
+        ).format(sql.Identifier(f"rejects_{feed.entity}_{feed.index}"))
+    )
+    driver.execute(
+        sql.SQL("grant select, insert, update, delete on {}, {} to {}").format(
+            feed.staged, feed.rejects, sql.Identifier(feed.tenant.role)
+        )
+    )
+
+
+def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
+    """Leaves one staged row per key: the first by file and record.
+
+    Later rows that say the same are repeats: nothing is left to do for them. Later rows that
+    say something else are rejected: which is right is not ours to guess.
+    """
+    key = sql.SQL(", ").join(sql.Identifier("s", k) for k in feed.key)
+    driver.execute("drop table if exists pg_temp.later")
+    driver.execute(
+        sql.SQL(
+            """create temporary table later on commit drop as
+               with twice as (select {key} from {staged} s group by {key} having count(*) > 1)
+               select * from (
+                   select s._file, s._record,
+                          first_value(s._file) over by_key as first_file,
+                          first_value(s._record) over by_key as first_record,
+                          {values} is not distinct from
+                              first_value({values}) over by_key as same
+                   from {staged} s join twice on {match}
+                   window by_key as (partition by {key} order by s._file, s._record)
+               ) numbered
+               where (_file, _record) <> (first_file, first_record)"""
+        ).format(
+            key=key,
+            staged=feed.staged,
+            values=feed.row("s", feed.values or feed.key),
+            match=feed.same_key("s", "twice"),
+        )
+    )
+    if not _exists(driver, sql.SQL("select from pg_temp.later")):
+        return Repeats()
+    if feed.has_legacy:
+        _merge_legacy(driver, feed)
+    driver.execute(
+        sql.SQL(
+            """create temporary table repeats on commit drop as
+               with gone as (
+                   delete from {staged} s using pg_temp.later l
+                   where (s._file, s._record) = (l._file, l._record) and l.same
+                   returning {amounts} as amounts)
+               select amounts from gone"""
+        ).format(staged=feed.staged, amounts=feed.amounts("s"))
+    )
+    repeats = Repeats(
+        rows=_count(driver, sql.SQL("select count(*) from pg_temp.repeats")),
+        amounts={
+            field: dict(
+                driver.execute(
+                    sql.SQL(
+                        """select a ->> 'currency', sum((a ->> 'amount')::numeric)
+                           from (select amounts -> %s as a from pg_temp.repeats) r
+                           where a is not null group by 1"""
+                    ),
+                    [field],
+                ).fetchall()
+            )
+            for field in feed.money
+        },
+    )
+    driver.execute("drop table pg_temp.repeats")
+    _reject(
+        driver,
+        feed,
+        rule=sql.Literal("key.duplicate"),
+        field=", ".join(feed.key),
+        accepted=sql.SQL("format('record %s of file %s', l.first_record, l.first_file + 1)"),
+        using=sql.SQL("pg_temp.later l"),
+        where=sql.SQL("(s._file, s._record) = (l._file, l._record)"),
+    )
+    return repeats
+
+
+def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Gives the first row of each repeated key the unmapped cells of all of them.
+
+    A column in which the repeats differ becomes a list of its values, so that no cell is lost
+    when several source records make one row.
+    """
+    driver.execute(
+        sql.SQL(
+            """with rows as (
+                   select l.first_file, l.first_record, s.legacy
+                   from pg_temp.later l
+                   join {staged} s on (s._file, s._record) = (l._file, l._record)
+                   where l.same
+                   union all
+                   select f._file, f._record, f.legacy
+                   from {staged} f
+                   where (f._file, f._record) in
+                       (select first_file, first_record from pg_temp.later where same)
+               ), cells as (
+                   select first_file, first_record, name,
+                          jsonb_agg(distinct cell order by cell) as seen
+                   from rows cross join lateral jsonb_each(legacy) as c(name, cell)
+                   group by first_file, first_record, name
+               ), merged as (
+                   select first_file, first_record, jsonb_object_agg(
+                       name, case when jsonb_array_length(seen) = 1 then seen -> 0 else seen end
+                   ) as legacy
+                   from cells group by first_file, first_record
+               )
+               update {staged} s set legacy = merged.legacy from merged
+               where (s._file, s._record) = (first_file, first_record)"""
+        ).format(staged=feed.staged)
+    )
+
+
+def reject_contradictions(driver: psycopg.Connection, feed: FeedTable, earlier: FeedTable) -> None:
+    """Rejects rows that say otherwise than an earlier feed of the same migration."""
+    common = tuple(f for f in feed.values if f in earlier.values)
+    if not common:
+        return
+    _reject(
+        driver,
+        feed,
+        rule=sql.Literal("key.duplicate"),
+        field=", ".join(feed.key),
+        accepted=sql.SQL("format('record %s of file %s', e._record, e._file + 1)"),
+        using=sql.SQL("{} e").format(earlier.staged),
+        where=sql.SQL("{} and {} is distinct from {}").format(
+            feed.same_key("s", "e"), feed.row("s", common), feed.row("e", common)
+        ),
+    )
+
+
+def reject_orphans(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Rejects rows that refer to what neither the tenant nor this migration has."""
+    for field, parent in feed.info.references.items():
+        if field not in feed.fields:
+            continue
+        parent_key = ENTITIES[parent].key[0]
+        _reject(
+            driver,
+            feed,
+            rule=sql.SQL(
+                """case when exists (
+                       select from {quarantine} q
+                       where q.migration = {migration} and q.entity = {parent}
+                         and q.key = jsonb_build_array(s.{field}::text))
+                   then 'reference.rejected' else 'reference.missing' end"""
+            ).format(
+                quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
+                migration=sql.Literal(feed.migration),
+                parent=sql.Literal(parent),
+                field=sql.Identifier(field),
+            ),
+            field=field,
+            accepted=sql.Literal(parent),
+            using=None,
+            where=sql.SQL(
+                """s.{field} is not null and not exists (
+                       select from {parent} p where p.{key} = s.{field})"""
+            ).format(
+                field=sql.Identifier(field),
+                parent=sql.Identifier(feed.tenant.schema, parent),
+                key=sql.Identifier(parent_key),
+            ),
+        )
+
+
+def reject_incomplete(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Rejects rows of a partial feed that complete nothing: there is no such row."""
+    _reject(
+        driver,
+        feed,
+        rule=sql.Literal("record.incomplete"),
+        field=", ".join(feed.key),
+        accepted=sql.Literal(feed.entity),
+        using=None,
+        where=sql.SQL("not exists (select from {} t where {})").format(
+            feed.target, feed.same_key("t", "s")
+        ),
+    )
+
+
+def _differs(feed: FeedTable) -> sql.Composed:
+    """SQL: the staged row ``s`` would change the tenant's row ``t``."""
+    values = feed.values
+    parts = []
+    if values:
+        parts.append(
+            sql.SQL("{} is distinct from {}").format(feed.row("s", values), feed.row("t", values))
+        )
+    if feed.has_legacy:
+        parts.append(sql.SQL("coalesce(t.legacy || s.legacy, s.legacy) is distinct from t.legacy"))
+    return sql.SQL("({})").format(sql.SQL(" or ").join(parts) if parts else sql.SQL("false"))
+
+
+def count_matches(driver: psycopg.Connection, feed: FeedTable) -> tuple[int, int]:
+    """How many staged rows the tenant already has: ``(the same, with other content)``."""
+    row = driver.execute(
+        sql.SQL(
+            """select count(*) filter (where not {differs}), count(*) filter (where {differs})
+               from {staged} s join {target} t on {match}"""
+        ).format(
+            differs=_differs(feed),
+            staged=feed.staged,
+            target=feed.target,
+            match=feed.same_key("s", "t"),
+        )
+    ).fetchone()
+    return row  # type: ignore[return-value]
+
+
+def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Sets aside rows for which the tenant has other content, which is to be kept."""
+    _reject(
+        driver,
+        feed,
+        rule=sql.Literal("conflict.kept"),
+        field=", ".join(feed.key),
+        accepted=sql.Literal(""),
+        using=sql.SQL("{} t").format(feed.target),
+        where=sql.SQL("{} and {}").format(feed.same_key("s", "t"), _differs(feed)),
+    )
+
+
+def update(driver: psycopg.Connection, feed: FeedTable) -> int:
+    """Updates the tenant's rows that differ, keeping each as it was in the undo journal.
+
+    A row that this migration itself wrote is not kept again: the journal holds the row as it
+    was before the migration, once.
+    """
+    parts = {
+        "staged": feed.staged,
+        "target": feed.target,
+        "journal": sql.Identifier(feed.tenant.schema, UNDO),
+        "match": feed.same_key("s", "t"),
+        "differs": _differs(feed),
+        "migration": sql.Literal(feed.migration),
+        "entity": sql.Literal(feed.entity),
+        "key": key_json(feed.entity, "t"),
+    }
+    driver.execute(
+        sql.SQL(
+            """insert into {journal} (migration, entity, key, row)
+               select {migration}, {entity}, {key}, to_jsonb(t)
+               from {staged} s join {target} t on {match}
+               where {differs} and t._migration <> {migration}"""
+        ).format(**parts)
+    )
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(f), sql.Identifier("s", f)) for f in feed.values
+    ]
+    if feed.has_legacy:
+        assignments.append(sql.SQL("legacy = coalesce(t.legacy || s.legacy, s.legacy, t.legacy)"))
+    return driver.execute(
+        sql.SQL(
+            """update {target} t
+               set {assignments}, _migration = {migration}, _file = s._file, _record = s._record
+               from {staged} s where {match} and {differs}"""
+        ).format(assignments=sql.SQL(", ").join(assignments), **parts)
+    ).rowcount
+
+
+def insert(driver: psycopg.Connection, feed: FeedTable, *, target_empty: bool) -> int:
+    """Inserts the staged rows the tenant does not have."""
+    columns = [*feed.fields, "legacy", "_file", "_record"]
+    absent = (
+        sql.SQL("true")
+        if target_empty
+        else sql.SQL("not exists (select from {} t where {})").format(
+            feed.target, feed.same_key("t", "s")
+        )
+    )
+    return driver.execute(
+        sql.SQL(
+            """insert into {target} ({columns}, _migration)
+               select {values}, {migration} from {staged} s where {absent}"""
+        ).format(
+            target=feed.target,
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            values=sql.SQL(", ").join(sql.Identifier("s", c) for c in columns),
+            migration=sql.Literal(feed.migration),
+            staged=feed.staged,
+            absent=absent,
+        )
+    ).rowcount
+
+
+def is_empty(driver: psycopg.Connection, feed: FeedTable) -> bool:
+    """Whether the tenant has no row of the entity at all."""
+    return not _exists(driver, sql.SQL("select from {}").format(feed.target))
+
+
+def loaded_totals(driver: psycopg.Connection, feed: FeedTable) -> Totals:
+    """Sums of money in the tenant's rows that the feed's staged rows stand for."""
+    totals: Totals = {}
+    for field in feed.money:
+        totals[field] = dict(
+            driver.execute(
+                sql.SQL(
+                    """select {currency}, sum(t.{field})
+                       from {staged} s join {target} t on {match}
+                       where t.{field} is not null group by 1"""
+                ).format(
+                    currency=feed.currency("t", field),
+                    field=sql.Identifier(field),
+                    staged=feed.staged,
+                    target=feed.target,
+                    match=feed.same_key("s", "t"),
+                )
+            ).fetchall()
+        )
+    return totals
+
+
+def _reject(
+    driver: psycopg.Connection,
+    feed: FeedTable,
+    *,
+    rule: sql.Composable,
+    field: str,
+    accepted: sql.Composable,
+    using: sql.Composable | None,
+    where: sql.Composable,
+) -> int:
+    """Moves staged rows out into the feed's rejects."""
+    return driver.execute(
+        sql.SQL(
+            """with gone as (
+                   delete from {staged} s {using} where {where}
+                   returning s._file, s._record, s._line, {key}, {amounts}, {rule}, {accepted})
+               insert into {rejects} (_file, _record, _line, key, amounts, rule, accepted, field)
+               select gone.*, {field} from gone"""
+        ).format(
+            staged=feed.staged,
+            rejects=feed.rejects,
+            using=sql.SQL("using {}").format(using) if using is not None else sql.SQL(""),
+            where=where,
+            key=key_json(feed.entity, "s"),
+            amounts=feed.amounts("s"),
+            rule=sql.SQL("{} as rule").format(rule),
+            accepted=sql.SQL("{} as accepted").format(accepted),
+            field=sql.Literal(field),
+        )
+    ).rowcount
+
+
+def _exists(driver: psycopg.Connection, query: sql.Composable) -> bool:
+    row = driver.execute(sql.SQL("select exists ({})").format(query)).fetchone()
+    return bool(row and row[0])
+
+
+def _count(driver: psycopg.Connection, query: sql.Composable) -> int:
+    row = driver.execute(query).fetchone()
+    return int(row[0]) if row else 0

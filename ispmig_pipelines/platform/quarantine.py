@@ -1,0 +1,106 @@
+"""Quarantine: every record that was not loaded, whole, inside its tenant's schema.
+
+``_quarantine`` holds one row per record with its original cells, ``_issues`` one row per rule
+that did not hold. Both are written in the transaction that publishes the migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.platform.journal import ISSUES, QUARANTINE
+from ispmig_pipelines.platform.tenants import Tenant
+
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for "no currency": what amounts without one are summed under."""
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        pa.field("migration", pa.int64(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("feed", pa.int32(), nullable=False),
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("line", pa.int64()),
+        pa.field("key", pa.string()),
+        pa.field("cells", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("amounts", pa.string(), nullable=False),
+    ]
+)
+"""One row per record in quarantine.
+
+``feed``: which block of the entity in the spec; ``key``: JSON array of the natural key's
+parts, where they could be read; ``cells``: JSON object of the source's columns; ``text``: raw
+text of a record that could not be split into cells; ``amounts``: JSON object, money field →
+``{"currency", "amount"}`` or ``{"unreadable": true}``.
+"""
+
+
+def issues_batch(issues: pa.RecordBatch, migration: int, entity: str, feed: int) -> pa.RecordBatch:
+    """A batch of :data:`ISSUE_SCHEMA` as rows of the table ``_issues``."""
+    size = issues.num_rows
+    columns = [
+        pa.repeat(pa.scalar(migration, pa.int64()), size),
+        pa.repeat(pa.scalar(entity, pa.string()), size),
+        pa.repeat(pa.scalar(feed, pa.int32()), size),
+        *issues.columns,
+    ]
+    return pa.RecordBatch.from_arrays(
+        columns, names=["migration", "entity", "feed", *ISSUE_SCHEMA.names]
+    )
+
+
+def listing(
+    driver: psycopg.Connection, tenant: Tenant, migration: int | None
+) -> Iterator[dict[str, Any]]:
+    """Every record in quarantine with its reasons, in order of migration, entity and position.
+
+    Each is ``{"migration", "entity", "feed", "file", "record", "line", "cells", "text",
+    "reasons": [{"rule", "severity", "column", "field", "found", "accepted", "message",
+    "remedy"}]}``. Rows come by a server-side cursor: the listing may be longer than memory.
+
+    Args:
+        migration: one migration's records; all migrations' when None.
+    """
+    query = sql.SQL(
+        """select q.migration, q.entity, q.feed, q.file, q.record, q.line, q.cells, q.text,
+                  coalesce(jsonb_agg(jsonb_build_object(
+                      'rule', i.rule, 'severity', i.severity, 'column', i."column",
+                      'field', i.field, 'found', i.found, 'accepted', i.accepted)
+                      order by i.severity, i.rule, i.field)
+                      filter (where i.rule is not null), '[]') as reasons
+           from {quarantine} q
+           left join {issues} i using (migration, entity, feed, file, record)
+           where %(migration)s::bigint is null or q.migration = %(migration)s
+           group by q.migration, q.entity, q.feed, q.file, q.record
+           order by q.migration, q.entity, q.feed, q.file, q.record"""
+    ).format(
+        quarantine=sql.Identifier(tenant.schema, QUARANTINE),
+        issues=sql.Identifier(tenant.schema, ISSUES),
+    )
+    with driver.cursor("quarantine_listing", row_factory=dict_row) as cursor:
+        cursor.execute(query, {"migration": migration})
+        for row in cursor:
+            for reason in row["reasons"]:
+                explain(reason)
+            yield row
+
+
+def explain(reason: dict[str, Any]) -> None:
+    """Adds ``message`` and ``remedy`` in words to an issue, from its rule."""
+    rule = RULES[reason["rule"]]
+    reason["message"] = rule.message(
+        column=reason["column"],
+        field=reason["field"],
+        found=reason["found"],
+        accepted=reason["accepted"],
+    )
+    reason["remedy"] = rule.remedy

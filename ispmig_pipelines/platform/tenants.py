@@ -1,0 +1,224 @@
+"""Tenants: a schema and a role each, so that the database itself keeps them apart.
+
+The role cannot log in and owns nothing: it may read and write the rows of its own schema and
+see no other. Everything that touches a tenant's rows runs as it, by :func:`as_tenant`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.engine import Connection, Engine
+
+from ispmig_pipelines.errors import TenantBusy, TenantError
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ddl, journal, ledger
+
+_SLUG = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+MAX_SLUG = 32
+_IDENTIFIER_LIMIT = 63  # PostgreSQL cuts longer names silently
+_LOCK_SPACE = 0x69_73_70_6D  # "ispm"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant and what is its own in the database."""
+
+    slug: str
+    schema: str
+    role: str
+
+
+def check_slug(slug: str) -> str:
+    """The slug itself.
+
+    Raises:
+        TenantError: it cannot name a schema, a role, a folder and a partition alike.
+    """
+    if len(slug) > MAX_SLUG or not _SLUG.fullmatch(slug):
+        raise TenantError(
+            f"{slug[:60]!r} cannot be a tenant's slug. A slug has at most {MAX_SLUG} lower-case "
+            "letters and digits, starts with a letter, and may have single hyphens or "
+            "underscores between them: acme, north-valley, isp_2."
+        )
+    return slug
+
+
+def describe(slug: str, database: str) -> Tenant:
+    """Names of a tenant's schema and role. Roles are shared by all databases of a server, so
+    the database is part of the role's name."""
+    role = f"tenant_{slug}@{database}"
+    if len(role.encode()) > _IDENTIFIER_LIMIT:
+        role = f"tenant_{slug}@{sha256(database.encode()).hexdigest()[:16]}"
+    return Tenant(slug=check_slug(slug), schema=f"tenant_{slug}", role=role)
+
+
+def raw(connection: Connection) -> psycopg.Connection:
+    """The psycopg connection under a SQLAlchemy one: same session, same transaction."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):  # pragma: no cover - the engine is ours
+        raise TypeError("the engine does not use psycopg")
+    return driver
+
+
+def add(engine: Engine, slug: str) -> Tenant:
+    """Makes a tenant: its schema with all tables, its role, its row in the ledger.
+
+    Raises:
+        TenantError: the slug is unusable or taken.
+    """
+    check_slug(slug)
+    with engine.begin() as connection:
+        driver = raw(connection)
+        tenant = describe(slug, driver.info.dbname)
+        taken = sa.select(ledger.tenants.c.slug).where(ledger.tenants.c.slug == slug)
+        connection.execute(sa.text("lock table ispmig.tenants in share row exclusive mode"))
+        if connection.execute(taken).first() is not None:
+            raise TenantError(f"There is a tenant {slug} already. Nothing was changed.")
+        _make_role(driver, tenant)
+        driver.execute(sql.SQL("create schema {}").format(sql.Identifier(tenant.schema)))
+        for statement in (
+            *ddl.create_tables(tenant.schema),
+            *journal.create_tables(tenant.schema),
+            *_grants(tenant),
+        ):
+            driver.execute(statement)
+        connection.execute(sa.insert(ledger.tenants).values(slug=slug, created_at=ledger.now()))
+    return tenant
+
+
+def _make_role(driver: psycopg.Connection, tenant: Tenant) -> None:
+    role = sql.Identifier(tenant.role)
+    exists = driver.execute("select 1 from pg_roles where rolname = %s", [tenant.role]).fetchone()
+    if exists is None:
+        driver.execute(
+            sql.SQL("create role {} nologin nosuperuser nocreatedb nocreaterole noinherit").format(
+                role
+            )
+        )
+    # The platform must be able to become the tenant, and not carry its rights about.
+    if driver.info.server_version >= 160000:
+        driver.execute(
+            sql.SQL("grant {} to current_user with inherit false, set true").format(role)
+        )
+    else:
+        driver.execute(sql.SQL("grant {} to current_user").format(role))
+
+
+def _grants(tenant: Tenant) -> list[sql.Composed]:
+    schema, role = sql.Identifier(tenant.schema), sql.Identifier(tenant.role)
+    return [
+        sql.SQL("revoke all on schema {} from public").format(schema),
+        sql.SQL("grant usage on schema {} to {}").format(schema, role),
+        sql.SQL("grant select, insert, update, delete on all tables in schema {} to {}").format(
+            schema, role
+        ),
+        sql.SQL("grant usage on all sequences in schema {} to {}").format(schema, role),
+    ]
+
+
+def get(connection: Connection, slug: str) -> Tenant:
+    """A tenant that exists.
+
+    Raises:
+        TenantError: it does not; the text names the tenants there are.
+    """
+    check_slug(slug)
+    slugs = connection.execute(sa.select(ledger.tenants.c.slug)).scalars().all()
+    if slug not in slugs:
+        raise TenantError(
+            f"There is no tenant {slug}. Make it with: ispmig tenant add {slug}"
+            + (f"  (there are: {', '.join(sorted(slugs))})" if slugs else "")
+        )
+    return describe(slug, raw(connection).info.dbname)
+
+
+def list_all(connection: Connection) -> list[dict[str, object]]:
+    """Every tenant with when it was made and how many migrations it has had."""
+    migrations = ledger.data_migrations
+    rows = connection.execute(
+        sa.select(
+            ledger.tenants.c.slug,
+            ledger.tenants.c.created_at,
+            sa.func.count(migrations.c.id).label("migrations"),
+        )
+        .outerjoin(migrations, migrations.c.tenant == ledger.tenants.c.slug)
+        .group_by(ledger.tenants.c.slug)
+        .order_by(ledger.tenants.c.slug)
+    )
+    return [
+        {"slug": row.slug, "created_at": row.created_at.isoformat(), "migrations": row.migrations}
+        for row in rows
+    ]
+
+
+def contents(connection: Connection, tenant: Tenant) -> dict[str, int]:
+    """Rows per table of the tenant, exactly; what removing it would destroy."""
+    driver = raw(connection)
+    counts = {}
+    for name in (*ENTITIES, journal.QUARANTINE):
+        query = sql.SQL("select count(*) from {}").format(sql.Identifier(tenant.schema, name))
+        counts[name] = driver.execute(query).fetchone()[0]  # type: ignore[index]
+    return counts
+
+
+def remove(engine: Engine, slug: str) -> None:
+    """Destroys a tenant's schema and role. Its migrations stay in the ledger.
+
+    Raises:
+        TenantError: there is no such tenant.
+        TenantBusy: a run is working on it.
+    """
+    with engine.connect() as connection, lock(connection, slug):
+        tenant = get(connection, slug)
+        driver = raw(connection)
+        driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
+        driver.execute(sql.SQL("drop owned by {}").format(sql.Identifier(tenant.role)))
+        driver.execute(sql.SQL("drop role {}").format(sql.Identifier(tenant.role)))
+        connection.execute(sa.delete(ledger.tenants).where(ledger.tenants.c.slug == slug))
+        connection.commit()
+
+
+@contextmanager
+def lock(connection: Connection, slug: str) -> Iterator[None]:
+    """Holds the tenant for one run: a second one is refused at once, and told so.
+
+    The lock belongs to the session, so it ends with a process that was killed.
+
+    Raises:
+        TenantBusy: another run holds it.
+    """
+    key = int.from_bytes(sha256(slug.encode()).digest()[:4], "big", signed=True)
+    arguments = (sa.literal(_LOCK_SPACE, sa.Integer), sa.literal(key, sa.Integer))
+    if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(*arguments))).scalar():
+        connection.rollback()
+        raise TenantBusy(
+            f"Another run is working on tenant {slug} right now. Nothing was changed; try again "
+            "when it has ended (ispmig migrations shows it as running).",
+            transient=True,
+        )
+    connection.commit()
+    try:
+        yield
+    finally:
+        # A session that is gone has taken its lock with it.
+        with suppress(sa.exc.SQLAlchemyError):
+            connection.rollback()
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(*arguments)))
+            connection.commit()
+
+
+@contextmanager
+def as_tenant(driver: psycopg.Connection, tenant: Tenant) -> Iterator[None]:
+    """Runs the block's statements as the tenant's role, inside the current transaction."""
+    driver.execute(sql.SQL("set local role {}").format(sql.Identifier(tenant.role)))
+    yield
+    # On an error the transaction is rolled back, and SET LOCAL with it.
+    driver.execute("reset role")
