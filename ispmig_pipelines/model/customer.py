@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
-from ispmig_pipelines.model.row_rule import Needs
+from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = {"privacy": f.Privacy.PERSONAL}
 
@@ -16,33 +16,50 @@ class Customer(Entity):
         "The number the ISP knows the customer by.",
         key=True,
         max_length=64,
-        aliases=("account", "account id", "accountid", "customer id", "customerid", "custnum",
-                 "account no", "acc_num", "userident", "client id", "subscriber id", "agent_custid"),
+        aliases=f.names(
+            "account, account id, account no, acc_num, customer id, customer no, customer number, "
+            "customer code, custnum, client id, client no, subscriber id, userident, "
+            "agent_custid, user id"
+        ),
         **_PERSONAL,
-    )  # fmt: skip
+    )
     kind: f.Text = f.choice(
         "Whether the customer is a person or a company.",
         "person",
         "company",
-        required=True,
-        aliases=("category", "customer type", "account type", "clienttype", "jur"),
+        aliases=f.names("category, customer type, account type, account type id, client type, jur"),
     )
     first_name: f.Text = f.text(
         "Given name of the person or of the contact.",
         max_length=100,
-        aliases=("first name", "firstname", "first", "given name"),
+        aliases=f.names("first, given name, forename, companycontactfirstname"),
         **_PERSONAL,
     )
     last_name: f.Text = f.text(
         "Family name of the person or of the contact; a whole name that cannot be split.",
         max_length=200,
-        aliases=("last name", "lastname", "last", "surname", "name", "fullname", "full name"),
+        aliases=f.names(
+            "last, surname, family name, name, fullname, realname, customer name, client name, "
+            "subscriber name, companycontactlastname"
+        ),
         **_PERSONAL,
     )
     company_name: f.Text = f.text(
         "Registered name of the company.",
         max_length=200,
-        aliases=("company", "companyname", "organization", "organisation", "business name"),
+        aliases=f.names("company, organization, organisation, business name"),
+    )
+    contact_name: f.Text = f.text(
+        "Whom to speak to at the customer, if that is somebody else.",
+        max_length=200,
+        aliases=f.names("primary contact name, contact person, contact"),
+        **_PERSONAL,
+    )
+    contact_role: f.Text = f.text(
+        "What the contact does at the customer, e.g. owner, accounting or technician.",
+        max_length=100,
+        aliases=f.names("primary contact role, role, department, job title"),
+        **_PERSONAL,
     )
     status: f.Text = f.choice(
         "Where the customer stands: a lead has no service yet, a suspended one may come back.",
@@ -51,126 +68,234 @@ class Customer(Entity):
         "suspended",
         "cancelled",
         required=True,
-        aliases=("account status", "state", "status_id", "enableuser"),
+        aliases=f.names(
+            "account status, account status id, customer status, client status, status_id, "
+            "enableuser, bill status"
+        ),
     )
     signup_date: f.Date = f.date(
         "Day the customer signed up.",
-        aliases=("registration date", "registrationdate", "created", "created at", "signup"),
+        aliases=f.names(
+            "registration date, registered, created, created at, created on, date created, "
+            "creation date, date_add, signup, customer since, join date"
+        ),
+    )
+    cancelled_date: f.Date = f.date(
+        "Day the customer left.",
+        aliases=f.names("cancellation date, cancelled at, churn date, termination date, closed"),
+    )
+    cancellation_reason: f.Text = f.text(
+        "Why the customer left.",
+        aliases=f.names("churn reason, cancel reason, reason for leaving"),
     )
     email: f.Text = f.email(
         "Main email address.",
-        aliases=("e-mail", "mail", "email address", "contact email"),
+        aliases=f.names("mail, email address, contact email, primary contact email address"),
     )
     billing_email: f.Text = f.email(
         "Where invoices go, if elsewhere.",
-        aliases=("billing email", "invoice email", "invoicing_list"),
+        aliases=f.names("invoice email, invoicing_list, email invoice to"),
     )
     phone: f.Text = f.phone(
-        "Main telephone.",
-        aliases=("phonenumber", "phone number", "telephone", "home phone", "homephone", "h_phone",
-                 "daytime", "work phone", "workphone"),
-    )  # fmt: skip
+        "Main telephone, mostly at home.",
+        aliases=f.names(
+            "phone number, phone1, telephone, tel, home phone, h_phone, night, landline"
+        ),
+    )
     mobile: f.Text = f.phone(
         "Mobile telephone.",
-        aliases=("mobile phone", "mobilephone", "cell", "cellphone", "m_phone"),
+        aliases=f.names("mobile phone, mobile number, cell, cell phone, m_phone, gsm"),
+    )
+    work_phone: f.Text = f.phone(
+        "Telephone at work, or of the contact.",
+        aliases=f.names("w_phone, daytime, business phone, office phone, phone2"),
+    )
+    fax: f.Text = f.phone(
+        "Fax.",
+        aliases=f.names("fax number"),
     )
     billing_street: f.Text = f.text(
-        "Billing address: street and number.",
-        aliases=("street", "address", "address1", "address line 1", "street1", "billing address"),
+        "Billing address: street and number, or the whole address where it cannot be split.",
+        aliases=f.names(
+            "street, street1, street address, address, addr, address1, address line 1, "
+            "billing address, billing address 1, invoicestreet1, mailing address"
+        ),
         **_PERSONAL,
     )
     billing_street2: f.Text = f.text(
         "Billing address: second line.",
-        aliases=("address2", "address line 2", "street2"),
+        aliases=f.names("street2, address2, address line 2, billing address 2, invoicestreet2"),
         **_PERSONAL,
     )
     billing_city: f.Text = f.text(
         "Billing address: city.",
         max_length=100,
-        aliases=("city", "town", "billing city"),
+        aliases=f.names("city, town, invoice city, mailing city"),
         **_PERSONAL,
     )
     billing_region: f.Text = f.text(
         "Billing address: state, province or county.",
         max_length=100,
-        aliases=("state", "province", "region", "county"),
+        aliases=f.names(
+            "state, stateid, billing state, province, region, county, invoicestateid, mailing state"
+        ),
         **_PERSONAL,
     )
     billing_postal_code: f.Text = f.text(
         "Billing address: postal code; text, because zeros lead.",
         max_length=20,
-        aliases=("zip", "zip_code", "zipcode", "postcode", "postal code", "plz"),
+        aliases=f.names(
+            "zip, zip code, billing zip, billing zip code, post code, postal code, plz, "
+            "invoice zip code, mailing zip"
+        ),
         **_PERSONAL,
     )
     billing_country: f.Text = f.country(
         "Billing address: country.",
-        aliases=("country", "country code"),
+        aliases=f.names("country, country code, country id, invoicecountryid"),
     )
     tax_id: f.Text = f.text(
         "VAT or other tax number.",
         max_length=50,
-        aliases=("vat", "vat number", "vat id", "taxid", "tax number", "companytaxid", "ein"),
+        aliases=f.names("vat, vat number, vat id, tax number, company tax id, ein, tin"),
+        **_PERSONAL,
+    )
+    company_number: f.Text = f.text(
+        "Number in the register of companies.",
+        max_length=50,
+        aliases=f.names("company registration number, registration number, company id"),
+    )
+    national_id: f.Text = f.text(
+        "Number of an identity card, passport or social insurance.",
+        max_length=50,
+        aliases=f.names("id number, identity number, passport, id card, nid, cnic, ssn, dni"),
+        **_PERSONAL,
+    )
+    birth_date: f.Date = f.date(
+        "Day of birth.",
+        aliases=f.names("birthday, date of birth, dob"),
         **_PERSONAL,
     )
     tax_exempt: f.Boolean = f.boolean(
         "No tax is charged.",
-        aliases=("tax exempt", "taxexempt"),
+        aliases=f.names("no tax, vat exempt"),
     )
     language: f.Text = f.text(
         "Language for letters and calls, BCP 47, e.g. en or pt-BR.",
         max_length=35,
         pattern="[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*",
         pattern_doc="a language tag such as en or pt-BR",
-        aliases=("lang", "locale"),
+        aliases=f.names("lang, locale"),
+    )
+    segment: f.Text = f.text(
+        "Group, zone or partner under which the ISP counts the customer.",
+        max_length=100,
+        aliases=f.names(
+            "customer group, account groups, groupid, zone, tax zone, partner, partner id, "
+            "reseller, operator, organizationid"
+        ),
+    )
+    previous_isp: f.Text = f.text(
+        "Which ISP the customer had before.",
+        aliases=f.names("former isp, old provider"),
+    )
+    portal_username: f.Text = f.text(
+        "Name with which the customer signs in to the customer portal.",
+        aliases=f.names("portal login, username, login"),
+        **_PERSONAL,
+    )
+    portal_secret: f.Text = f.text(
+        "Password of the customer portal, where the source has it in the clear.",
+        aliases=f.names("portal pass, portal password, portalloginpassword, password"),
+        privacy=f.Privacy.SECRET,
     )
     balance: f.Money = f.money(
         "What the customer owes: positive is a debt to the ISP, negative a credit.",
         positive_is="debt",
-        aliases=("account balance", "accountbalance", "open balance", "prior balance", "cash"),
+        aliases=f.names(
+            "account balance, current balance, open balance, prior balance, cash, amount due, "
+            "balance due"
+        ),
         **_PERSONAL,
     )
     balance_date: f.Date = f.date(
         "Day on which the balance was true.",
-        aliases=("balance_date", "balance as of"),
+        aliases=f.names("balance as of, balance on"),
+    )
+    credit_limit: f.Money = f.money(
+        "How far the customer may go into debt before service stops.",
+        aliases=f.names("credit, overdraft, max debt"),
+        **_PERSONAL,
+    )
+    credit_limit_until: f.Date = f.date(
+        "Day until which the credit limit is granted.",
+        aliases=f.names("credit expire, credit end date"),
     )
     deposit: f.Money = f.money(
         "Deposit held for the customer.",
-        aliases=("deposit amount", "security deposit"),
+        aliases=f.names("deposit amount, security deposit"),
         **_PERSONAL,
     )
     currency: f.Text = f.currency(
-        "Currency of balance and deposit.",
-        aliases=("currency code", "currencycode", "cur"),
+        "Currency of balance, credit limit and deposit.",
+        aliases=f.names("currency code, cur, cur_id"),
     )
     payment_terms: f.Text = f.choice(
         "Whether service is paid before or after use.",
         "prepaid",
         "postpaid",
-        aliases=("billing_type", "billing type"),
+        aliases=f.names("billing type, billing profile"),
     )
     bill_day: f.Integer = f.integer(
         "Day of the month on which invoices are made: 1 to 31.",
         minimum=1,
         maximum=31,
-        aliases=("billing day", "billday"),
+        aliases=f.names("billing day, billing date, invoice day"),
+    )
+    next_bill_date: f.Date = f.date(
+        "Day of the next invoice.",
+        aliases=f.names("nextbill, next billing date, next invoice date"),
+    )
+    due_days: f.Integer = f.integer(
+        "Days after its issue until an invoice is due.",
+        maximum=3650,
+        unit="days",
+        aliases=f.names("payment due days, net days, invoice maturity days, bill due"),
+    )
+    grace_days: f.Integer = f.integer(
+        "Days after the due day until service is suspended.",
+        maximum=3650,
+        unit="days",
+        aliases=f.names("grace period, stopserviceduedays"),
+    )
+    invoice_delivery: f.Text = f.choice(
+        "How invoices reach the customer.",
+        "email",
+        "post",
+        "portal",
+        "none",
+        aliases=f.names("invoice by, delivery method, sendinvoicebypost, postalinvoice"),
     )
     marketing_consent: f.Boolean = f.boolean(
         "The customer agreed to be sent offers.",
-        aliases=("marketing", "newsletter", "opt in", "gdpr consent"),
+        aliases=f.names("marketing, newsletter, opt in, gdpr consent"),
     )
     consent_date: f.Date = f.date(
         "Day on which the consent was given or refused.",
-        aliases=("consent date", "gdpr date"),
+        aliases=f.names("gdpr date, opt in date"),
+    )
+    retain_until: f.Date = f.date(
+        "Last day on which the record may be kept; what is older may be erased.",
+        aliases=f.names("retention date, keep until, delete after"),
     )
     notes: f.Text = f.text(
         "What staff noted.",
         max_length=10_000,
-        aliases=("note", "comment", "comments", "remarks", "description"),
+        aliases=f.names("note, comment, comments, remark, remarks, description, memo"),
         **_PERSONAL,
     )
 
     class Config:
         metadata = row_rules(
-            Needs("balance", "currency"),
-            Needs("deposit", "currency"),
+            InOrder("signup_date", "cancelled_date"),
         )

@@ -13,8 +13,8 @@ from functools import cached_property
 import pandera.pandas as pa_pandas
 import pyarrow as pa
 
-from ispmig_pipelines.model.field import METADATA_KEY, FieldInfo, FieldType
-from ispmig_pipelines.model.row_rule import RowRule
+from ispmig_pipelines.model.field_info import METADATA_KEY, FieldInfo, FieldType
+from ispmig_pipelines.model.row_rule import Needs, RowRule
 
 
 class Entity(pa_pandas.DataFrameModel):
@@ -25,11 +25,23 @@ class Entity(pa_pandas.DataFrameModel):
 
 
 def row_rules(*rules: RowRule) -> dict[str, tuple[RowRule, ...]]:
-    """What must hold between fields of one row: the ``metadata`` of an entity's ``Config``."""
+    """What must hold between fields of one row: the ``metadata`` of an entity's ``Config``.
+
+    That an amount needs its currency is not to be declared: :func:`describe` adds it.
+    """
     return {"row_rules": rules}
 
 
-@dataclass(frozen=True)
+def column_key(name: str) -> str:
+    """A column's name as aliases are compared: ``Customer ID`` and ``customer_id`` are one.
+
+    Only letters and digits count, whatever their case. Empty for a name that has none.
+    """
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+# Compared by identity: there is one of each, and what is derived of it is kept per entity.
+@dataclass(frozen=True, eq=False)
 class EntityInfo:
     """An entity, read from its declaration.
 
@@ -67,18 +79,41 @@ class EntityInfo:
         }
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the fields that every row must fill, in order: the key and the required."""
+        return tuple(name for name, info in self.fields.items() if info.must_hold_value)
+
+    @cached_property
     def arrow_schema(self) -> pa.Schema:
         """Types of the canonical columns, in order of declaration."""
         return pa.schema([(name, info.arrow_type) for name, info in self.fields.items()])
 
+    @cached_property
+    def columns_meant(self) -> dict[str, str]:
+        """:func:`column_key` of every field's name and aliases → the field it means."""
+        return {
+            column_key(alias): name
+            for name, info in self.fields.items()
+            for alias in (*info.aliases, name)
+        }
+
 
 def describe(name: str, model: type[Entity]) -> EntityInfo:
-    """Reads an entity's declaration."""
+    """Reads an entity's declaration; each amount gets the rule that it needs its currency."""
     schema = model.to_schema()
+    fields: dict[str, FieldInfo] = {
+        field: column.metadata[METADATA_KEY] for field, column in schema.columns.items()
+    }
+    declared = (getattr(model.Config, "metadata", None) or {}).get("row_rules", ())
+    currencies = tuple(
+        Needs(field, info.currency)
+        for field, info in fields.items()
+        if info.type is FieldType.MONEY and not fields[info.currency].must_hold_value
+    )
     return EntityInfo(
         name=name,
         model=model,
-        fields={field: column.metadata[METADATA_KEY] for field, column in schema.columns.items()},
-        row_rules=(getattr(model.Config, "metadata", None) or {}).get("row_rules", ()),
+        fields=fields,
+        row_rules=(*declared, *currencies),
         doc=" ".join((model.__doc__ or "").split()),
     )

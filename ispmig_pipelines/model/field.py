@@ -8,19 +8,62 @@ that they agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pandas as pd
 import pandera.pandas as pa_pandas
 import pyarrow as pa
 
-MONEY = pa.decimal128(19, 4)
-COORDINATE = pa.decimal128(9, 6)
-RATE = pa.decimal128(9, 6)
-QUANTITY = pa.decimal128(19, 6)
-TIMESTAMP = pa.timestamp("us", tz="UTC")
+from ispmig_pipelines.model.check import checks_of
+from ispmig_pipelines.model.field_info import (
+    ARROW_TYPES,
+    COORDINATE,
+    METADATA_KEY,
+    MONEY,
+    QUANTITY,
+    RATE,
+    TIMESTAMP,
+    FieldInfo,
+    FieldType,
+    Privacy,
+)
+
+__all__ = [
+    "ARROW_TYPES",
+    "METADATA_KEY",
+    "Boolean",
+    "Coordinate",
+    "Date",
+    "FieldInfo",
+    "FieldType",
+    "Integer",
+    "Money",
+    "Privacy",
+    "Quantity",
+    "Rate",
+    "Text",
+    "Timestamp",
+    "address",
+    "boolean",
+    "choice",
+    "coordinate",
+    "country",
+    "currency",
+    "data_rate",
+    "date",
+    "email",
+    "field",
+    "integer",
+    "mac",
+    "money",
+    "names",
+    "phone",
+    "quantity",
+    "rate",
+    "text",
+    "timestamp",
+]
 
 # The frame types an entity may use: pandas 3 columns backed by Arrow, so that money is
 # decimal, dates have no time, and missing is missing.
@@ -35,121 +78,23 @@ Date = Annotated[pd.ArrowDtype, pa.date32()]
 Timestamp = Annotated[pd.ArrowDtype, TIMESTAMP]
 
 
-class FieldType(StrEnum):
-    """What a value means; decides how it is converted, stored and masked."""
-
-    TEXT = "text"
-    CHOICE = "choice"
-    EMAIL = "email"
-    PHONE = "phone"
-    COUNTRY = "country"
-    CURRENCY = "currency"
-    INTEGER = "integer"
-    DATA_RATE = "data rate"
-    MONEY = "money"
-    COORDINATE = "coordinate"
-    RATE = "rate"
-    QUANTITY = "quantity"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    TIMESTAMP = "timestamp"
-    ADDRESS = "IP address"
-    MAC = "MAC address"
-
-
-ARROW_TYPES: dict[FieldType, pa.DataType] = {
-    FieldType.TEXT: pa.string(),
-    FieldType.CHOICE: pa.string(),
-    FieldType.EMAIL: pa.string(),
-    FieldType.PHONE: pa.string(),
-    FieldType.COUNTRY: pa.string(),
-    FieldType.CURRENCY: pa.string(),
-    FieldType.INTEGER: pa.int64(),
-    FieldType.DATA_RATE: pa.int64(),
-    FieldType.MONEY: MONEY,
-    FieldType.COORDINATE: COORDINATE,
-    FieldType.RATE: RATE,
-    FieldType.QUANTITY: QUANTITY,
-    FieldType.BOOLEAN: pa.bool_(),
-    FieldType.DATE: pa.date32(),
-    FieldType.TIMESTAMP: TIMESTAMP,
-    FieldType.ADDRESS: pa.string(),
-    FieldType.MAC: pa.string(),
-}
-"""How a canonical value of each type is held between the stages."""
-
-
-class Privacy(StrEnum):
-    """Whom a field's content could hurt; decides masking and erasure."""
-
-    PUBLIC = "public"  # offers and catalogue data: could be on a web page
-    BUSINESS = "business"  # internal, no person behind it
-    PERSONAL = "personal"  # identifies or describes a person (GDPR article 4)
-    PAYMENT = "payment"  # means of payment; PCI DSS applies around it
-    SECRET = "secret"  # grants access: never shown, never logged  # noqa: S105
-
-
-@dataclass(frozen=True)
-class FieldInfo:
-    """What the project knows of a field beyond Pandera's checks.
-
-    Attributes:
-        type: meaning of the value.
-        doc: one sentence for people.
-        key: part of the entity's natural key.
-        required: must hold a value (keys always must).
-        references: name of the entity whose natural key this is, or "".
-        currency: for money: the field of the same entity that names its currency.
-        unit: e.g. ``kbit/s``; "" where the type says it all.
-        aliases: column names of legacy systems that mean this field.
-        privacy: class of the content.
-        choices: the words a CHOICE may be.
-        max_length: characters a text may have.
-        pattern: regular expression a text must match whole.
-        pattern_doc: the pattern in words.
-        minimum, maximum: inclusive range of a number.
-        positive_is: for money whose sign has no common convention: what a positive amount
-            means here; a spec must say what it means in the source.
-    """
-
-    type: FieldType
-    doc: str
-    key: bool = False
-    required: bool = False
-    references: str = ""
-    currency: str = ""
-    unit: str = ""
-    aliases: tuple[str, ...] = ()
-    privacy: Privacy = Privacy.BUSINESS
-    choices: tuple[str, ...] = ()
-    max_length: int | None = None
-    pattern: str = ""
-    pattern_doc: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
-    positive_is: str = ""
-
-    @property
-    def arrow_type(self) -> pa.DataType:
-        """Type of the staged column."""
-        return ARROW_TYPES[self.type]
-
-
-METADATA_KEY = "ispmig"
+def names(listed: str) -> tuple[str, ...]:
+    """Column names of legacy systems, written one after the other with commas between."""
+    return tuple(name.strip() for name in listed.split(","))
 
 
 def field(info: FieldInfo) -> Any:
     """A Pandera field with the checks that ``info`` implies, carrying ``info`` itself."""
-    return pa_pandas.Field(
-        nullable=not (info.required or info.key),
-        isin=list(info.choices) or None,
-        str_length=None if info.max_length is None else {"max_value": info.max_length},
-        str_matches=rf"^(?:{info.pattern})$" if info.pattern else None,
-        ge=info.minimum,
-        le=info.maximum,
+    if info.type is FieldType.TEXT and (info.must_hold_value or info.references):
+        # An empty text names nothing: as a key or a reference it would join what is unrelated.
+        info = replace(info, min_length=1)
+    declared = pa_pandas.Field(
+        nullable=not info.must_hold_value,
         description=info.doc,
         metadata={METADATA_KEY: info},
     )
+    declared.checks.extend(checks_of(info))
+    return declared
 
 
 def text(doc: str, *, max_length: int = 255, **rest: Any) -> Any:
@@ -162,6 +107,12 @@ def choice(doc: str, *choices: str, **rest: Any) -> Any:
     return field(FieldInfo(FieldType.CHOICE, doc, choices=choices, **rest))
 
 
+# Any character an address may have but the @ sign: printable ASCII and, since RFC 6531,
+# everything from U+00A1 up. Written as ranges of the characters themselves, because the
+# three engines that read it share no escape for them.
+_MAILBOX = "[!-?A-~\u00a1-\U0010ffff]+"
+
+
 def email(doc: str, **rest: Any) -> Any:
     """An email address, at most 254 characters (RFC 5321, section 4.5.3.1)."""
     return field(
@@ -169,7 +120,7 @@ def email(doc: str, **rest: Any) -> Any:
             FieldType.EMAIL,
             doc,
             max_length=254,
-            pattern=r"[^@\s]+@[^@\s]+",
+            pattern=f"{_MAILBOX}@{_MAILBOX}",
             pattern_doc="an email address",
             privacy=Privacy.PERSONAL,
             **rest,
@@ -184,7 +135,7 @@ def phone(doc: str, **rest: Any) -> Any:
             FieldType.PHONE,
             doc,
             max_length=16,
-            pattern=r"\+[1-9][0-9]{4,14}",
+            pattern="[+][1-9][0-9]{4,14}",
             pattern_doc="a telephone number in E.164 form",
             privacy=Privacy.PERSONAL,
             **rest,
@@ -241,8 +192,8 @@ def quantity(doc: str, **rest: Any) -> Any:
 
 
 def rate(doc: str, **rest: Any) -> Any:
-    """A fraction with six decimals: 0.19 is 19 %."""
-    return field(FieldInfo(FieldType.RATE, doc, **rest))
+    """A share from 0 to 1 with six decimals: 0.19 is 19 %, and 19 is a mistake."""
+    return field(FieldInfo(FieldType.RATE, doc, minimum=0, maximum=1, **rest))
 
 
 def coordinate(doc: str, *, minimum: int, maximum: int, **rest: Any) -> Any:
@@ -266,12 +217,12 @@ def boolean(doc: str, **rest: Any) -> Any:
 
 
 def date(doc: str, **rest: Any) -> Any:
-    """A calendar day."""
+    """A calendar day of the years 1 to 9999 (ISO 8601 without extension)."""
     return field(FieldInfo(FieldType.DATE, doc, **rest))
 
 
 def timestamp(doc: str, **rest: Any) -> Any:
-    """An instant, kept in UTC to the microsecond."""
+    """An instant of the years 1 to 9999, kept in UTC to the microsecond."""
     return field(FieldInfo(FieldType.TIMESTAMP, doc, **rest))
 
 

@@ -122,3 +122,33 @@ class Needs:
         return sql.SQL("{} is null or {} is not null").format(
             sql.Identifier(self.field), sql.Identifier(self.needed)
         )
+
+
+@dataclass(frozen=True)
+class PrefixFits:
+    """A prefix of an IPv4 address has at most 32 bits (one of IPv6: 128, by its range)."""
+
+    address: str
+    prefix: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}_fits_{self.address}"
+
+    @property
+    def doc(self) -> str:
+        return f"{self.prefix} is at most 32 where {self.address} is IPv4"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.address, self.prefix)
+
+    def holds(self, frame: pd.DataFrame) -> pd.Series:
+        is_ipv4 = frame[self.address].str.contains(".", regex=False, na=False)
+        is_ipv4 &= ~frame[self.address].str.contains(":", regex=False, na=False)
+        return ~is_ipv4 | (frame[self.prefix] <= 32).fillna(True).astype(bool)
+
+    def check(self) -> sql.Composable:
+        return sql.SQL("{prefix} <= 32 or family({address}) = 6").format(
+            prefix=sql.Identifier(self.prefix), address=sql.Identifier(self.address)
+        )

@@ -1,0 +1,105 @@
+"""The IP assignment: which address belongs to which line or device."""
+
+from __future__ import annotations
+
+from ispmig_pipelines.model import field as f
+from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.row_rule import InOrder, PrefixFits
+
+_PERSONAL = {"privacy": f.Privacy.PERSONAL}  # online identifiers: GDPR, recital 30
+
+
+class IpAssignment(Entity):
+    """An address of the network and what it is given to; one with a prefix stands for the
+    network that begins there."""
+
+    address: f.Text = f.address(
+        "The address, or the first one of the network.",
+        key=True,
+        aliases=f.names(
+            "ip, ip address, ip addr, ipv4, ipv4 address, ipv6, ipv6 address, framed ip address, "
+            "static ip, pppoe ip, staticipcpe"
+        ),
+        **_PERSONAL,
+    )
+    prefix_length: f.Integer = f.integer(
+        "Bits of the network: 32 or 128 for a single address.",
+        maximum=128,
+        aliases=f.names("prefix, netmask bits, mask length, cidr, subnet size"),
+    )
+    service: f.Text = f.text(
+        "The service that uses it.",
+        references="service",
+        max_length=64,
+        aliases=f.names("service code, service id, subscription id, line id"),
+        **_PERSONAL,
+    )
+    device: f.Text = f.text(
+        "The device that bears it.",
+        references="device",
+        max_length=64,
+        aliases=f.names("device code, device id, equipment id, cpe id, interface id"),
+    )
+    kind: f.Text = f.choice(
+        "How the address is given out.",
+        "static",
+        "dynamic",
+        "pool",
+        "delegated",
+        "management",
+        "infrastructure",
+        aliases=f.names("ip type, assignment type, address type, type, ipv4 method, taking ipv4"),
+    )
+    status: f.Text = f.choice(
+        "Whether the address is in use.",
+        "active",
+        "reserved",
+        "free",
+        aliases=f.names("ip status, address status, state, is used"),
+    )
+    pool: f.Text = f.text(
+        "The pool or network that it is taken from.",
+        max_length=100,
+        aliases=f.names("pool name, ip pool, ipv4 pool id, pool id, network, network id, subnet"),
+    )
+    gateway: f.Text = f.address(
+        "The gateway of its network.",
+        aliases=f.names("gateway ip, default gateway, local ip"),
+    )
+    vlan: f.Integer = f.integer(
+        "VLAN in which it is used (IEEE 802.1Q): 1 to 4094.",
+        minimum=1,
+        maximum=4094,
+        aliases=f.names("vlan id, vid"),
+    )
+    mac: f.Text = f.mac(
+        "MAC address bound to it.",
+        aliases=f.names("mac address, mac addr, hwaddr, calling station id"),
+        **_PERSONAL,
+    )
+    hostname: f.Text = f.text(
+        "Name of the address in DNS.",
+        max_length=253,
+        aliases=f.names("dns name, ptr, reverse dns, rdns"),
+        **_PERSONAL,
+    )
+    assigned_date: f.Date = f.date(
+        "First day on which it is given out.",
+        aliases=f.names("assigned, assigned on, from, start date"),
+    )
+    released_date: f.Date = f.date(
+        "Last day on which it is given out.",
+        aliases=f.names("released, released on, to, end date"),
+    )
+    notes: f.Text = f.text(
+        "What staff noted.",
+        max_length=10_000,
+        aliases=f.names("note, comment, comments, description, title"),
+        **_PERSONAL,
+    )
+
+    class Config:
+        metadata = row_rules(
+            InOrder("assigned_date", "released_date"),
+            PrefixFits("address", "prefix_length"),
+        )

@@ -1,0 +1,248 @@
+"""The service: one line that a customer subscribes to."""
+
+from __future__ import annotations
+
+from ispmig_pipelines.model import field as f
+from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.plan import BILLING_CYCLES
+from ispmig_pipelines.model.row_rule import InOrder
+
+_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+
+
+class Service(Entity):
+    """A customer's subscription to a plan: since when, at what price, with which access."""
+
+    service_code: f.Text = f.text(
+        "The number the ISP knows the service by.",
+        key=True,
+        max_length=64,
+        aliases=f.names(
+            "service, service id, service no, subscription id, subscription, line id, pkgnum, "
+            "recharge id"
+        ),
+        **_PERSONAL,
+    )
+    customer: f.Text = f.text(
+        "The customer who subscribes.",
+        references="customer",
+        required=True,
+        max_length=64,
+        aliases=f.names(
+            "account number, account id, customer id, custnum, client id, subscriber id, "
+            "userident, user id"
+        ),
+        **_PERSONAL,
+    )
+    plan: f.Text = f.text(
+        "The plan subscribed to.",
+        references="plan",
+        required=True,
+        max_length=100,
+        aliases=f.names(
+            "plan code, plan id, plan name, package, package id, pkgpart, tariff, tariff id, "
+            "tariff name, service plan id, service plan name, product id, srvid, namebp"
+        ),
+    )
+    location: f.Text = f.text(
+        "Where the service is delivered.",
+        references="location",
+        max_length=64,
+        aliases=f.names("location code, location id, site id, address id, premise id"),
+    )
+    name: f.Text = f.text(
+        "What the service is called on invoices, if not like its plan.",
+        aliases=f.names("service name, description, label, invoice label"),
+    )
+    status: f.Text = f.choice(
+        "Where the service stands: expired is a prepaid one whose paid time is over.",
+        "pending",
+        "active",
+        "suspended",
+        "expired",
+        "cancelled",
+        required=True,
+        aliases=f.names("service status, subscription status, state, status id, enableuser"),
+    )
+    quantity: f.Quantity = f.quantity(
+        "How many of the plan.",
+        minimum=0,
+        aliases=f.names("qty, service quantity, units"),
+    )
+    start_date: f.Date = f.date(
+        "First day of service.",
+        aliases=f.names(
+            "start, active from, activation date, activated, service start, setup date, "
+            "recharged on, from, installed on"
+        ),
+    )
+    end_date: f.Date = f.date(
+        "Last day of service.",
+        aliases=f.names(
+            "end, active to, service end, cancel, cancel date, cancelled on, termination date, "
+            "deactivation date, to"
+        ),
+    )
+    suspended_date: f.Date = f.date(
+        "Day on which the service was suspended.",
+        aliases=f.names("susp, suspended on, suspension date, suspend date"),
+    )
+    expires_at: f.Timestamp = f.timestamp(
+        "When the paid time of a prepaid service is over.",
+        aliases=f.names("expiration, expire, expires, expiry, expiry date, expiration date"),
+    )
+    contract_number: f.Text = f.text(
+        "Number of the signed contract.",
+        max_length=64,
+        aliases=f.names("contract, contract id, contract no, agreement number"),
+        **_PERSONAL,
+    )
+    contract_date: f.Date = f.date(
+        "Day on which the contract was signed.",
+        aliases=f.names("contract start, contract start date, agreement date"),
+    )
+    contract_end_date: f.Date = f.date(
+        "Last day on which the contract binds.",
+        aliases=f.names("contract end, contract until, contract valid, commitment end"),
+    )
+    price: f.Money = f.money(
+        "Price per billing cycle, where it is not the plan's.",
+        aliases=f.names(
+            "price override, unit price, service price, monthly price, monthly charge, "
+            "monthly charges, individual price, rate"
+        ),
+        **_PERSONAL,
+    )
+    price_reason: f.Text = f.text(
+        "Why the price is not the plan's.",
+        aliases=f.names("price override reason, override reason"),
+    )
+    setup_fee: f.Money = f.money(
+        "Price once, at the beginning.",
+        aliases=f.names("setup, setup price, setup charge, installation fee, activation fee"),
+        **_PERSONAL,
+    )
+    discount_amount: f.Money = f.money(
+        "What is taken off the price, per billing cycle.",
+        aliases=f.names("discount, discount value"),
+        **_PERSONAL,
+    )
+    discount_rate: f.Rate = f.rate(
+        "Share of the price that is taken off.",
+        aliases=f.names("discount percent, discount percentage"),
+    )
+    discount_from: f.Date = f.date(
+        "First day of the discount.",
+        aliases=f.names("discount start, discount start date"),
+    )
+    discount_until: f.Date = f.date(
+        "Last day of the discount.",
+        aliases=f.names("discount to, discount end, discount end date"),
+    )
+    discount_reason: f.Text = f.text(
+        "What the discount is given for.",
+        aliases=f.names("discount name, discount text, invoicelabel discount"),
+    )
+    currency: f.Text = f.currency(
+        "Currency of price, fee and discount.",
+        aliases=f.names("currency code, cur"),
+    )
+    tax_rate: f.Rate = f.rate(
+        "Tax on the price, where it is not the plan's.",
+        aliases=f.names("tax, vat, vat rate, vat percent, tax percent"),
+    )
+    billing_cycle: f.Text = f.choice(
+        "How often the price falls due, where it is not the plan's.",
+        *BILLING_CYCLES,
+        aliases=f.names("cycle, billing period, period, invoicing period type, frequency"),
+    )
+    payment_terms: f.Text = f.choice(
+        "Whether the service is paid before or after use.",
+        "prepaid",
+        "postpaid",
+        aliases=f.names("billing type, prepaid"),
+    )
+    billing_start_date: f.Date = f.date(
+        "First day that is charged.",
+        aliases=f.names("invoicing start, billing start, bill from"),
+    )
+    billed_until: f.Date = f.date(
+        "Last day that was charged.",
+        aliases=f.names("last bill, last billed, last invoiced date, invoiced to, paid until"),
+    )
+    next_bill_date: f.Date = f.date(
+        "Day of the next charge.",
+        aliases=f.names("bill, next bill, next billing date, next invoice date"),
+    )
+    auto_renew: f.Boolean = f.boolean(
+        "Renews itself when the paid time is over.",
+        aliases=f.names("auto renewal, recurring"),
+    )
+    download_kbps: f.Integer = f.data_rate(
+        "Speed to the customer, where it is not the plan's.",
+        aliases=f.names("download, download speed, speed download, down, downlimit, rate_down"),
+    )
+    upload_kbps: f.Integer = f.data_rate(
+        "Speed from the customer, where it is not the plan's.",
+        aliases=f.names("upload, upload speed, speed upload, up, uplimit, rate_up"),
+    )
+    data_cap_gb: f.Quantity = f.quantity(
+        "Data included per billing cycle, where it is not the plan's (1 GB = 10⁹ bytes).",
+        minimum=0,
+        unit="GB",
+        aliases=f.names("data cap, data limit, quota, traffic limit, comblimit"),
+    )
+    access_method: f.Text = f.choice(
+        "How the line is let into the network.",
+        "pppoe",
+        "dhcp",
+        "static",
+        "hotspot",
+        "mac",
+        "other",
+        aliases=f.names("connection method, service type, access type, connection type, auth type"),
+    )
+    access_username: f.Text = f.text(
+        "Name with which the line signs in (RADIUS, PPPoE or hotspot).",
+        aliases=f.names(
+            "login, username, radius username, pppoe username, pppoe login, hotspot username"
+        ),
+        **_PERSONAL,
+    )
+    access_secret: f.Text = f.text(
+        "Password with which the line signs in, in the clear; never the hash of one.",
+        aliases=f.names(
+            "password, passwd, radius password, pppoe password, cleartext password, "
+            "hotspot password"
+        ),
+        privacy=f.Privacy.SECRET,
+    )
+    access_group: f.Text = f.text(
+        "Group or profile that the RADIUS server or router applies.",
+        aliases=f.names("radius group, group name, profile"),
+    )
+    access_router: f.Text = f.text(
+        "Router or network access server that lets the line in.",
+        aliases=f.names("router, router id, routers, nas, nas name, nas ip, bras"),
+    )
+    session_limit: f.Integer = f.integer(
+        "How many sessions may run at a time, where it is not the plan's.",
+        aliases=f.names("simultaneous use, shared users, max sessions"),
+    )
+    cancellation_reason: f.Text = f.text(
+        "Why the service ended.",
+        aliases=f.names("cancel reason, churn reason, suspension reason, suspension reason id"),
+    )
+    notes: f.Text = f.text(
+        "What staff noted.",
+        max_length=10_000,
+        aliases=f.names("note, comment, comments, remark, remarks"),
+        **_PERSONAL,
+    )
+
+    class Config:
+        metadata = row_rules(
+            InOrder("start_date", "end_date"),
+            InOrder("contract_date", "contract_end_date"),
+            InOrder("discount_from", "discount_until"),
+        )
