@@ -109,15 +109,17 @@ def limits(info: FieldInfo) -> tuple[pa.Scalar | None, pa.Scalar | None]:
     if info.type is FieldType.DATE:
         return pa.scalar(FIRST_DAY), pa.scalar(LAST_DAY)
     if info.type is FieldType.TIMESTAMP:
-        return tuple(
-            pa.scalar(datetime.datetime.combine(day, time, datetime.UTC), info.arrow_type)
-            for day, time in ((FIRST_DAY, datetime.time.min), (LAST_DAY, datetime.time.max))
-        )
-    exact = Decimal if pa.types.is_decimal(info.arrow_type) else int
-    return tuple(
-        None if limit is None else pa.scalar(exact(limit), info.arrow_type)
-        for limit in (info.minimum, info.maximum)
-    )
+        first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+        last = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+        return pa.scalar(first, info.arrow_type), pa.scalar(last, info.arrow_type)
+    return _exactly(info.minimum, info), _exactly(info.maximum, info)
+
+
+def _exactly(limit: int | None, info: FieldInfo) -> pa.Scalar | None:
+    if limit is None:
+        return None
+    exact = Decimal(limit) if pa.types.is_decimal(info.arrow_type) else limit
+    return pa.scalar(exact, info.arrow_type)
 
 
 def _judged(column: pd.Series, passes: pa.ChunkedArray | pa.Array) -> pd.Series:

@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Customer(Entity):
@@ -21,7 +21,7 @@ class Customer(Entity):
             "customer code, custnum, client id, client no, subscriber id, userident, "
             "agent_custid, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "Whether the customer is a person or a company.",
@@ -33,7 +33,7 @@ class Customer(Entity):
         "Given name of the person or of the contact.",
         max_length=100,
         aliases=f.names("first, given name, forename, companycontactfirstname"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     last_name: f.Text = f.text(
         "Family name of the person or of the contact; a whole name that cannot be split.",
@@ -42,7 +42,7 @@ class Customer(Entity):
             "last, surname, family name, name, fullname, realname, customer name, client name, "
             "subscriber name, companycontactlastname"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     company_name: f.Text = f.text(
         "Registered name of the company.",
@@ -53,13 +53,13 @@ class Customer(Entity):
         "Whom to speak to at the customer, if that is somebody else.",
         max_length=200,
         aliases=f.names("primary contact name, contact person, contact"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     contact_role: f.Text = f.text(
         "What the contact does at the customer, e.g. owner, accounting or technician.",
         max_length=100,
         aliases=f.names("primary contact role, role, department, job title"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     status: f.Text = f.choice(
         "Where the customer stands: a lead has no service yet, a suspended one may come back.",
@@ -120,18 +120,18 @@ class Customer(Entity):
             "street, street1, street address, address, addr, address1, address line 1, "
             "billing address, billing address 1, invoicestreet1, mailing address"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     billing_street2: f.Text = f.text(
         "Billing address: second line.",
         aliases=f.names("street2, address2, address line 2, billing address 2, invoicestreet2"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     billing_city: f.Text = f.text(
         "Billing address: city.",
         max_length=100,
         aliases=f.names("city, town, invoice city, mailing city"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     billing_region: f.Text = f.text(
         "Billing address: state, province or county.",
@@ -139,7 +139,7 @@ class Customer(Entity):
         aliases=f.names(
             "state, stateid, billing state, province, region, county, invoicestateid, mailing state"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     billing_postal_code: f.Text = f.text(
         "Billing address: postal code; text, because zeros lead.",
@@ -148,7 +148,7 @@ class Customer(Entity):
             "zip, zip code, billing zip, billing zip code, post code, postal code, plz, "
             "invoice zip code, mailing zip"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     billing_country: f.Text = f.country(
         "Billing address: country.",
@@ -158,7 +158,7 @@ class Customer(Entity):
         "VAT or other tax number.",
         max_length=50,
         aliases=f.names("vat, vat number, vat id, tax number, company tax id, ein, tin"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     company_number: f.Text = f.text(
         "Number in the register of companies.",
@@ -169,12 +169,12 @@ class Customer(Entity):
         "Number of an identity card, passport or social insurance.",
         max_length=50,
         aliases=f.names("id number, identity number, passport, id card, nid, cnic, ssn, dni"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     birth_date: f.Date = f.date(
         "Day of birth.",
         aliases=f.names("birthday, date of birth, dob"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     tax_exempt: f.Boolean = f.boolean(
         "No tax is charged.",
@@ -202,7 +202,7 @@ class Customer(Entity):
     portal_username: f.Text = f.text(
         "Name with which the customer signs in to the customer portal.",
         aliases=f.names("portal login, username, login"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     portal_secret: f.Text = f.text(
         "Password of the customer portal, where the source has it in the clear.",
@@ -216,7 +216,7 @@ class Customer(Entity):
             "account balance, current balance, open balance, prior balance, cash, amount due, "
             "balance due"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     balance_date: f.Date = f.date(
         "Day on which the balance was true.",
@@ -225,7 +225,7 @@ class Customer(Entity):
     credit_limit: f.Money = f.money(
         "How far the customer may go into debt before service stops.",
         aliases=f.names("credit, overdraft, max debt"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     credit_limit_until: f.Date = f.date(
         "Day until which the credit limit is granted.",
@@ -234,7 +234,7 @@ class Customer(Entity):
     deposit: f.Money = f.money(
         "Deposit held for the customer.",
         aliases=f.names("deposit amount, security deposit"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     currency: f.Text = f.currency(
         "Currency of balance, credit limit and deposit.",
@@ -292,7 +292,7 @@ class Customer(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, remark, remarks, description, memo"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

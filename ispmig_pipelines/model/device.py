@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Device(Entity):
@@ -28,7 +28,7 @@ class Device(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     location: f.Text = f.text(
         "Where it stands.",
@@ -41,7 +41,7 @@ class Device(Entity):
         references="service",
         max_length=64,
         aliases=f.names("service code, service id, subscription id, line id"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     name: f.Text = f.text(
         "What the device is called in the network.",
@@ -86,12 +86,12 @@ class Device(Entity):
     mac: f.Text = f.mac(
         "MAC address of the device.",
         aliases=f.names("mac address, mac addr, maccm, hwaddr, hardware address, wan mac"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     management_address: f.Text = f.address(
         "Address under which the device is managed.",
         aliases=f.names("management ip, mgmt ip, ip, ip address, ip addr, nasname, staticipcm"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     firmware: f.Text = f.text(
         "Version of its software.",
@@ -163,7 +163,7 @@ class Device(Entity):
         "Name of its wireless network.",
         max_length=64,
         aliases=f.names("ssid, wifi ssid, wlan name"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     wifi_secret: f.Text = f.text(
         "Password of its wireless network.",
@@ -174,7 +174,7 @@ class Device(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, description"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

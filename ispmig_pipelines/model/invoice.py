@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Invoice(Entity):
@@ -17,7 +17,7 @@ class Invoice(Entity):
         key=True,
         max_length=64,
         aliases=f.names("invoice, invoice id, invoice no, invnum, bill number, number"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     customer: f.Text = f.text(
         "The customer who is billed.",
@@ -28,7 +28,7 @@ class Invoice(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "What the document is; a credit note's amounts are negative.",
@@ -72,33 +72,33 @@ class Invoice(Entity):
     subtotal: f.Money = f.money(
         "Sum of the lines before tax.",
         aliases=f.names("net, net amount, total untaxed, amount without tax"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     discount: f.Money = f.money(
         "What was taken off.",
         aliases=f.names("discount amount, total discount"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     tax: f.Money = f.money(
         "Tax on the invoice.",
         aliases=f.names("tax amount, tax total, total tax amount, vat, vat amount"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     total: f.Money = f.money(
         "What is to be paid: subtotal and tax; positive is owed to the ISP.",
         required=True,
         aliases=f.names("amount, total amount, invoice amount, invoice total, gross, grand total"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     amount_paid: f.Money = f.money(
         "What has been paid of it.",
         aliases=f.names("paid, paid amount, payments"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     amount_due: f.Money = f.money(
         "What is still to be paid of it.",
         aliases=f.names("amount to pay, outstanding, balance, balance due, open amount, remaining"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     currency: f.Text = f.currency(
         "Currency of all amounts.",
@@ -108,18 +108,18 @@ class Invoice(Entity):
     bill_to_name: f.Text = f.text(
         "Name on the invoice when it was issued.",
         aliases=f.names("billing name, customer name, client name"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     bill_to_address: f.Text = f.text(
         "Address on the invoice when it was issued.",
         max_length=1000,
         aliases=f.names("billing address, invoice address"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     payment_reference: f.Text = f.text(
         "What the payer should quote.",
         aliases=f.names("variable symbol, reference, structured communication"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     purchase_order: f.Text = f.text(
         "Number of the customer's order.",
@@ -133,7 +133,7 @@ class Invoice(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, memo, comment, comments, admin notes"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

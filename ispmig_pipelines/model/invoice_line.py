@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class InvoiceLine(Entity):
@@ -18,7 +18,7 @@ class InvoiceLine(Entity):
         references="invoice",
         max_length=64,
         aliases=f.names("invoice, invoice id, invoice no, invnum, bill number"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     line_no: f.Integer = f.integer(
         "Position on the invoice.",
@@ -46,7 +46,7 @@ class InvoiceLine(Entity):
         "What is billed, in words.",
         max_length=2000,
         aliases=f.names("line description, item description, name, item name, label, details"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     period_start: f.Date = f.date(
         "First day that is billed.",
@@ -68,12 +68,12 @@ class InvoiceLine(Entity):
     unit_price: f.Money = f.money(
         "Price of one.",
         aliases=f.names("price, unit cost, rate, price each"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     discount: f.Money = f.money(
         "What was taken off the line.",
         aliases=f.names("discount amount, line discount"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     tax_rate: f.Rate = f.rate(
         "Tax on the line.",
@@ -82,12 +82,12 @@ class InvoiceLine(Entity):
     tax: f.Money = f.money(
         "Tax on the line.",
         aliases=f.names("tax amount, vat, vat amount"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     amount: f.Money = f.money(
         "What the line adds to the subtotal: before tax.",
         aliases=f.names("line amount, line total, total, sum, net amount, extended price"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     currency: f.Text = f.currency(
         "Currency of the amounts: the invoice's.",
@@ -97,7 +97,7 @@ class InvoiceLine(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder, PrefixFits
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}  # online identifiers: GDPR, recital 30
+_PERSONAL = f.Privacy.PERSONAL  # online identifiers: GDPR, recital 30
 
 
 class IpAssignment(Entity):
@@ -20,7 +20,7 @@ class IpAssignment(Entity):
             "ip, ip address, ip addr, ipv4, ipv4 address, ipv6, ipv6 address, framed ip address, "
             "static ip, pppoe ip, staticipcpe"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     prefix_length: f.Integer = f.integer(
         "Bits of the network: 32 or 128 for a single address.",
@@ -32,7 +32,7 @@ class IpAssignment(Entity):
         references="service",
         max_length=64,
         aliases=f.names("service code, service id, subscription id, line id"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     device: f.Text = f.text(
         "The device that bears it.",
@@ -75,13 +75,13 @@ class IpAssignment(Entity):
     mac: f.Text = f.mac(
         "MAC address bound to it.",
         aliases=f.names("mac address, mac addr, hwaddr, calling station id"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     hostname: f.Text = f.text(
         "Name of the address in DNS.",
         max_length=253,
         aliases=f.names("dns name, ptr, reverse dns, rdns"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     assigned_date: f.Date = f.date(
         "First day on which it is given out.",
@@ -95,7 +95,7 @@ class IpAssignment(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, description, title"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

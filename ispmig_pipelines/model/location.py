@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import Together
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Location(Entity):
@@ -29,7 +29,7 @@ class Location(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     name: f.Text = f.text(
         "What people call the location, e.g. Farm or Main Office.",
@@ -48,60 +48,60 @@ class Location(Entity):
             "street1, street address, address, address1, address line 1, service address, "
             "physical address, physical address line1, installation address, ship_address1"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     street2: f.Text = f.text(
         "Second line of the address.",
         aliases=f.names("address2, address line 2, physical address line 2, ship_address2"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     building: f.Text = f.text(
         "Number or name of the building, where it stands apart from the street.",
         max_length=50,
         aliases=f.names("build, house, house number, block"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     entrance: f.Text = f.text(
         "Entrance or staircase.",
         max_length=20,
         aliases=f.names("staircase"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     floor: f.Text = f.text(
         "Floor.",
         max_length=20,
         aliases=f.names("storey, level"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     apartment: f.Text = f.text(
         "Apartment, unit or suite.",
         max_length=50,
         aliases=f.names("apt, unit, suite, flat"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     city: f.Text = f.text(
         "City.",
         max_length=100,
         aliases=f.names("town, physical city, service city, ship_city"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     county: f.Text = f.text(
         "County or district.",
         max_length=100,
         aliases=f.names("district, physical county"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     region: f.Text = f.text(
         "State or province.",
         max_length=100,
         aliases=f.names("state, stateid, province, physical state, service state, ship_state"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     postal_code: f.Text = f.text(
         "Postal code; text, because zeros lead.",
         max_length=20,
         aliases=f.names("zip, zip code, post code, plz, physical zip, service zip, ship_zip"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     country: f.Text = f.country(
         "Country.",
@@ -128,7 +128,7 @@ class Location(Entity):
         "Whom to ask for at the location.",
         max_length=200,
         aliases=f.names("site contact, contact, contact person"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     contact_phone: f.Text = f.phone(
         "Telephone at the location.",
@@ -138,7 +138,7 @@ class Location(Entity):
         "What staff noted, e.g. how to get in.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, description, access notes, directions"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

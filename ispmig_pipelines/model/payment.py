@@ -5,7 +5,7 @@ from __future__ import annotations
 from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Payment(Entity):
@@ -19,7 +19,7 @@ class Payment(Entity):
             "payment, payment id, payment no, paynum, receipt, receipt number, receipt no, "
             "transaction no"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     customer: f.Text = f.text(
         "The customer who paid.",
@@ -30,14 +30,14 @@ class Payment(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     invoice: f.Text = f.text(
         "The invoice that was paid, if it was for one.",
         references="invoice",
         max_length=64,
         aliases=f.names("invoice number, invoice id, invoice no, invnum"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "What moved: a refund's and a chargeback's amounts are negative.",
@@ -67,12 +67,12 @@ class Payment(Entity):
         "How much was paid; positive is received by the ISP.",
         required=True,
         aliases=f.names("payment amount, paid, paid amount, total, sum, price"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     amount_unapplied: f.Money = f.money(
         "How much of it is not yet set against invoices.",
         aliases=f.names("credit amount, unapplied, unallocated"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     fee: f.Money = f.money(
         "What the provider kept.",
@@ -100,7 +100,7 @@ class Payment(Entity):
     reference: f.Text = f.text(
         "What the payer quoted: number of a cheque, of a transfer or of a receipt.",
         aliases=f.names("check number, cheque number, ref, payment reference, variable symbol"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     provider: f.Text = f.text(
         "Who handled the payment, e.g. a bank or a gateway.",
@@ -113,17 +113,17 @@ class Payment(Entity):
             "transaction id, trx id, provider payment id, gateway transaction id, authorization, "
             "auth code"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     received_by: f.Text = f.text(
         "Who took the payment.",
         max_length=100,
         aliases=f.names("cashier, collector, operator, user, admin, created by"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     notes: f.Text = f.text(
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, memo, description"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )

@@ -6,8 +6,8 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import Together
 
-_PAYMENT = {"privacy": f.Privacy.PAYMENT}
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PAYMENT = f.Privacy.PAYMENT
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class PaymentMethod(Entity):
@@ -21,7 +21,7 @@ class PaymentMethod(Entity):
         aliases=f.names(
             "method, method id, payment method id, payment profile id, card id, wallet id"
         ),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     customer: f.Text = f.text(
         "The customer who pays with it.",
@@ -32,7 +32,7 @@ class PaymentMethod(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "What it is.",
@@ -52,7 +52,7 @@ class PaymentMethod(Entity):
         "Brand of the card, e.g. visa or mastercard.",
         max_length=40,
         aliases=f.names("card type, card brand, creditcardtype, network"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     last_four: f.Text = f.text(
         "Last four digits of the card or account; text, because zeros lead.",
@@ -60,33 +60,33 @@ class PaymentMethod(Entity):
         pattern="[0-9]{4}",
         pattern_doc="the last four digits",
         aliases=f.names("last4, last four digits, last digits, card last4, identifier"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     expiry_month: f.Integer = f.integer(
         "Month in which the card ends: 1 to 12.",
         minimum=1,
         maximum=12,
         aliases=f.names("expiration month, exp month, card expiry month"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     expiry_year: f.Integer = f.integer(
         "Year in which the card ends, with four digits.",
         minimum=1980,
         maximum=2199,
         aliases=f.names("expiration year, exp year, card expiry year"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     holder_name: f.Text = f.text(
         "Name on the card or of the account's owner.",
         max_length=200,
         aliases=f.names("card holder, cardholder name, name on card, creditcardname, payname"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     bank_name: f.Text = f.text(
         "Bank of the account or card.",
         max_length=200,
         aliases=f.names("bank, issuer"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     processor: f.Text = f.text(
         "Payment processor that holds the number.",
@@ -96,7 +96,7 @@ class PaymentMethod(Entity):
     processor_customer: f.Text = f.text(
         "The processor's number of the customer.",
         aliases=f.names("payment processor customer profile id, customer profile id, gateway id"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     # At most eleven digits, or a letter among them: what a card number (12 to 19 digits, with or
     # without hyphens) can never be, so that no spec can put one here by mistake.
@@ -111,12 +111,12 @@ class PaymentMethod(Entity):
         "Number of the direct debit mandate.",
         max_length=64,
         aliases=f.names("mandate, mandate id, sepa mandate, umr"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     mandate_date: f.Date = f.date(
         "Day on which the mandate was signed.",
         aliases=f.names("mandate signed, sepa mandate date"),
-        **_PAYMENT,
+        privacy=_PAYMENT,
     )
     is_default: f.Boolean = f.boolean(
         "Used unless another is chosen.",

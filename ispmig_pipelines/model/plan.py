@@ -6,7 +6,7 @@ from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PUBLIC = {"privacy": f.Privacy.PUBLIC}
+_PUBLIC = f.Privacy.PUBLIC
 
 BILLING_CYCLES = (
     "hourly",
@@ -34,7 +34,7 @@ class Plan(Entity):
             "plan, plan id, plan no, package, package id, pkgpart, tariff, tariff id, "
             "service plan id, product id, product code, sku, srvid, service id, id plan"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     name: f.Text = f.text(
         "Name under which the plan is sold.",
@@ -42,13 +42,13 @@ class Plan(Entity):
             "plan name, name_plan, namebp, package name, tariff name, service name, "
             "service plan name, product name, srvname, title"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     description: f.Text = f.text(
         "What the plan offers, in words.",
         max_length=10_000,
         aliases=f.names("plan description, details, descr"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     kind: f.Text = f.choice(
         "What is sold.",
@@ -59,7 +59,7 @@ class Plan(Entity):
         "equipment",
         "other",
         aliases=f.names("plan type, service type, product type, type"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     technology: f.Text = f.choice(
         "Over what the line runs.",
@@ -74,14 +74,14 @@ class Plan(Entity):
         aliases=f.names(
             "access technology, internet service, access type, connection type, medium"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     status: f.Text = f.choice(
         "Whether the plan can still be subscribed to.",
         "active",
         "retired",
         aliases=f.names("plan status, enabled, plan active, available, enableservice"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     download_kbps: f.Integer = f.data_rate(
         "Speed to the customer.",
@@ -89,7 +89,7 @@ class Plan(Entity):
             "download, download speed, speed download, down, downrate, downlimit, rate_down, "
             "max download, planbandwidthdown"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     upload_kbps: f.Integer = f.data_rate(
         "Speed from the customer.",
@@ -97,17 +97,17 @@ class Plan(Entity):
             "upload, upload speed, speed upload, up, uprate, uplimit, rate_up, max upload, "
             "planbandwidthup"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     burst_download_kbps: f.Integer = f.data_rate(
         "Speed to the customer during a short burst.",
         aliases=f.names("burst download, download burst, dlburstlimit, burst_limit_down"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     burst_upload_kbps: f.Integer = f.data_rate(
         "Speed from the customer during a short burst.",
         aliases=f.names("burst upload, upload burst, ulburstlimit, burst_limit_up"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     price: f.Money = f.money(
         "Price per billing cycle.",
@@ -115,27 +115,27 @@ class Plan(Entity):
             "plan price, monthly price, monthly charge, recurring price, recurring charge, "
             "unit price, plancost, cost, fee, amount, rate"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     setup_fee: f.Money = f.money(
         "Price once, at the beginning.",
         aliases=f.names("setup, setup price, plansetupcost, installation fee, activation fee"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     currency: f.Text = f.currency(
         "Currency of the prices.",
         aliases=f.names("currency code, plancurrency, cur"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     tax_rate: f.Rate = f.rate(
         "Tax on the price.",
         aliases=f.names("tax, vat, vat rate, vat percent, plantax, tax percent"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     tax_included: f.Boolean = f.boolean(
         "The price includes the tax.",
         aliases=f.names("with vat, includes tax, tax inclusive, pricing mode"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     billing_cycle: f.Text = f.choice(
         "How often the price falls due.",
@@ -144,21 +144,21 @@ class Plan(Entity):
             "cycle, billing period, billing frequency, period, invoicing period type, "
             "planrecurringperiod, frequency, validity unit"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     payment_terms: f.Text = f.choice(
         "Whether the plan is paid before or after use.",
         "prepaid",
         "postpaid",
         aliases=f.names("billing type, prepaid, available_when_register"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     validity_days: f.Quantity = f.quantity(
         "For how long one payment of a prepaid plan lasts; six hours are 0.25.",
         minimum=0,
         unit="days",
         aliases=f.names("validity, valid days, expiry days, timeunitexp"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     contract_months: f.Integer = f.integer(
         "Shortest time a customer must keep the plan.",
@@ -168,7 +168,7 @@ class Plan(Entity):
             "contract length, contract term, commitment, minimum contract length months, "
             "minimum term"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     data_cap_gb: f.Quantity = f.quantity(
         "Data included per billing cycle (1 GB = 10⁹ bytes); empty: without limit.",
@@ -178,17 +178,17 @@ class Plan(Entity):
             "data cap, data limit, traffic limit, quota, comblimit, plantraffictotal, fup limit, "
             "datausagelimit"
         ),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     overage_price: f.Money = f.money(
         "Price of each GB beyond the data cap.",
         aliases=f.names("overage, overage fee, price per gb, plantrafficrefillcost"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     session_limit: f.Integer = f.integer(
         "How many sessions may run at a time.",
         aliases=f.names("shared users, simultaneous use, max sessions"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     access_group: f.Text = f.text(
         "Group or profile that the RADIUS server or router applies.",
@@ -201,12 +201,12 @@ class Plan(Entity):
     sold_from: f.Date = f.date(
         "First day on which the plan can be subscribed to.",
         aliases=f.names("available from, valid from"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     sold_until: f.Date = f.date(
         "Last day on which the plan can be subscribed to.",
         aliases=f.names("available until, available to, valid until, valid to"),
-        **_PUBLIC,
+        privacy=_PUBLIC,
     )
     notes: f.Text = f.text(
         "What staff noted.",

@@ -7,7 +7,7 @@ from ispmig_pipelines.model.entity import Entity, row_rules
 from ispmig_pipelines.model.plan import BILLING_CYCLES
 from ispmig_pipelines.model.row_rule import InOrder
 
-_PERSONAL = {"privacy": f.Privacy.PERSONAL}
+_PERSONAL = f.Privacy.PERSONAL
 
 
 class Service(Entity):
@@ -21,7 +21,7 @@ class Service(Entity):
             "service, service id, service no, subscription id, subscription, line id, pkgnum, "
             "recharge id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     customer: f.Text = f.text(
         "The customer who subscribes.",
@@ -32,7 +32,7 @@ class Service(Entity):
             "account number, account id, customer id, custnum, client id, subscriber id, "
             "userident, user id"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     plan: f.Text = f.text(
         "The plan subscribed to.",
@@ -95,7 +95,7 @@ class Service(Entity):
         "Number of the signed contract.",
         max_length=64,
         aliases=f.names("contract, contract id, contract no, agreement number"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     contract_date: f.Date = f.date(
         "Day on which the contract was signed.",
@@ -111,7 +111,7 @@ class Service(Entity):
             "price override, unit price, service price, monthly price, monthly charge, "
             "monthly charges, individual price, rate"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     price_reason: f.Text = f.text(
         "Why the price is not the plan's.",
@@ -120,12 +120,12 @@ class Service(Entity):
     setup_fee: f.Money = f.money(
         "Price once, at the beginning.",
         aliases=f.names("setup, setup price, setup charge, installation fee, activation fee"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     discount_amount: f.Money = f.money(
         "What is taken off the price, per billing cycle.",
         aliases=f.names("discount, discount value"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     discount_rate: f.Rate = f.rate(
         "Share of the price that is taken off.",
@@ -207,7 +207,7 @@ class Service(Entity):
         aliases=f.names(
             "login, username, radius username, pppoe username, pppoe login, hotspot username"
         ),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
     access_secret: f.Text = f.text(
         "Password with which the line signs in, in the clear; never the hash of one.",
@@ -237,7 +237,7 @@ class Service(Entity):
         "What staff noted.",
         max_length=10_000,
         aliases=f.names("note, comment, comments, remark, remarks"),
-        **_PERSONAL,
+        privacy=_PERSONAL,
     )
 
     class Config:

@@ -1,0 +1,284 @@
+"""The tenant's tables, as PostgreSQL is told of them: all of it derived from the model.
+
+One table per entity, named like it, with a column per field and the same checks that Pandera
+makes, so that the database refuses what validation would have refused, whoever writes. After
+the fields come the columns that every row has:
+
+``legacy``
+    the source's columns that no mapping used, or null;
+``_migration``, ``_file``, ``_record``
+    which migration wrote the row last, from which of its files, and from which record of the
+    table in that file.
+
+Texts compare bytewise (``COLLATE "C"``): order and index are then the same on every machine
+and after every upgrade of its C library, digests do not depend on a locale, and comparing is
+a ``memcmp``. An order for people's eyes is the business of whoever shows the rows.
+
+References are ``NO ACTION`` and ``DEFERRABLE INITIALLY IMMEDIATE``. Nothing cascades: a
+migration never deletes or renames what it did not write. Immediate, because then the mistake
+is told at the statement that made it; deferrable, because undoing several migrations in one
+transaction may pass through states in which a child is without its parent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.check import FIRST_DAY, LAST_DAY, CheckKind, kinds_of
+from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.model.field_info import (
+    COORDINATE,
+    MONEY,
+    QUANTITY,
+    RATE,
+    FieldInfo,
+    FieldType,
+)
+from ispmig_pipelines.model.row_rule import RowRule
+
+LEGACY = "legacy"
+MIGRATION = "_migration"
+FILE = "_file"
+RECORD = "_record"
+LINE = "_line"
+
+_PROVENANCE = {
+    LEGACY: ("jsonb", "The source's columns that no mapping used."),
+    MIGRATION: ("bigint not null", "The migration that wrote the row last."),
+    FILE: ("integer not null", "Position of the source file in the migration's list of files."),
+    RECORD: ("bigint not null", "Ordinal of the record in its table of that file, from 1."),
+}
+
+_TEXT = 'text collate "C"'
+
+_TYPES: dict[FieldType, str] = {
+    FieldType.TEXT: _TEXT,
+    FieldType.CHOICE: _TEXT,
+    FieldType.EMAIL: _TEXT,
+    FieldType.PHONE: _TEXT,
+    FieldType.COUNTRY: _TEXT,
+    FieldType.CURRENCY: _TEXT,
+    FieldType.INTEGER: "bigint",
+    FieldType.DATA_RATE: "bigint",
+    FieldType.MONEY: f"numeric({MONEY.precision},{MONEY.scale})",
+    FieldType.COORDINATE: f"numeric({COORDINATE.precision},{COORDINATE.scale})",
+    FieldType.RATE: f"numeric({RATE.precision},{RATE.scale})",
+    FieldType.QUANTITY: f"numeric({QUANTITY.precision},{QUANTITY.scale})",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DATE: "date",
+    FieldType.TIMESTAMP: "timestamp with time zone",
+    FieldType.ADDRESS: "inet",
+    FieldType.MAC: "macaddr",
+}
+
+_NAME_BYTES = 63
+"""What PostgreSQL keeps of a name (``NAMEDATALEN`` less one); it cuts the rest off."""
+
+
+def column_type(info: FieldInfo) -> sql.Composable:
+    """The column's type, with its collation where it is a text."""
+    return sql.SQL(_TYPES[info.type])
+
+
+def columns(entity: EntityInfo) -> list[str]:
+    """Names of the table's columns in order: the fields, then where the row came from."""
+    return [*entity.fields, *_PROVENANCE]
+
+
+def constraint_name(entity: EntityInfo, about: str, kind: str) -> str:
+    """The name of a constraint or index: ``customer_balance_range``, at most 63 bytes.
+
+    A name that would be longer ends in a digest of what was cut off, so that it stays the
+    only one of its kind.
+    """
+    name = "_".join(part for part in (entity.name, about, kind) if part)
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _NAME_BYTES - 9]}_{digest}"
+
+
+def field_check(field: str, info: FieldInfo, kind: CheckKind) -> sql.Composable | None:
+    """The check as an SQL condition on the column; None where the column's type is the check.
+
+    Like every ``CHECK``, it lets a missing value pass.
+    """
+    column = sql.Identifier(field)
+    match kind:
+        case CheckKind.STORABLE:
+            return None
+        case CheckKind.CHOICE:
+            return sql.SQL("{} in ({})").format(column, _listed(map(sql.Literal, info.choices)))
+        case CheckKind.PATTERN if info.type is FieldType.MAC:
+            return None
+        case CheckKind.PATTERN:
+            return sql.SQL("{} ~ {}").format(column, sql.Literal(f"^(?:{info.pattern})$"))
+        case CheckKind.LENGTH if info.type is FieldType.MAC:
+            return None
+        case CheckKind.LENGTH:
+            return sql.SQL("char_length({}) between {} and {}").format(
+                column, sql.Literal(info.min_length), sql.Literal(info.max_length)
+            )
+        case CheckKind.ADDRESS:
+            # inet also takes 10.0.0.1/24: the bits of its network are a field of their own.
+            return sql.SQL("{column} = host({column})::inet").format(column=column)
+        case CheckKind.RANGE:
+            return _range(column, info)
+
+
+def _range(column: sql.Identifier, info: FieldInfo) -> sql.Composable:
+    if info.type is FieldType.DATE:
+        return sql.SQL("{} between {} and {}").format(
+            column, sql.Literal(FIRST_DAY), sql.Literal(LAST_DAY)
+        )
+    if info.type is FieldType.TIMESTAMP:
+        return sql.SQL(
+            "{column} >= '0001-01-01 00:00:00+00' and {column} < '10000-01-01 00:00:00+00'"
+        ).format(column=column)
+    if info.maximum is None:
+        return sql.SQL("{} >= {}").format(column, sql.Literal(info.minimum))
+    if info.minimum is None:
+        return sql.SQL("{} <= {}").format(column, sql.Literal(info.maximum))
+    return sql.SQL("{} between {} and {}").format(
+        column, sql.Literal(info.minimum), sql.Literal(info.maximum)
+    )
+
+
+def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+def _check(name: str, condition: sql.Composable) -> sql.Composed:
+    return sql.SQL("constraint {} check ({})").format(sql.Identifier(name), condition)
+
+
+def _field_checks(entity: EntityInfo) -> list[sql.Composed]:
+    return [
+        _check(constraint_name(entity, field, kind.value), condition)
+        for field, info in entity.fields.items()
+        for kind in kinds_of(info)
+        if (condition := field_check(field, info, kind)) is not None
+    ]
+
+
+def _row_check(entity: EntityInfo, rule: RowRule) -> sql.Composed:
+    return _check(constraint_name(entity, rule.name, "rule"), rule.check())
+
+
+def _reference(schema: str, entity: EntityInfo, field: str, parent: EntityInfo) -> sql.Composed:
+    return sql.SQL(
+        "constraint {name} foreign key ({field}) references {parent} ({key}) "
+        "on update no action on delete no action deferrable initially immediate"
+    ).format(
+        name=sql.Identifier(constraint_name(entity, field, "fkey")),
+        field=sql.Identifier(field),
+        parent=sql.Identifier(schema, parent.name),
+        key=_listed(map(sql.Identifier, parent.key)),
+    )
+
+
+def create_table(schema: str, entity: EntityInfo) -> sql.Composed:
+    """``CREATE TABLE`` of one entity; its parents' tables must be there."""
+    parts: list[sql.Composable] = [
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(field),
+            column_type(info),
+            sql.SQL(" not null" if info.must_hold_value else ""),
+        )
+        for field, info in entity.fields.items()
+    ]
+    parts += [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(declared))
+        for name, (declared, _) in _PROVENANCE.items()
+    ]
+    parts.append(
+        sql.SQL("constraint {} primary key ({})").format(
+            sql.Identifier(constraint_name(entity, "", "pkey")),
+            _listed(map(sql.Identifier, entity.key)),
+        )
+    )
+    parts += _field_checks(entity)
+    parts += [_row_check(entity, rule) for rule in entity.row_rules]
+    parts += [
+        _reference(schema, entity, field, ENTITIES[parent])
+        for field, parent in entity.references.items()
+    ]
+    return sql.SQL("create table {} (\n  {}\n)").format(
+        sql.Identifier(schema, entity.name), sql.SQL(",\n  ").join(parts)
+    )
+
+
+def create_indexes(schema: str, entity: EntityInfo) -> list[sql.Composed]:
+    """Indexes beside the key's: on each reference (a parent that goes asks for its children)
+    and on the migration (undoing one finds its rows)."""
+    # The key's own index serves a reference that is its first part.
+    wanted = [field for field in entity.references if field != entity.key[0]]
+    return [
+        sql.SQL("create index {} on {} ({})").format(
+            sql.Identifier(constraint_name(entity, field.strip("_"), "idx")),
+            sql.Identifier(schema, entity.name),
+            sql.Identifier(field),
+        )
+        for field in (*wanted, MIGRATION)
+    ]
+
+
+def comments(schema: str, entity: EntityInfo) -> list[sql.Composed]:
+    """``COMMENT ON`` the table and its columns, from the model's own words."""
+    told = {field: _comment(info) for field, info in entity.fields.items()}
+    told |= {name: doc for name, (_, doc) in _PROVENANCE.items()}
+    return [
+        sql.SQL("comment on table {} is {}").format(
+            sql.Identifier(schema, entity.name), sql.Literal(entity.doc)
+        ),
+        *(
+            sql.SQL("comment on column {} is {}").format(
+                sql.Identifier(schema, entity.name, column), sql.Literal(doc)
+            )
+            for column, doc in told.items()
+        ),
+    ]
+
+
+def _comment(info: FieldInfo) -> str:
+    unit = f" In {info.unit}." if info.unit else ""
+    return f"{info.doc}{unit} Privacy: {info.privacy.value}."
+
+
+def create_tables(schema: str) -> list[sql.Composed]:
+    """Every statement that makes a tenant's tables in its (existing, empty) schema, in order."""
+    return [
+        statement
+        for entity in ENTITIES.values()
+        for statement in (
+            create_table(schema, entity),
+            *create_indexes(schema, entity),
+            *comments(schema, entity),
+        )
+    ]
+
+
+def staging_table(
+    schema: str, name: str, entity: EntityInfo, fields: Iterable[str]
+) -> sql.Composed:
+    """``CREATE UNLOGGED TABLE`` for rows on their way into the entity's table.
+
+    It holds the chosen fields, ``legacy`` and where the row stands (``_file``, ``_record``,
+    ``_line``), with the types of the entity's table and none of its constraints: those are
+    for what is published. It does not survive a crash of the server; nor does the run.
+    """
+    declared = [
+        *((field, column_type(entity.fields[field])) for field in fields),
+        (LEGACY, sql.SQL("jsonb")),
+        (FILE, sql.SQL("integer")),
+        (RECORD, sql.SQL("bigint")),
+        (LINE, sql.SQL("bigint")),
+    ]
+    return sql.SQL("create unlogged table {} ({})").format(
+        sql.Identifier(schema, name),
+        _listed(sql.SQL("{} {}").format(sql.Identifier(column), kind) for column, kind in declared),
+    )
