@@ -98,6 +98,11 @@ class Staging:
                 for index in range(reader.num_record_batches):
                     yield reader.get_batch(index)
 
+    def batch(self, name: str, index: int) -> pa.RecordBatch:
+        """One batch of a staged table, by its position."""
+        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name)), "rb") as f:
+            return pa.ipc.open_file(f).get_batch(index)
+
     def schema(self, name: str) -> pa.Schema:
         """Column names and types of a staged table."""
         with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name)), "rb") as f:

@@ -19,13 +19,15 @@ UNDO = "_undo"
 
 def create_tables(schema: str) -> list[sql.Composed]:
     """The statements that make the three tables in a tenant's schema."""
+    # Cells and raw text are json, not jsonb: it keeps the order of the columns, and can hold
+    # U+0000, which is one of the reasons for a record to be here.
     quarantine, issues = sql.Identifier(schema, QUARANTINE), sql.Identifier(schema, ISSUES)
     return [
         sql.SQL(
             """create table {} (
                 migration bigint not null, entity text not null, feed integer not null,
                 file integer not null, record bigint not null, line bigint,
-                key jsonb, cells jsonb, text text, amounts jsonb not null,
+                key jsonb, cells json, text json, amounts jsonb not null,
                 primary key (migration, entity, feed, file, record))"""
         ).format(quarantine),
         sql.SQL("create index on {} (migration, entity, key)").format(quarantine),

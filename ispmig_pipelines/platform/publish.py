@@ -133,6 +133,8 @@ class Repeats:
 
 def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     """Makes the feed's temporary tables and lets the tenant's role use them."""
+    # An op that is tried again in the same session finds those of the first try.
+    driver.execute(sql.SQL("drop table if exists {}, {}").format(feed.staged, feed.rejects))
     driver.execute(
         sql.SQL(
             """create temporary table {} ({}, legacy jsonb,

@@ -38,8 +38,8 @@ QUARANTINE_SCHEMA = pa.schema(
 """One row per record in quarantine.
 
 ``feed``: which block of the entity in the spec; ``key``: JSON array of the natural key's
-parts, where they could be read; ``cells``: JSON object of the source's columns; ``text``: raw
-text of a record that could not be split into cells; ``amounts``: JSON object, money field →
+parts, where they could be read; ``cells``: JSON object of the source's columns; ``text``: JSON
+string, the raw text of a record that could not be split into cells; ``amounts``: JSON object, money field →
 ``{"currency", "amount"}`` or ``{"unreadable": true}``.
 """
 

@@ -1,0 +1,248 @@
+"""Extract: from bytes to staged tables of text cells. Nothing is interpreted.
+
+Every source of the spec is opened, and its columns are held against the spec, before the
+first record is staged: a mistake costs seconds, not an hour.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
+from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.errors import SourceError, SpecError
+from ispmig_pipelines.formats import open_source
+from ispmig_pipelines.formats.records import Reader, Records
+from ispmig_pipelines.mapping.spec import Source, Spec, check_columns
+from ispmig_pipelines.staging import Staging
+
+POSITION = (
+    pa.field("file", pa.int32(), nullable=False),
+    pa.field("record", pa.int64(), nullable=False),
+    pa.field("line", pa.int64()),
+)
+"""The first columns of every staged source; its cells follow."""
+
+UNREADABLE_SCHEMA = pa.schema(
+    [
+        *POSITION,
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("found", pa.string(), nullable=False),
+        pa.field("accepted", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    path: Path
+    table: str
+    columns: list[str]
+    reader: Reader
+
+
+def files_of(spec: Spec, source: Source, private: Path) -> list[Path]:
+    """The files of a source, in order, patterns filled in.
+
+    Args:
+        private: a folder no source may lie in: it holds other tenants' staged data.
+
+    Raises:
+        SourceError: a file is missing, a pattern finds none, or it lies in ``private``.
+    """
+    found: list[Path] = []
+    for pattern in source.files:
+        # A path is the spec's folder and the pattern; absolute patterns stay as they are.
+        full = spec.path.parent / pattern
+        if glob.has_magic(pattern):
+            matches = sorted(Path(m) for m in glob.glob(str(full), recursive=True))  # noqa: PTH207
+            if not matches:
+                raise SourceError(
+                    f"Source {source.name}: no file matches {full}. Correct the pattern under "
+                    f"sources in {spec.path.name}, or put the files there."
+                )
+            found += [m for m in matches if m.is_file()]
+        else:
+            found.append(full)
+    for path in found:
+        if path.resolve().is_relative_to(private.resolve()):
+            raise SourceError(
+                f"Source {source.name}: {path} lies in ISPMIG_HOME, where staged data of "
+                "tenants is kept. Copy the export to a folder of its own."
+            )
+    return found
+
+
+def extract(
+    spec: Spec,
+    staging: Staging,
+    *,
+    private: Path,
+    batch_size: int,
+    progress: Callable[[str], Progress],
+) -> dict[str, StagedSource]:
+    """Stages every source that the spec uses.
+
+    Returns:
+        source name → what was staged.
+
+    Raises:
+        SourceError: a file is missing or cannot be read as what it is.
+        SpecError: the spec names columns that a source does not have.
+        StorageError: no space to stage.
+    """
+    used = list(dict.fromkeys(feed.source for feed in spec.feeds))
+    with ExitStack() as files:
+        opened = {name: _open(spec, name, private, files) for name in used}
+        problems = [
+            problem
+            for name in used
+            for problem in check_columns(spec, name, opened[name][0].columns)
+        ]
+        if problems:
+            raise SpecError(problems)
+        staged, index = {}, 0
+        for name in used:
+            staged[name] = _stage(name, opened[name], index, staging, batch_size, progress(name))
+            index += len(opened[name])
+    return staged
+
+
+def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[_Opened]:
+    source = spec.sources[name]
+    opened: list[_Opened] = []
+    for path in files_of(spec, source, private):
+        reader = files.enter_context(
+            open_source(path, format=source.format, encoding=source.encoding, csv=source.csv)
+        )
+        tables = reader.tables()
+        table = source.table or tables[0]
+        if table not in tables or (not source.table and len(tables) > 1):
+            raise SourceError(
+                f"Source {name}: {path} holds the tables {', '.join(tables)}; name one of them "
+                f"under sources in {spec.path.name}, e.g.  table: {tables[0]}"
+            )
+        opened.append(_Opened(path, table, reader.columns(table), reader))
+    first = opened[0]
+    for other in opened[1:]:
+        if set(other.columns) != set(first.columns):
+            missing = sorted(set(first.columns) - set(other.columns))
+            extra = sorted(set(other.columns) - set(first.columns))
+            raise SourceError(
+                f"Source {name}: its files do not have the same columns. {other.path.name} "
+                + " and ".join(
+                    [f"lacks {', '.join(missing)}"] * bool(missing)
+                    + [f"has besides {', '.join(extra)}"] * bool(extra)
+                )
+                + f" compared with {first.path.name}. Make them two sources of the spec, or "
+                "correct the export."
+            )
+    return opened
+
+
+def _stage(
+    name: str,
+    opened: list[_Opened],
+    first_index: int,
+    staging: Staging,
+    batch_size: int,
+    progress: Progress,
+) -> StagedSource:
+    columns = tuple(opened[0].columns)
+    source = StagedSource(name=name, columns=columns, files=())
+    schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in columns)])
+    files = []
+    size = sum(o.path.stat().st_size for o in opened)
+    before = 0
+    with (
+        staging.write(source.cells, schema) as cells,
+        staging.write(source.unreadable, UNREADABLE_SCHEMA) as unreadable,
+    ):
+        for index, one in enumerate(opened, first_index):
+            records = rejects = 0
+            for batch in one.reader.batches(one.table, batch_size):
+                if batch.cells.num_rows:
+                    cells.write(_positioned(batch, index, columns, schema))
+                if batch.rejects:
+                    unreadable.write(_unreadable(batch, index))
+                records += batch.cells.num_rows
+                rejects += len(batch.rejects)
+                progress.advance(
+                    batch.cells.num_rows + len(batch.rejects),
+                    share=(before + batch.bytes_read) / size if size else 1.0,
+                )
+            file_size = one.path.stat().st_size
+            before += file_size
+            files.append(
+                StagedFile(
+                    index=index,
+                    source=name,
+                    path=str(one.path.absolute()),
+                    table=one.table,
+                    sha256=one.reader.sha256,
+                    size=file_size,
+                    records=records,
+                    rejects=rejects,
+                )
+            )
+    progress.done()
+    return StagedSource(name=name, columns=columns, files=tuple(files))
+
+
+def _positioned(
+    batch: Records, index: int, columns: tuple[str, ...], schema: pa.Schema
+) -> pa.RecordBatch:
+    cells = batch.cells
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.repeat(pa.scalar(index, pa.int32()), cells.num_rows),
+            batch.record,
+            batch.line,
+            # By name: several files of one source may order their columns differently.
+            *(cells.column(cells.schema.get_field_index(c)) for c in columns),
+        ],
+        schema=schema,
+    )
+
+
+def _unreadable(batch: Records, index: int) -> pa.RecordBatch:
+    rows = batch.rejects
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.repeat(pa.scalar(index, pa.int32()), len(rows)),
+            pa.array([r.record for r in rows], pa.int64()),
+            pa.array([r.line for r in rows], pa.int64()),
+            pa.array([r.rule for r in rows], pa.string()),
+            pa.array([r.found for r in rows], pa.string()),
+            pa.array([r.accepted for r in rows], pa.string()),
+            pa.array([r.text for r in rows], pa.string()),
+        ],
+        schema=UNREADABLE_SCHEMA,
+    )
+
+
+def records_of(source: StagedSource, batch: pa.RecordBatch) -> Records:
+    """A staged batch of cells in the shape in which readers hand them over."""
+    width = len(POSITION)
+    return Records(
+        cells=pa.RecordBatch.from_arrays(
+            batch.columns[width:], names=batch.schema.names[width:]
+        ),
+        record=batch.column(1),
+        line=batch.column(2),
+    )
+
+
+def read_cells(
+    staging: Staging, source: StagedSource, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Positions and the named columns of a staged source, batch by batch."""
+    picked = [source.columns.index(c) + len(POSITION) for c in columns]
+    return staging.read(source.cells, [*range(len(POSITION)), *sorted(picked)])

@@ -1,0 +1,202 @@
+"""Load: brings the staged tables of a migration together for the platform to publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.defs.tenant_migration.extract import POSITION
+from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
+from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
+from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform.load import Feed
+from ispmig_pipelines.platform.publish import FeedTable
+from ispmig_pipelines.platform.quarantine import NO_CURRENCY, QUARANTINE_SCHEMA
+from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.staging import Staging
+
+
+def feed_to_load(feed: MappedFeed, tenant: Tenant, migration: int, staging: Staging) -> Feed:
+    """A mapped and validated feed as the platform takes it."""
+    table = FeedTable(
+        tenant=tenant,
+        migration=migration,
+        entity=feed.entity,
+        index=feed.index,
+        fields=feed.fields,
+        partial=feed.partial,
+        has_legacy=feed.has_legacy,
+    )
+    staged = _StagedFeed(feed, table, staging)
+    return Feed(
+        table=table,
+        read=feed.source.read,
+        amounts=feed.amounts,
+        accepted=staged.accepted,
+        quarantined=staged.quarantined,
+        issues=staged.issues,
+        cells=staged.cells,
+    )
+
+
+class _StagedFeed:
+    """Reads the staged tables of one feed in step with each other."""
+
+    def __init__(self, feed: MappedFeed, table: FeedTable, staging: Staging) -> None:
+        self._feed = feed
+        self._table = table
+        self._staging = staging
+
+    def _judged(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+        """The mapped batches with their verdicts."""
+        yield from zip(
+            self._staging.read(f"mapped-{self._feed.name}"),
+            (b.column(0) for b in self._staging.read(f"verdict-{self._feed.name}")),
+            strict=True,
+        )
+
+    def accepted(self) -> Iterator[pa.RecordBatch]:
+        """The rows that may be loaded, as columns of the feed's staging table."""
+        names = [*self._feed.fields, LEGACY, "_file", "_record", "_line"]
+        for batch, ok in self._judged():
+            rows = batch if pc.all(ok).as_py() else batch.filter(ok)
+            yield pa.RecordBatch.from_arrays(
+                [
+                    *(rows.column(f) for f in self._feed.fields),
+                    rows.column(LEGACY),
+                    *rows.columns[: len(POSITION)],
+                ],
+                names=names,
+            )
+
+    def quarantined(self) -> Iterator[pa.RecordBatch]:
+        """The rows that may not, whole."""
+        yield from self._unreadable()
+        for index, (batch, ok) in enumerate(self._judged()):
+            rows = np.flatnonzero(~np.asarray(ok))
+            if rows.size:
+                source = self._staging.batch(self._feed.source.cells, index)
+                yield self._rejected(batch.take(pa.array(rows)), source.take(pa.array(rows)))
+
+    def _rejected(self, mapped: pa.RecordBatch, source: pa.RecordBatch) -> pa.RecordBatch:
+        key = ENTITIES[self._feed.entity].key
+        return self._quarantine_batch(
+            source,
+            key=[
+                json.dumps([str(p) for p in parts]) if None not in parts else None
+                for parts in zip(*(mapped.column(k).to_pylist() for k in key), strict=True)
+            ],
+            cells=list(cells_json(source)),
+            text=[None] * source.num_rows,
+            amounts=self._amounts(mapped),
+        )
+
+    def _unreadable(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._staging.read(self._feed.source.unreadable):
+            size = batch.num_rows
+            yield self._quarantine_batch(
+                batch,
+                key=[None] * size,
+                cells=[None] * size,
+                text=[json.dumps(t, ensure_ascii=False) for t in batch.column("text").to_pylist()],
+                amounts=["{}"] * size,
+            )
+
+    def _quarantine_batch(
+        self,
+        positions: pa.RecordBatch,
+        *,
+        key: list[str | None],
+        cells: list[str | None],
+        text: list[str | None],
+        amounts: list[str],
+    ) -> pa.RecordBatch:
+        size = positions.num_rows
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.repeat(pa.scalar(self._table.migration, pa.int64()), size),
+                pa.repeat(pa.scalar(self._feed.entity, pa.string()), size),
+                pa.repeat(pa.scalar(self._feed.index, pa.int32()), size),
+                *positions.columns[: len(POSITION)],
+                *(pa.array(column, pa.string()) for column in (key, cells, text, amounts)),
+            ],
+            schema=QUARANTINE_SCHEMA,
+        )
+
+    def _amounts(self, mapped: pa.RecordBatch) -> list[str]:
+        money = self._table.money
+        rows: list[dict[str, Any]] = [{} for _ in range(mapped.num_rows)]
+        for field, currency in money.items():
+            currencies = (
+                mapped.column(currency).to_pylist()
+                if currency in self._feed.fields
+                else [None] * mapped.num_rows
+            )
+            for row, amount, bad, code in zip(
+                rows,
+                mapped.column(field).to_pylist(),
+                mapped.column(unreadable(field)).to_pylist(),
+                currencies,
+                strict=True,
+            ):
+                if amount is not None:
+                    row[field] = {"currency": code or NO_CURRENCY, "amount": str(amount)}
+                elif bad:
+                    row[field] = {"currency": code or NO_CURRENCY, "unreadable": True}
+        return [json.dumps(row) for row in rows]
+
+    def issues(self) -> Iterator[pa.RecordBatch]:
+        """What was found wrong with records: reading, mapping and validating them."""
+        for batch in self._staging.read(self._feed.source.unreadable):
+            size = batch.num_rows
+            nothing = pa.repeat(pa.scalar("", pa.string()), size)
+            rules = batch.column("rule").to_pylist()
+            yield pa.RecordBatch.from_arrays(
+                [
+                    *batch.columns[: len(POSITION)],
+                    batch.column("rule"),
+                    pa.array([RULES[r].severity.value for r in rules], pa.string()),
+                    nothing,
+                    nothing,
+                    batch.column("found"),
+                    batch.column("accepted"),
+                ],
+                schema=ISSUE_SCHEMA,
+            )
+        yield from self._staging.read(f"issues-{self._feed.name}")
+        yield from self._staging.read(f"findings-{self._feed.name}")
+
+    def cells(self, positions: list[tuple[int, int]]) -> Iterator[str]:
+        """Original cells of the records at ascending positions (file, record)."""
+        wanted = iter(positions)
+        position = next(wanted, None)
+        source = self._feed.source.cells
+        for index, places in enumerate(self._staging.read(source, [0, 1])):
+            if position is None:
+                return
+            files, records = np.asarray(places.column(0)), np.asarray(places.column(1))
+            last = (int(files[-1]), int(records[-1])) if len(files) else (-1, -1)
+            rows = []
+            while position is not None and position <= last:
+                # Records of one file stand together and in order.
+                start = int(np.searchsorted(files, position[0], "left"))
+                end = int(np.searchsorted(files, position[0], "right"))
+                rows.append(start + int(np.searchsorted(records[start:end], position[1])))
+                position = next(wanted, None)
+            if rows:
+                yield from cells_json(self._staging.batch(source, index).take(pa.array(rows)))
+
+
+def cells_json(source: pa.RecordBatch) -> Iterator[str]:
+    """The cells of staged source records as JSON objects; missing cells are left out."""
+    names = source.schema.names[len(POSITION) :]
+    columns = [c.to_pylist() for c in source.columns[len(POSITION) :]]
+    for row in zip(*columns, strict=True):
+        cells = {n: v for n, v in zip(names, row, strict=True) if v is not None}
+        yield json.dumps(cells, ensure_ascii=False)

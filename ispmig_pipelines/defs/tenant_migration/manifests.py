@@ -1,0 +1,131 @@
+"""What the ops of a migration hand each other: where data is staged, never the data.
+
+All of it is plain and small, and survives being pickled by Dagster's IO manager, so that a
+run retried from failure goes on from what is staged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ispmig_pipelines.platform.reconcile import Amounts
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One source file, as it was read.
+
+    Attributes:
+        index: position in the migration's list of files; rows carry it as ``_file``.
+        records: readable records; ``rejects``: unreadable ones.
+        sha256: digest of the file's bytes.
+    """
+
+    index: int
+    source: str
+    path: str
+    table: str
+    sha256: str
+    size: int
+    records: int
+    rejects: int
+
+    def as_json(self) -> dict[str, object]:
+        """As the ledger keeps it."""
+        return {
+            "index": self.index,
+            "source": self.source,
+            "path": self.path,
+            "table": self.table,
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "records": self.records,
+            "rejects": self.rejects,
+        }
+
+
+@dataclass(frozen=True)
+class StagedSource:
+    """All files of one source of the spec, staged as one table of text cells.
+
+    Attributes:
+        name: the source in the spec.
+        columns: its columns, in the order in which they are staged.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    files: tuple[StagedFile, ...]
+
+    @property
+    def cells(self) -> str:
+        """Name of the staged table of readable records."""
+        return f"source-{self.name}"
+
+    @property
+    def unreadable(self) -> str:
+        """Name of the staged table of unreadable records."""
+        return f"unreadable-{self.name}"
+
+    @property
+    def read(self) -> int:
+        """Records in the source, readable or not."""
+        return sum(f.records + f.rejects for f in self.files)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What extract hands to each entity's map: the entity and the sources it is fed from."""
+
+    tenant: str
+    migration: int
+    entity: str
+    sources: dict[str, StagedSource]
+
+
+@dataclass(frozen=True)
+class MappedFeed:
+    """One feed, mapped: staged typed columns and the issues found on the way.
+
+    Attributes:
+        amounts: money field → currency → what stands in the source.
+        issues: how many issues mapping found, and validation after it.
+    """
+
+    entity: str
+    index: int
+    source: StagedSource
+    fields: tuple[str, ...]
+    partial: bool
+    has_legacy: bool
+    amounts: dict[str, dict[str, Amounts]]
+    rows: int
+    rejected: int
+    issues: int
+
+    @property
+    def name(self) -> str:
+        """Stem of the feed's staged tables."""
+        return f"{self.entity}-{self.index}"
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What map hands to validate, and validate to load: an entity's feeds."""
+
+    tenant: str
+    migration: int
+    entity: str
+    feeds: tuple[MappedFeed, ...]
+    sources: dict[str, StagedSource]
+
+
+@dataclass(frozen=True)
+class LoadedMigration:
+    """What load hands to audit."""
+
+    tenant: str
+    migration: int
+    dry_run: bool
+    feeds: tuple[MappedFeed, ...]
+    sources: dict[str, StagedSource]

@@ -1,0 +1,162 @@
+"""Map: from text cells to the entity's typed columns. What cannot convert becomes an issue.
+
+Every record is kept, also the ones with issues: their money still counts in the control
+totals, and their cells go to quarantine whole.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
+from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed, StagedSource
+from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.issues import ISSUE_SCHEMA
+from ispmig_pipelines.mapping.apply import Mapped, prepare
+from ispmig_pipelines.mapping.spec import Feed, Spec
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform.quarantine import NO_CURRENCY
+from ispmig_pipelines.platform.reconcile import Amounts
+from ispmig_pipelines.staging import Staging
+
+OK = "_ok"
+"""Column of a mapped table: no error was found in the record so far."""
+
+LEGACY = "legacy"
+
+
+def unreadable(field: str) -> str:
+    """Column of a mapped table: the field's cell holds something that could not be converted."""
+    return f"_unreadable_{field}"
+
+
+def watched(entity: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Fields whose unreadable cells are told apart from empty ones: money, which is counted,
+    and what is required, so that it is not reported as missing too."""
+    info = ENTITIES[entity]
+    return tuple(
+        f for f in fields if f in info.money or info.fields[f].key or info.fields[f].required
+    )
+
+
+def mapped_schema(entity: str, fields: tuple[str, ...]) -> pa.Schema:
+    """Columns of a mapped table: position, fields, legacy cells and verdicts."""
+    info = ENTITIES[entity]
+    return pa.schema(
+        [
+            *POSITION,
+            *((f, info.fields[f].arrow_type) for f in fields),
+            (LEGACY, pa.string()),
+            (OK, pa.bool_()),
+            *((unreadable(f), pa.bool_()) for f in watched(entity, fields)),
+        ]
+    )
+
+
+def map_feed(
+    spec: Spec, feed: Feed, source: StagedSource, staging: Staging, progress: Progress
+) -> MappedFeed:
+    """Maps one feed from its staged source into a staged table of typed columns.
+
+    Raises:
+        StorageError: no space, or the staged source is gone.
+    """
+    plan = prepare(spec, feed, list(source.columns))
+    name = f"{feed.entity}-{feed.index}"
+    fields = tuple(plan.fields)
+    schema = mapped_schema(feed.entity, fields)
+    amounts: dict[str, dict[str, Amounts]] = {
+        m: {} for m in ENTITIES[feed.entity].money if m in fields
+    }
+    rejected = issues = 0
+    with (
+        staging.write(f"mapped-{name}", schema) as table,
+        staging.write(f"issues-{name}", ISSUE_SCHEMA) as issue_table,
+    ):
+        for batch in read_cells(staging, source, plan.columns_needed):
+            mapped = plan.apply(records_of(source, batch))
+            out = _to_arrow(batch, mapped, feed.entity, fields, schema)
+            table.write(out)
+            if len(mapped.log):
+                issue_table.write(mapped.log.to_arrow(*batch.columns[: len(POSITION)]))
+            add_amounts(amounts, out, feed.entity)
+            rejected += int(mapped.log.rejected.sum())
+            issues += len(mapped.log)
+            progress.advance(batch.num_rows)
+    progress.done()
+    return MappedFeed(
+        entity=feed.entity,
+        index=feed.index,
+        source=source,
+        fields=fields,
+        partial=feed.partial,
+        has_legacy=plan.has_legacy,
+        amounts=amounts,
+        rows=progress.rows,
+        rejected=rejected,
+        issues=issues,
+    )
+
+
+def _to_arrow(
+    batch: pa.RecordBatch,
+    mapped: Mapped,
+    entity: str,
+    fields: tuple[str, ...],
+    schema: pa.Schema,
+) -> pa.RecordBatch:
+    size = batch.num_rows
+    return pa.RecordBatch.from_arrays(
+        [
+            *batch.columns[: len(POSITION)],
+            *(arrow_column(mapped.frame[f], schema.field(f).type) for f in fields),
+            mapped.legacy if mapped.legacy is not None else pa.nulls(size, pa.string()),
+            pa.array(~mapped.log.rejected),
+            *(
+                pa.array(mapped.converted_badly.get(f, np.zeros(size, bool)))
+                for f in watched(entity, fields)
+            ),
+        ],
+        schema=schema,
+    )
+
+
+def arrow_column(series: pd.Series, kind: pa.DataType) -> pa.Array:
+    """A column of a frame as one Arrow array of the given type."""
+    array = pa.array(series, type=kind, from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def add_amounts(
+    amounts: dict[str, dict[str, Amounts]], batch: pa.RecordBatch, entity: str
+) -> None:
+    """Adds a mapped batch's money to the sums of its source."""
+    for field, by_currency in amounts.items():
+        currency = ENTITIES[entity].money[field]
+        currencies = (
+            pc.fill_null(batch.column(currency), NO_CURRENCY)
+            if currency in batch.schema.names
+            else pa.repeat(NO_CURRENCY, batch.num_rows)
+        )
+        sums = (
+            pa.table(
+                {
+                    "currency": currencies,
+                    # Wider than the column: a sum may have more digits than any summand.
+                    "amount": batch.column(field).cast(pa.decimal128(38, 4)),
+                    "unreadable": batch.column(unreadable(field)).cast(pa.int64()),
+                }
+            )
+            .group_by("currency")
+            .aggregate([("amount", "sum"), ("unreadable", "sum")])
+        )
+        for row in sums.to_pylist():
+            total = by_currency.setdefault(row["currency"], Amounts())
+            total.source += row["amount_sum"] or Decimal(0)
+            total.unreadable += row["unreadable_sum"] or 0
+

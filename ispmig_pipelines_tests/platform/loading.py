@@ -1,0 +1,110 @@
+"""Feeds of rows written by hand, for the tests of loading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
+from ispmig_pipelines.platform.publish import FeedTable
+from ispmig_pipelines.platform.reconcile import Amounts
+from ispmig_pipelines.platform.tenants import Tenant
+
+
+def feed(
+    tenant: Tenant,
+    migration: int,
+    entity: str,
+    rows: list[dict[str, Any]],
+    *,
+    index: int = 0,
+    partial: bool = False,
+    has_legacy: bool = False,
+    file: int = 0,
+) -> Feed:
+    """A feed of accepted rows; ``legacy`` in a row is its unmapped cells."""
+    info = ENTITIES[entity]
+    named = {name for row in rows for name in row}
+    fields = tuple(f for f in info.fields if f in named)
+    table = FeedTable(tenant, migration, entity, index, fields, partial, has_legacy)
+    columns = [pa.array([r.get(f) for r in rows], info.fields[f].arrow_type) for f in fields]
+    legacy = [json.dumps(r["legacy"]) if "legacy" in r else None for r in rows]
+    batch = pa.RecordBatch.from_arrays(
+        [
+            *columns,
+            pa.array(legacy, pa.string()),
+            pa.array([file] * len(rows), pa.int32()),
+            pa.array(range(1, len(rows) + 1), pa.int64()),
+            pa.array(range(2, len(rows) + 2), pa.int64()),
+        ],
+        names=[*fields, "legacy", "_file", "_record", "_line"],
+    )
+    amounts: dict[str, dict[str, Amounts]] = {}
+    for name, currency in table.money.items():
+        for row in rows:
+            if row.get(name) is not None:
+                code = row.get(currency) or "XXX"
+                total = amounts.setdefault(name, {}).setdefault(code, Amounts())
+                total.source += Decimal(row[name])
+
+    def cells(positions: list[tuple[int, int]]) -> Iterator[str]:
+        for _, record in positions:
+            yield json.dumps({k: str(v) for k, v in rows[record - 1].items()})
+
+    return Feed(
+        table=table,
+        read=len(rows),
+        amounts=amounts,
+        accepted=lambda: iter([batch]),
+        quarantined=lambda: iter([]),
+        issues=lambda: iter([]),
+        cells=cells,
+    )
+
+
+def open_migration(connection: Connection, tenant: Tenant) -> int:
+    """A running migration in the ledger."""
+    with connection.begin():
+        return ledger.open_migration(
+            connection,
+            tenant=tenant.slug,
+            mode="load",
+            on_conflict="update",
+            spec_name="test",
+            spec_text="",
+            spec_digest="",
+            dagster_run_id="",
+            actor="test",
+        )
+
+
+def load_rows(
+    connection: Connection,
+    tenant: Tenant,
+    entities: dict[str, list[dict[str, Any]]],
+    *,
+    on_conflict: OnConflict = OnConflict.UPDATE,
+    dry_run: bool = False,
+) -> tuple[int, Loaded]:
+    """Loads rows, one feed per entity, as one migration."""
+    migration = open_migration(connection, tenant)
+    feeds = [
+        feed(tenant, migration, e, rows, has_legacy=any("legacy" in r for r in rows))
+        for e, rows in entities.items()
+    ]
+    return migration, load(
+        connection,
+        tenant,
+        migration,
+        feeds,
+        on_conflict=on_conflict,
+        dry_run=dry_run,
+        approve=lambda loaded: None,
+    )
