@@ -68,6 +68,16 @@ class Amounts:
             "unreadable": self.unreadable,
         }
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Amounts:
+        """The amounts that :meth:`as_json` wrote; what is missing is zero."""
+        return cls(
+            source=Decimal(values.get("source", ZERO)),
+            loaded=Decimal(values.get("loaded", ZERO)),
+            quarantined=Decimal(values.get("quarantined", ZERO)),
+            unreadable=values.get("unreadable", 0),
+        )
+
 
 def check(entities: Mapping[str, Counts], totals: Mapping[str, Mapping[str, Amounts]]) -> None:
     """Holds both laws.

@@ -74,6 +74,22 @@ class StagedSource:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the run was asked for, handed on from op to op.
+
+    Attributes:
+        started: Unix time at which the migration began.
+    """
+
+    dry_run: bool
+    on_conflict: str
+    max_quarantined: str
+    batch_size: int
+    spec_path: str
+    started: float
+
+
+@dataclass(frozen=True)
 class Extracted:
     """What extract hands to each entity's map: the entity and the sources it is fed from."""
 
@@ -81,6 +97,7 @@ class Extracted:
     migration: int
     entity: str
     sources: dict[str, StagedSource]
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -117,7 +134,7 @@ class Mapped:
     migration: int
     entity: str
     feeds: tuple[MappedFeed, ...]
-    sources: dict[str, StagedSource]
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,5 @@ class LoadedMigration:
 
     tenant: str
     migration: int
-    dry_run: bool
     feeds: tuple[MappedFeed, ...]
-    sources: dict[str, StagedSource]
+    options: Options

@@ -1,0 +1,14 @@
+"""The one ``Definitions``: everything Dagster knows of us, by name."""
+
+from dagster import Definitions
+
+from ispmig_pipelines.defs.assets import checks, entities, source_export, tenant_backup
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
+
+defs = Definitions(
+    assets=[source_export, *entities, tenant_backup],
+    asset_checks=checks,
+    jobs=[tenant_migration],
+    resources={"platform": Platform()},
+)

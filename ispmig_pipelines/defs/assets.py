@@ -1,0 +1,192 @@
+"""What the lineage graph shows: source export → entity → backup, a partition per tenant.
+
+The entities are written by the job ``tenant_migration``, which reports them here; their check
+can also be run by itself, at any time, from what the ledger and the tables then hold.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetChecksDefinition,
+    AssetKey,
+    AssetMaterialization,
+    AssetSpec,
+    TableColumn,
+    TableColumnConstraints,
+    TableColumnDep,
+    TableColumnLineage,
+    TableConstraints,
+    TableSchema,
+    asset_check,
+)
+
+from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.errors import LawBroken
+from ispmig_pipelines.mapping.spec import Spec
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.platform import ledger, reconcile
+from ispmig_pipelines.platform.reconcile import Amounts, Counts
+
+SOURCE = AssetKey("source_export")
+BACKUP = AssetKey("tenant_backup")
+CONSERVATION = "conservation"
+
+source_export = AssetSpec(
+    SOURCE,
+    description="The files that an ISP's legacy system exported, as a spec names them.",
+    partitions_def=tenants,
+    group_name="source",
+    kinds={"csv"},
+)
+
+entities = [
+    AssetSpec(
+        info.name,
+        deps=[SOURCE],
+        description=info.doc,
+        partitions_def=tenants,
+        group_name="tenant",
+        kinds={"postgres", "table"},
+        metadata={"key": ", ".join(info.key), "refers to": ", ".join(info.references.values())},
+    )
+    for info in ENTITIES.values()
+]
+
+tenant_backup = AssetSpec(
+    BACKUP,
+    deps=list(ENTITIES),
+    description="A tenant's whole state at one instant, kept outside the database.",
+    partitions_def=tenants,
+    group_name="backup",
+)
+
+
+def record_entity(
+    entry: ledger.Migration, entity: str, rows: int, spec: Spec
+) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
+    """The events by which the graph learns of an entity that a migration wrote.
+
+    Args:
+        rows: rows the tenant's table now has.
+    """
+    counts = entry.entities[entity]
+    yield AssetMaterialization(
+        asset_key=entity,
+        partition=entry.tenant,
+        description=f"Migration {entry.id}, {entry.spec_name}",
+        metadata={
+            "dagster/row_count": rows,
+            "dagster/column_schema": column_schema(ENTITIES[entity]),
+            "dagster/column_lineage": column_lineage(spec, entity),
+            "migration": entry.id,
+            **counts,
+        },
+    )
+    passed, problem = conservation(entry, entity)
+    yield AssetCheckEvaluation(
+        asset_key=AssetKey(entity),
+        check_name=CONSERVATION,
+        partition=entry.tenant,
+        passed=passed,
+        severity=AssetCheckSeverity.ERROR,
+        description=problem or "Every record and every amount of the source is accounted for.",
+        metadata={"migration": entry.id, **counts, **_totals(entry, entity)},
+    )
+
+
+def column_schema(info: EntityInfo) -> TableSchema:
+    """The entity's columns as Dagster shows them."""
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=name,
+                type=field.type.value,
+                description=field.doc,
+                constraints=TableColumnConstraints(nullable=not (field.key or field.required)),
+            )
+            for name, field in info.fields.items()
+        ],
+        constraints=TableConstraints(other=[rule.doc for rule in info.row_rules]),
+    )
+
+
+def column_lineage(spec: Spec, entity: str) -> TableColumnLineage:
+    """Which columns of the source each field of the entity was made from."""
+    made_from: dict[str, list[TableColumnDep]] = {}
+    for feed in spec.feeds:
+        if feed.entity != entity:
+            continue
+        for field, mapping in feed.fields.items():
+            for column in mapping.source_columns:
+                dep = TableColumnDep(asset_key=SOURCE, column_name=f"{feed.source}.{column}")
+                made_from.setdefault(field, []).append(dep)
+    return TableColumnLineage(deps_by_column=made_from)
+
+
+def conservation(entry: ledger.Migration, entity: str) -> tuple[bool, str]:
+    """Whether both laws hold for an entity of a migration, and what is wrong if not."""
+    counts = Counts(**entry.entities[entity])
+    totals = {
+        name: {currency: Amounts.from_json(a) for currency, a in by_currency.items()}
+        for name, by_currency in entry.totals.items()
+        if name.startswith(f"{entity}.")
+    }
+    try:
+        reconcile.check({entity: counts}, totals)
+    except LawBroken as error:
+        return False, str(error)
+    return True, ""
+
+
+def _totals(entry: ledger.Migration, entity: str) -> dict[str, Any]:
+    return {
+        f"{name.removeprefix(f'{entity}.')} {currency}/{side}": amounts[side]
+        for name, by_currency in entry.totals.items()
+        if name.startswith(f"{entity}.")
+        for currency, amounts in by_currency.items()
+        for side in ("source", "loaded", "quarantined", "unreadable")
+    }
+
+
+def _check(entity: str) -> AssetChecksDefinition:
+    @asset_check(
+        asset=AssetKey(entity),
+        name=CONSERVATION,
+        partitions_def=tenants,
+        description="Every record that was read was inserted, updated, unchanged or put in "
+        "quarantine, and every amount is in the table or in quarantine, to the cent.",
+    )
+    def check(context: AssetCheckExecutionContext, platform: Platform) -> AssetCheckResult:
+        tenant = context.partition_key
+        with platform.connect() as connection:
+            done = [
+                m
+                for m in ledger.migrations(connection, tenant)
+                if m.state is ledger.State.DONE and entity in m.entities
+            ]
+        if not done:
+            return AssetCheckResult(
+                passed=True, description=f"No migration has brought a {entity} to {tenant} yet."
+            )
+        passed, problem = conservation(done[0], entity)
+        return AssetCheckResult(
+            passed=passed,
+            description=problem or "Every record and every amount of the source is accounted for.",
+            metadata={
+                "migration": done[0].id,
+                **done[0].entities[entity],
+                **_totals(done[0], entity),
+            },
+        )
+
+    return check
+
+
+checks = [_check(entity) for entity in ENTITIES]

@@ -1,0 +1,51 @@
+"""What a migration is asked to do: short enough for the launchpad."""
+
+from enum import Enum
+
+from dagster import Config
+from pydantic import Field
+
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.validation import threshold
+
+
+class Mode(Enum):
+    """What to do with the result."""
+
+    load = "load"
+    dry_run = "dry_run"
+
+
+class Conflict(Enum):
+    """Which side wins where the tenant has other content under a record's key."""
+
+    update = "update"
+    keep = "keep"
+    fail = "fail"
+
+
+class MigrationConfig(Config):
+    """Configuration of ``extract``, which hands it on to the other ops."""
+
+    spec: str = Field(
+        description="Path of the spec: absolute, or relative to the project's folder."
+    )
+    mode: Mode = Field(
+        default=Mode.load,
+        description="load, or dry_run: everything but publishing.",
+    )
+    on_conflict: Conflict = Field(
+        default=Conflict.update,
+        description="Where the tenant has other content: update it, keep it (the record goes to "
+        "quarantine), or fail.",
+    )
+    max_quarantined: str = Field(
+        default=threshold.DEFAULT,
+        description="Most records of an entity that may lie in quarantine: 250 or 2.5%.",
+    )
+    batch_size: int = Field(
+        default=DEFAULT_BATCH_SIZE,
+        ge=100,
+        le=1_000_000,
+        description="Records that are read, mapped and validated at a time.",
+    )

@@ -1,0 +1,365 @@
+"""The five ops of ``tenant_migration``. Only this module and the job know Dagster."""
+
+import getpass
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dagster import DynamicOut, DynamicOutput, Failure, In, OpExecutionContext, Out, op
+
+from ispmig_pipelines.defs.assets import record_entity
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration import audit as auditing
+from ispmig_pipelines.defs.tenant_migration import extract as extracting
+from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
+from ispmig_pipelines.defs.tenant_migration.load import feed_to_load
+from ispmig_pipelines.defs.tenant_migration.manifests import (
+    Extracted,
+    LoadedMigration,
+    Mapped,
+    Options,
+)
+from ispmig_pipelines.defs.tenant_migration.map import map_feed
+from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
+from ispmig_pipelines.errors import IspmigError, PlatformError
+from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ledger, tenants, undo
+from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
+from ispmig_pipelines.platform.server import told_plainly
+from ispmig_pipelines.settings import project_folder, settings
+from ispmig_pipelines.validation import threshold
+
+MIGRATION_TAG = "ispmig/migration"
+
+
+@op(name="extract", out=DynamicOut(Extracted, description="one per entity of the spec"))
+def extract_op(
+    context: OpExecutionContext, config: MigrationConfig, platform: Platform
+) -> Iterator[DynamicOutput[Extracted]]:
+    """Stages the sources of the spec as they are: text cells and where each record stands."""
+    slug = context.partition_key
+    with failing_plainly(context, platform):
+        spec = load_spec(project_folder() / config.spec)
+        threshold.parse(config.max_quarantined)
+        tenant = platform.hold(slug)
+        with platform.connect() as connection:
+            with connection.begin():
+                migration = ledger.open_migration(
+                    connection,
+                    tenant=tenant.slug,
+                    mode=config.mode.value,
+                    on_conflict=config.on_conflict.value,
+                    spec_name=spec.name,
+                    spec_text=spec.text,
+                    spec_digest=spec.digest,
+                    dagster_run_id=context.run_id,
+                    actor=actor(),
+                )
+    context.instance.add_run_tags(context.run_id, {MIGRATION_TAG: str(migration)})
+    options = Options(
+        dry_run=config.mode is Mode.dry_run,
+        on_conflict=config.on_conflict.value,
+        max_quarantined=config.max_quarantined,
+        batch_size=config.batch_size,
+        spec_path=str(spec.path),
+        started=time.time(),
+    )
+    with failing_plainly(context, platform, migration):
+        sources = extracting.extract(
+            spec,
+            platform.staging(slug, migration),
+            private=settings().staging_folder,
+            batch_size=config.batch_size,
+            progress=teller(context, "extract"),
+        )
+        files = [f.as_json() for s in sources.values() for f in s.files]
+        with platform.connect() as connection, connection.begin():
+            ledger.update_migration(connection, migration, files=files)
+    for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
+        fed = {f.source: sources[f.source] for f in spec.feeds if f.entity == entity}
+        yield DynamicOutput(
+            Extracted(slug, migration, entity, fed, options),
+            mapping_key=entity,
+            metadata={
+                "records": sum(s.read for s in fed.values()),
+                "unreadable": sum(f.rejects for s in fed.values() for f in s.files),
+                "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
+                **usage(),
+            },
+        )
+
+
+@op(name="map", out=Out(Mapped))
+def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted) -> Mapped:
+    """Turns the staged cells of one entity into its typed columns."""
+    with failing_plainly(context, platform, extracted.migration):
+        spec = spec_of(platform, extracted.migration, extracted.options)
+        staging = platform.staging(extracted.tenant, extracted.migration)
+        started = teller(context, "map")
+        feeds = tuple(
+            map_feed(
+                spec,
+                feed,
+                extracted.sources[feed.source],
+                staging,
+                started(feed_name(feed.entity, feed.source)),
+            )
+            for feed in spec.feeds
+            if feed.entity == extracted.entity
+        )
+    context.add_output_metadata(
+        {
+            "rows": sum(f.rows for f in feeds),
+            "rejected": sum(f.rejected for f in feeds),
+            "issues": sum(f.issues for f in feeds),
+            **usage(),
+        }
+    )
+    return Mapped(
+        extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options
+    )
+
+
+@op(name="validate", out=Out(Mapped))
+def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped) -> Mapped:
+    """Holds one entity's mapped columns against its Pandera model."""
+    with failing_plainly(context, platform, mapped.migration):
+        spec = spec_of(platform, mapped.migration, mapped.options)
+        staging = platform.staging(mapped.tenant, mapped.migration)
+        of_spec = {(f.entity, f.index): f for f in spec.feeds}
+        started = teller(context, "validate")
+        feeds = tuple(
+            validate_feed(
+                spec,
+                of_spec[feed.entity, feed.index],
+                feed,
+                staging,
+                started(feed_name(feed.entity, feed.source.name)),
+            )
+            for feed in mapped.feeds
+        )
+    context.add_output_metadata(
+        {
+            "rows": sum(f.rows for f in feeds),
+            "rejected": sum(f.rejected for f in feeds),
+            "issues": sum(f.issues for f in feeds),
+            **usage(),
+        }
+    )
+    return replace(mapped, feeds=feeds)
+
+
+@op(name="load", ins={"validated": In(list[Mapped])}, out=Out(LoadedMigration))
+def load_op(
+    context: OpExecutionContext, platform: Platform, validated: list[Mapped]
+) -> LoadedMigration:
+    """Publishes the whole migration in one transaction, or nothing of it."""
+    first = validated[0]
+    slug, migration, options = first.tenant, first.migration, first.options
+    order = list(ENTITIES)
+    feeds = [
+        feed for m in sorted(validated, key=lambda m: order.index(m.entity)) for feed in m.feeds
+    ]
+    told = teller(context, "load")
+    staged: dict[tuple[str, int], Progress] = {}
+
+    def progress(feed: Feed, rows: int) -> None:
+        key = (feed.table.entity, feed.table.index)
+        if key not in staged:
+            staged[key] = told(feed.table.entity)
+        staged[key].advance(rows - staged[key].rows)
+
+    with failing_plainly(context, platform, migration):
+        tenant = platform.hold(slug)
+        with platform.connect() as connection:
+            entry = ledger.migration(connection, migration)
+            connection.rollback()
+            if entry.state in (ledger.State.PUBLISHED, ledger.State.DONE):
+                # This op died after the commit: what it did stands, and is not done twice.
+                context.log.info(f"Migration {migration} is published already.")
+            else:
+                loaded = load(
+                    connection,
+                    tenant,
+                    migration,
+                    [
+                        feed_to_load(f, tenant, migration, platform.staging(slug, migration))
+                        for f in feeds
+                    ],
+                    on_conflict=OnConflict(options.on_conflict),
+                    dry_run=options.dry_run,
+                    approve=approval(options.max_quarantined),
+                    progress=progress,
+                )
+                context.log.info(
+                    f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} s"
+                )
+                if options.dry_run:
+                    with connection.begin():
+                        ledger.update_migration(connection, migration, **loaded.ledger_values())
+            with connection.begin():
+                entry = ledger.migration(connection, migration)
+    context.add_output_metadata({**counts_metadata(entry), **usage()})
+    return LoadedMigration(slug, migration, tuple(feeds), options)
+
+
+@op(name="audit", out=Out(dict))
+def audit_op(
+    context: OpExecutionContext, platform: Platform, loaded: LoadedMigration
+) -> dict[str, Any]:
+    """Reads the source again and proves the migration from the committed rows."""
+    slug, migration, options = loaded.tenant, loaded.migration, loaded.options
+    with failing_plainly(context, platform, migration):
+        tenant = platform.hold(slug)
+        spec = spec_of(platform, migration, options)
+        with platform.connect() as connection:
+            if not options.dry_run:
+                audited = auditing.audit(
+                    spec,
+                    tenant,
+                    loaded,
+                    connection,
+                    batch_size=options.batch_size,
+                    progress=teller(context, "audit"),
+                )
+                if audited.problems:
+                    take_back(connection, tenant, migration)
+                    raise auditing.broken(audited)
+            entry = finish(connection, migration, options)
+            rows = tenants.contents(connection, tenant)
+    if not options.dry_run:
+        for entity in entry.entities:
+            for event in record_entity(entry, entity, rows[entity], spec):
+                context.log_event(event)
+    platform.staging(slug, migration).remove()
+    context.add_output_metadata({**counts_metadata(entry), **usage()})
+    return entry.as_json()
+
+
+def feed_name(entity: str, source: str) -> str:
+    """How a feed is called in messages."""
+    return f"{entity} from {source}"
+
+
+def actor() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def teller(context: OpExecutionContext, stage: str) -> Callable[[str], Progress]:
+    """Makes the progress of pieces of work, told in the run's log."""
+    return lambda what: Progress(f"{stage} {what}", context.log.info)
+
+
+def usage() -> dict[str, float]:
+    """What this process has used so far, for plots: peak memory in MB, CPU seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "peak_rss_mb": round(used.ru_maxrss / 1024, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+    }
+
+
+def spec_of(platform: Platform, migration: int, options: Options) -> Spec:
+    """The spec as the migration began with it, whatever has become of the file since."""
+    with platform.connect() as connection:
+        text = ledger.migration(connection, migration).spec_text
+    return parse_spec(text, Path(options.spec_path))
+
+
+def approval(max_quarantined: str) -> Callable[[Loaded], None]:
+    """Refuses a result with too much in quarantine; what was kept by policy is not counted."""
+    limit = threshold.parse(max_quarantined)
+
+    def approve(loaded: Loaded) -> None:
+        limit.check(
+            {
+                name: (
+                    counts.quarantined - loaded.issues.get(name, {}).get("conflict.kept", 0),
+                    counts.read,
+                )
+                for name, counts in loaded.entities.items()
+            }
+        )
+
+    return approve
+
+
+def take_back(connection: Any, tenant: tenants.Tenant, migration: int) -> None:
+    """Undoes a published migration and says so in the ledger, in one transaction."""
+    driver = tenants.raw(connection)
+    with connection.begin():
+        with tenants.as_tenant(driver, tenant):
+            undo.undo(driver, tenant, migration)
+        ledger.update_migration(connection, migration, state=ledger.State.UNDONE)
+
+
+def finish(connection: Any, migration: int, options: Options) -> ledger.Migration:
+    """Closes the migration in the ledger."""
+    seconds = max(time.time() - options.started, 0.001)
+    with connection.begin():
+        entry = ledger.migration(connection, migration)
+        read = sum(c["read"] for c in entry.entities.values())
+        ledger.update_migration(
+            connection,
+            migration,
+            state=ledger.State.CHECKED if options.dry_run else ledger.State.DONE,
+            seconds=round(seconds, 3),
+            rows_per_second=round(read / seconds, 1),
+            peak_rss_mb=usage()["peak_rss_mb"],
+            error=None,
+        )
+        return ledger.migration(connection, migration)
+
+
+def counts_metadata(entry: ledger.Migration) -> dict[str, Any]:
+    """An entry's counts, so that Dagster plots them over time."""
+    return {
+        f"{entity}/{name}": count
+        for entity, counts in entry.entities.items()
+        for name, count in counts.items()
+    }
+
+
+@contextmanager
+def failing_plainly(
+    context: OpExecutionContext, platform: Platform, migration: int | None = None
+) -> Iterator[None]:
+    """Ends the op with an error in words, noted in the ledger; nothing permanent is retried."""
+    try:
+        with told_plainly():
+            yield
+    except IspmigError as error:
+        if migration is not None:
+            note_failure(context, platform, migration, error)
+        raise Failure(
+            description=str(error),
+            metadata={"error": error.code, "exit_code": error.exit_code},
+            allow_retries=error.transient,
+        ) from error
+
+
+def note_failure(
+    context: OpExecutionContext, platform: Platform, migration: int, error: IspmigError
+) -> None:
+    """Writes into the ledger how the migration failed, where that is possible."""
+    try:
+        with platform.connect() as connection, connection.begin():
+            state = ledger.migration(connection, migration).state
+            values: dict[str, Any] = {"error": str(error)}
+            if state is ledger.State.RUNNING:
+                values["state"] = ledger.State.FAILED
+            ledger.update_migration(connection, migration, **values)
+    except PlatformError as second:
+        context.log.warning(f"The failure could not be noted in the ledger: {second}")
+
