@@ -1,0 +1,31 @@
+"""How bytes become records: one module per format, found by content.
+
+:func:`open_source` opens a file; :func:`ispmig_pipelines.formats.inspect.inspect` says what is
+in it. A further format is a module beside :mod:`ispmig_pipelines.formats.csv` and a line in
+:data:`ispmig_pipelines.formats.opening.READERS`.
+"""
+
+from __future__ import annotations
+
+from ispmig_pipelines.formats.csv_dialect import CsvOptions
+from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.opening import open_source
+from ispmig_pipelines.formats.records import (
+    DEFAULT_BATCH_SIZE,
+    Detected,
+    Reader,
+    Records,
+    Reject,
+)
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "DEFAULT_LIMITS",
+    "CsvOptions",
+    "Detected",
+    "ReadLimits",
+    "Reader",
+    "Records",
+    "Reject",
+    "open_source",
+]

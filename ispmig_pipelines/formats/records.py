@@ -27,7 +27,9 @@ class Reject:
         record: 1-based ordinal in its table, counted together with the readable records.
         line: 1-based first line in the file, None where the format has no lines.
         rule: code in :data:`ispmig_pipelines.issues.RULES`, e.g. ``record.ragged``.
-        text: the raw text, whole (up to the reader's cell limit).
+        text: the raw text, whole (up to the reader's limit on a record). Bytes that are not
+            valid in the encoding, and zero bytes, stand in it as ``\\xNN``, so that any text
+            column can hold it.
         found, accepted: what the rule's message needs, never cell content.
     """
 
@@ -69,6 +71,9 @@ class Detected:
         delimiter: CSV only.
         dialect: what else a reader of the format must know, as text (e.g. quote, escape).
         notes: evidence worth telling the user, without cell content.
+        questions: why the evidence is split, each with what to write in the spec. A migration
+            must not go on while there are any; see
+            :func:`ispmig_pipelines.formats.open_source`.
     """
 
     format: str
@@ -77,12 +82,16 @@ class Detected:
     delimiter: str = ""
     dialect: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
     """One open source file of one format. Closing is by ``with``."""
 
-    detected: Detected
+    @property
+    def detected(self) -> Detected:
+        """How the file is written. Notes about its end are there once it has been read."""
+        ...
 
     def __enter__(self) -> Reader: ...
 
@@ -101,5 +110,18 @@ class Reader(Protocol):
 
         Raises:
             SourceError: the file ends too early or breaks in a way no single record bears.
+        """
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file on the disk; ``Records.bytes_read`` counts up to it."""
+        ...
+
+    def sha256(self) -> str:
+        """Hex SHA-256 of the file's bytes, exactly as they were read.
+
+        Raises:
+            ValueError: no table of the file has been read to its end yet.
         """
         ...

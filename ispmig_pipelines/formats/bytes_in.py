@@ -1,0 +1,377 @@
+"""Opening a source file as a stream of bytes: compression found by content, digest on the way.
+
+What comes out is the content; :attr:`ByteSource.bytes_read` and :meth:`ByteSource.sha256` speak
+of the file as it lies on the disk, so that a run can show its progress and record exactly what
+it has read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from ispmig_pipelines.errors import SourceError, StorageError
+from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+
+_READ = 1 << 18
+
+_BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+class _Counted(io.RawIOBase):
+    """The raw file, counting and hashing every byte that is read from it in order."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.position = 0
+        self._hash = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        self._hash.update(memoryview(buffer)[:count])
+        self.position += count
+        return int(count)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class ByteSource:
+    """One source file, open for reading its content from the beginning.
+
+    Attributes:
+        path: the file.
+        size: its bytes on the disk.
+        compression: ``gzip``, ``zstd``, ``bz2``, ``xz``, ``zip`` or "".
+        member: the name inside a zip archive, or "".
+    """
+
+    def __init__(
+        self, path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = ""
+    ) -> None:
+        """Opens ``path``.
+
+        Args:
+            member: which member of a zip archive that has several.
+
+        Raises:
+            SourceError: no such file, a directory, no permission, empty, not a regular file,
+                or an archive that cannot be read as one file.
+        """
+        self.path = path
+        self.member = member
+        self._limits = limits
+        self._expanded = 0
+        self._finished = False
+        file = _open_regular(path)
+        status = os.fstat(file.fileno())
+        self.size = status.st_size
+        self._identity = (status.st_size, status.st_mtime_ns)
+        self._raw_file = file
+        self._archive: zipfile.ZipFile | None = None
+        if self.size == 0:
+            file.close()
+            raise SourceError(f"{path} is empty (0 bytes). Export it again.")
+        head = file.read(8)
+        file.seek(0)
+        self.compression = _compression(head)
+        self._raw: _Counted | None = None
+        try:
+            self._stream = self._decompressed(file)
+        except BaseException:
+            self.close()
+            raise
+
+    def _decompressed(self, file: BinaryIO) -> Any:
+        if self.compression == "zip":
+            return self._zip_member(file)
+        self._raw = _Counted(file)
+        buffered = io.BufferedReader(self._raw, _READ)
+        if self.compression == "gzip":
+            return gzip.GzipFile(fileobj=buffered, mode="rb")
+        if self.compression == "bz2":
+            return bz2.BZ2File(buffered)
+        if self.compression == "xz":
+            return lzma.LZMAFile(buffered)
+        if self.compression in ("zstd", "lz4"):
+            return pa.CompressedInputStream(pa.PythonFile(buffered, mode="r"), self.compression)
+        return buffered
+
+    def _zip_member(self, file: BinaryIO) -> Any:
+        try:
+            self._archive = zipfile.ZipFile(file)
+        except zipfile.BadZipFile:
+            raise SourceError(
+                f"{self.path} begins like a zip archive and its directory of members, which "
+                "stands at the end, is missing or broken. It was probably cut short on the way: "
+                "transfer it again."
+            ) from None
+        names = [
+            info.filename
+            for info in self._archive.infolist()
+            if not info.is_dir() and not _is_litter(info.filename)
+        ]
+        if _document_kind(names):
+            self._archive.close()
+            self._archive = None
+            self.compression = ""
+            file.seek(0)
+            self._raw = _Counted(file)
+            return io.BufferedReader(self._raw, _READ)
+        chosen = self._choose(names)
+        info = self._archive.getinfo(chosen)
+        if info.flag_bits & 1:
+            raise SourceError(
+                f"{self.path} is a password-protected zip archive. Unpack it with its password "
+                "and give the file that is inside."
+            )
+        self.member = chosen
+        try:
+            return self._archive.open(info)
+        except (NotImplementedError, zipfile.BadZipFile):
+            raise SourceError(
+                f"{self.path} holds a member packed in a way that cannot be read here. Unpack "
+                "it and give the file that is inside."
+            ) from None
+
+    def _choose(self, names: list[str]) -> str:
+        if self.member:
+            if self.member in names:
+                return self.member
+            raise SourceError(
+                f"{self.path} has no member {self.member!r}; it has {_listed(names)}."
+            )
+        if not names:
+            raise SourceError(f"{self.path} is a zip archive without any file in it.")
+        if len(names) > 1:
+            raise SourceError(
+                f"{self.path} is a zip archive of {len(names)} files ({_listed(names)}), and one "
+                "source is one file. Name the member in the spec, or unpack the archive and "
+                "name its files."
+            )
+        return names[0]
+
+    def __enter__(self) -> ByteSource:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes everything; may be called twice."""
+        for closable in (
+            getattr(self, "_stream", None),
+            self._archive,
+            self._raw,
+            self._raw_file,
+        ):
+            if closable is not None:
+                closable.close()
+
+    @property
+    def bytes_read(self) -> int:
+        """How far reading has come in the file on the disk, in its bytes; ``size`` at the end."""
+        if self._finished:
+            return self.size
+        if self._raw is not None:
+            return min(self._raw.position, self.size)
+        return min(self._raw_file.tell(), self.size)
+
+    def read(self, count: int) -> bytes:
+        """At most ``count`` further bytes of content; fewer than asked only at the end.
+
+        Raises:
+            SourceError: the compressed data are cut short or broken, unfold to more than the
+                limits allow, or the file changed while it was read.
+            StorageError: the disk failed.
+        """
+        parts: list[bytes] = []
+        missing = count
+        while missing > 0:
+            part = self._read_some(min(missing, 1 << 20) if self.compression else missing)
+            if not part:
+                self._end()
+                break
+            parts.append(part)
+            missing -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_some(self, count: int) -> bytes:
+        try:
+            part: bytes = self._stream.read(count)
+        except _BROKEN as error:
+            raise self._broken(error) from None
+        except pa.ArrowInvalid as error:
+            raise self._broken(error) from None
+        except OSError as error:
+            # bz2 and Arrow tell broken data by a plain OSError without a number.
+            if error.errno is None:
+                raise self._broken(error) from None
+            raise StorageError(
+                f"{self.path} could not be read after byte {self.bytes_read:,}: "
+                f"{os.strerror(error.errno)}. Check the disk or the network share it lies on.",
+                transient=error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
+            ) from error
+        if self.compression:
+            self._expanded += len(part)
+            self._check_limits()
+        return part
+
+    def _broken(self, error: BaseException) -> SourceError:
+        kind = self.compression
+        return SourceError(
+            f"{self.path} is {kind} data that are cut short or damaged: after byte "
+            f"{self.bytes_read:,} of {self.size:,} (about byte {self._expanded:,} of its content) "
+            f"they cannot be unpacked. Nothing of it is loaded as if it were complete. "
+            f"Transfer or export the file again; `{_test_command(kind)}` tests it."
+        )
+
+    def _check_limits(self) -> None:
+        limits = self._limits
+        if self._expanded > limits.max_expanded_bytes:
+            raise SourceError(
+                f"{self.path} unpacks to more than {limits.max_expanded_bytes:,} bytes, which is "
+                "the limit for one source. Split the export, or raise the limit."
+            )
+        read = max(self.bytes_read, 1)
+        if self._expanded > limits.ratio_from_bytes and self._expanded / read > limits.max_ratio:
+            raise SourceError(
+                f"{self.path} unpacks to more than {limits.max_ratio:g} times its size, as no "
+                "real export does. If it is one, unpack it and give the file that is inside, or "
+                "raise the limit."
+            )
+
+    def _end(self) -> None:
+        if self._finished:
+            return
+        status = self.path.stat() if self.path.exists() else None
+        if status is None or (status.st_size, status.st_mtime_ns) != self._identity:
+            raise SourceError(
+                f"{self.path} changed while it was being read, so what was read is neither the "
+                "old file nor the new. Wait until the export is finished and run again."
+            )
+        self._finished = True
+
+    def sha256(self) -> str:
+        """Hex SHA-256 of the whole file on the disk, exactly as it was read.
+
+        Raises:
+            ValueError: the content has not been read to its end.
+        """
+        if not self._finished:
+            raise ValueError("the file has not been read to its end")
+        if self._raw is not None:
+            while self._raw.read(_READ):
+                pass
+            return self._raw.hexdigest()
+        # A zip archive is read from its end, so its bytes are taken once more, in order.
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_bytes(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = "") -> ByteSource:
+    """Opens a source file for reading its content; see :class:`ByteSource`."""
+    return ByteSource(path, limits=limits, member=member)
+
+
+def zip_document_kind(path: Path) -> str:
+    """``xlsx``, ``xlsb``, ``ods``, ``docx`` where a zip file is such a document, else ""."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _document_kind(archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return ""
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise SourceError(f"{path} is a folder. Name the file (or files) inside it.")
+        if not stat.S_ISREG(mode):
+            raise SourceError(f"{path} is not a regular file. Save the export to a file first.")
+        return path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise SourceError(
+            f"{path} does not exist. Check the path; relative paths start from "
+            "the folder the command runs in."
+        ) from None
+    except PermissionError:
+        raise SourceError(
+            f"{path} may not be read by this user. Give the user read permission on it."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else "not a valid path"
+        raise SourceError(f"{str(path)!r} cannot be opened: {reason}.") from None
+
+
+def _compression(head: bytes) -> str:
+    if head.startswith(b"\x1f\x8b\x08"):
+        return "gzip"
+    if head.startswith(b"\x28\xb5\x2f\xfd") or (
+        0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+    ):
+        return "zstd"
+    if head.startswith(b"BZh") and head[4:8] == b"1AY&":
+        return "bz2"
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return "xz"
+    if head.startswith(b"\x04\x22\x4d\x18"):
+        return "lz4"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    return ""
+
+
+_DOCUMENTS: tuple[tuple[str, Callable[[list[str]], bool]], ...] = (
+    ("xlsb", lambda names: "xl/workbook.bin" in names),
+    ("docx", lambda names: "[Content_Types].xml" in names and "word/document.xml" in names),
+    ("xlsx", lambda names: "[Content_Types].xml" in names),
+    ("ods", lambda names: "mimetype" in names and "content.xml" in names),
+)
+
+
+def _document_kind(names: list[str]) -> str:
+    return next((kind for kind, holds in _DOCUMENTS if holds(names)), "")
+
+
+def _is_litter(name: str) -> bool:
+    # What macOS and Windows add to archives without being asked.
+    leaf = name.rsplit("/", 1)[-1]
+    return name.startswith("__MACOSX/") or leaf in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _test_command(compression: str) -> str:
+    return {
+        "gzip": "gzip -t FILE",
+        "bz2": "bzip2 -t FILE",
+        "xz": "xz -t FILE",
+        "zstd": "zstd -t FILE",
+        "lz4": "lz4 -t FILE",
+        "zip": "unzip -t FILE",
+    }.get(compression, "ls -l FILE")

@@ -1,0 +1,664 @@
+"""A stream of CSV bytes as chunks of records: proven fast where possible, tolerant elsewhere.
+
+The fast part finds every quote, delimiter and line end of a block with vector operations,
+proves that the block is well-formed, counts the cells of each record, and lets Arrow's parser
+build the columns of those that are sound. What it cannot prove it leaves, record by record, to
+:class:`~ispmig_pipelines.formats.csv_tokens.Tokenizer`, whose reading is the definition. So both
+give the same records, whatever the size of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.csv_dialect import CsvDialect
+from ispmig_pipelines.formats.csv_tokens import Cells, Token, Tokenizer
+from ispmig_pipelines.formats.encoding import shown
+from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.records import Reject
+
+BLOCK_BYTES = 4 << 20
+"""Bytes analysed at a time. 1 to 8 MiB measured alike; smaller ones lose to fixed costs."""
+
+_PATIENCE = 8 << 10
+_STAND_IN = b"\x1f"
+_BLANKS = b" \t\x0b\x0c\x1a"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass
+class Chunk:
+    """Some records that follow each other.
+
+    Attributes:
+        cells: text columns.
+        record, line: where each stands.
+        rejects: unreadable records among them.
+        bytes_read: how far the file had been read, for progress.
+    """
+
+    cells: pa.RecordBatch
+    record: np.ndarray
+    line: np.ndarray
+    rejects: list[Reject] = field(default_factory=list)
+    bytes_read: int = 0
+
+
+class Scanner:
+    """Reads the records of one CSV table, from its first block to its last."""
+
+    def __init__(
+        self,
+        name: str,
+        dialect: CsvDialect,
+        columns: list[str],
+        encoding: str,
+        *,
+        limits: ReadLimits,
+        fast: bool = True,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        """
+        Args:
+            name: the file, for messages.
+            encoding: what the file is written in, for messages.
+            fast: whether the fast part may be used.
+        """
+        self._name = name
+        self._dialect = dialect
+        self._width = len(columns)
+        self._encoding = encoding
+        self._limits = limits
+        self._fast = fast
+        self._window = block_bytes
+        self._tokens = Tokenizer(dialect, max_cell_bytes=limits.max_cell_bytes)
+        self._max_record = 4 * limits.max_cell_bytes
+        self._comment = dialect.comment.encode()
+        self.schema = pa.schema([pa.field(c, pa.string()) for c in columns])
+        self._placeholders = [f"c{i}" for i in range(len(columns))]
+        self._record = 0
+        self._line = 1
+        self._in_header = True
+        self.repairs = 0
+        """How many records had bare quotes inside quoted cells, and were read all the same."""
+
+    # ------------------------------------------------------------------ the stream
+
+    def chunks(self, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+        """The records of the stream ``blocks``, header and preamble left out."""
+        buffer = b""
+        for block, final in _last_marked(blocks):
+            buffer = buffer + block if buffer else block
+            if self._in_header:
+                start = self.records_start(buffer, final=final)
+                if start is None:
+                    self._check_pending(buffer, 0)
+                    continue
+                at, self._line = start
+                self._in_header = False
+            else:
+                at = 0
+            at = yield from self._drain(buffer, at, final)
+            buffer = buffer[at:]
+            self._check_pending(buffer, 0)
+
+    def _drain(self, buffer: bytes, at: int, final: bool) -> Iterator[Chunk]:
+        patience = _PATIENCE
+        while at < len(buffer):
+            if self._fast:
+                end = min(at + self._window, len(buffer))
+                used, chunk = self._fast_part(buffer, at, end, final and end == len(buffer))
+                if chunk is not None:
+                    yield chunk
+                at += used
+                if at == len(buffer):
+                    break
+                limit = at + patience
+                # Where faults crowd, looking for sound stretches between them costs more
+                # than it gains.
+                patience = min(patience * 2, self._window)
+            else:
+                limit = at + self._window
+            before = at
+            at, chunk = self._tolerant_part(buffer, at, limit, final)
+            if chunk is not None:
+                yield chunk
+            if at == before:
+                break
+        return at
+
+    def _check_pending(self, buffer: bytes, at: int) -> None:
+        if len(buffer) - at > self._max_record + self._limits.max_cell_bytes + self._window:
+            raise self._too_long()
+
+    def _too_long(self) -> SourceError:
+        return SourceError(
+            f"{self._name}: the record at line {self._line:,} is longer than "
+            f"{self._max_record:,} bytes, which no record of an export is. The file is probably "
+            "no CSV, or its line ends or quotes are not what they were taken for: name them in "
+            "the spec, or raise the limit on cells."
+        )
+
+    def records_start(self, buffer: bytes, *, final: bool) -> tuple[int, int] | None:
+        """``(offset, line)`` of the first record; None when more of the file is needed."""
+        found = self.header(buffer, final=final)
+        return None if found is None else (found[1], found[2])
+
+    def header(self, buffer: bytes, *, final: bool) -> tuple[list[Cells], int, int] | None:
+        """The header's records, and offset and line of what follows; None: more is needed."""
+        at, line = 0, 1
+        for _ in range(self._dialect.skip_lines):
+            ends = self._tokens.line_end(buffer, at, final=final)
+            if ends is None:
+                return None
+            if at < len(buffer):
+                line += 1
+            at = ends[1]
+        rows: list[Cells] = []
+        while len(rows) < self._dialect.header_rows and at < len(buffer):
+            ends = self._tokens.line_end(buffer, at, final=final)
+            if ends is None:
+                return None
+            if self._skipped(buffer[at : ends[0]], in_header=True):
+                at, line = ends[1], line + 1
+                continue
+            token = self._tokens.record(buffer, at, final=final)
+            if token is None:
+                return None
+            if token.cells is None:
+                cells = self._tokens.repaired(buffer[at : ends[0]], self._width)
+                if cells is None:
+                    raise SourceError(
+                        f"{self._name}: the header at line {line} has a quote that is not closed "
+                        "or that text follows. Correct it, or name the quote in the spec."
+                    )
+                token = Token(cells, ends[0], ends[1])
+            assert token.cells is not None  # noqa: S101 - settled above
+            rows.append(token.cells)
+            line += self._lines(buffer, at, token.after)
+            at = token.after
+        if len(rows) < self._dialect.header_rows and not final:
+            return None
+        return rows, at, line
+
+    def _lines(self, buffer: bytes, start: int, after: int) -> int:
+        if not self._tokens.any_newline:
+            return buffer.count(b"\n", start, after)
+        return len(self._tokens.newline.findall(buffer, start, after))
+
+    def _skipped(self, line: bytes, *, in_header: bool = False) -> bool:
+        """Whether a line is blank or a comment."""
+        if not line:
+            return True
+        if self._comment and line.startswith(self._comment):
+            return True
+        if line[0] not in _BLANKS:
+            return False
+        if self._width == 1 and not in_header:
+            return line == b"\x1a"
+        return not line.strip(_BLANKS) and self._tokens.delimiter not in line
+
+    # ------------------------------------------------------------------ the tolerant part
+
+    def _tolerant_part(
+        self, buffer: bytes, at: int, limit: int, final: bool
+    ) -> tuple[int, Chunk | None]:
+        rows: list[Cells] = []
+        records: list[int] = []
+        lines: list[int] = []
+        rejects: list[Reject] = []
+        tokens, width = self._tokens, self._width
+        stretch = buffer[at:limit]
+        clean_until = limit if stretch.isascii() and b"\0" not in stretch else at
+        size = len(buffer)
+        plain_lines = not tokens.backslash and not tokens.any_newline
+        quote, delimiter = tokens.quote, tokens.delimiter
+        empty_is_null, comment = tokens.empty_is_null, self._comment
+        while at < size and at < limit:
+            if plain_lines and (feed := buffer.find(b"\n", at)) >= 0 and feed < clean_until:
+                # The same as below, without its cost, for lines in which nothing is special.
+                text = buffer[at:feed]
+                if (
+                    text
+                    and text[0] not in _BLANKS
+                    and text[-1] != 13
+                    and not (quote and quote in text)
+                    and not (comment and text.startswith(comment))
+                    and not empty_is_null
+                    and feed - at <= self._max_record
+                ):
+                    cells: Cells = text.split(delimiter)  # type: ignore[assignment]
+                    if len(cells) == width:
+                        self._record += 1
+                        rows.append(cells)
+                        records.append(self._record)
+                        lines.append(self._line)
+                        self._line += 1
+                        at = feed + 1
+                        continue
+            ends = tokens.line_end(buffer, at, final=final)
+            if ends is not None and self._skipped(buffer[at : ends[0]]):
+                at = ends[1]
+                self._line += 1
+                continue
+            token = tokens.record(buffer, at, final=final)
+            if token is None:
+                break
+            spans = 1 if ends is not None and token.after == ends[1] else 0
+            if token.cells is None or (
+                len(token.cells) != width and not spans and self._lines(buffer, at, token.after) > 1
+            ):
+                settled = self._faulty(buffer, at, token, final)
+                if settled is None:
+                    break
+                token = settled
+                spans = 0
+            if token.end - at > self._max_record:
+                raise self._too_long()
+            self._record += 1
+            fault = self._fault_of(buffer, at, token, clean_until)
+            if fault is None:
+                assert token.cells is not None  # noqa: S101 - else it has a fault
+                rows.append(token.cells)
+                records.append(self._record)
+                lines.append(self._line)
+            else:
+                rejects.append(self._reject(buffer[at : token.end], *fault))
+            self._line += spans or self._lines(buffer, at, token.after)
+            at = token.after
+        if not rows and not rejects:
+            return at, None
+        return at, Chunk(
+            self._batch_of(rows), np.array(records, np.int64), np.array(lines, np.int64), rejects
+        )
+
+    def _fault_of(
+        self, buffer: bytes, at: int, token: Token, clean_until: int
+    ) -> tuple[str, str, str] | None:
+        """``(rule, found, accepted)`` where the record cannot be taken, else None."""
+        if token.end > clean_until:
+            raw = buffer[at : token.end]
+            if not raw.isascii() and not _is_utf8(raw):
+                return self._not_encoded()
+            if b"\0" in raw:
+                return self._zero_byte()
+        if token.cells is None:
+            return (
+                "record.unreadable",
+                "",
+                "a quote is opened and not closed"
+                if token.fault == "open"
+                else "text stands between a closing quote and the next delimiter"
+                if token.fault == "inner"
+                else "a quoted cell runs over its line and the record has the wrong number of "
+                "cells",
+            )
+        if len(token.cells) != self._width:
+            return self._ragged(len(token.cells))
+        return None
+
+    def _ragged(self, cells: int) -> tuple[str, str, str]:
+        return "record.ragged", str(cells), str(self._width)
+
+    def _not_encoded(self) -> tuple[str, str, str]:
+        return "record.encoding", "", self._encoding
+
+    @staticmethod
+    def _zero_byte() -> tuple[str, str, str]:
+        return "record.unreadable", "", "it holds a zero byte, which no text can hold"
+
+    def _reject(
+        self, raw: bytes, rule: str, found: str, accepted: str, record: int = 0, line: int = 0
+    ) -> Reject:
+        return Reject(
+            record=record or self._record,
+            line=line or self._line,
+            rule=rule,
+            text=shown(raw),
+            found=found,
+            accepted=accepted,
+        )
+
+    def _faulty(self, buffer: bytes, at: int, token: Token, final: bool) -> Token | None:
+        """Settles how far a record reaches whose quotes do not add up; None: more is needed.
+
+        It ends before the next physical line that is a whole record by itself, so that one
+        stray quote costs one record and not all that follow.
+        """
+        ends = self._tokens.line_end(buffer, at, final=final)
+        if ends is None:
+            return None
+        if token.fault == "inner" and token.end <= ends[0]:
+            cells = self._tokens.repaired(buffer[at : ends[0]], self._width)
+            if cells is not None:
+                self.repairs += 1
+            return Token(cells, ends[0], ends[1], token.fault)
+        end, after = ends
+        while after < len(buffer) and after - at <= self._limits.max_cell_bytes:
+            following = self._tokens.line_end(buffer, after, final=final)
+            if following is None:
+                break
+            line = buffer[after : following[0]]
+            if line.strip(_BLANKS) and self._tokens.stands_alone(line, self._width):
+                return Token(None, end, after, token.fault or "ragged")
+            end, after = following
+        if not final and after - at <= self._limits.max_cell_bytes:
+            return None
+        if token.fault == "open":
+            raise SourceError(
+                f"{self._name}: in record {self._record + 1:,}, at line {self._line:,}, a quote "
+                f"({self._dialect.quote}) opens a cell and is not closed before the "
+                + ("end of the file" if final else f"cell is {self._limits.max_cell_bytes:,} bytes")
+                + ". The file was probably cut short: export it again. If the quote is only a "
+                "character of the text, correct that line, or name another quote in the spec."
+            )
+        if token.cells is not None:
+            return token
+        return Token(None, *ends, token.fault)
+
+    def _batch_of(self, rows: list[Cells]) -> pa.RecordBatch:
+        columns = zip(*rows, strict=True) if rows else ((),) * self._width
+        return pa.RecordBatch.from_arrays(
+            [pa.array(column, pa.binary()).cast(pa.string()) for column in columns],
+            schema=self.schema,
+        )
+
+    # ------------------------------------------------------------------ the fast part
+
+    def _fast_part(self, buffer: bytes, at: int, end: int, final: bool) -> tuple[int, Chunk | None]:
+        """Bytes used from ``at``, always whole records, and what was read from them."""
+        data = buffer if at == 0 and end == len(buffer) else buffer[at:end]
+        tokens = self._tokens
+        quoted = bool(tokens.quote) and tokens.quote in data
+        if tokens.backslash and (place := data.find(b"\\")) >= 0:
+            data, final = data[:place], False
+        delimiter = tokens.delimiter
+        shrunk = data
+        if (tokens.any_newline and b"\r" in data) or len(delimiter) > 1:
+            if quoted or _STAND_IN in data:
+                return 0, None
+            cut = len(data)
+            if not final:
+                body = data[:-1] if data.endswith(b"\r") else data
+                cut = max(body.rfind(b"\n"), body.rfind(b"\r") if tokens.any_newline else -1) + 1
+            data = data[:cut]
+            shrunk = data
+            if tokens.any_newline:
+                shrunk = shrunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            if len(delimiter) > 1:
+                shrunk = shrunk.replace(delimiter, _STAND_IN)
+                delimiter = _STAND_IN
+        if not shrunk:
+            return 0, None
+        layout = _Layout(shrunk, delimiter, tokens.quote if quoted else b"", final)
+        used, chunk = self._sound_records(layout)
+        if shrunk is not data and used:
+            used = used if used == len(data) else self._used_before(data, shrunk, used)
+        return used, chunk
+
+    def _used_before(self, data: bytes, shrunk: bytes, used: int) -> int:
+        """How far ``used`` bytes of the shortened text reach in the text as it was."""
+        if used == len(shrunk):
+            return len(data)
+        lines = shrunk.count(b"\n", 0, used)
+        at = 0
+        for _ in range(lines):
+            ends = self._tokens.line_end(data, at, final=True)
+            assert ends is not None  # noqa: S101 - a final line always ends
+            at = ends[1]
+        return at
+
+    def _sound_records(self, layout: _Layout) -> tuple[int, Chunk | None]:
+        data = layout.data
+        ends = layout.record_ends
+        if not ends.size:
+            return 0, None
+        starts = np.empty_like(ends)
+        starts[0] = 0
+        starts[1:] = ends[:-1] + 1
+        text_ends = layout.text_ends(starts, ends)
+        lengths = text_ends - starts
+        widths = layout.cells_per_record(ends)
+
+        skipped = lengths == 0
+        for i in self._maybe_skipped(layout, starts, lengths):
+            skipped[i] = self._skipped(data[starts[i] : text_ends[i]])
+        ragged = (widths != self._width) & ~skipped
+
+        # A record that is too long, or ragged over several lines, is for the tolerant part.
+        stop = ends.size
+        if lengths.max() > self._limits.max_cell_bytes:
+            stop = int(np.argmax(lengths > self._limits.max_cell_bytes))
+        first_lines = layout.lines_before(starts)
+        if layout.quoted and ragged.any():
+            over = ragged & (layout.lines_before(ends) > first_lines)
+            if over.any():
+                stop = min(stop, int(np.argmax(over)))
+        if stop == 0:
+            return 0, None
+        starts, ends, text_ends = starts[:stop], ends[:stop], text_ends[:stop]
+        skipped, ragged, widths = skipped[:stop], ragged[:stop], widths[:stop]
+        used = min(int(ends[-1]) + 1, len(data))
+
+        ordinals = self._record + np.cumsum(~skipped)
+        lines = self._line + first_lines[:stop]
+        faults = self._byte_faults(data, used, ends, skipped)
+        bad = ragged.copy()
+        if faults:
+            bad[list(faults)] = True
+        good = ~(bad | skipped)
+        batch = self._parsed(data, starts, ends, good, used, layout.quoted)
+        if batch is None:
+            return 0, None
+        rejects = [
+            self._reject(
+                data[starts[i] : text_ends[i]].replace(_STAND_IN, self._tokens.delimiter)
+                if len(self._tokens.delimiter) > 1
+                else data[starts[i] : text_ends[i]],
+                *(faults.get(int(i)) or self._ragged(int(widths[i]))),
+                record=int(ordinals[i]),
+                line=int(lines[i]),
+            )
+            for i in np.flatnonzero(bad)
+        ]
+        self._record = int(ordinals[-1])
+        self._line += layout.lines_until(used)
+        return used, Chunk(batch, ordinals[good], lines[good], rejects)
+
+    def _maybe_skipped(
+        self, layout: _Layout, starts: np.ndarray, lengths: np.ndarray
+    ) -> np.ndarray:
+        first = layout.bytes[np.minimum(starts, len(layout.data) - 1)]
+        maybe = np.isin(first, np.frombuffer(_BLANKS, np.uint8))
+        if self._comment:
+            maybe |= first == self._comment[0]
+        return np.flatnonzero(maybe & (lengths > 0))
+
+    def _byte_faults(
+        self, data: bytes, used: int, ends: np.ndarray, skipped: np.ndarray
+    ) -> dict[int, tuple[str, str, str]]:
+        """Records (by place) with bytes that are not valid, or that are zero."""
+        faults: dict[int, tuple[str, str, str]] = {}
+        place = data.find(b"\0", 0, used)
+        while place >= 0:
+            i = int(np.searchsorted(ends, place))
+            if not skipped[i]:
+                faults[i] = self._zero_byte()
+            place = data.find(b"\0", int(ends[i]) + 1, used) if i < ends.size - 1 else -1
+        view = memoryview(data)[:used]
+        start = 0
+        while start < used:
+            try:
+                str(view[start:], "utf-8")
+                break
+            except UnicodeDecodeError as error:
+                i = int(np.searchsorted(ends, start + error.start))
+                if not skipped[i]:
+                    faults[i] = self._not_encoded()
+                start = int(ends[i]) + 1
+        return faults
+
+    def _parsed(
+        self,
+        data: bytes,
+        starts: np.ndarray,
+        ends: np.ndarray,
+        good: np.ndarray,
+        used: int,
+        quoted: bool,
+    ) -> pa.RecordBatch | None:
+        """The good records' cells by Arrow's parser, or None where it sees them otherwise."""
+        count = int(good.sum())
+        if count == 0:
+            return self._batch_of([])
+        if count == good.size:
+            source = pa.py_buffer(data).slice(0, used)
+            begins = data[:3]
+        else:
+            edges = np.flatnonzero(np.diff(np.concatenate(([0], good.astype(np.int8), [0]))))
+            source = b"".join(
+                data[starts[a] : ends[b - 1] + 1]
+                for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+            )
+            begins = source[:3]
+            source = pa.py_buffer(source)
+        if begins == _BOM:
+            # Arrow would take these three bytes of the first cell for a byte order mark.
+            return None
+        delimiter = self._tokens.delimiter if len(self._tokens.delimiter) == 1 else _STAND_IN
+        try:
+            table = arrow_csv.read_csv(
+                source,
+                read_options=arrow_csv.ReadOptions(
+                    column_names=self._placeholders, block_size=len(source) + 1
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=delimiter.decode(),
+                    quote_char=self._dialect.quote if quoted else False,
+                    double_quote=True,
+                    newlines_in_values=quoted,
+                    ignore_empty_lines=False,
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    # Checked already, with the record's number.
+                    check_utf8=False,
+                    column_types=dict.fromkeys(self._placeholders, pa.string()),
+                    strings_can_be_null=self._dialect.empty_is_null,
+                    null_values=[""],
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        if table.num_rows != count:
+            return None
+        table = table.combine_chunks()
+        return pa.RecordBatch.from_arrays(
+            [column.chunk(0) for column in table.columns], schema=self.schema
+        )
+
+
+class _Layout:
+    """Where the records and cells of a block are, as far as it is provably well-formed."""
+
+    def __init__(self, data: bytes, delimiter: bytes, quote: bytes, final: bool) -> None:
+        self.data = data
+        self.bytes = np.frombuffer(data, np.uint8)
+        self._newlines = np.flatnonzero(self.bytes == 10)
+        self._delimiters = np.flatnonzero(self.bytes == delimiter[0])
+        self.quoted = bool(quote)
+        self._returns = b"\r" in data
+        size = len(data)
+        stop = size
+        ends = self._newlines
+        outside_at_end = True
+        if quote:
+            quotes = np.flatnonzero(self.bytes == quote[0])
+            stop = self._first_bad_quote(quotes, delimiter[0], quote[0])
+            if stop < size:
+                quotes, stop = self._without_literal_quotes(quotes, delimiter[0], quote[0])
+            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+            inside = np.searchsorted(quotes, self._delimiters) % 2 == 1
+            self._delimiters = self._delimiters[~inside]
+            outside_at_end = quotes.size % 2 == 0
+        if self._returns:
+            returns = np.flatnonzero(self.bytes == 13)
+            followed = self.bytes[np.minimum(returns + 1, size - 1)]
+            lone = returns[(followed != 10) | (returns == size - 1)]
+            if quote and lone.size:
+                lone = lone[np.searchsorted(quotes, lone) % 2 == 0]
+            if lone.size:
+                stop = min(stop, int(lone[0]))
+        if final and stop == size and outside_at_end and (not ends.size or ends[-1] != size - 1):
+            ends = np.append(ends, size)
+        self.record_ends = ends[: int(np.searchsorted(ends, stop, side="right"))]
+
+    def _first_bad_quote(self, quotes: np.ndarray, delimiter: int, quote: int) -> int:
+        size = len(self.data)
+        opening, closing = quotes[::2], quotes[1::2]
+        before = self.bytes[np.maximum(opening - 1, 0)]
+        good = (before == delimiter) | (before == 10) | (before == quote) | (opening == 0)
+        stop = size if good.all() else int(opening[np.argmin(good)])
+        after = self.bytes[np.minimum(closing + 1, size - 1)]
+        good = (after == delimiter) | (after == 10) | (after == 13) | (after == quote)
+        good |= closing == size - 1
+        return stop if good.all() else min(stop, int(closing[np.argmin(good)]))
+
+    def _without_literal_quotes(
+        self, quotes: np.ndarray, delimiter: int, quote: int
+    ) -> tuple[np.ndarray, int]:
+        """The quotes that mean something, and the first that cannot be explained.
+
+        A quote that opens no cell is text (``12" pipe``). On a line where none stands at the
+        beginning of a cell, all are text, provided that the line does not begin within a quoted
+        cell; what stands before the first such line is explained all the same.
+        """
+        before = self.bytes[np.maximum(quotes - 1, 0)]
+        opens = (before == delimiter) | (before == 10) | (quotes == 0)
+        line_of = np.searchsorted(self._newlines, quotes)
+        text = ~np.isin(line_of, line_of[opens])
+        kept = quotes[~text]
+        stop = self._first_bad_quote(kept, delimiter, quote)
+        within = quotes[text][np.searchsorted(kept, quotes[text]) % 2 == 1]
+        return kept, min(stop, int(within[0])) if within.size else stop
+
+    def text_ends(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Where each record's text ends, a carriage return before the line feed left out."""
+        if not self._returns:
+            return ends
+        last = self.bytes[np.maximum(ends - 1, 0)]
+        return ends - ((last == 13) & (ends > starts))
+
+    def cells_per_record(self, ends: np.ndarray) -> np.ndarray:
+        until = np.searchsorted(self._delimiters, ends)
+        return np.diff(until, prepend=0) + 1
+
+    def lines_before(self, places: np.ndarray) -> np.ndarray:
+        """How many lines end before each of the (rising) places."""
+        return np.searchsorted(self._newlines, places)
+
+    def lines_until(self, place: int) -> int:
+        return int(np.searchsorted(self._newlines, place))
+
+
+def _last_marked(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    previous: bytes | None = None
+    for block in blocks:
+        if previous is not None:
+            yield previous, False
+        previous = block
+    yield previous or b"", True
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

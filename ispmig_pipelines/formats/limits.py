@@ -1,0 +1,32 @@
+"""How much a source may ask of the machine before it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """Limits on what one source file may unfold to; every default is the safe choice.
+
+    Attributes:
+        max_cell_bytes: longest cell, and longest record, in bytes of UTF-8. A quote that is
+            opened and never closed is found out by this limit, not by running out of memory.
+        max_columns: most columns of one table (PostgreSQL itself ends at 1,600).
+        max_ratio: most bytes that one compressed byte may become, judged once
+            ``ratio_from_bytes`` have come out. Exports shrink 5 to 100 times; a bomb made of
+            zeros shrinks 1,000 times in gzip and more in the others.
+        ratio_from_bytes: how much may come out before the ratio is judged.
+        max_expanded_bytes: most bytes that may come out of one compressed file.
+    """
+
+    max_cell_bytes: int = 16 * MIB
+    max_columns: int = 10_000
+    max_ratio: float = 1_000.0
+    ratio_from_bytes: int = 64 * MIB
+    max_expanded_bytes: int = 512 * 1024 * MIB
+
+
+DEFAULT_LIMITS = ReadLimits()

@@ -1,0 +1,203 @@
+"""Opening a source file of any format by its content.
+
+A further format is one more module with a :class:`~ispmig_pipelines.formats.records.Reader` and
+one more line in :data:`READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.bytes_in import open_bytes, zip_document_kind
+from ispmig_pipelines.formats.csv import CsvReader
+from ispmig_pipelines.formats.csv_dialect import CsvOptions
+from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, stated_encoding
+from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
+from ispmig_pipelines.formats.records import Detected, Reader
+
+SAMPLE_BYTES = 1 << 20
+"""How much of the beginning of a file the evidence is taken from."""
+
+_FURTHER_SAMPLES = 8
+_FURTHER_BYTES = 128 << 10
+
+DATA_KINDS = frozenset(
+    {"csv", "json", "ndjson", "xml", "sql", "xlsx", "xlsb", "xls", "ods", "sqlite"}
+)
+"""Kinds of files that hold tables."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known of a file when its reader is made.
+
+    Attributes:
+        path: the file.
+        kind: its format.
+        sample: the beginning of its content.
+        whole: the sample is all of it.
+        encoding: of a text file; None for the others.
+        compression, member: how it is packed.
+        csv: what the spec says about a CSV.
+        limits: see :class:`ReadLimits`.
+    """
+
+    path: Path
+    kind: str
+    sample: bytes
+    whole: bool
+    encoding: Encoding | None
+    compression: str
+    member: str
+    csv: CsvOptions | None
+    limits: ReadLimits
+
+
+def _csv_reader(opening: Opening) -> Reader:
+    if opening.encoding is None:
+        raise _not_text(opening.path, opening.kind)
+    return CsvReader(
+        opening.path,
+        opening.sample,
+        opening.encoding,
+        whole=opening.whole,
+        options=opening.csv,
+        compression=opening.compression,
+        member=opening.member,
+        limits=opening.limits,
+    )
+
+
+READERS: dict[str, Callable[[Opening], Reader]] = {"csv": _csv_reader}
+"""The readers by format."""
+
+
+def look_at(
+    path: Path | str,
+    *,
+    format: str = "",
+    encoding: str = "",
+    csv: CsvOptions | None = None,
+    member: str = "",
+    limits: ReadLimits = DEFAULT_LIMITS,
+) -> Opening:
+    """Finds out what a file is, reading only samples of it.
+
+    Args:
+        path: the file.
+        format: what the spec says it is; "" to find out.
+        encoding: what the spec says it is written in; "" to find out.
+        csv: what the spec says about its dialect.
+        member: which member of a zip archive with several.
+
+    Raises:
+        SourceError: it is missing, a folder, empty, or may not be read.
+    """
+    path = Path(path)
+    with open_bytes(path, limits=limits, member=member) as source:
+        sample = source.read(SAMPLE_BYTES)
+        whole = len(sample) < SAMPLE_BYTES
+        compression, chosen = source.compression, source.member
+    if not sample:
+        raise SourceError(
+            f"{path} is {compression} data with nothing inside (0 bytes). Export it again."
+        )
+    kind = binary_kind(sample[:512])
+    if not kind and sample.startswith(b"PK"):
+        kind = zip_document_kind(path)
+    found: Encoding | None = None
+    if not kind:
+        if encoding:
+            found = stated_encoding(encoding, sample)
+        else:
+            found = detect_encoding(
+                [sample, *_further_samples(path, compression, whole)], whole=whole
+            )
+        if found.binary and not encoding:
+            kind, found = "binary", None
+        else:
+            kind = format or text_kind(sample[found.bom :][: 1 << 18].decode(found.name, "replace"))
+            if csv is not None and not format:
+                # Who describes a CSV's dialect says that it is one.
+                kind = "csv"
+    return Opening(path, kind, sample, whole, found, compression, chosen, csv, limits)
+
+
+def _further_samples(path: Path, compression: str, whole: bool) -> list[bytes]:
+    """Pieces from all over a plain file: an accent may first stand in its last gigabyte."""
+    if whole or compression:
+        return []
+    size = path.stat().st_size
+    pieces = []
+    with path.open("rb") as file:
+        for i in range(1, _FURTHER_SAMPLES + 1):
+            # Even places, so that two-byte characters stay whole.
+            start = (size - _FURTHER_BYTES) * i // _FURTHER_SAMPLES // 4 * 4
+            if start < SAMPLE_BYTES:
+                continue
+            file.seek(start)
+            pieces.append(file.read(_FURTHER_BYTES))
+    return pieces
+
+
+def open_source(
+    path: Path | str,
+    *,
+    format: str = "",
+    encoding: str = "",
+    csv: CsvOptions | None = None,
+    member: str = "",
+    limits: ReadLimits = DEFAULT_LIMITS,
+    ask: bool = True,
+) -> Reader:
+    """Opens a source file for reading its records, found out by content.
+
+    Args:
+        path: the file.
+        format, encoding, csv: what the spec says; what it leaves out is found by evidence.
+        member: which member of a zip archive with several.
+        limits: on unpacking, cells and columns.
+        ask: refuse a file on which the evidence is split. ``inspect`` shows it all the same.
+
+    Raises:
+        SourceError: the file is missing, unreadable, of a kind that is not read, or its
+            evidence is split and the spec does not settle it.
+    """
+    opening = look_at(path, format=format, encoding=encoding, csv=csv, member=member, limits=limits)
+    make = READERS.get(opening.kind)
+    if make is None:
+        raise unread_kind(opening.path, opening.kind)
+    reader = make(opening)
+    if ask and reader.detected.questions:
+        raise SourceError(f"{opening.path}: " + " ".join(reader.detected.questions))
+    return reader
+
+
+def unread_kind(path: Path, kind: str) -> SourceError:
+    """The error for a file of a kind without a reader."""
+    if kind in DATA_KINDS:
+        return SourceError(
+            f"{path} is {kind_name(kind)}, by its content; this version reads CSV. Export the "
+            "data as CSV. If it is a CSV all the same, say so in the spec (format: csv)."
+        )
+    return _not_text(path, kind)
+
+
+def _not_text(path: Path, kind: str) -> SourceError:
+    return SourceError(
+        f"{path} is no export of data: by its content it is {kind_name(kind)}. Name the file "
+        "that holds the records."
+    )
+
+
+def described(opening: Opening) -> Detected:
+    """What is known of a file that has no reader."""
+    return Detected(
+        format=opening.kind,
+        encoding=opening.encoding.name if opening.encoding else "",
+        compression=opening.compression,
+    )
