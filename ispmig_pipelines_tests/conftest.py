@@ -20,6 +20,7 @@ import pytest
 from psycopg import sql
 
 from ispmig_pipelines.platform import embedded
+from ispmig_pipelines.platform.embedded_cluster import binaries_version, bundled_binaries
 from ispmig_pipelines.settings import settings
 
 # Data of tests need not survive the machine; everything else is as in production.
@@ -43,8 +44,8 @@ def pytest_report_header(config: pytest.Config) -> str:
     if major := config.getoption("--postgres"):
         if (binaries := installed_postgres(major)) is None:
             raise pytest.UsageError(f"No PostgreSQL {major} is installed on this machine.")
-        return f"PostgreSQL: {embedded.binaries_version(binaries)} in {binaries}"
-    return f"PostgreSQL: {embedded.binaries_version(embedded.bundled_binaries())}, embedded"
+        return f"PostgreSQL: {binaries_version(binaries)} in {binaries}"
+    return f"PostgreSQL: {binaries_version(bundled_binaries())}, embedded"
 
 
 def installed_postgres(major: str) -> Path | None:
@@ -55,7 +56,7 @@ def installed_postgres(major: str) -> Path | None:
     for folder in candidates:
         if not ((folder / "postgres").is_file() and (folder / "initdb").is_file()):
             continue
-        if embedded.binaries_version(folder).split(".")[0] == str(major):
+        if binaries_version(folder).split(".")[0] == str(major):
             return folder
     return None
 

