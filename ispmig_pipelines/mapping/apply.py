@@ -1,0 +1,231 @@
+"""From a batch of records to a frame of one entity's fields.
+
+:func:`prepare` turns a feed of a spec and the source's columns into a :class:`FeedPlan`;
+:meth:`FeedPlan.apply` maps batches with it. A plan keeps nothing between batches, so neither
+their size nor their order can matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.errors import SpecError
+from ispmig_pipelines.formats.records import Records
+from ispmig_pipelines.issues import IssueLog
+from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.convert import Converted
+from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
+from ispmig_pipelines.mapping.legacy import NUL_SIGN, legacy_objects, without_nul
+from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A mapped batch; everything in it is as long as the batch.
+
+    Attributes:
+        frame: canonical columns of the mapped fields, in the entity's order, with the dtypes of
+            the entity's model; missing where the source holds nothing, or an issue says why.
+        legacy: JSON object text of the columns that no mapping uses, if this feed carries them,
+            and of cells of which a field could keep a part only; None if there is neither.
+        log: the issues.
+        converted_badly: field → mask of the cells that could not be converted.
+        columns_of: field → names of the columns it comes from, joined by ", ".
+        found: field → source text, untouched, for masks; missing text for a constant.
+    """
+
+    frame: pd.DataFrame
+    legacy: pa.StringArray | None
+    log: IssueLog
+    converted_badly: dict[str, np.ndarray]
+    columns_of: dict[str, str]
+    found: dict[str, pd.Series]
+
+
+_TEXT = pd.StringDtype(na_value=float("nan"))
+
+
+def _series(values: pa.StringArray) -> pd.Series:
+    return pd.Series(_TEXT.__from_arrow__(values), copy=False)
+
+
+@dataclass(frozen=True)
+class FeedPlan:
+    """How one feed's records become rows.
+
+    Attributes:
+        feed: the feed.
+        entity: its entity.
+        fields: a plan per mapped field, in the entity's order.
+        unused: the source's columns that the feed carries as ``legacy``.
+    """
+
+    feed: Feed
+    entity: EntityInfo
+    fields: tuple[FieldPlan, ...]
+    unused: tuple[str, ...]
+
+    @property
+    def columns_needed(self) -> tuple[str, ...]:
+        """The source's columns that :meth:`apply` reads."""
+        read = [column for field in self.fields for column in field.columns]
+        return tuple(dict.fromkeys([*read, *self.unused]))
+
+    @property
+    def columns_of(self) -> dict[str, str]:
+        """Field → names of the columns it comes from, joined by ", "."""
+        return {field.name: ", ".join(field.columns) for field in self.fields}
+
+    def apply(self, records: Records) -> Mapped:
+        """Maps a batch. No cell makes it fail; what cannot be converted is in the log."""
+        cells = SourceCells(records.cells)
+        log = IssueLog(cells.size)
+        converted = {field.name: field.apply(cells) for field in self.fields}
+        nothing = pa.nulls(cells.size, pa.string())
+        found = {}
+        partly_kept: dict[str, pa.BooleanArray] = {}
+        for field in self.fields:
+            result = converted[field.name]
+            text = field.source(cells)
+            found[field.name] = _series(nothing if text is None else text)
+            for refusal in result.refusals:
+                log.add(
+                    refusal.rule,
+                    refusal.where,
+                    column=", ".join(field.columns),
+                    field=field.name,
+                    found=found[field.name] if refusal.shows_found else None,
+                    accepted=refusal.accepted,
+                )
+                if not refusal.is_error:
+                    for column in field.columns:
+                        where = pa.array(refusal.where)
+                        before = partly_kept.get(column)
+                        partly_kept[column] = where if before is None else pc.or_(before, where)
+        badly = {name: result.bad for name, result in converted.items()}
+        self._check_currencies(converted, log, badly, found)
+        frame = pd.DataFrame(
+            {
+                field.name: field.info.pandas_dtype.__from_arrow__(converted[field.name].values)
+                for field in self.fields
+            },
+            copy=False,
+        )
+        return Mapped(
+            frame=frame,
+            legacy=self._legacy(cells, partly_kept, log),
+            log=log,
+            converted_badly=badly,
+            columns_of=self.columns_of,
+            found=found,
+        )
+
+    def _check_currencies(
+        self,
+        converted: dict[str, Converted],
+        log: IssueLog,
+        badly: dict[str, np.ndarray],
+        found: dict[str, pd.Series],
+    ) -> None:
+        """``12 EUR`` in a record whose currency is USD is no amount of that record."""
+        for name, currency in self.entity.money.items():
+            if name not in converted or currency not in converted:
+                continue
+            result = converted[name]
+            if result.currency is None:
+                continue
+            differs = pc.fill_null(
+                pc.not_equal(result.currency, converted[currency].values), False
+            ).to_numpy(zero_copy_only=False)
+            if differs.any():
+                badly[name] = badly[name] | differs
+                kept = pc.if_else(pa.array(differs), pa.scalar(None, result.values.type),
+                                  result.values)  # fmt: skip
+                converted[name] = Converted(kept, result.refusals, result.currency)
+                log.add(
+                    "value.currency",
+                    differs,
+                    column=self.columns_of[name],
+                    field=name,
+                    found=found[name],
+                    accepted=f"in the currency of {currency}",
+                )
+
+    def _legacy(
+        self, cells: SourceCells, partly_kept: dict[str, pa.BooleanArray], log: IssueLog
+    ) -> pa.StringArray | None:
+        if not self.unused and not partly_kept:
+            return None
+        columns = []
+        for name in dict.fromkeys([*self.unused, *partly_kept]):
+            values = cells.raw(name)
+            if name not in self.unused:
+                values = pc.if_else(partly_kept[name], values, pa.scalar(None, pa.string()))
+            values, nul = without_nul(values)
+            if nul is not None:
+                log.add(
+                    "legacy.unstorable",
+                    nul.to_numpy(zero_copy_only=False),
+                    column=name,
+                    accepted=NUL_SIGN,
+                )
+            columns.append((name, values))
+        return legacy_objects(columns, cells.size)
+
+
+def audit_fields(entity: EntityInfo) -> tuple[str, ...]:
+    """The fields from which control totals are recomputed: key, money and currencies."""
+    wanted = {*entity.key, *entity.money, *entity.money.values()}
+    return tuple(name for name in entity.fields if name in wanted)
+
+
+def prepare(
+    spec: Spec, feed: Feed, columns: Sequence[str], *, only: Collection[str] | None = None
+) -> FeedPlan:
+    """Makes the plan of a feed for a source with these columns.
+
+    ``only`` restricts it to some fields, without ``legacy``: ``only=audit_fields(entity)``
+    recomputes control totals straight from the source, converting nothing else.
+
+    Raises:
+        SpecError: the source lacks columns that the spec names.
+    """
+    problems = check_columns(spec, feed.source, columns)
+    if problems:
+        raise SpecError(problems)
+    entity = ENTITIES[feed.entity]
+
+    def own(name: str) -> str:
+        found = find_column(name, columns)
+        assert found is not None
+        return found
+
+    fields = tuple(
+        plan_field(
+            name,
+            entity.fields[name],
+            mapping,
+            [own(column) for column in mapping.source_columns],
+            spec.defaults,
+        )
+        for name, mapping in feed.fields.items()
+        if only is None or name in only
+    )
+    unused: tuple[str, ...] = ()
+    if feed.legacy and only is None:
+        used = {
+            own(column)
+            for other in spec.feeds_of(feed.source)
+            for mapping in other.fields.values()
+            for column in mapping.source_columns
+        }
+        unused = tuple(column for column in columns if column not in used)
+    return FeedPlan(feed, entity, fields, unused)

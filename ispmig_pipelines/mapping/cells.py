@@ -1,0 +1,80 @@
+"""The cells of a batch as a mapping reads them: trimmed, told from nothing, joined, split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.mapping.spec_models import Split
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+class SourceCells:
+    """The text columns of one batch; what several fields ask for is made once."""
+
+    def __init__(self, cells: pa.RecordBatch) -> None:
+        self._cells = cells
+        self._trimmed: dict[str, pa.StringArray] = {}
+        self._words: dict[tuple[str, bool, tuple[str, ...]], pa.StringArray] = {}
+        self.size = cells.num_rows
+
+    def raw(self, column: str) -> pa.StringArray:
+        """The cells as they stand in the source."""
+        return self._cells.column(column)
+
+    def trimmed(self, column: str) -> pa.StringArray:
+        """The cells without white space around them."""
+        if column not in self._trimmed:
+            self._trimmed[column] = pc.utf8_trim_whitespace(self.raw(column))
+        return self._trimmed[column]
+
+    def words(self, column: str, *, trim: bool, null_words: tuple[str, ...]) -> pa.StringArray:
+        """The cells, null where they mean nothing."""
+        key = (column, trim, null_words)
+        if key not in self._words:
+            text = self.trimmed(column) if trim else self.raw(column)
+            self._words[key] = without(text, self.trimmed(column), null_words)
+        return self._words[key]
+
+
+def without(
+    values: pa.StringArray, trimmed: pa.StringArray, null_words: Sequence[str]
+) -> pa.StringArray:
+    """``values``, null where the trimmed text is one of the null words, or empty."""
+    nothing = pc.is_in(trimmed, value_set=pa.array([*null_words, ""], pa.string()))
+    if not pc.any(nothing, min_count=0).as_py():
+        return values
+    return pc.if_else(nothing, _NO_TEXT, values)
+
+
+def joined(columns: Sequence[pa.StringArray], separator: str) -> pa.StringArray:
+    """The columns' texts with ``separator`` between those that are there."""
+    text = pc.binary_join_element_wise(*columns, separator, null_handling="skip")
+    return pc.if_else(pc.equal(text, ""), _NO_TEXT, text)
+
+
+def piece(values: pa.StringArray, split: Split) -> pa.StringArray:
+    """One piece of each text, trimmed; null where there is no such piece or it is empty.
+
+    A text without the separator is one piece, the first and the last.
+    """
+    ends = {"first": (1, False), "rest": (1, False), "last": (1, True)}
+    most, from_end = ends.get(str(split.take), (None, False))
+    if split.separator == " ":
+        lists = pc.utf8_split_whitespace(
+            pc.utf8_trim_whitespace(values), max_splits=most, reverse=from_end
+        )
+    else:
+        lists = pc.split_pattern(values, split.separator, max_splits=most, reverse=from_end)
+    offsets = lists.offsets.to_numpy()
+    count = np.diff(offsets)
+    position = {"first": 1, "rest": 2}.get(str(split.take), split.take)
+    index = count - 1 if position == "last" else np.full(len(values), int(position) - 1)
+    exists = (index >= 0) & (index < count)
+    picked = lists.values.take(pa.array(np.where(exists, offsets[:-1] + index, 0), mask=~exists))
+    trimmed = pc.utf8_trim_whitespace(picked)
+    return pc.if_else(pc.equal(trimmed, ""), _NO_TEXT, trimmed)

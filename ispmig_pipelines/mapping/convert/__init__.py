@@ -1,0 +1,66 @@
+"""FROM a column of text TO a canonical column, one conversion per type of field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ispmig_pipelines.mapping.convert.country import convert_country
+from ispmig_pipelines.mapping.convert.currency import convert_currency
+from ispmig_pipelines.mapping.convert.data_rate import data_rate_converter
+from ispmig_pipelines.mapping.convert.date_time import date_converter, timestamp_converter
+from ispmig_pipelines.mapping.convert.email import convert_email
+from ispmig_pipelines.mapping.convert.network import convert_address, convert_mac
+from ispmig_pipelines.mapping.convert.number import (
+    coordinate_converter,
+    decimal_converter,
+    integer_converter,
+    rate_converter,
+)
+from ispmig_pipelines.mapping.convert.phone import phone_converter
+from ispmig_pipelines.mapping.convert.text import text_converter
+from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
+from ispmig_pipelines.mapping.convert.words import boolean_converter, choice_converter
+from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.model.field import (
+    COORDINATE,
+    MONEY,
+    QUANTITY,
+    RATE,
+    FieldInfo,
+    FieldType,
+)
+
+__all__ = ["Converted", "Converter", "Refusal", "converter"]
+
+_BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
+    FieldType.TEXT: lambda info, style: text_converter(info),
+    FieldType.CHOICE: lambda info, style: choice_converter(info.choices),
+    FieldType.EMAIL: lambda info, style: convert_email,
+    FieldType.PHONE: lambda info, style: phone_converter(style),
+    FieldType.COUNTRY: lambda info, style: convert_country,
+    FieldType.CURRENCY: lambda info, style: convert_currency,
+    FieldType.INTEGER: lambda info, style: integer_converter(style),
+    FieldType.DATA_RATE: lambda info, style: data_rate_converter(style),
+    FieldType.MONEY: lambda info, style: decimal_converter(
+        MONEY, style, "an amount such as 1234.50", grouping=True
+    ),
+    FieldType.QUANTITY: lambda info, style: decimal_converter(
+        QUANTITY, style, "a number such as 12.5", grouping=True
+    ),
+    FieldType.COORDINATE: lambda info, style: coordinate_converter(COORDINATE, style),
+    FieldType.RATE: lambda info, style: rate_converter(RATE, style),
+    FieldType.BOOLEAN: lambda info, style: boolean_converter(style),
+    FieldType.DATE: lambda info, style: date_converter(style),
+    FieldType.TIMESTAMP: lambda info, style: timestamp_converter(style),
+    FieldType.ADDRESS: lambda info, style: convert_address,
+    FieldType.MAC: lambda info, style: convert_mac,
+}
+
+
+def converter(info: FieldInfo, style: Style) -> Converter:
+    """The conversion to a field's canonical values of a column written in ``style``.
+
+    The column it takes has null for nothing, and no space around its cells (text that is to
+    keep its spaces may have them).
+    """
+    return _BUILDERS[info.type](info, style)

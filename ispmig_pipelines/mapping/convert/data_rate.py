@@ -1,0 +1,71 @@
+"""Speeds in kbit/s, from numbers with or without a unit: ``10240``, ``100M``, ``1.5 Gbit/s``.
+
+One kilobit is 1,000 bit, as everywhere in telecommunications. Units in bytes are refused:
+``10 MB`` is eight times ``10 Mb``, and those who write it mostly mean the latter.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.mapping.convert.number import fitted, read_number, readings, shifted
+from ispmig_pipelines.mapping.convert.values import (
+    Converted,
+    Converter,
+    Refused,
+    per_distinct,
+    plain_or,
+)
+from ispmig_pipelines.mapping.style import Style
+
+UNITS = {"bit/s": -3, "kbit/s": 0, "Mbit/s": 3, "Gbit/s": 6}
+"""Unit → power of ten that makes it kbit/s."""
+
+_PREFIXES = {"": "bit/s", "k": "kbit/s", "m": "Mbit/s", "g": "Gbit/s"}
+# A capital B is a byte, but in BPS, where all is capital.
+_UNIT = re.compile(r"(?P<prefix>[kKmMgG]?)(?:b|b/s|bps|BPS|(?i:bits?(?:/s(?:ec)?)?))?|(?i:megs?)")
+_PARTS = re.compile(r"(?P<number>[^A-Za-z]*?)\s*(?P<unit>[A-Za-z][A-Za-z/]*)?", re.DOTALL)
+ACCEPTED = "a speed such as 10240 or 100 Mbit/s"
+
+
+def _unit_of(word: str) -> str | None:
+    match = _UNIT.fullmatch(word)
+    if match is None:
+        return None
+    return "Mbit/s" if match["prefix"] is None else _PREFIXES[match["prefix"].lower()]
+
+
+def data_rate_converter(style: Style) -> Converter:
+    """Speeds; a number without unit is in ``style.unit``, else in kbit/s."""
+    own_unit = style.unit or "kbit/s"
+    places = UNITS[own_unit]
+    marks = readings(style)
+
+    def one(text: str) -> int:
+        match = _PARTS.fullmatch(text)
+        if match is None or not match["number"]:
+            raise Refused("value.type", ACCEPTED)
+        unit = _unit_of(match["unit"]) if match["unit"] else own_unit
+        if unit is None:
+            raise Refused("value.type", ACCEPTED + "; a unit of bytes is not read")
+        number = shifted(read_number(match["number"], marks, ACCEPTED), UNITS[unit])
+        whole: Decimal = fitted(number, pa.decimal128(18, 0), "a whole number of kbit/s")
+        return int(whole)
+
+    def convert(values: pa.StringArray) -> Converted:
+        plain = pc.match_substring_regex(values, "^[0-9]{1,12}$")
+        if places < 0:
+            plain = pc.and_(plain, False)
+        factor = 10 ** max(places, 0)
+        return plain_or(
+            values,
+            plain,
+            lambda cells: pc.multiply(cells.cast(pa.int64()), factor),
+            lambda rest: per_distinct(rest, one, pa.int64()),
+        )
+
+    return convert

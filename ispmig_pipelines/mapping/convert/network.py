@@ -1,0 +1,87 @@
+"""Addresses of the network: IP and MAC."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.mapping.convert.text import SCIENTIFIC
+from ispmig_pipelines.mapping.convert.values import Converted, Refused, per_distinct, plain_or
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"^(?:{_OCTET}[.]){{3}}{_OCTET}$"
+
+ADDRESS_ACCEPTED = "one IPv4 or IPv6 address, without a network's length"
+
+
+def convert_address(values: pa.StringArray) -> Converted:
+    """One host's address as text: IPv4 dotted, IPv6 as in RFC 5952. ``/32`` and ``/128`` may
+    follow; another length names a network, and octets with leading zeros are octal to some
+    programs and decimal to others: both are refused."""
+
+    def one(text: str) -> str:
+        bare, slash, length = text.partition("/")
+        try:
+            address = ipaddress.ip_address(bare.strip())
+        except ValueError:
+            raise Refused("value.type", ADDRESS_ACCEPTED) from None
+        if slash and length.strip() != str(address.max_prefixlen):
+            raise Refused("value.type", ADDRESS_ACCEPTED)
+        if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+            # fe80::1%eth0 means something on one machine only.
+            raise Refused("value.type", ADDRESS_ACCEPTED)
+        return str(address)
+
+    return plain_or(
+        values,
+        pc.match_substring_regex(values, _IPV4),
+        lambda cells: cells,
+        lambda rest: per_distinct(rest, one, pa.string()),
+    )
+
+
+_MAC = "^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$"
+_MAC_SPELLING = (
+    "^(?:[0-9A-Fa-f]{12}"
+    "|(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
+    "|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}"
+    "|(?:[0-9A-Fa-f]{2} ){5}[0-9A-Fa-f]{2}"
+    "|(?:[0-9A-Fa-f]{2}[.]){5}[0-9A-Fa-f]{2}"
+    "|[0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}[.][0-9A-Fa-f]{4}"
+    "|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}"
+    "|[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}"
+    "|[0-9A-Fa-f]{6}[-:.][0-9A-Fa-f]{6})$"
+)
+_SHORT_GROUPS = re.compile(r"[0-9A-Fa-f]{1,2}(?:([:-])[0-9A-Fa-f]{1,2})(?:\1[0-9A-Fa-f]{1,2}){4}")
+MAC_ACCEPTED = "a MAC address of six bytes such as 00:1a:2b:3c:4d:5e"
+
+
+def convert_mac(values: pa.StringArray) -> Converted:
+    """A MAC address in any usual spelling (colons, dashes, dots, Cisco's groups of four, bare)
+    as ``aa:bb:cc:dd:ee:ff``."""
+
+    def one(text: str) -> str:
+        if _SHORT_GROUPS.fullmatch(text):
+            return ":".join(part.zfill(2) for part in re.split("[:-]", text.lower()))
+        if re.match(SCIENTIFIC, text):
+            raise Refused("value.scientific", MAC_ACCEPTED)
+        raise Refused("value.type", MAC_ACCEPTED)
+
+    def respelled(cells: pa.StringArray) -> pa.StringArray:
+        digits = pc.ascii_lower(cells)
+        for mark in ":-. ":
+            digits = pc.replace_substring(digits, mark, "")
+        pairs = [pc.utf8_slice_codeunits(digits, i, i + 2) for i in range(0, 12, 2)]
+        return pc.binary_join_element_wise(*pairs, ":")
+
+    if pc.all(pc.match_substring_regex(values, _MAC)).as_py() is not False:
+        return Converted(values)
+    return plain_or(
+        values,
+        pc.match_substring_regex(values, _MAC_SPELLING),
+        respelled,
+        lambda rest: per_distinct(rest, one, pa.string()),
+    )

@@ -1,0 +1,346 @@
+"""Numbers: exact decimals and whole numbers, never through a float.
+
+The marks of a number are known from the spec, or the number has only one reading
+(``1,234.50``, ``99,5``, ``1 234``, ``12.50``). ``1,234`` and ``1.234`` have two and are asked
+about. Scientific notation is a number where it states every digit (``1.5E-3``); ``1.23E+11``
+has lost some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ispmig_pipelines.mapping.convert.currency import stated_currency
+from ispmig_pipelines.mapping.convert.values import (
+    Converted,
+    Converter,
+    Refusal,
+    Refused,
+    Remarked,
+    distinct,
+    per_distinct,
+    plain_or,
+)
+from ispmig_pipelines.mapping.style import Style
+
+GROUP_MARKS = (",", ".", " ", "'")
+_NO_TEXT = pa.scalar(None, pa.string())
+
+MAX_DIGITS = 60
+"""Characters of the longest text that is looked at as a number."""
+
+_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | {"\u2019": "'"})
+_SIGNS = {"-": True, "\u2212": True, "\u2013": True, "+": False}
+_SCIENTIFIC = re.compile(r"([0-9]+)(?:[.,]([0-9]*))?[eE]([+-]?[0-9]{1,3})")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Which marks a number may have: a decimal mark and the marks between groups of three."""
+
+    decimal: str
+    groups: tuple[str, ...]
+
+
+def readings(style: Style, *, grouping: bool = True) -> tuple[Marks, ...]:
+    """The conventions under which a number may be read, as far as the spec settles them."""
+    if style.decimal_mark:
+        groups = (style.thousands_mark,) if style.thousands_mark else _other(style.decimal_mark)
+        return (Marks(style.decimal_mark, groups if grouping else ()),)
+    if not grouping:
+        return (Marks(".", ()),)
+    if style.thousands_mark in (",", "."):
+        return (Marks(_other_mark(style.thousands_mark), (style.thousands_mark,)),)
+    if style.thousands_mark:
+        return tuple(Marks(mark, (style.thousands_mark,)) for mark in ".,")
+    return tuple(Marks(mark, _other(mark)) for mark in ".,")
+
+
+def _other_mark(mark: str) -> str:
+    return "," if mark == "." else "."
+
+
+def _other(mark: str) -> tuple[str, ...]:
+    return tuple(m for m in GROUP_MARKS if m != mark)
+
+
+def _without_marks(body: str, marks: Marks) -> str | None:
+    """``body`` as digits with a decimal point under one convention; None if it does not fit."""
+    whole, decimal, fraction = body.partition(marks.decimal)
+    if decimal and not (fraction == "" or fraction.isdigit()):
+        return None
+    if not (whole + fraction):
+        return None
+    if whole and not whole.isdigit():
+        used = {c for c in whole if not c.isdigit()}
+        if len(used) != 1:
+            return None
+        mark = used.pop()
+        if mark not in marks.groups:
+            return None
+        head, *groups = whole.split(mark)
+        threes = all(len(g) == 3 for g in groups)
+        # Lakhs and crores: 12,34,567.
+        indian = mark == "," and len(groups[-1]) == 3 and all(len(g) == 2 for g in groups[:-1])
+        if not (head and not head.startswith("0") and len(head) <= 3 and (threes or indian)):
+            return None
+        if indian and not threes and len(head) > 2:
+            return None
+        whole = head + "".join(groups)
+    return f"{whole or '0'}.{fraction or '0'}"
+
+
+def read_number(text: str, marks: tuple[Marks, ...], accepted: str) -> Decimal:
+    """The number that ``text`` writes, signs and currency signs allowed.
+
+    Raises:
+        Refused: it is none, has several readings, or has lost digits.
+    """
+    number, _ = read_amount(text, marks, accepted)
+    return number
+
+
+def read_amount(text: str, marks: tuple[Marks, ...], accepted: str) -> tuple[Decimal, str | None]:
+    """Number and currency (ISO 4217) that ``text`` writes; see :func:`read_number`."""
+    refused = Refused("value.type", accepted)
+    body = text.translate(_SPACES).strip()
+    if not body.isascii():
+        body = body.replace("\u2212", "-")
+    if len(body) > MAX_DIGITS:
+        raise refused
+    negative = False
+    signs = 0
+    currency = None
+    stated = False
+    if body.startswith("(") and body.endswith(")"):
+        body, negative, signs = body[1:-1].strip(), True, 1
+    for at_end in (False, True):
+        while body:
+            edge = body[-1] if at_end else body[0]
+            if edge.isdigit() or edge in ".,":
+                break
+            if edge in _SIGNS:
+                negative, signs = _SIGNS[edge], signs + 1
+                body = (body[:-1] if at_end else body[1:]).strip()
+                continue
+            if edge == "(" and body.endswith(")"):
+                body, negative, signs = body[1:-1].strip(), True, signs + 1
+                continue
+            found = stated_currency(body, at_end=at_end)
+            if found is None or stated:
+                raise refused
+            stated = True
+            body, currency = found
+    if signs > 1 or not body:
+        raise refused
+    if not re.fullmatch(r"[0-9.,' ]+", body, re.ASCII):
+        number = _scientific(body, refused)
+    else:
+        found_readings = {
+            Decimal(plain) for m in marks if (plain := _without_marks(body, m)) is not None
+        }
+        if not found_readings:
+            raise refused
+        if len(found_readings) > 1:
+            raise Refused(
+                "value.ambiguous",
+                'such as 1,234, which is 1234 or 1.234; add decimal_mark: "." or '
+                'decimal_mark: "," to the field in the spec',
+            )
+        number = found_readings.pop()
+    return (number.copy_negate() if negative and number else number), currency
+
+
+def _scientific(body: str, refused: Refused) -> Decimal:
+    match = _SCIENTIFIC.fullmatch(body)
+    if match is None:
+        raise refused
+    whole, fraction, exponent = match[1], match[2] or "", int(match[3])
+    if exponent > len(fraction) or abs(exponent) > MAX_DIGITS:
+        raise Refused("value.scientific", "written with all its digits")
+    return Decimal((0, tuple(map(int, whole + fraction)), exponent - len(fraction)))
+
+
+def shifted(number: Decimal, places: int) -> Decimal:
+    """``number`` times ten to the power ``places``, exactly (no context rounds it)."""
+    sign, digits, exponent = number.as_tuple()
+    return Decimal((sign, digits, int(exponent) + places))
+
+
+def fitted(number: Decimal, type_: pa.Decimal128Type, accepted: str) -> Decimal:
+    """``number`` if the type holds it exactly.
+
+    Raises:
+        Refused: it has more decimals or more digits than the type.
+    """
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    while exponent < -type_.scale and digits and digits[-1] == 0:
+        digits, exponent = digits[:-1], exponent + 1
+    if not any(digits):
+        return Decimal(0)
+    if exponent < -type_.scale or len(digits) + exponent > type_.precision - type_.scale:
+        raise Refused("value.precision", accepted)
+    return Decimal((sign, digits, exponent))
+
+
+def _plain_pattern(marks: tuple[Marks, ...], type_: pa.Decimal128Type) -> str:
+    """What is read by column operations: digits with the decimal mark, no doubt possible."""
+    whole = rf"[0-9]{{1,{type_.precision - type_.scale}}}"
+    decimal = re.escape(marks[0].decimal) if len(marks) == 1 else r"\."
+    if len(marks) == 1:
+        fraction = rf"[0-9]{{1,{type_.scale}}}"
+        group = marks[0].groups[0] if marks[0].groups else ""
+        if group:
+            groups = (type_.precision - type_.scale - 3) // 3
+            mark = re.escape(group)
+            whole = rf"(?:{whole}|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}}){{1,{groups}}})"
+    else:
+        # Three decimals may be a group of three: left to the careful path.
+        fraction = rf"(?:[0-9]{{1,2}}|[0-9]{{4,{type_.scale}}})"
+    return rf"^-?{whole}(?:{decimal}{fraction})?$"
+
+
+def _plain_cast(marks: tuple[Marks, ...], type_: pa.DataType) -> Callable[[pa.Array], pa.Array]:
+    def cast(values: pa.StringArray) -> pa.Array:
+        if len(marks) == 1:
+            if marks[0].groups:
+                values = pc.replace_substring(values, marks[0].groups[0], "")
+            if marks[0].decimal != ".":
+                values = pc.replace_substring(values, marks[0].decimal, ".")
+        return values.cast(type_)
+
+    return cast
+
+
+def decimal_converter(
+    type_: pa.Decimal128Type, style: Style, accepted: str, *, grouping: bool
+) -> Converter:
+    """Numbers of money and quantities: as many decimals as the field holds, or an issue."""
+    marks = readings(style, grouping=grouping)
+    pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
+    held = _held(type_)
+
+    def careful(values: pa.StringArray) -> Converted:
+        currencies: dict[str, str | None] = {}
+
+        def one(text: str) -> Decimal:
+            number, currencies[text] = read_amount(text, marks, accepted)
+            return fitted(number, type_, held)
+
+        converted = per_distinct(values, one, type_)
+        if not any(currencies.values()):
+            return converted
+        words, indices = distinct(values)
+        stated = pa.array([currencies.get(word) if word else None for word in words], pa.string())
+        return Converted(converted.values, converted.refusals, stated.take(pa.array(indices)))
+
+    def convert(values: pa.StringArray) -> Converted:
+        converted = plain_or(values, pc.match_substring_regex(values, pattern), cast, careful)
+        if not style.reverses_sign:
+            return converted
+        return Converted(
+            pc.negate(converted.values).cast(type_), converted.refusals, converted.currency
+        )
+
+    return convert
+
+
+def _held(type_: pa.Decimal128Type) -> str:
+    whole = type_.precision - type_.scale
+    return f"at most {whole} digits before and {type_.scale} after the decimal mark"
+
+
+def coordinate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
+    """Decimal degrees. What lies beyond the field's decimals (0.1 m) is rounded, and said so."""
+    accepted = "decimal degrees such as 51.507351"
+    marks = readings(style, grouping=False)
+    pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
+    long_pattern = rf"^-?[0-9]{{1,3}}{re.escape(marks[0].decimal)}[0-9]{{7,24}}$"
+    long_cast = _plain_cast(marks, pa.decimal128(38, 24))
+    said = f"{type_.scale} decimals"
+
+    def one(text: str) -> Decimal | Remarked:
+        number = read_number(text, marks, accepted)
+        rounded = round(number, type_.scale) if abs(number) < 1000 else number
+        rounded = fitted(rounded, type_, _held(type_))
+        return rounded if rounded == number else Remarked(rounded, "value.rounded", said)
+
+    def careful(values: pa.StringArray) -> Converted:
+        return per_distinct(values, one, type_)
+
+    def convert(values: pa.StringArray) -> Converted:
+        plain = pc.match_substring_regex(values, pattern)
+        if pc.all(plain).as_py() is not False:
+            return Converted(cast(values))
+        long = pc.fill_null(pc.match_substring_regex(values, long_pattern), False)
+        exact = long_cast(pc.if_else(long, values, _NO_TEXT))
+        rounded = pc.round(exact, ndigits=type_.scale, round_mode="half_to_even")
+        differs = pc.fill_null(pc.not_equal(rounded, exact), False).to_numpy(zero_copy_only=False)
+        rest = plain_or(
+            pc.if_else(long, _NO_TEXT, values),
+            pc.if_else(long, pa.scalar(None, pa.bool_()), plain),
+            cast,
+            careful,
+        )
+        refusals = rest.refusals
+        if differs.any():
+            refusals += (Refusal("value.rounded", differs, said),)
+        return Converted(pc.if_else(long, rounded.cast(type_), rest.values), refusals)
+
+    return convert
+
+
+def rate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
+    """Shares of one: ``0.19`` and ``19 %``, or ``19`` where the unit is percent."""
+    accepted = "a share such as 0.19 or 19 %"
+    marks = readings(style, grouping=False)
+
+    def one(text: str) -> Decimal:
+        bare = text.rstrip()
+        percent = bare.endswith("%")
+        number = read_number(bare[:-1] if percent else bare, marks, accepted)
+        if percent or style.unit == "percent":
+            number = shifted(number, -2)
+        return fitted(number, type_, _held(type_))
+
+    pattern = _plain_pattern(marks, type_) if style.unit != "percent" else "[^\\s\\S]"
+    cast = _plain_cast(marks, type_)
+
+    def convert(values: pa.StringArray) -> Converted:
+        plain = pc.match_substring_regex(values, pattern)
+        return plain_or(values, plain, cast, lambda rest: per_distinct(rest, one, type_))
+
+    return convert
+
+
+MAX_INTEGER = 2**63 - 1
+
+
+def integer_converter(style: Style) -> Converter:
+    """Whole numbers; ``12.0`` is one."""
+    accepted = "a whole number"
+    marks = readings(style)
+
+    def one(text: str) -> int:
+        number = fitted(read_number(text, marks, accepted), pa.decimal128(38, 0), accepted)
+        if not -MAX_INTEGER <= number <= MAX_INTEGER:
+            raise Refused("value.precision", "a whole number of at most 18 digits")
+        return int(number)
+
+    def convert(values: pa.StringArray) -> Converted:
+        plain = pc.match_substring_regex(values, "^-?[0-9]{1,18}$")
+        return plain_or(
+            values,
+            plain,
+            lambda cells: cells.cast(pa.int64()),
+            lambda rest: per_distinct(rest, one, pa.int64()),
+        )
+
+    return convert

@@ -1,0 +1,174 @@
+"""Telephone numbers in E.164, read by the phonenumbers library (Google's libphonenumber).
+
+A number is accepted where it is *possible*: as long as its country's numbers are. Whether
+its area code is in use changes over the years, and old numbers are old. Numbers that match the
+general pattern of the style's country are written as E.164 by column operations, with the
+library's own metadata; all others go through the library, each distinct one once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+from phonenumbers import PhoneMetadata, PhoneNumberFormat, ValidationResult
+
+from ispmig_pipelines.mapping.convert.text import SCIENTIFIC
+from ispmig_pipelines.mapping.convert.values import (
+    Converted,
+    Converter,
+    Refused,
+    Remarked,
+    per_distinct,
+    scatter,
+)
+from ispmig_pipelines.mapping.style import Style
+
+_NO_TEXT = pa.scalar(None, pa.string())
+_DIGITS_AND_MARKS = r"^\+?[0-9][0-9 .\-]*$|^\([0-9]+\)[0-9 .\-]*$"
+_BARE = r"^\+?[0-9]+$"
+_FLOAT_PATTERN = r"^[0-9]{5,}\.0+$"
+_E164 = r"^\+[1-9][0-9]{4,14}$"
+
+
+@lru_cache(maxsize=50_000)
+def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, country or None)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _accepted(country: str) -> str:
+    if country:
+        return f"a telephone number of {country}, or one with + and its country's code"
+    return "a telephone number with + and its country's code, or add country to the spec"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A country's numbering plan over bare digits, as far as column operations are sure of it.
+
+    Attributes:
+        code: the country's calling code.
+        national: pattern of a significant national number.
+        prefixed: what begins with a trunk or an international prefix, which may be stripped.
+        trunk: the digits before a national number at home, "" where they are not so simple.
+        abroad: pattern of the prefix for calls abroad.
+        lengths: digits a significant national number may have.
+    """
+
+    code: str
+    national: str
+    prefixed: str
+    trunk: str
+    abroad: str
+    lengths: pa.Int32Array
+
+    def significant(self, values: pa.StringArray) -> pa.StringArray:
+        """The significant national number of each cell, null where there is a doubt."""
+        digits = values
+        if pc.all(_match(values, _BARE)).as_py() is False:
+            plausible = _match(values, _DIGITS_AND_MARKS)
+            if pc.any(pc.match_substring(values, ".0")).as_py():
+                plausible = pc.and_not(plausible, _match(values, _FLOAT_PATTERN))
+            digits = pc.if_else(plausible, values, _NO_TEXT)
+            for mark in " -().":
+                digits = pc.replace_substring(digits, mark, "")
+        international = pc.starts_with(digits, f"+{self.code}")
+        bare = digits
+        if pc.any(international).as_py():
+            bare = pc.if_else(
+                international, pc.utf8_slice_codeunits(digits, len(self.code) + 1), digits
+            )
+        sure = pc.and_not(_match(bare, self.national), _match(bare, self.prefixed))
+        found = pc.if_else(sure, bare, _NO_TEXT)
+        if self.trunk and found.null_count > values.null_count:
+            trunked = pc.and_not(
+                pc.fill_null(pc.starts_with(digits, self.trunk), False),
+                _match(digits, self.abroad),
+            )
+            rest = pc.utf8_slice_codeunits(digits, len(self.trunk))
+            found = pc.if_else(pc.and_(trunked, _match(rest, self.national)), rest, found)
+        possible = pc.is_in(pc.binary_length(found), value_set=self.lengths)
+        return pc.if_else(possible, found, _NO_TEXT)
+
+
+def _match(values: pa.StringArray, pattern: str) -> pa.BooleanArray:
+    return pc.fill_null(pc.match_substring_regex(values, pattern), False)
+
+
+@lru_cache(maxsize=512)
+def _plan(country: str) -> _Plan | None:
+    """The plan of ``country``; None where it is not the main one of its calling code (the library
+    judges by that one) or its patterns are beyond Arrow's regular expressions."""
+    metadata = PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None:
+        return None
+    if phonenumbers.region_code_for_country_code(metadata.country_code) != country:
+        return None
+    general = metadata.general_desc
+    parsing = metadata.national_prefix_for_parsing or ""
+    alternatives = parsing.split("|")
+    trunk = metadata.national_prefix or ""
+    simple = alternatives[0] == trunk and all(
+        a[:1].isdigit() and not a.startswith(trunk) for a in alternatives[1:]
+    )
+    prefixes = "|".join(filter(None, (parsing, metadata.international_prefix)))
+    plan = _Plan(
+        code=str(metadata.country_code),
+        national=f"^(?:{general.national_number_pattern})$",
+        prefixed=f"^(?:{prefixes})" if prefixes else "^$",
+        trunk=trunk if simple and not metadata.national_prefix_transform_rule else "",
+        abroad=f"^(?:{metadata.international_prefix})" if metadata.international_prefix else "^$",
+        lengths=pa.array([n for n in general.possible_length if n > 0], pa.int32()),
+    )
+    try:
+        plan.significant(pa.array(["1"]))
+    except pa.ArrowInvalid:
+        return None
+    return plan
+
+
+def phone_converter(style: Style) -> Converter:
+    """Numbers as ``+15551234567``; those without a country's code are of ``style.country``."""
+    country = style.country
+    accepted = _accepted(country)
+
+    def one(text: str) -> str | Remarked:
+        if re.fullmatch(_FLOAT_PATTERN, text):
+            text = text.partition(".")[0]
+        if re.match(SCIENTIFIC, text):
+            raise Refused("value.scientific", accepted)
+        number = _parsed(text, country)
+        if number is None or (
+            phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE
+        ):
+            raise Refused("value.type", accepted)
+        written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        if not re.fullmatch(_E164, written):
+            raise Refused("value.type", accepted)
+        if number.extension:
+            return Remarked(written, "value.dropped", "the number without its extension")
+        return written
+
+    def careful(values: pa.StringArray) -> Converted:
+        return per_distinct(values, one, pa.string())
+
+    plan = _plan(country) if country else None
+    if plan is None:
+        return careful
+
+    def convert(values: pa.StringArray) -> Converted:
+        digits = plan.significant(values)
+        written = pc.binary_join_element_wise(f"+{plan.code}", digits, "")
+        rest = pc.and_(pc.is_valid(values), pc.is_null(digits))
+        if not pc.any(rest, min_count=0).as_py():
+            return Converted(written)
+        return scatter(careful(values.filter(rest)), rest, written)
+
+    return convert

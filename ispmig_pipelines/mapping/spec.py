@@ -1,0 +1,239 @@
+"""A spec: what of a legacy system becomes what of the platform, as read from its YAML file."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ispmig_pipelines.errors import SourceError, SpecError, UsageError
+from ispmig_pipelines.mapping.nearest import did_you_mean
+from ispmig_pipelines.mapping.spec_check import mistakes_of
+from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, SpecDocument
+from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
+from ispmig_pipelines.model import ENTITIES
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One block of a spec: records of one source that become records of one entity.
+
+    Attributes:
+        entity: name of the entity.
+        index: position of the block among the blocks of its entity, from 0.
+        source: name of the source.
+        fields: the mapped fields, in the entity's order.
+        partial: not all required fields are mapped, so that its records can only complete
+            others of the same key, of this migration or in the tenant.
+        legacy: its records carry the columns that no feed of the source uses.
+    """
+
+    entity: str
+    index: int
+    source: str
+    fields: dict[str, FieldMapping]
+    partial: bool
+    legacy: bool
+
+    @property
+    def name(self) -> str:
+        """``customer``, or ``customer-2`` for the entity's second block."""
+        return self.entity if self.index == 0 else f"{self.entity}-{self.index + 1}"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec without mistakes.
+
+    Attributes:
+        document: its content.
+        text: the exact text.
+        path: the file it was read from.
+        yaml: where each part stands.
+    """
+
+    document: SpecDocument
+    text: str
+    path: Path
+    yaml: YamlDocument
+
+    @property
+    def name(self) -> str:
+        return self.document.name or self.path.stem
+
+    @property
+    def defaults(self) -> Defaults:
+        return self.document.defaults
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        return self.document.sources
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Every block, in the order in which entities depend on each other, and of the spec."""
+        feeds: list[Feed] = []
+        for entity, info in ENTITIES.items():
+            required = {name for name, field in info.fields.items() if field.must_hold_value}
+            for index, block in enumerate(self.document.entities.get(entity, ())):
+                fields = {n: block.fields[n] for n in info.fields if n in block.fields}
+                feeds.append(
+                    Feed(
+                        entity, index, block.source, fields,
+                        partial=not required <= fields.keys(), legacy=False,
+                    )
+                )  # fmt: skip
+        carriers = {id(self._carrier(source, feeds)) for source in self.sources}
+        return tuple(
+            Feed(f.entity, f.index, f.source, f.fields, f.partial, id(f) in carriers) for f in feeds
+        )
+
+    def _carrier(self, source: str, feeds: list[Feed]) -> Feed | None:
+        """The feed whose records carry the source's unused columns: the one that says so, else
+        the last that does not refuse."""
+        said = {id(f): self.document.entities[f.entity][f.index].legacy for f in feeds}
+        own = [f for f in feeds if f.source == source and said[id(f)] is not False]
+        return next((f for f in own if said[id(f)]), own[-1] if own else None)
+
+    def feeds_of(self, source: str) -> tuple[Feed, ...]:
+        """The feeds of one source, in order."""
+        return tuple(feed for feed in self.feeds if feed.source == source)
+
+    def source_files(self, source: str) -> list[Path]:
+        """The source's files: patterns expanded and sorted, each file once.
+
+        Raises:
+            SourceError: a path does not exist, or a pattern matches nothing.
+        """
+        folder = self.path.parent
+        found: list[Path] = []
+        for pattern in self.sources[source].files:
+            whole = folder / Path(pattern).expanduser()
+            if whole.exists():
+                matches = [whole]
+            elif glob.has_magic(pattern):
+                matches = sorted(Path(m) for m in glob.glob(str(whole), recursive=True))  # noqa: PTH207  the pattern may be absolute
+                matches = [m for m in matches if m.is_file()]
+            else:
+                matches = []
+            if not matches:
+                line = self.yaml.line(("sources", source, "files"))
+                raise SourceError(
+                    f"Source {source!r} ({self.path.name}:{line}) names {pattern!r}, and there is "
+                    f"no such file in {folder}. Paths are relative to the spec's own folder."
+                )
+            found.extend(m for m in matches if m not in found)
+        return found
+
+    def line_of(self, *path: str | int) -> int:
+        """Line of a part of the spec, e.g. ``line_of("sources", "subscribers")``."""
+        return self.yaml.line(path)
+
+    def field_line(self, feed: Feed, field: str) -> int:
+        """Line of a field's mapping."""
+        block: tuple[str | int, ...] = ("entities", feed.entity)
+        if (*block, feed.index) in self.yaml.lines:
+            block = (*block, feed.index)
+        return self.yaml.line((*block, "fields", field))
+
+
+def load_spec(path: Path | str) -> Spec:
+    """Reads and checks a spec.
+
+    Raises:
+        SpecError: it has mistakes; all of them are told at once.
+        UsageError: the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"There is no spec {path}. Name the YAML file of the migration.") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name the spec's YAML file in it.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SpecError([f"{path.name}:{line}: this is not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as error:
+        raise UsageError(f"The spec {path} cannot be read: {error.strerror}.") from None
+    return parse_spec(text, path)
+
+
+def parse_spec(text: str, path: Path) -> Spec:
+    """:func:`load_spec` for a text that is already read; ``path`` is where it belongs."""
+    yaml = read_yaml(text)
+    mistakes = list(yaml.mistakes)
+    if not mistakes or yaml.data is not None:
+        mistakes += mistakes_of(yaml)
+    if not mistakes:
+        try:
+            spec = Spec(SpecDocument.model_validate(yaml.data), text, path, yaml)
+        except ValidationError as error:  # mistakes_of reports these; this is the safety net
+            mistakes = [Mistake(1, str(error))]
+        else:
+            for name, source in spec.sources.items():
+                if source.csv and source.csv.columns:
+                    problems = check_columns(spec, name, source.csv.columns)
+                    if problems:
+                        raise SpecError(problems)
+            return spec
+    ordered = sorted(set(mistakes), key=lambda m: (m.line, m.text))
+    raise SpecError([f"{path.name}:{m.line}: {m.text}" for m in ordered])
+
+
+def find_column(name: str, columns: Iterable[str]) -> str | None:
+    """The column that ``name`` means: the very same, else the only one that differs in case or
+    in spaces around it; None if there is none, or several.
+    """
+    columns = list(columns)
+    if name in columns:
+        return name
+    alike = [c for c in columns if c.strip().casefold() == name.strip().casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def check_columns(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
+    """The columns that the spec names and the source does not have, as ``file:line: what``."""
+    problems = []
+    for line, subject, name in _named_columns(spec, source):
+        if find_column(name, columns) is None:
+            alike = [c for c in columns if c.strip().casefold() == name.strip().casefold()]
+            why = (
+                f"; {' and '.join(map(repr, alike))} could be meant: write it exactly"
+                if alike
+                else did_you_mean(name, columns)
+            )
+            problems.append(
+                f"{spec.path.name}:{line}: {subject}: source {source!r} has no column {name!r}{why}"
+            )
+    return problems
+
+
+def column_notes(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
+    """Columns that are not written quite as the spec has them, for people to know."""
+    notes = []
+    for line, subject, name in _named_columns(spec, source):
+        found = find_column(name, columns)
+        if found is not None and found != name:
+            notes.append(f"{spec.path.name}:{line}: {subject}: {name!r} is read from {found!r}")
+    return notes
+
+
+def _named_columns(spec: Spec, source: str) -> list[tuple[int, str, str]]:
+    """(line, subject, column) of every use of a column of the source."""
+    return [
+        (spec.field_line(feed, field), f"{feed.entity}.{field}", name)
+        for feed in spec.feeds_of(source)
+        for field, mapping in feed.fields.items()
+        for name in mapping.source_columns
+    ]

@@ -1,0 +1,370 @@
+"""The words of a spec: its shape, as Pydantic models. What they mean is in ``docs/spec.md``.
+
+Scalars arrive as text (see :mod:`ispmig_pipelines.mapping.yaml_document`); Pydantic turns
+``true`` and ``3`` into what an option needs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from ispmig_pipelines.mapping.convert.country import CODES as COUNTRIES
+from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
+from ispmig_pipelines.mapping.convert.date_format import NAMED, compile_format
+from ispmig_pipelines.mapping.convert.date_time import zone
+
+# An editor reads 1 and true in YAML as number and boolean; the spec means their text.
+_WORD = {"type": ["string", "number", "boolean"]}
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _present(value: Any) -> Any:
+    if value is None:
+        raise ValueError('is empty; write "" for an empty text, or a quoted "null" for that word')
+    return value
+
+
+Word = Annotated[str, BeforeValidator(_present), WithJsonSchema(_WORD)]
+Words = Annotated[
+    tuple[Word, ...],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]}),
+]
+Name = Annotated[str, Field(min_length=1), BeforeValidator(_present)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_one_or_many)]
+LookupValue = Annotated[
+    str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+]
+Mark = Literal[".", ",", " ", "'"]
+
+
+def _timezone(name: str) -> str:
+    zone(name)
+    return name
+
+
+def _country(code: str) -> str:
+    if code.upper() not in COUNTRIES:
+        raise ValueError(f"{code!r} is no country code; write two letters of ISO 3166, e.g. US")
+    return code.upper()
+
+
+def _date_format(text: str) -> str:
+    if text not in NAMED:
+        try:
+            compile_format(text)
+        except ValueError as error:
+            raise ValueError(
+                f"{text!r} is no date format: {error}. Or write one of {', '.join(NAMED)}"
+            ) from None
+    return text
+
+
+Timezone = Annotated[str, BeforeValidator(_present), BeforeValidator(lambda v: _timezone(v))]
+Country = Annotated[str, BeforeValidator(_present), BeforeValidator(lambda v: _country(v))]
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        return isinstance(b"".decode(name), str)
+    except (LookupError, ValueError):
+        # "hex" and its like are codecs, but none of text.
+        return False
+
+
+class Part(BaseModel):
+    """Base of every part of a spec: an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Defaults(Part):
+    """What holds for every field that does not say otherwise."""
+
+    null_words: Words = Field(
+        default=("",),
+        description='Cells that mean "nothing here", compared exactly after trimming.',
+    )
+    trim: bool = Field(default=True, description="Cut the spaces around cells.")
+    timezone: Timezone | None = Field(
+        default=None, description="IANA zone of times without an offset, e.g. Europe/Berlin."
+    )
+    country: Country | None = Field(
+        default=None, description="Country (ISO 3166) of telephone numbers without a code."
+    )
+    decimal_mark: Literal[".", ","] | None = Field(
+        default=None, description="Between whole and fraction of a number."
+    )
+    thousands_mark: Mark | None = Field(
+        default=None, description="Between groups of three digits of a number."
+    )
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Defaults:
+        if self.decimal_mark and self.decimal_mark == self.thousands_mark:
+            raise ValueError("decimal_mark and thousands_mark are the same")
+        return self
+
+
+class Csv(Part):
+    """How a CSV is written, where its own evidence does not say it rightly."""
+
+    delimiter: str | None = Field(default=None, min_length=1, description="Between cells.")
+    quote: str | None = Field(
+        default=None, max_length=1, description='Around cells; "" if there is none.'
+    )
+    escape: Literal["doubled", "backslash"] | None = Field(
+        default=None, description="How a quote stands inside a quoted cell."
+    )
+    header: bool | int | None = Field(
+        default=None,
+        description="true, false, or the number of the row (from 1) that holds the names.",
+    )
+    skip_lines: int = Field(default=0, ge=0, description="Lines before the table.")
+    footer_lines: int = Field(default=0, ge=0, description="Lines after the table.")
+    comment: str | None = Field(
+        default=None, min_length=1, description="What a line to be left out begins with."
+    )
+    columns: tuple[Name, ...] | None = Field(
+        default=None, min_length=1, description="Names of the columns, instead of the header's."
+    )
+
+    @field_validator("header", mode="before")
+    @classmethod
+    def _true_false_or_row(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value.lower() in ("true", "false"):
+                return value.lower() == "true"
+            if not value.isdigit() or int(value) < 1:
+                raise ValueError("must be true, false or the number of a row, from 1")
+            return int(value)
+        return value
+
+    @model_validator(mode="after")
+    def _names_from_somewhere(self) -> Csv:
+        if self.columns and len(set(self.columns)) != len(self.columns):
+            raise ValueError("columns names a column twice")
+        return self
+
+
+class Source(Part):
+    """Where records come from: files of one table."""
+
+    files: Names = Field(description="A path, a glob or a list of them; relative to the spec.")
+    format: Literal["csv", "json", "ndjson", "xml", "sql", "xlsx"] | None = Field(
+        default=None, description="Only where the content does not tell."
+    )
+    encoding: str | None = Field(default=None, description="E.g. utf-8, windows-1252, koi8-u.")
+    table: Name | None = Field(
+        default=None, description="The table or sheet, where a file holds several."
+    )
+    csv: Csv | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str | None) -> str | None:
+        if name is not None and not _is_text_encoding(name):
+            raise ValueError(f"{name!r} is no encoding that is known here")
+        return name
+
+
+class Split(Part):
+    """One piece of a cell."""
+
+    separator: str = Field(
+        min_length=1, description="What stands between the pieces; a space is any white space."
+    )
+    take: Literal["first", "last", "rest"] | Annotated[int, Field(ge=1)] = Field(
+        description="first, last, rest (all after the first separator) or a number from 1."
+    )
+
+    @field_validator("take", mode="before")
+    @classmethod
+    def _piece(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.isdigit():
+            value = int(value)
+        if value in ("first", "last", "rest") or (isinstance(value, int) and value >= 1):
+            return value
+        raise ValueError("must be first, last, rest or a number from 1")
+
+
+class OtherValue(Part):
+    """The value for what a lookup does not name."""
+
+    value: Word
+
+
+class FieldMapping(Part):
+    """From which cells a field is filled, and how they are written."""
+
+    column: Name | None = Field(default=None, description="The source column.")
+    columns: tuple[Name, ...] | None = Field(
+        default=None, min_length=2, description="Source columns that are joined into one text."
+    )
+    join: str | None = Field(
+        default=None, description="What stands between joined columns; a space unless said."
+    )
+    constant: Word | None = Field(default=None, description="The same value for every record.")
+    split: Split | None = None
+    lookup: (
+        Annotated[
+            dict[str, LookupValue],
+            WithJsonSchema(
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+                }
+            ),
+        ]
+        | None
+    ) = Field(default=None, min_length=1, description="Legacy word → value; ~ for nothing.")
+    lookup_ignore_case: bool = Field(
+        default=False, description="Compare the lookup's words without regard to case."
+    )
+    otherwise: Literal["error", "keep", "null"] | OtherValue | None = Field(
+        default="error",
+        description="What a word outside the lookup becomes: error (the record goes to "
+        "quarantine), keep (read the word itself), null (nothing), or {value: …}.",
+    )
+    default: Word | None = Field(default=None, description="The value where the cell is nothing.")
+    null_words: Words | None = Field(default=None, description="Instead of the defaults'.")
+    trim: bool | None = Field(default=None, description="Instead of the defaults'.")
+    date_format: (
+        Annotated[
+            tuple[Annotated[str, BeforeValidator(lambda v: _date_format(v))], ...],
+            BeforeValidator(_one_or_many),
+            WithJsonSchema(
+                {
+                    "anyOf": [
+                        {"type": "string"},
+                        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    ]
+                }
+            ),
+        ]
+        | None
+    ) = Field(default=None, min_length=1, description="How dates are written: DD/MM/YYYY HH:mm.")
+    timezone: Timezone | None = Field(default=None, description="Instead of the defaults'.")
+    decimal_mark: Literal[".", ","] | None = Field(default=None)
+    thousands_mark: Mark | None = Field(default=None)
+    positive_is: Literal["debt", "credit"] | None = Field(
+        default=None, description="What a positive amount means in the source."
+    )
+    unit: str | None = Field(default=None, description="Of numbers without one, e.g. Mbit/s.")
+    country: Country | None = Field(default=None, description="Instead of the defaults'.")
+    true_words: Words | None = Field(default=None, description="Words for true.")
+    false_words: Words | None = Field(default=None, description="Words for false.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"column": value}
+        if isinstance(value, list):
+            raise ValueError("is a list; to join columns write {columns: […]}")  # noqa: TRY004
+        if value is None:
+            raise ValueError("is empty; write the name of a column, or {constant: …}")
+        return value
+
+    @field_validator("otherwise", mode="before")
+    @classmethod
+    def _known_answer(cls, value: Any) -> Any:
+        if value is None:
+            return "null"
+        if isinstance(value, str) and value not in ("error", "keep", "null"):
+            raise ValueError(f"must be error, keep, null or {{value: {value}}}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> FieldMapping:
+        origins = [n for n in ("column", "columns", "constant") if getattr(self, n) is not None]
+        if len(origins) != 1:
+            said = " and ".join(origins) or "none of them"
+            raise ValueError(f"must say one of column, columns and constant, and says {said}")
+        if self.constant is not None:
+            extra = self.model_fields_set - {"constant"}
+            if extra:
+                raise ValueError(f"a constant takes nothing else: leave out {', '.join(extra)}")
+        if self.join is not None and self.columns is None:
+            raise ValueError("join is for columns; a single column has nothing to join")
+        if self.lookup is None:
+            extra = self.model_fields_set & {"lookup_ignore_case", "otherwise"}
+            if extra:
+                raise ValueError(f"{', '.join(sorted(extra))} is for a lookup, and there is none")
+        if self.decimal_mark and self.decimal_mark == self.thousands_mark:
+            raise ValueError("decimal_mark and thousands_mark are the same")
+        return self
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Names of the columns it reads, as the spec writes them."""
+        if self.columns is not None:
+            return self.columns
+        return () if self.column is None else (self.column,)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class Block(Part):
+    """Records of one source that become records of one entity."""
+
+    source: Name = Field(alias="from", description="Name of the source.")
+    fields: dict[str, FieldMapping] = Field(min_length=1, description="Field → where it is from.")
+    legacy: bool | None = Field(
+        default=None,
+        description="Whether these records carry the source's columns that no mapping uses.",
+    )
+
+
+class SpecDocument(Part):
+    """A whole spec."""
+
+    version: Literal[1] = Field(description="The version of this language.")
+    name: str = Field(default="", description="For people.")
+    defaults: Defaults = Field(default_factory=Defaults)
+    sources: dict[Name, Source] = Field(min_length=1)
+    entities: dict[
+        str, Annotated[tuple[Block, ...], Field(min_length=1), BeforeValidator(_as_list)]
+    ] = Field(min_length=1)
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _only_version(cls, value: Any) -> Any:
+        if str(value) != "1":
+            raise ValueError("must be 1: this is the only version there is")
+        return 1
+
+
+OPTIONS_OF: dict[str, tuple[str, ...]] = {
+    "date_format": ("date", "timestamp"),
+    "timezone": ("date", "timestamp"),
+    "decimal_mark": ("money", "quantity", "rate", "coordinate", "integer", "data rate"),
+    "thousands_mark": ("money", "quantity", "integer", "data rate"),
+    "unit": ("data rate", "rate"),
+    "country": ("phone",),
+    "true_words": ("boolean",),
+    "false_words": ("boolean",),
+}
+"""Option of a field mapping → types of field that it means something to."""
+
+UNITS_OF: dict[str, tuple[str, ...]] = {
+    "data rate": tuple(RATE_UNITS),
+    "rate": ("percent", "fraction"),
+}
+"""Type of field → units a spec may name."""
