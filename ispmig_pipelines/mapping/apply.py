@@ -204,9 +204,8 @@ def prepare(
     entity = ENTITIES[feed.entity]
 
     def own(name: str) -> str:
-        found = find_column(name, columns)
-        assert found is not None
-        return found
+        # check_columns has found them all.
+        return find_column(name, columns) or name
 
     fields = tuple(
         plan_field(

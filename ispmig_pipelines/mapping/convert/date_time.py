@@ -94,8 +94,7 @@ def _read_layout(cells: np.ndarray, form: DateFormat) -> tuple[np.ndarray, np.nd
     for position, character in form.literals:
         ok &= cells[:, position] == ord(character)
     part = dict.fromkeys(("hour", "minute", "second", "fraction"), np.int64(0))
-    assert form.layout is not None
-    for name, start, width in form.layout:
+    for name, start, width in form.layout or ():
         digits = cells[:, start : start + width].astype(np.int64) - 48
         ok &= ((digits >= 0) & (digits <= 9)).all(axis=1)
         part[name] = digits @ (10 ** np.arange(width - 1, -1, -1))

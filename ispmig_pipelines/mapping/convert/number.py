@@ -180,7 +180,7 @@ def fitted(number: Decimal, type_: pa.Decimal128Type, accepted: str) -> Decimal:
         Refused: it has more decimals or more digits than the type.
     """
     sign, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int)
+    exponent = int(exponent)
     while exponent < -type_.scale and digits and digits[-1] == 0:
         digits, exponent = digits[:-1], exponent + 1
     if not any(digits):
