@@ -12,7 +12,6 @@ from ispmig_pipelines.mapping.literals import unfit
 from ispmig_pipelines.mapping.nearest import did_you_mean, nearest
 from ispmig_pipelines.mapping.spec_models import (
     OPTIONS_OF,
-    UNITS_OF,
     Block,
     Csv,
     Defaults,
@@ -21,6 +20,7 @@ from ispmig_pipelines.mapping.spec_models import (
     Source,
     SpecDocument,
     Split,
+    units_of,
 )
 from ispmig_pipelines.mapping.yaml_document import Mistake, Path, YamlDocument
 from ispmig_pipelines.model import ENTITIES
@@ -258,13 +258,14 @@ class _Meaning:
             )
         if mapping.positive_is and not info.positive_is:
             yield "positive_is is for amounts that may be debt or credit; this one is not"
-        if mapping.unit and info.type.value in UNITS_OF:
-            units = UNITS_OF[info.type.value]
-            if mapping.unit not in units:
-                guess = nearest(mapping.unit, units)
-                hint = f"; did you mean {guess!r}?" if guess else ""
-                yield f"there is no unit {mapping.unit!r}{hint} Units: {', '.join(units)}"
+        if mapping.unit and mapping.unit not in (units := units_of(info)):
+            if not units:
+                yield "unit is for speeds, shares and amounts of data"
                 return
+            guess = nearest(mapping.unit, units)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            yield f"there is no unit {mapping.unit!r}{hint} Units: {', '.join(units)}"
+            return
         if mapping.lookup is not None and mapping.lookup_ignore_case:
             folded: dict[str, str] = {}
             for word in mapping.lookup:

@@ -20,8 +20,10 @@ from pydantic import (
 
 from ispmig_pipelines.mapping.convert.country import CODES as COUNTRIES
 from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
+from ispmig_pipelines.mapping.convert.data_volume import UNITS as VOLUME_UNITS
 from ispmig_pipelines.mapping.convert.date_format import NAMED, compile_format
 from ispmig_pipelines.mapping.convert.date_time import zone
+from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 # An editor reads 1 and true in YAML as number and boolean; the spec means their text.
 _WORD = {"type": ["string", "number", "boolean"]}
@@ -44,7 +46,19 @@ Words = Annotated[
     WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]}),
 ]
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_present)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_one_or_many)]
+Names = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_many),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
 LookupValue = Annotated[
     str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
 ]
@@ -356,7 +370,6 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
     "timezone": ("date", "timestamp"),
     "decimal_mark": ("money", "quantity", "rate", "coordinate", "integer", "data rate"),
     "thousands_mark": ("money", "quantity", "integer", "data rate"),
-    "unit": ("data rate", "rate"),
     "country": ("phone",),
     "true_words": ("boolean",),
     "false_words": ("boolean",),
@@ -364,7 +377,13 @@ OPTIONS_OF: dict[str, tuple[str, ...]] = {
 """Option of a field mapping → types of field that it means something to."""
 
 UNITS_OF: dict[str, tuple[str, ...]] = {
-    "data rate": tuple(RATE_UNITS),
-    "rate": ("percent", "fraction"),
+    "kbit/s": tuple(RATE_UNITS),
+    "GB": tuple(VOLUME_UNITS),
+    "share": ("percent", "fraction"),
 }
-"""Type of field → units a spec may name."""
+"""What a field is in → units a spec may name for its column."""
+
+
+def units_of(info: FieldInfo) -> tuple[str, ...]:
+    """The units that a column of the field may be in; none where the field has no such choice."""
+    return UNITS_OF.get("share" if info.type is FieldType.RATE else info.unit, ())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ispmig_pipelines.mapping.convert.country import convert_country
 from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.convert.data_rate import data_rate_converter
+from ispmig_pipelines.mapping.convert.data_volume import data_volume_converter
 from ispmig_pipelines.mapping.convert.date_time import date_converter, timestamp_converter
 from ispmig_pipelines.mapping.convert.email import convert_email
 from ispmig_pipelines.mapping.convert.network import convert_address, convert_mac
@@ -44,9 +45,7 @@ _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.MONEY: lambda info, style: decimal_converter(
         MONEY, style, "an amount such as 1234.50", grouping=True
     ),
-    FieldType.QUANTITY: lambda info, style: decimal_converter(
-        QUANTITY, style, "a number such as 12.5", grouping=True
-    ),
+    FieldType.QUANTITY: lambda info, style: _quantity(info, style),
     FieldType.COORDINATE: lambda info, style: coordinate_converter(COORDINATE, style),
     FieldType.RATE: lambda info, style: rate_converter(RATE, style),
     FieldType.BOOLEAN: lambda info, style: boolean_converter(style),
@@ -55,6 +54,12 @@ _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.ADDRESS: lambda info, style: convert_address,
     FieldType.MAC: lambda info, style: convert_mac,
 }
+
+
+def _quantity(info: FieldInfo, style: Style) -> Converter:
+    if info.unit == "GB":
+        return data_volume_converter(QUANTITY, style)
+    return decimal_converter(QUANTITY, style, "a number such as 12.5", grouping=True)
 
 
 def converter(info: FieldInfo, style: Style) -> Converter:

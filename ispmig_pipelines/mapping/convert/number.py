@@ -225,14 +225,14 @@ def decimal_converter(
     """Numbers of money and quantities: as many decimals as the field holds, or an issue."""
     marks = readings(style, grouping=grouping)
     pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
-    held = _held(type_)
+    limits = held(type_)
 
     def careful(values: pa.StringArray) -> Converted:
         currencies: dict[str, str | None] = {}
 
         def one(text: str) -> Decimal:
             number, currencies[text] = read_amount(text, marks, accepted)
-            return fitted(number, type_, held)
+            return fitted(number, type_, limits)
 
         converted = per_distinct(values, one, type_)
         if not any(currencies.values()):
@@ -252,7 +252,8 @@ def decimal_converter(
     return convert
 
 
-def _held(type_: pa.Decimal128Type) -> str:
+def held(type_: pa.Decimal128Type) -> str:
+    """What the type holds, in words."""
     whole = type_.precision - type_.scale
     return f"at most {whole} digits before and {type_.scale} after the decimal mark"
 
@@ -269,7 +270,7 @@ def coordinate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
     def one(text: str) -> Decimal | Remarked:
         number = read_number(text, marks, accepted)
         rounded = round(number, type_.scale) if abs(number) < 1000 else number
-        rounded = fitted(rounded, type_, _held(type_))
+        rounded = fitted(rounded, type_, held(type_))
         return rounded if rounded == number else Remarked(rounded, "value.rounded", said)
 
     def careful(values: pa.StringArray) -> Converted:
@@ -308,7 +309,7 @@ def rate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
         number = read_number(bare[:-1] if percent else bare, marks, accepted)
         if percent or style.unit == "percent":
             number = shifted(number, -2)
-        return fitted(number, type_, _held(type_))
+        return fitted(number, type_, held(type_))
 
     pattern = _plain_pattern(marks, type_) if style.unit != "percent" else "[^\\s\\S]"
     cast = _plain_cast(marks, type_)

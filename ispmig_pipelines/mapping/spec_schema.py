@@ -1,0 +1,128 @@
+"""The JSON Schema of specs, by which editors complete and check them as they are written.
+
+``python -m ispmig_pipelines.mapping.spec_schema > docs/spec.schema.json`` publishes it. It is made
+from the spec's models and the entities; what only makes sense together (keys mapped,
+currencies beside money) is checked when a spec is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from ispmig_pipelines.mapping.spec_models import OPTIONS_OF, SpecDocument, units_of
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.model.field_info import FieldInfo
+
+
+def spec_schema() -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12)."""
+    schema = _tidy(SpecDocument.model_json_schema(by_alias=True))
+    definitions = schema["$defs"]
+    block = definitions.pop("Block")
+    mapping = definitions.pop("FieldMapping")
+    for name, entity in ENTITIES.items():
+        for info in entity.fields.values():
+            definitions.setdefault(_mapping_name(info), _long_form(info, mapping))
+        definitions[name] = _block(entity, block)
+    schema["properties"]["entities"] = {
+        "description": "Entity → the block or blocks of records that become it.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            name: {
+                "description": entity.doc,
+                "anyOf": [
+                    {"$ref": f"#/$defs/{name}"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/{name}"}},
+                ],
+            }
+            for name, entity in ENTITIES.items()
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Migration spec",
+        **schema,
+    }
+
+
+def _tidy(part: Any) -> Any:
+    """Without the titles and empty defaults that Pydantic adds to every part."""
+    if isinstance(part, list):
+        return [_tidy(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    tidy = {k: _tidy(v) for k, v in part.items() if not (k == "default" and v is None)}
+    if isinstance(tidy.get("title"), str):
+        del tidy["title"]
+    # An option that may be left out need not be null.
+    shapes = [s for s in tidy.get("anyOf", ()) if s != {"type": "null"}]
+    if len(shapes) == 1 and len(tidy["anyOf"]) == 2:
+        del tidy["anyOf"]
+        tidy = shapes[0] | tidy
+    return tidy
+
+
+def _block(entity: EntityInfo, block: dict[str, Any]) -> dict[str, Any]:
+    fields = {
+        "description": block["properties"]["fields"]["description"],
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(entity.key),
+        "properties": {name: _field(info) for name, info in entity.fields.items()},
+    }
+    return block | {
+        "description": entity.doc,
+        "properties": block["properties"] | {"fields": fields},
+    }
+
+
+def _field(info: FieldInfo) -> dict[str, Any]:
+    described = info.doc + (f" One of {', '.join(info.choices)}." if info.choices else "")
+    long_form: dict[str, Any] = {"$ref": f"#/$defs/{_mapping_name(info)}"}
+    if info.choices:
+        long_form["properties"] = {"constant": {"enum": list(info.choices)}}
+    if info.positive_is:
+        return {"description": described, **long_form}
+    return {"description": described, "anyOf": [{"type": "string", "minLength": 1}, long_form]}
+
+
+def _mapping_name(info: FieldInfo) -> str:
+    words = [info.type.value, "in", info.unit] if units_of(info) and info.unit else [info.type]
+    signed = ["signed"] if info.positive_is else []
+    return "-".join(["mapping", *signed, *words]).replace(" ", "-").replace("/", "-per-")
+
+
+def _long_form(info: FieldInfo, mapping: dict[str, Any]) -> dict[str, Any]:
+    """The options that a mapping to a field of this kind may have."""
+    properties = {
+        option: shape
+        for option, shape in mapping["properties"].items()
+        if (option not in OPTIONS_OF or info.type.value in OPTIONS_OF[option])
+        and (option != "unit" or units_of(info))
+        and (option != "positive_is" or info.positive_is)
+    }
+    if "unit" in properties:
+        properties["unit"] = properties["unit"] | {"enum": list(units_of(info))}
+    form = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "oneOf": [{"required": [origin]} for origin in ("column", "columns", "constant")],
+    }
+    if info.positive_is:
+        form["anyOf"] = [{"required": ["positive_is"]}, {"required": ["constant"]}]
+    return form
+
+
+def spec_schema_text() -> str:
+    """The schema as it is published."""
+    return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(spec_schema_text())
