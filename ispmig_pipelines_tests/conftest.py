@@ -101,9 +101,11 @@ def ispmig_home(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """An ``ISPMIG_HOME`` of the test's own, on the test's own database."""
-    for name in [n for n in os.environ if n.startswith(("ISPMIG_", "DAGSTER_"))]:
-        if name != "ISPMIG_CORPORA":
-            monkeypatch.delenv(name)
+    ours = {n for n in os.environ if n.startswith(("ISPMIG_", "DAGSTER_"))} - {"ISPMIG_CORPORA"}
+    # Set and then deleted, so that what the test sets by itself is gone afterwards too.
+    for name in ours | {"DAGSTER_HOME", "ISPMIG_DAGSTER_STORAGE_URL"}:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     monkeypatch.setenv("ISPMIG_HOME", str(tmp_path))
     monkeypatch.setenv("ISPMIG_DATABASE_URL", database_url)
     settings.cache_clear()
