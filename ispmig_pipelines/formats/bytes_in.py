@@ -320,9 +320,11 @@ def _open_regular(path: Path) -> BinaryIO:
         raise SourceError(
             f"{path} may not be read by this user. Give the user read permission on it."
         ) from None
-    except (OSError, ValueError) as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", None) else "not a valid path"
-        raise SourceError(f"{str(path)!r} cannot be opened: {reason}.") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "unknown reason"
+        raise SourceError(f"{path} cannot be opened: {reason}.") from None
+    except ValueError:
+        raise SourceError(f"{str(path)!r} is no path that can be opened.") from None
 
 
 def _compression(head: bytes) -> str:

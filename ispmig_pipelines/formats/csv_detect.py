@@ -153,7 +153,7 @@ def _readings(
 ) -> list[_Reading]:
     """All candidate readings, the best first."""
     quick = body if len(body) <= _QUICK_BYTES else _whole_lines(body[:_QUICK_BYTES], True)
-    delimiters = [delimiter] if delimiter else _delimiters(quick)
+    delimiters = [delimiter] if delimiter else _delimiters(quick) if quick.strip() else [","]
     comments = [options.comment] if options.comment is not None else _comments(quick)
     found: list[_Reading] = []
     for mark in delimiters:
@@ -174,6 +174,7 @@ def _readings(
                                     spaced=spaced,
                                     comment=comment,
                                 ),
+                                options,
                                 not whole or len(quick) < len(body),
                             )
                         )
@@ -181,13 +182,13 @@ def _readings(
     found.sort(key=lambda reading: -reading.score)
     best = found[0]
     if len(quick) < len(body):
-        found[0] = _read(body, best.dialect, not whole)
+        found[0] = _read(body, best.dialect, options, not whole)
         found[0].score = best.score
     if options.comment is None and not found[0].dialect.comment:
         comment = _comment_by_width(found[0])
         if comment:
             score = found[0].score
-            found[0] = _read(body, replace(found[0].dialect, comment=comment), not whole)
+            found[0] = _read(body, replace(found[0].dialect, comment=comment), options, not whole)
             found[0].score = score
     return found
 
@@ -331,11 +332,11 @@ def _has_stray_quote(cells: list[bytes | None], quote: bytes, raw: bytes) -> boo
     )
 
 
-def _read(sample: str, dialect: CsvDialect, cut: bool) -> _Reading:
+def _read(sample: str, dialect: CsvDialect, options: CsvOptions, cut: bool) -> _Reading:
     rows = _rows(sample, dialect, cut)
     if not rows:
         return _Reading(dialect, rows, 0, 0.0, 0.0, 0.0)
-    width = _usual_width(rows)
+    width = _usual_width(rows, options)
     fitting = [row for row in rows if len(row.cells) == width]
     pattern = _pattern_score(rows, width)
     types = _type_score(fitting, dialect)
@@ -349,21 +350,23 @@ def _read(sample: str, dialect: CsvDialect, cut: bool) -> _Reading:
     return _Reading(dialect, rows, width, score, pattern, types)
 
 
-def _usual_width(rows: list[_Row]) -> int:
+def _usual_width(rows: list[_Row], options: CsvOptions) -> int:
     counts = Counter(len(row.cells) for row in rows)
     most = max(counts.values())
-    if most == 1 and len(rows) <= 3:
+    if options.columns and counts.get(len(options.columns), 0) == most:
+        return len(options.columns)
+    if most == 1 and len(rows) <= 3 and options.header is not False:
         # A header and one or two defective rows: the header is what the others are held to.
         return len(rows[0].cells)
     return max((width for width, count in counts.items() if count == most), default=1)
 
 
 def _pattern_score(rows: list[_Row], width: int) -> float:
-    """1 for many records of one width above 1; the more cells, the less it can be chance."""
+    """Near 1 for records of one width above 1; the more cells, the less it can be chance."""
     share = sum(len(row.cells) == width for row in rows) / len(rows)
     if width == 1:
         return 0.12 * share
-    return share * (width - 1) / width * (0.6 + 0.4 * share)
+    return share * (1 - 0.4 / width) * (0.6 + 0.4 * share)
 
 
 def _blank_columns(rows: list[_Row], width: int) -> float:
@@ -570,15 +573,21 @@ def _settle_beginning(finding: Finding, reading: _Reading, options: CsvOptions, 
         finding.dialect = replace(finding.dialect, header_rows=0 if options.header is False else 1)
         return
     offset = skip
-    if options.skip_lines is None and not _lines_named(options.header):
+    if (
+        options.skip_lines is None
+        and options.header is not False
+        and not _lines_named(options.header)
+    ):
         first = _first_table_row(rows, width)
+        if first and not _header_rows(rows[first:], width, options, Finding(finding.dialect)):
+            # Without a header a first line of another width is a record like any other, and
+            # must not be lost; a line without any delimiter is a title.
+            first = first if all(len(row.cells) == 1 for row in rows[:first]) else 0
         if first:
             # Row numbers of the reading count from its own beginning.
             offset = skip + rows[first].line - 1
             finding.notes.append(f"{offset} line(s) before the table are left out")
             rows = rows[first:]
-        elif rows[0].line > 1 and reading.dialect.comment == "":
-            offset = skip
     finding.dialect = replace(finding.dialect, skip_lines=offset)
     header_rows = _header_rows(rows, width, options, finding)
     finding.dialect = replace(finding.dialect, header_rows=header_rows)
@@ -605,9 +614,8 @@ def _first_table_row(rows: list[_Row], width: int) -> int:
         and width >= 3
         and usual >= 3
         and len(rows[start].cells) == width
-        and (filled := [c.strip() for c in rows[start].cells if c.strip()])
-        and len(filled) <= max(1, usual // 4)
-        and rows[start].cells[0].strip()
+        and sum(bool(c.strip()) for c in rows[start].cells) <= max(1, usual // 4)
+        and (rows[start].cells[0].strip() or not any(c.strip() for c in rows[start].cells))
         and _looks_like_header(rows[start + 1 :], width, usual)
     ):
         start += 1

@@ -9,7 +9,7 @@ give the same records, whatever the size of a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,7 +77,7 @@ class Scanner:
         self._limits = limits
         self._fast = fast
         self._window = block_bytes
-        self._tokens = Tokenizer(dialect, max_cell_bytes=limits.max_cell_bytes)
+        self._tokens = Tokenizer(dialect, max_cell_bytes=limits.max_cell_bytes, width=len(columns))
         self._max_record = 4 * limits.max_cell_bytes
         self._comment = dialect.comment.encode()
         self.schema = pa.schema([pa.field(c, pa.string()) for c in columns])
@@ -108,7 +108,8 @@ class Scanner:
             buffer = buffer[at:]
             self._check_pending(buffer, 0)
 
-    def _drain(self, buffer: bytes, at: int, final: bool) -> Iterator[Chunk]:
+    def _drain(self, buffer: bytes, at: int, final: bool) -> Generator[Chunk, None, int]:
+        """The chunks of a buffer from ``at``; returns where the first unfinished record is."""
         patience = _PATIENCE
         while at < len(buffer):
             if self._fast:
@@ -242,6 +243,15 @@ class Scanner:
                         self._line += 1
                         at = feed + 1
                         continue
+            if (sound := self._sound_at(buffer, at, clean_until)) is not None:
+                cells, after = sound
+                self._record += 1
+                rows.append(cells)
+                records.append(self._record)
+                lines.append(self._line)
+                self._line += self._lines(buffer, at, after)
+                at = after
+                continue
             ends = tokens.line_end(buffer, at, final=final)
             if ends is not None and self._skipped(buffer[at : ends[0]]):
                 at = ends[1]
@@ -277,6 +287,16 @@ class Scanner:
         return at, Chunk(
             self._batch_of(rows), np.array(records, np.int64), np.array(lines, np.int64), rejects
         )
+
+    def _sound_at(self, buffer: bytes, at: int, clean_until: int) -> tuple[Cells, int] | None:
+        """A record that is sound at a glance: right width, no odd bytes, no blank or comment."""
+        first = buffer[at]
+        if first in _BLANKS or first in b"\r\n":
+            return None
+        if self._comment and buffer.startswith(self._comment, at):
+            return None
+        found = self._tokens.sound_record(buffer, at)
+        return found if found is not None and found[1] <= clean_until else None
 
     def _fault_of(
         self, buffer: bytes, at: int, token: Token, clean_until: int
@@ -353,8 +373,8 @@ class Scanner:
         if token.fault == "open":
             raise SourceError(
                 f"{self._name}: in record {self._record + 1:,}, at line {self._line:,}, a quote "
-                f"({self._dialect.quote}) opens a cell and is not closed before the "
-                + ("end of the file" if final else f"cell is {self._limits.max_cell_bytes:,} bytes")
+                f"({self._dialect.quote}) opens a cell and is not closed before the end of the "
+                f"file, or within {self._limits.max_cell_bytes:,} bytes"
                 + ". The file was probably cut short: export it again. If the quote is only a "
                 "character of the text, correct that line, or name another quote in the spec."
             )
@@ -396,7 +416,13 @@ class Scanner:
                 delimiter = _STAND_IN
         if not shrunk:
             return 0, None
-        layout = _Layout(shrunk, delimiter, tokens.quote if quoted else b"", final)
+        layout = _Layout(
+            shrunk,
+            delimiter,
+            tokens.quote if quoted else b"",
+            final,
+            literal_quotes=not self._dialect.spaced,
+        )
         used, chunk = self._sound_records(layout)
         if shrunk is not data and used:
             used = used if used == len(data) else self._used_before(data, shrunk, used)
@@ -567,7 +593,9 @@ class Scanner:
 class _Layout:
     """Where the records and cells of a block are, as far as it is provably well-formed."""
 
-    def __init__(self, data: bytes, delimiter: bytes, quote: bytes, final: bool) -> None:
+    def __init__(
+        self, data: bytes, delimiter: bytes, quote: bytes, final: bool, *, literal_quotes: bool
+    ) -> None:
         self.data = data
         self.bytes = np.frombuffer(data, np.uint8)
         self._newlines = np.flatnonzero(self.bytes == 10)
@@ -581,7 +609,7 @@ class _Layout:
         if quote:
             quotes = np.flatnonzero(self.bytes == quote[0])
             stop = self._first_bad_quote(quotes, delimiter[0], quote[0])
-            if stop < size:
+            if stop < size and literal_quotes:
                 quotes, stop = self._without_literal_quotes(quotes, delimiter[0], quote[0])
             ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
             inside = np.searchsorted(quotes, self._delimiters) % 2 == 1

@@ -15,6 +15,8 @@ from ispmig_pipelines.formats.csv_dialect import CsvDialect
 
 Cells = list[bytes | None]
 
+_MOST_SOUND_CELLS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -37,7 +39,12 @@ class Token:
 class Tokenizer:
     """Reads records of one dialect out of a buffer."""
 
-    def __init__(self, dialect: CsvDialect, *, max_cell_bytes: int) -> None:
+    def __init__(self, dialect: CsvDialect, *, max_cell_bytes: int, width: int = 0) -> None:
+        """
+        Args:
+            max_cell_bytes: a quoted cell longer than this counts as never closed.
+            width: how many cells a sound record has, where that is known.
+        """
         self.delimiter = dialect.delimiter.encode()
         self.quote = dialect.quote.encode()
         self.backslash = dialect.escape == "backslash"
@@ -80,6 +87,7 @@ class Tokenizer:
             else b"()" + not_quoted + closing,
             re.DOTALL,
         )  # fmt: skip
+        self._sound = self._sound_pattern(d, q, width) if self.quote and width else None
         self._unescape = re.compile(
             rb"\\("
             + d
@@ -90,6 +98,43 @@ class Tokenizer:
         self._unescape_plain = re.compile(
             rb"\\(" + d + (b"|" + q if q else b"") + rb"|\r\n|[\\\r\n])"
         )
+
+    def _sound_pattern(self, d: bytes, q: bytes, width: int) -> re.Pattern[bytes] | None:
+        # Each cell is possessive, so a record that does not fit fails at once.
+        if self._spaced or width > _MOST_SOUND_CELLS:
+            return None
+        cell = b"((?>" + self._quoted.pattern.replace(b"((?:", b"(?:(?:", 1) + b"|(?!" + q + b")"
+        cell += self._unquoted.pattern + b"))"
+        return re.compile(d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL)
+
+    def sound_record(self, buffer: bytes, start: int) -> tuple[Cells, int] | None:
+        """Cells and end of a record of the known width, in one match; None where it is not
+        plainly one: then :meth:`record` has the word. Several times as fast as that."""
+        if self._sound is None:
+            return None
+        found = self._sound.match(buffer, start)
+        if found is None or found.end() >= len(buffer) or found.end() - start > self._max:
+            return None
+        raw = found.groups()
+        quote = self.quote
+        if self.backslash or self.empty_is_null:
+            cells: Cells = [
+                self._unquote(cell[1:-1]) if cell[:1] == quote else self._plain(cell)
+                for cell in raw
+            ]
+        else:
+            twice = quote * 2
+            cells = [
+                cell
+                if cell[:1] != quote
+                else cell[1:-1]
+                if twice not in cell
+                else cell[1:-1].replace(twice, quote)
+                for cell in raw
+            ]
+        if not self.any_newline and raw[-1][-1:] == b"\r" and raw[-1][:1] != quote:
+            cells[-1] = self._plain(raw[-1].rstrip(b"\r"))
+        return cells, found.end()
 
     def line_end(self, buffer: bytes, start: int, *, final: bool) -> tuple[int, int] | None:
         """``(end, after)`` of the physical line at ``start``; None when more input is needed."""

@@ -166,9 +166,10 @@ def _wide_by_zero_bytes(head: bytes) -> str:
         return ""
     quarters = [sample[i::4] for i in range(4)]
     zeros = [part.count(0) / max(len(part), 1) for part in quarters]
-    if zeros[1] > 0.9 and zeros[2] > 0.9 and zeros[3] > 0.9 and zeros[0] < 0.1:
+    # No character is above U+10FFFF, and few are above U+FFFF.
+    if zeros[2] > 0.9 and zeros[3] > 0.99 and zeros[0] < 0.1:
         return "utf-32-le"
-    if zeros[0] > 0.9 and zeros[1] > 0.9 and zeros[2] > 0.9 and zeros[3] < 0.1:
+    if zeros[0] > 0.99 and zeros[1] > 0.9 and zeros[3] < 0.1:
         return "utf-32-be"
     even, odd = sample[0::2], sample[1::2]
     even_zero, odd_zero = even.count(0) / len(even), odd.count(0) / max(len(odd), 1)
@@ -260,7 +261,7 @@ _COMMON: dict[str, str] = {
 
 _VOWELS = frozenset("аеиоуыэюяёіїєαεηιουωάέήίόύώϊϋΐΰ")
 _NEVER_FIRST = frozenset("ъьыς")
-_NEVER_LAST = frozenset("σ")
+_NEVER_LAST = frozenset("\u03c3")
 
 _LATIN_COMMON = frozenset("éèêëàâçîïôûùœæäöüßñáíóúåøãõ¿¡ÉÀÇÄÖÜÑÁÓÍÚÅØÆÃÕÊÈ")
 _LATIN_OTHER = frozenset(
@@ -273,7 +274,7 @@ _LATIN_ALPHABETS: tuple[frozenset[str], ...] = tuple(
         "ąćęłńóśźż",
         "áčďéěíňóřšťúůýžäôĺľŕ",
         "áéíóöőúüű",
-        "çğıi̇öşüâîû",
+        "çğ\u0131i̇öşüâîû",
         "ăâîșțşţ",
         "čćđšž",
         "āčēģīķļņšūž",
@@ -283,7 +284,9 @@ _LATIN_ALPHABETS: tuple[frozenset[str], ...] = tuple(
 """The accented letters of a language, or of languages that share them: western, Polish, Czech
 and Slovak, Hungarian, Turkish, Romanian, south Slavic, Latvian, Lithuanian."""
 
-_PUNCTUATION = frozenset("€£¥§©®°±²³µ·«»‘’“”„–—…•™ºª½¼¾№´¦¬\u00a0¿¡‹›‚ƒ†‡")
+_PUNCTUATION = frozenset(
+    "€£¥§©®°±²³µ·«»\u2018\u2019“”„\u2013—…•™ºª½¼¾№\u00b4¦¬\u00a0¿¡\u2039\u203a\u201aƒ†‡"
+)
 
 
 def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:

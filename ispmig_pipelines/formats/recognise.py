@@ -111,7 +111,9 @@ def text_kind(text: str) -> str:
         lowered = start[:300].lower()
         if lowered.startswith(("<!doctype html", "<html")):
             return "html"
-        if re.match(r"<(?:\?xml|!--|!DOCTYPE|[A-Za-z_][\w.:-]*[\s/>])", start):
+        if re.match(r"<(?:\?xml|!--|!DOCTYPE)", start):
+            return "xml"
+        if re.match(r"<[^\W\d][\w.:-]*[\s/>]", start) and ("</" in start or "/>" in start):
             return "xml"
     if start[0] in "{[":
         kind = _json_kind(start)

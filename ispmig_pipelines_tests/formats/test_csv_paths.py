@@ -41,9 +41,7 @@ def scanned(
     try:
         for chunk in scanner.chunks(blocks):
             rows = zip(*(c.to_pylist() for c in chunk.cells.columns), strict=True)
-            records += list(
-                zip(chunk.record.tolist(), chunk.line.tolist(), rows, strict=True)
-            )
+            records += list(zip(chunk.record.tolist(), chunk.line.tolist(), rows, strict=True))
             rejects += chunk.rejects
     except SourceError as found:
         error = str(found)
@@ -96,9 +94,7 @@ def test_any_bytes_are_read_the_same_on_both_paths(
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(PIECES, max_size=60).map(b"".join), st.integers(1, 4), st.integers(1, 40))
 def test_ordinals_count_every_record_once(data: bytes, width: int, block: int) -> None:
-    records, rejects, _ = scanned(
-        data, CsvDialect(header_rows=0), width, fast=True, block=block
-    )
+    records, rejects, _ = scanned(data, CsvDialect(header_rows=0), width, fast=True, block=block)
     ordinals = sorted([r[0] for r in records] + [r.record for r in rejects])
     assert ordinals == list(range(1, len(ordinals) + 1))
     lines = [r[1] for r in records]

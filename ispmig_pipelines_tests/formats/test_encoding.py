@@ -1,0 +1,157 @@
+"""Encodings are settled by evidence; split evidence asks; invalid bytes are never replaced."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import CsvOptions, open_source
+from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, shown, utf8_blocks
+
+RUSSIAN = "логин;имя;город\n1;Иванов Иван;Москва\n2;Петренко Олена;Полтава\n3;Сидорова;Тверь\n"
+UKRAINIAN = RUSSIAN.replace("Полтава", "Київ, Чернігів")
+GREEK = "id,όνομα,πόλη\n1,Γιώργος Παπαδόπουλος,Αθήνα\n2,Ελένη Νικολάου,Θεσσαλονίκη\n"
+POLISH = "id;imię;miasto\n1;Łukasz Wójcik;Łódź\n2;Małgorzata Żak;Kraków\n"
+CZECH = "id,jméno\n1,Jiří Dvořák\n2,Žaneta Šťastná\n3,Růžena Černá\n"
+GERMAN = "id,name,straße\n1,Jürgen Müller,Hauptstraße 5\n2,Jörg Weiß,Königsallee 1\n"
+FRENCH = "id,nom,ville\n1,Hélène Lefèvre,Orléans\n2,François Noël,Besançon\n"
+SPANISH = "id,nombre\n1,José Núñez\n2,Begoña Ibáñez\n3,María\n"
+PORTUGUESE = "id,nome\n1,João Conceição\n2,Antônio Guimarães\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (RUSSIAN, "windows-1251"),
+        (RUSSIAN, "koi8-r"),
+        (RUSSIAN, "cp866"),
+        (RUSSIAN, "iso8859-5"),
+        (RUSSIAN.upper(), "windows-1251"),
+        (RUSSIAN.upper(), "koi8-r"),
+        (UKRAINIAN, "windows-1251"),
+        (UKRAINIAN, "koi8-u"),
+        (GREEK, "iso8859-7"),
+        (GREEK, "cp737"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859-2"),
+        (CZECH, "cp1250"),
+        (GERMAN, "cp1252"),
+        (GERMAN, "latin-1"),
+        (GERMAN, "cp850"),
+        (FRENCH, "cp1252"),
+        (FRENCH, "mac_roman"),
+        (SPANISH, "cp1252"),
+        (PORTUGUESE, "cp1252"),
+        ("price\n5 €\n", "cp1252"),
+    ],
+)
+def test_the_encoding_is_found_by_the_words_it_makes(text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    found = detect_encoding([data], whole=True)
+    assert data.decode(found.name) == text
+    assert found.question == ""
+
+
+@pytest.mark.parametrize("text", [RUSSIAN, GREEK, GERMAN])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_unicode_without_a_mark(text: str, encoding: str) -> None:
+    found = detect_encoding([text.encode(encoding)], whole=True)
+    assert (found.name, found.bom, found.question) == (encoding, 0, "")
+
+
+def test_an_accent_far_behind_the_beginning_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    ascii_part = b"".join(b"%d,Ann\n" % i for i in range(250_000))
+    path.write_bytes(b"id,name\n" + ascii_part + FRENCH.split("\n", 1)[1].encode("cp1252") * 5_000)
+    with open_source(path, csv=CsvOptions(delimiter=",")) as reader:
+        assert reader.detected.encoding == "cp1252"
+
+
+def test_one_invalid_byte_after_a_sample_of_ascii_rejects_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv.gz"
+    rows = [b"%d,Ann" % i for i in range(200_000)]
+    rows[150_001] = b"150001,Ren\xe9"
+    path.write_bytes(gzip.compress(b"id,name\n" + b"\n".join(rows) + b"\n", 1))
+    with open_source(path) as reader:
+        assert reader.detected.encoding == "utf-8"
+        batches = list(reader.batches("late"))
+    rejects = [r for b in batches for r in b.rejects]
+    assert sum(b.cells.num_rows for b in batches) == 199_999
+    assert [(r.record, r.line, r.rule, r.text, r.accepted) for r in rejects] == [
+        (150_002, 150_003, "record.encoding", "150001,Ren\\xe9", "utf-8")
+    ]
+
+
+def test_mostly_utf_8_stays_utf_8() -> None:
+    data = ("name\n" + "Zoë\n" * 200).encode() + b"Ren\xe9\n"
+    assert detect_encoding([data], whole=True).name == "utf-8"
+
+
+def test_bytes_that_make_no_words_are_a_question(tmp_path: Path) -> None:
+    data = b"id,x\n" + b"".join(bytes((48, 44, 0x98, 0x81, 0x8D, 0x90, 10)) for _ in range(9))
+    assert "spec" in detect_encoding([data], whole=True).question
+    path = tmp_path / "odd.csv"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="Name the source's encoding"):
+        open_source(path)
+    with open_source(path, encoding="cp866") as reader:
+        assert reader.detected.questions == ()
+
+
+def test_a_byte_that_the_encoding_does_not_define_rejects_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,name\n1,Ren\xe9\n2,x\x81y\n")
+    with open_source(path, encoding="cp1252") as reader:
+        [records] = reader.batches("a")
+    assert records.cells.to_pylist() == [{"id": "1", "name": "René"}]
+    assert [(r.record, r.rule, r.text) for r in records.rejects] == [
+        (2, "record.encoding", "2,x\\x81y")
+    ]
+
+
+def test_half_a_surrogate_pair_in_utf_16_rejects_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        "id,name\n1,Ann\n2,".encode("utf-16-le") + b"\x00\xd8" + "\n".encode("utf-16-le")
+    )
+    with open_source(path, encoding="utf-16-le") as reader:
+        [records] = reader.batches("a")
+    assert records.cells.num_rows == 1
+    assert [r.rule for r in records.rejects] == ["record.encoding"]
+
+
+def test_utf_16_that_ends_within_a_character_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,name\n1,Ann\n2,Bob\n".encode("utf-16")[:-1])
+    with pytest.raises(SourceError, match="middle of a character"):
+        list(open_source(path).batches("a"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 64])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "cp1251", "shift_jis", "utf-8"])
+def test_blocks_of_any_size_give_the_same_text(size: int, encoding: str) -> None:
+    text = "id;имя\n1;Иван\n2;plain\n"
+    data = text.encode(encoding)
+    at = 0
+
+    def read(count: int) -> bytes:
+        nonlocal at
+        part = data[at : at + count]
+        at += count
+        return part
+
+    assert b"".join(utf8_blocks(read, Encoding(encoding), size)).decode() == text
+
+
+def test_an_unknown_encoding_is_refused_with_examples(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id\n1\n")
+    with pytest.raises(SourceError, match="no encoding 'utf-88'"):
+        open_source(path, encoding="utf-88")
+
+
+def test_raw_text_can_be_stored_anywhere() -> None:
+    assert shown(b"a\0b\xff\xc3\xa9") == "a\\x00b\\xffé"

@@ -1,0 +1,180 @@
+"""What a file is, is found by its content; what is not read is named."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import CsvOptions, ReadLimits, open_source
+from ispmig_pipelines.formats.inspect import inspect
+from ispmig_pipelines_tests.corpora import corpus
+
+KINDS = {
+    "json": b'{"data": [{"id": 1}]}',
+    "json-array": b'[\n  {"id": 1},\n  {"id": 2}\n]\n',
+    "ndjson": b'{"id": 1}\n{"id": 2}\n',
+    "xml": b'<?xml version="1.0"?>\n<customers><customer id="1"/></customers>\n',
+    "sql": b"-- dump\nCREATE TABLE `c` (id int);\nINSERT INTO `c` VALUES (1);\n",
+    "xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "sqlite": b"SQLite format 3\x00" + bytes(600),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_formats_without_a_reader_are_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_bytes(KINDS[kind])
+    name = kind.split("-")[0]
+    with pytest.raises(SourceError, match="by its content; this version reads CSV"):
+        open_source(path)
+    found = inspect(path)
+    assert (found["format"], found["tables"]) == (name, [])
+    assert found["problems"][0]["code"] == "source"
+
+
+def test_a_workbook_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "book.csv"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(SourceError, match=r"Excel workbook \(xlsx\)"):
+        open_source(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"%PDF-1.7\n" + os.urandom(300), "a PDF"),
+        (b"\x89PNG\r\n\x1a\n" + os.urandom(300), "a PNG image"),
+        (b"\x7fELF" + bytes(300), "a program"),
+        (bytes(range(256)) * 40, "binary data"),
+        (b"<!DOCTYPE html><html><body>Login</body></html>", "an HTML page"),
+    ],
+    ids=["pdf", "png", "elf", "noise", "html"],
+)
+def test_what_is_no_data_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_bytes(content)
+    for work in (open_source, inspect):
+        with pytest.raises(SourceError, match=f"no export of data: by its content it is {said}"):
+            work(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("json_testsuite", None),
+        ("sql_chinook", "sql"),
+        ("sql_netbox", "sql"),
+        ("sql_mssql", "sql"),
+        ("sql_ispconfig", "sql"),
+        ("json_ucrm", "json"),
+    ],
+)
+def test_real_files_of_other_formats(name: str, kind: str | None) -> None:
+    from ispmig_pipelines.formats.opening import look_at
+
+    folder = corpus(name)
+    files = sorted(p for p in folder.rglob("*") if p.suffix in (".sql", ".json"))
+    wrong = [
+        p.name for p in files if p.stat().st_size and kind is not None and look_at(p).kind != kind
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,note\n1,{x}\n2,[y]\n",
+        "[id],name\n1,Ann\n2,Bob\n",
+        "select,insert\n1,2\n3,4\n",
+        "<none>,name\n1,Ann\n2,Bob\n",
+        "PAR1,name\n1,Ann\n2,Bob\n",
+    ],
+)
+def test_csv_files_that_begin_like_something_else(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    with open_source(path) as reader:
+        assert reader.detected.format == "csv"
+        assert sum(b.cells.num_rows for b in reader.batches("a")) == 2
+
+
+def test_the_table_is_named_after_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "customers.2020.csv"
+    path.write_text("id,name\n1,Ann\n")
+    assert open_source(path).tables() == ["customers.2020"]
+
+
+def test_batches_have_the_wished_size_and_can_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n" + "".join(f"{i},Ann\n" for i in range(25)))
+    with open_source(path) as reader:
+        first = list(reader.batches("a", 10))
+        again = list(reader.batches("a", 10))
+    assert [b.cells.num_rows for b in first] == [10, 10, 5]
+    assert [b.record.to_pylist() for b in first] == [b.record.to_pylist() for b in again]
+    assert first[1].record[0].as_py() == 11
+    assert first[-1].bytes_read == path.stat().st_size
+
+
+def test_every_record_is_in_a_batch_or_among_its_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n" + "".join(f"{i},Ann{',x' * (i % 3 == 0)}\n" for i in range(1000)))
+    with open_source(path) as reader:
+        batches = list(reader.batches("a", 7))
+    ordinals = [n for b in batches for n in b.record.to_pylist()]
+    rejected = [r.record for b in batches for r in b.rejects]
+    assert sorted(ordinals + rejected) == list(range(1, 1001))
+    assert len(rejected) == 334
+
+
+def test_inspect_lists_a_hundred_problems_and_counts_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n" + "".join(f"{i},Ann{',secret' * (i % 2)}\n" for i in range(1000)))
+    found = inspect(path, csv=CsvOptions(header=True))
+    assert found["tables"][0]["rows"] == 500
+    assert len(found["problems"]) == 100
+    assert found["problem_counts"] == {"record.ragged": 500}
+    assert found["problems"][0] == {
+        "table": "a",
+        "record": 2,
+        "line": 3,
+        "code": "record.ragged",
+        "message": "The record has 3 cells where the header has 2.",
+    }
+    assert "secret" not in str(found)
+
+
+def test_inspect_tells_types_by_shape(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [
+        f"{i},{i}.50,yes,2020-01-{i:02},2020-01-{i:02} 10:00:00,u{i}@x.org,+1 555 010 {i:04},"
+        f"10.0.0.{i},00:11:22:33:44:{i:02x},Ann {i} of X,,{i:05}"
+        for i in range(10, 28)
+    ]
+    path.write_text("i,d,b,dt,ts,mail,tel,ip,mac,t,e,zip\n" + "\n".join(rows) + "\n")
+    [table] = inspect(path)["tables"]
+    assert [c["type"] for c in table["columns"]] == [
+        "integer", "decimal", "boolean", "date", "datetime", "email", "phone", "ip", "mac",
+        "text", "empty", "text",
+    ]  # fmt: skip
+    assert [c["nulls"] for c in table["columns"]] == [0] * 10 + [18, 0]
+
+
+def test_too_many_columns_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(f"c{i}" for i in range(50)) + "\n" + ",".join("1" * 50) + "\n")
+    with pytest.raises(SourceError, match="50 columns"):
+        open_source(path, limits=ReadLimits(max_columns=40))
+
+
+def test_only_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n\n   \n")
+    with pytest.raises(SourceError, match="blank lines and comments"):
+        open_source(path)
