@@ -324,7 +324,10 @@ class IssueLog:
 
         def repeated(index: int) -> pa.Array:
             return pa.concat_arrays(
-                [pa.repeat(pa.scalar(part[index], pa.string()), part[0].size) for part in self._parts]
+                [
+                    pa.repeat(pa.scalar(part[index], pa.string()), part[0].size)
+                    for part in self._parts
+                ]
             )
 
         found = pa.concat_arrays(

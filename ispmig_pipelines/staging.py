@@ -91,22 +91,26 @@ class Staging:
             StorageError: the table is not there (any more) or cannot be read.
         """
         options = pa.ipc.IpcReadOptions(included_fields=columns)
-        with storage_errors(f"reading staged {name}"):
-            # Not memory-mapped: pages of a mapped file count as this process's memory.
-            with pa.OSFile(str(self.path(name)), "rb") as file:
-                reader = pa.ipc.open_file(file, options=options)
-                for index in range(reader.num_record_batches):
-                    yield reader.get_batch(index)
+        # Not memory-mapped: pages of a mapped file count as this process's memory.
+        with self._open(name) as file:
+            reader = pa.ipc.open_file(file, options=options)
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index)
 
     def batch(self, name: str, index: int) -> pa.RecordBatch:
         """One batch of a staged table, by its position."""
-        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name)), "rb") as f:
-            return pa.ipc.open_file(f).get_batch(index)
+        with self._open(name) as file:
+            return pa.ipc.open_file(file).get_batch(index)
 
     def schema(self, name: str) -> pa.Schema:
         """Column names and types of a staged table."""
-        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name)), "rb") as f:
-            return pa.ipc.open_file(f).schema
+        with self._open(name) as file:
+            return pa.ipc.open_file(file).schema
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[pa.NativeFile]:
+        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name))) as file:
+            yield file
 
     def size(self) -> int:
         """Bytes the migration has staged."""

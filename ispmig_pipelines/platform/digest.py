@@ -52,9 +52,9 @@ def _entity_digest(driver: psycopg.Connection, tenant: Tenant, entity: str) -> d
         for column in sorted([*ENTITIES[entity].fields, "legacy"])
     )
     lanes = sql.SQL(", ").join(
-        sql.SQL(
-            "sum((('x' || substr(hash, {}, 16))::bit(64)::bigint)::numeric)"
-        ).format(sql.Literal(1 + 16 * lane))
+        sql.SQL("sum((('x' || substr(hash, {}, 16))::bit(64)::bigint)::numeric)").format(
+            sql.Literal(1 + 16 * lane)
+        )
         for lane in range(_LANES)
     )
     row = driver.execute(

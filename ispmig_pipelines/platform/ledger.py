@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
 VERSION = "0001"
@@ -231,4 +232,22 @@ def migration_of_run(connection: Connection, dagster_run_id: str) -> Migration |
 def _read(row: sa.Row[Any]) -> Migration:
     values = dict(row._mapping)
     values["state"] = State(values["state"])
+    # jsonb forgets the order of keys; people read in the order of the model.
+    values["entities"] = _ordered(values["entities"])
+    values["totals"] = _ordered(values["totals"])
+    values["issues"] = _ordered(values["issues"])
     return Migration(**values)
+
+
+def _ordered(by_entity: dict[str, Any]) -> dict[str, Any]:
+    """The same, in the order of the model; keys are ``entity`` or ``entity.field``."""
+    places = {
+        name: (place, list(info.fields)) for place, (name, info) in enumerate(ENTITIES.items())
+    }
+
+    def place(key: str) -> tuple[int, int]:
+        entity, _, field = key.partition(".")
+        at, fields = places.get(entity, (len(places), []))
+        return at, fields.index(field) if field in fields else -1
+
+    return {key: by_entity[key] for key in sorted(by_entity, key=place)}

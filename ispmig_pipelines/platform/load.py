@@ -129,9 +129,7 @@ def load(
     loaded = Loaded()
     refusal: Exception | None = None
     with connection.begin() as transaction:
-        driver.execute(
-            sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT))
-        )
+        driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
         driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
         _lock_tables(driver, tenant, feeds)
         for index, feed in enumerate(feeds):
@@ -141,7 +139,7 @@ def load(
         reconcile.check(loaded.entities, loaded.totals)
         try:
             approve(loaded)
-        except Exception as error:  # noqa: BLE001 - raised again below, after the rows are taken back
+        except Exception as error:
             refusal = error
             with as_tenant(driver, tenant):
                 undo(driver, tenant, migration)
@@ -205,9 +203,7 @@ def _publish(
     counts = loaded.entities.setdefault(table.entity, Counts())
     counts.read += feed.read
     with as_tenant(driver, tenant):
-        copy_batches(
-            driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined()
-        )
+        copy_batches(driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined())
         _copy_issues(driver, feed, feed.issues())
         repeats = publish.settle_duplicates(driver, table)
         for other in earlier:
@@ -251,9 +247,7 @@ def _publish(
             totals.setdefault(currency, Amounts()).loaded += amount
 
 
-def _copy_issues(
-    driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]
-) -> None:
+def _copy_issues(driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]) -> None:
     table = feed.table
     copy_batches(
         driver,
@@ -301,9 +295,7 @@ def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) 
             ],
             schema=quarantine.QUARANTINE_SCHEMA,
         )
-        copy_batches(
-            driver, sql.Identifier(tenant.schema, journal.QUARANTINE), iter([batch])
-        )
+        copy_batches(driver, sql.Identifier(tenant.schema, journal.QUARANTINE), iter([batch]))
         issues = pa.RecordBatch.from_arrays(
             [
                 pa.array(file, pa.int32()),
@@ -321,9 +313,7 @@ def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) 
         _copy_issues(driver, feed, iter([issues]))
 
 
-def _summarise(
-    driver: psycopg.Connection, tenant: Tenant, migration: int, loaded: Loaded
-) -> None:
+def _summarise(driver: psycopg.Connection, tenant: Tenant, migration: int, loaded: Loaded) -> None:
     """Counts and sums what lies in quarantine, from the tables themselves."""
     table = sql.Identifier(tenant.schema, journal.QUARANTINE)
     for entity, count in driver.execute(

@@ -350,7 +350,7 @@ def _differs(feed: FeedTable) -> sql.Composed:
 
 def count_matches(driver: psycopg.Connection, feed: FeedTable) -> tuple[int, int]:
     """How many staged rows the tenant already has: ``(the same, with other content)``."""
-    row = driver.execute(
+    return driver.execute(  # type: ignore[return-value]
         sql.SQL(
             """select count(*) filter (where not {differs}), count(*) filter (where {differs})
                from {staged} s join {target} t on {match}"""
@@ -361,7 +361,6 @@ def count_matches(driver: psycopg.Connection, feed: FeedTable) -> tuple[int, int
             match=feed.same_key("s", "t"),
         )
     ).fetchone()
-    return row  # type: ignore[return-value]
 
 
 def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> None:

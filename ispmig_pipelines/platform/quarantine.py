@@ -39,8 +39,8 @@ QUARANTINE_SCHEMA = pa.schema(
 
 ``feed``: which block of the entity in the spec; ``key``: JSON array of the natural key's
 parts, where they could be read; ``cells``: JSON object of the source's columns; ``text``: JSON
-string, the raw text of a record that could not be split into cells; ``amounts``: JSON object, money field →
-``{"currency", "amount"}`` or ``{"unreadable": true}``.
+string, the raw text of a record that could not be split into cells; ``amounts``: JSON object,
+money field → ``{"currency", "amount"}`` or ``{"currency", "unreadable": true}``.
 """
 
 
@@ -63,7 +63,7 @@ def listing(
 ) -> Iterator[dict[str, Any]]:
     """Every record in quarantine with its reasons, in order of migration, entity and position.
 
-    Each is ``{"migration", "entity", "feed", "file", "record", "line", "cells", "text",
+    Each is ``{"migration", "entity", "feed", "file", "path", "record", "line", "cells", "text",
     "reasons": [{"rule", "severity", "column", "field", "found", "accepted", "message",
     "remedy"}]}``. Rows come by a server-side cursor: the listing may be longer than memory.
 
@@ -86,12 +86,25 @@ def listing(
         quarantine=sql.Identifier(tenant.schema, QUARANTINE),
         issues=sql.Identifier(tenant.schema, ISSUES),
     )
+    paths = _paths(driver, tenant)
     with driver.cursor("quarantine_listing", row_factory=dict_row) as cursor:
         cursor.execute(query, {"migration": migration})
         for row in cursor:
+            row["path"] = paths.get((row["migration"], row["file"]), "")
             for reason in row["reasons"]:
                 explain(reason)
             yield row
+
+
+def _paths(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[int, int], str]:
+    """Path of each source file of the tenant's migrations, by migration and position."""
+    rows = driver.execute(
+        """select m.id, (f ->> 'index')::integer, f ->> 'path'
+           from ispmig.data_migrations m cross join lateral jsonb_array_elements(m.files) f
+           where m.tenant = %s""",
+        [tenant.slug],
+    )
+    return {(migration, index): path for migration, index, path in rows}
 
 
 def explain(reason: dict[str, Any]) -> None:

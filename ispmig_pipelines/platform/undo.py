@@ -13,6 +13,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.journal import UNDO
 from ispmig_pipelines.platform.tenants import Tenant
 
+
 def key_json(entity: str, alias: str) -> sql.Composed:
     """SQL for the natural key of a row, as a JSON array of text."""
     parts = [

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.defs.tenant_migration.extract import open_file
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
@@ -21,7 +22,6 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.errors import LawBroken
-from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.spec import Spec
@@ -113,12 +113,7 @@ class _SourceAgain:
             yield from self._file(file, progress)
 
     def _file(self, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
-        with open_source(
-            Path(file.path),
-            format=self._source.format,
-            encoding=self._source.encoding,
-            csv=self._source.csv,
-        ) as reader:
+        with open_file(self._source, Path(file.path)) as reader:
             records = 0
             for batch in reader.batches(file.table, self._batch_size):
                 self.unreadable += [(file.index, r.record) for r in batch.rejects]
@@ -126,7 +121,7 @@ class _SourceAgain:
                 progress.advance(batch.cells.num_rows + len(batch.rejects))
                 if batch.cells.num_rows:
                     yield self._convert(batch, file.index)
-            if reader.sha256 != file.sha256:
+            if reader.sha256() != file.sha256:
                 self.problems.append(
                     f"{file.path} has changed while it was migrated (it holds {records:,} "
                     f"records now, {file.records + file.rejects:,} before)"

@@ -6,7 +6,6 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import pyarrow as pa
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.errors import SourceError, SpecError
-from ispmig_pipelines.formats import open_source
+from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Reader, Records
 from ispmig_pipelines.mapping.spec import Source, Spec, check_columns
 from ispmig_pipelines.staging import Staging
@@ -48,36 +47,14 @@ class _Opened:
     reader: Reader
 
 
-def files_of(spec: Spec, source: Source, private: Path) -> list[Path]:
-    """The files of a source, in order, patterns filled in.
-
-    Args:
-        private: a folder no source may lie in: it holds other tenants' staged data.
-
-    Raises:
-        SourceError: a file is missing, a pattern finds none, or it lies in ``private``.
-    """
-    found: list[Path] = []
-    for pattern in source.files:
-        # A path is the spec's folder and the pattern; absolute patterns stay as they are.
-        full = spec.path.parent / pattern
-        if glob.has_magic(pattern):
-            matches = sorted(Path(m) for m in glob.glob(str(full), recursive=True))  # noqa: PTH207
-            if not matches:
-                raise SourceError(
-                    f"Source {source.name}: no file matches {full}. Correct the pattern under "
-                    f"sources in {spec.path.name}, or put the files there."
-                )
-            found += [m for m in matches if m.is_file()]
-        else:
-            found.append(full)
-    for path in found:
-        if path.resolve().is_relative_to(private.resolve()):
-            raise SourceError(
-                f"Source {source.name}: {path} lies in ISPMIG_HOME, where staged data of "
-                "tenants is kept. Copy the export to a folder of its own."
-            )
-    return found
+def open_file(source: Source, path: Path) -> Reader:
+    """Opens a file of a source, read as the spec says where it says something."""
+    return open_source(
+        path,
+        format=source.format or "",
+        encoding=source.encoding or "",
+        csv=CsvOptions(**source.csv.model_dump(exclude_unset=True)) if source.csv else None,
+    )
 
 
 def extract(
@@ -118,10 +95,13 @@ def extract(
 def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[_Opened]:
     source = spec.sources[name]
     opened: list[_Opened] = []
-    for path in files_of(spec, source, private):
-        reader = files.enter_context(
-            open_source(path, format=source.format, encoding=source.encoding, csv=source.csv)
-        )
+    for path in spec.source_files(name):
+        if path.resolve().is_relative_to(private.resolve()):
+            raise SourceError(
+                f"Source {name}: {path} lies where staged data of tenants is kept. Copy the "
+                "export to a folder of its own."
+            )
+        reader = files.enter_context(open_file(source, path))
         tables = reader.tables()
         table = source.table or tables[0]
         if table not in tables or (not source.table and len(tables) > 1):
@@ -159,7 +139,7 @@ def _stage(
     source = StagedSource(name=name, columns=columns, files=())
     schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in columns)])
     files = []
-    size = sum(o.path.stat().st_size for o in opened)
+    size = sum(o.reader.size for o in opened)
     before = 0
     with (
         staging.write(source.cells, schema) as cells,
@@ -178,16 +158,15 @@ def _stage(
                     batch.cells.num_rows + len(batch.rejects),
                     share=(before + batch.bytes_read) / size if size else 1.0,
                 )
-            file_size = one.path.stat().st_size
-            before += file_size
+            before += one.reader.size
             files.append(
                 StagedFile(
                     index=index,
                     source=name,
                     path=str(one.path.absolute()),
                     table=one.table,
-                    sha256=one.reader.sha256,
-                    size=file_size,
+                    sha256=one.reader.sha256(),
+                    size=one.reader.size,
                     records=records,
                     rejects=rejects,
                 )
@@ -232,9 +211,7 @@ def records_of(source: StagedSource, batch: pa.RecordBatch) -> Records:
     """A staged batch of cells in the shape in which readers hand them over."""
     width = len(POSITION)
     return Records(
-        cells=pa.RecordBatch.from_arrays(
-            batch.columns[width:], names=batch.schema.names[width:]
-        ),
+        cells=pa.RecordBatch.from_arrays(batch.columns[width:], names=batch.schema.names[width:]),
         record=batch.column(1),
         line=batch.column(2),
     )

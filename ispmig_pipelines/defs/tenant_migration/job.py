@@ -2,6 +2,7 @@
 
 from dagster import PartitionedConfig, in_process_executor, job
 
+from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.tenant_migration.ops import (
     audit_op,
@@ -38,6 +39,7 @@ def default_config(tenant: str) -> dict[str, object]:
     ),
     # A process per step costs seconds each; runs are what run side by side.
     executor_def=in_process_executor,
+    logger_defs={"console": console},
     description="Moves one tenant's business from the sources of a spec into its tables: "
     "complete, reconciled, or not at all.",
 )

@@ -68,20 +68,24 @@ def map_feed(
     """
     plan = prepare(spec, feed, list(source.columns))
     name = f"{feed.entity}-{feed.index}"
-    fields = tuple(plan.fields)
+    fields = tuple(f.name for f in plan.fields)
     schema = mapped_schema(feed.entity, fields)
     amounts: dict[str, dict[str, Amounts]] = {
         m: {} for m in ENTITIES[feed.entity].money if m in fields
     }
     rejected = issues = 0
+    has_legacy = feed.legacy
     with (
         staging.write(f"mapped-{name}", schema) as table,
         staging.write(f"issues-{name}", ISSUE_SCHEMA) as issue_table,
     ):
-        for batch in read_cells(staging, source, plan.columns_needed):
+        for batch in read_cells(staging, source, list(plan.columns_needed)):
             mapped = plan.apply(records_of(source, batch))
             out = _to_arrow(batch, mapped, feed.entity, fields, schema)
             table.write(out)
+            # A feed that carries no unused columns may still keep cells that a field could
+            # hold only in part.
+            has_legacy = has_legacy or mapped.legacy is not None
             if len(mapped.log):
                 issue_table.write(mapped.log.to_arrow(*batch.columns[: len(POSITION)]))
             add_amounts(amounts, out, feed.entity)
@@ -95,7 +99,7 @@ def map_feed(
         source=source,
         fields=fields,
         partial=feed.partial,
-        has_legacy=plan.has_legacy,
+        has_legacy=has_legacy,
         amounts=amounts,
         rows=progress.rows,
         rejected=rejected,
@@ -132,9 +136,7 @@ def arrow_column(series: pd.Series, kind: pa.DataType) -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def add_amounts(
-    amounts: dict[str, dict[str, Amounts]], batch: pa.RecordBatch, entity: str
-) -> None:
+def add_amounts(amounts: dict[str, dict[str, Amounts]], batch: pa.RecordBatch, entity: str) -> None:
     """Adds a mapped batch's money to the sums of its source."""
     for field, by_currency in amounts.items():
         currency = ENTITIES[entity].money[field]
@@ -159,4 +161,3 @@ def add_amounts(
             total = by_currency.setdefault(row["currency"], Amounts())
             total.source += row["amount_sum"] or Decimal(0)
             total.unreadable += row["unreadable_sum"] or 0
-

@@ -49,19 +49,18 @@ def extract_op(
         spec = load_spec(project_folder() / config.spec)
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
-        with platform.connect() as connection:
-            with connection.begin():
-                migration = ledger.open_migration(
-                    connection,
-                    tenant=tenant.slug,
-                    mode=config.mode.value,
-                    on_conflict=config.on_conflict.value,
-                    spec_name=spec.name,
-                    spec_text=spec.text,
-                    spec_digest=spec.digest,
-                    dagster_run_id=context.run_id,
-                    actor=actor(),
-                )
+        with platform.connect() as connection, connection.begin():
+            migration = ledger.open_migration(
+                connection,
+                tenant=tenant.slug,
+                mode=config.mode.value,
+                on_conflict=config.on_conflict.value,
+                spec_name=spec.name,
+                spec_text=spec.text,
+                spec_digest=spec.digest,
+                dagster_run_id=context.run_id,
+                actor=actor(),
+            )
     context.instance.add_run_tags(context.run_id, {MIGRATION_TAG: str(migration)})
     options = Options(
         dry_run=config.mode is Mode.dry_run,
@@ -122,9 +121,7 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             **usage(),
         }
     )
-    return Mapped(
-        extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options
-    )
+    return Mapped(extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options)
 
 
 @op(name="validate", out=Out(Mapped))
@@ -362,4 +359,3 @@ def note_failure(
             ledger.update_migration(connection, migration, **values)
     except PlatformError as second:
         context.log.warning(f"The failure could not be noted in the ledger: {second}")
-

@@ -50,7 +50,11 @@ def validate_feed(
                 frame,
                 log,
                 columns_of=columns_of,
-                converted_badly={f: np.asarray(batch.column(unreadable(f))) for f in watched(info.name, mapped.fields)},
+                found={},
+                converted_badly={
+                    f: np.asarray(batch.column(unreadable(f)))
+                    for f in watched(info.name, mapped.fields)
+                },
                 partial=mapped.partial,
             )
             ok = np.asarray(batch.column(OK)) & ~log.rejected

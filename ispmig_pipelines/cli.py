@@ -1,0 +1,375 @@
+"""``ispmig``: the same work as in the Dagster UI, without a browser.
+
+Every command takes ``--json``: one JSON object on standard output and nothing else there. What
+people read goes there otherwise; logs always go to standard error. Exit codes: 0 done, 1 the
+migration must not stand, 2 wrong usage, spec or input, 3 database or storage failed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy.engine import Connection, Engine
+
+from ispmig_pipelines import tables
+from ispmig_pipelines.errors import IspmigError, UsageError
+
+app = typer.Typer(
+    name="ispmig",
+    help="Moves ISPs' businesses into a multi-tenant platform: complete, reversible, watched.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tenant_app = typer.Typer(
+    help="Tenants: a schema, a role and a partition each.", no_args_is_help=True
+)
+app.add_typer(tenant_app, name="tenant")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Slug = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's slug.")]
+
+_options = {"json": False, "debug": False}
+
+
+class Conflict(StrEnum):
+    """Which side wins where the tenant has other content."""
+
+    update = "update"
+    keep = "keep"
+    fail = "fail"
+
+
+class ListingFormat(StrEnum):
+    """How a listing is written to a file."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+
+
+@app.callback()
+def options(debug: Debug = False) -> None:
+    """What holds for every command."""
+    _options["debug"] = debug
+
+
+@tenant_app.command("add")
+def tenant_add(slug: Slug, as_json: Json = False) -> None:
+    """Make a tenant: its schema, its role and its partition in Dagster."""
+    with _told(as_json), _platform() as engine:
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import know_tenant
+        from ispmig_pipelines.platform import tenants
+
+        tenant = tenants.add(engine, slug)
+        with instance() as dagster:
+            know_tenant(dagster, slug)
+        _say(
+            {"tenant": slug, "schema": tenant.schema, "role": tenant.role},
+            lambda out: out.print(f"Tenant {slug}: schema {tenant.schema}, role {tenant.role}"),
+        )
+
+
+@tenant_app.command("list")
+def tenant_list(as_json: Json = False) -> None:
+    """List the tenants."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import tenants
+
+        found = tenants.list_all(connection)
+        _say({"tenants": found}, lambda out: tables.tenants(out, found))
+
+
+@tenant_app.command("remove")
+def tenant_remove(
+    slug: Slug,
+    yes: Annotated[bool, typer.Option("--yes", help="Really destroy the tenant's data.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Destroy a tenant: its schema with all data, its role, its partition."""
+    with _told(as_json), _platform() as engine:
+        from ispmig_pipelines.platform import tenants
+
+        with engine.connect() as connection:
+            tenant = tenants.get(connection, slug)
+            contents = tenants.contents(connection, tenant)
+        rows = ", ".join(f"{count:,} {name}" for name, count in contents.items() if count)
+        if not yes:
+            raise UsageError(
+                f"Removing tenant {slug} destroys the schema {tenant.schema} with "
+                f"{rows or 'no rows'}, and the role {tenant.role}. The ledger keeps its "
+                f"migrations. If that is meant: ispmig tenant remove {slug} --yes"
+            )
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import forget_tenant
+
+        tenants.remove(engine, slug)
+        with instance() as dagster:
+            forget_tenant(dagster, slug)
+        _say(
+            {"tenant": slug, "removed": contents},
+            lambda out: out.print(f"Tenant {slug} is gone ({rows or 'it held no rows'})."),
+        )
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to look into.")],
+    as_json: Json = False,
+) -> None:
+    """Say what is in files, by their content."""
+    with _told(as_json):
+        from ispmig_pipelines.formats.inspect import inspect as look
+
+        found = [look(path) for path in files]
+        _say({"files": found}, lambda out: tables.inspected(out, found))
+
+
+@app.command()
+def digest(tenant: Slug, as_json: Json = False) -> None:
+    """Print a digest of the tenant's content: equal content, equal digest."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import tenants
+        from ispmig_pipelines.platform.digest import digest as take
+
+        known = tenants.get(connection, tenant)
+        connection.rollback()
+        found = take(tenants.raw(connection), known)
+        _say(found, lambda out: tables.digest(out, found))
+
+
+@app.command()
+def migrate(
+    tenant: Slug,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
+    on_conflict: Annotated[
+        Conflict, typer.Option(help="Where the tenant has other content under a key.")
+    ] = Conflict.update,
+    max_quarantined: Annotated[
+        str, typer.Option(metavar="N|N%", help="Most records of an entity in quarantine.")
+    ] = "5%",
+    batch_size: Annotated[
+        int, typer.Option(min=100, max=1_000_000, help="Records at a time.")
+    ] = 50_000,
+    as_json: Json = False,
+) -> None:
+    """Migrate a tenant: run the Dagster job, here and now."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.mapping.spec import load_spec
+        from ispmig_pipelines.platform import ledger, tenants
+        from ispmig_pipelines.validation import threshold
+
+        tenants.get(connection, tenant)
+        connection.rollback()
+        checked = load_spec(spec.absolute())
+        for source in checked.sources:
+            checked.source_files(source)
+        threshold.parse(max_quarantined)
+
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import migrate as run_job
+
+        with instance() as dagster:
+            run, failure = run_job(
+                dagster,
+                tenant,
+                {
+                    "spec": str(spec.absolute()),
+                    "mode": "dry_run" if dry_run else "load",
+                    "on_conflict": on_conflict.value,
+                    "max_quarantined": max_quarantined,
+                    "batch_size": batch_size,
+                },
+            )
+        entry = None
+        if not (failure and failure["exit_code"] == 3):
+            entry = ledger.migration_of_run(connection, run.run_id)
+        if failure:
+            raise _Failed(failure, None if entry is None else entry.as_json())
+        assert entry is not None  # noqa: S101 - a run that succeeded has entered itself
+        _say(entry.as_json(), lambda out: tables.migration(out, entry))
+
+
+@app.command()
+def migrations(tenant: Slug, as_json: Json = False) -> None:
+    """List a tenant's migrations, the newest first."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import ledger, tenants
+
+        tenants.get(connection, tenant)
+        found = ledger.migrations(connection, tenant)
+        _say(
+            {"tenant": tenant, "migrations": [m.as_json() for m in found]},
+            lambda out: tables.migrations(out, found),
+        )
+
+
+@app.command()
+def migration(
+    migration_id: Annotated[int, typer.Argument(metavar="ID", help="From ispmig migrations.")],
+    as_json: Json = False,
+) -> None:
+    """Show one migration, whole."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import ledger
+
+        found = ledger.migration(connection, migration_id)
+        _say(
+            found.as_json() | {"spec_text": found.spec_text},
+            lambda out: tables.migration(out, found),
+        )
+
+
+@app.command()
+def quarantine(
+    tenant: Slug,
+    migration_id: Annotated[
+        int | None, typer.Option("--migration", metavar="ID", help="Only of this migration.")
+    ] = None,
+    format: Annotated[ListingFormat, typer.Option(help="Of the file.")] = ListingFormat.csv,
+    out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that were not loaded, and why."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import ledger, tenants
+        from ispmig_pipelines.platform import quarantine as records
+
+        known = tenants.get(connection, tenant)
+        if migration_id is not None:
+            of = ledger.migration(connection, migration_id)
+            if of.tenant != tenant:
+                raise UsageError(f"Migration {migration_id} is not one of tenant {tenant}.")
+        listing = records.listing(tenants.raw(connection), known, migration_id)
+        if out is None:
+            rows = list(listing)
+            _say(
+                {"tenant": tenant, "records": rows},
+                lambda console: tables.quarantine(console, tenant, rows),
+            )
+        else:
+            from ispmig_pipelines.quarantine_file import write
+
+            written = write(listing, out, format.value)
+            _say(
+                {"tenant": tenant, "records": written, "file": str(out)},
+                lambda console: console.print(f"{written:,} records written to {out}"),
+            )
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the web UI.")] = 3000,
+    as_json: Json = False,
+) -> None:
+    """Start the Dagster UI and daemon; Ctrl-C stops everything."""
+    with _told(as_json):
+        from ispmig_pipelines.up import up as serve
+
+        raise typer.Exit(serve(port))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say what is running: database, UI, daemon."""
+    with _told(as_json):
+        from ispmig_pipelines.up import status as look
+
+        found = look()
+        _say(found, lambda out: tables.status(out, found))
+
+
+class _Failed(IspmigError):
+    """A migration that failed in its run: what the run said, and what the ledger knows."""
+
+    def __init__(self, failure: dict[str, Any], entry: dict[str, Any] | None) -> None:
+        self.failure = failure
+        self.entry = entry
+        super().__init__(failure["message"])
+
+
+def _say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
+    if _options["json"]:
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+    else:
+        show(Console(highlight=False, soft_wrap=True))
+
+
+@contextmanager
+def _told(as_json: bool) -> Iterator[None]:
+    """Ends the command with a paragraph instead of a traceback, and with the right exit code."""
+    _options["json"] = as_json
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except IspmigError as error:
+        if _options["debug"]:
+            raise
+        code, kind = error.exit_code, error.code
+        data: dict[str, Any] = {}
+        if isinstance(error, _Failed):
+            code, kind = error.failure["exit_code"], error.failure["error"]
+            data = error.entry or {}
+        _fail(str(error), kind, code, data)
+    except KeyboardInterrupt:
+        _fail("Stopped. Nothing was half-loaded.", "interrupted", 130, {})
+    except Exception as error:
+        if _options["debug"]:
+            raise
+        _fail(
+            f"An unexpected error ({type(error).__name__}). This is a defect: run the command "
+            "again as  ispmig --debug …  and report what it shows.",
+            "unexpected",
+            3,
+            {},
+        )
+
+
+def _fail(message: str, kind: str, code: int, data: dict[str, Any]) -> None:
+    if _options["json"]:
+        error = {"code": kind, "message": message, "exit_code": code}
+        sys.stdout.write(json.dumps(data | {"error": error}, ensure_ascii=False) + "\n")
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"ispmig: {message}", markup=False
+        )
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _platform() -> Iterator[Engine]:
+    """The database with the ledger ready; its failures are told in words."""
+    from ispmig_pipelines.platform import ledger
+    from ispmig_pipelines.platform.server import engine, told_plainly
+
+    with told_plainly():
+        database = engine()
+        ledger.prepare(database)
+        yield database
+
+
+@contextmanager
+def _connected() -> Iterator[Connection]:
+    with _platform() as database, database.connect() as connection:
+        yield connection
+
+
+def main() -> None:
+    """The entry point of the command ``ispmig``."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

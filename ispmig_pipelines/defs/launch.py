@@ -1,0 +1,96 @@
+"""Running the job from the command line: the same job, and the run appears in the UI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.workspace.load import location_origins_from_yaml_paths
+
+from ispmig_pipelines.defs.instance import shipped_file
+from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
+
+DEFINITIONS = "ispmig_pipelines.definitions"
+REPOSITORY = "__repository__"
+
+
+def know_tenant(instance: DagsterInstance, slug: str) -> None:
+    """Makes the tenant's partition, unless it is there."""
+    if not instance.has_dynamic_partition(tenants.name, slug):
+        instance.add_dynamic_partitions(tenants.name, [slug])
+
+
+def forget_tenant(instance: DagsterInstance, slug: str) -> None:
+    """Takes the tenant's partition away; its runs stay."""
+    if instance.has_dynamic_partition(tenants.name, slug):
+        instance.delete_dynamic_partition(tenants.name, slug)
+
+
+def migrate(
+    instance: DagsterInstance, tenant: str, config: Mapping[str, Any]
+) -> tuple[DagsterRun, dict[str, Any]]:
+    """Runs ``tenant_migration`` for a tenant in this process, to its end.
+
+    Args:
+        config: of the op ``extract``.
+
+    Returns:
+        The run, and what its failure said: ``{"message", "error", "exit_code"}``, empty when
+        it succeeded.
+    """
+    know_tenant(instance, tenant)
+    repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
+    job = repository.get_reconstructable_job(tenant_migration.name)
+    definition = job.get_definition()
+    run = instance.create_run_for_job(
+        job_def=definition,
+        run_config={
+            "ops": {"extract": {"config": dict(config)}},
+            "loggers": {"console": {"config": {"log_level": "INFO"}}},
+        },
+        tags={
+            **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
+            "ispmig/from": "command line",
+        },
+        # By these the UI knows the run as one of its job, and can run it again.
+        remote_job_origin=_origin(),
+        job_code_origin=job.get_python_origin(),
+    )
+    result = execute_run(job, run, instance, raise_on_error=False)
+    finished = instance.get_run_by_id(run.run_id)
+    assert finished is not None  # noqa: S101 - it was made above
+    failure: dict[str, Any] = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = _failure(event.step_failure_data)
+            break
+    if not failure and finished.status is not DagsterRunStatus.SUCCESS:
+        failure = {"message": _last_words(result.all_events), "error": "platform", "exit_code": 3}
+    return finished, failure
+
+
+def _failure(data: Any) -> dict[str, Any]:
+    told = data.user_failure_data
+    if told is None:
+        name = data.error.cls_name if data.error else "unknown"
+        return {"message": f"An unexpected error ({name}).", "error": "unexpected", "exit_code": 3}
+    return {
+        "message": told.description,
+        "error": told.metadata["error"].value,
+        "exit_code": told.metadata["exit_code"].value,
+    }
+
+
+def _last_words(events: Any) -> str:
+    for event in reversed(list(events)):
+        if event.is_failure and event.message:
+            return str(event.message)
+    return "The run ended without a result."
+
+
+def _origin() -> RemoteJobOrigin:
+    (location,) = location_origins_from_yaml_paths([str(shipped_file("workspace.yaml"))])
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), tenant_migration.name)

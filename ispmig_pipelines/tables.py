@@ -1,0 +1,179 @@
+"""What the command line shows to people: tables, for a terminal of any width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ispmig_pipelines.platform.ledger import Migration
+
+_COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
+
+
+def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
+    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        if column in numbers:
+            # A number that does not fit is worse than a wide table.
+            table.add_column(column, justify="right", no_wrap=True)
+        else:
+            table.add_column(column, overflow="fold")
+    return table
+
+
+def tenants(out: Console, found: list[dict[str, Any]]) -> None:
+    """The tenants there are."""
+    if not found:
+        out.print("There are no tenants yet. Make one with: ispmig tenant add SLUG")
+        return
+    table = _table("", "tenant", "made", "migrations", numbers=["migrations"])
+    for row in found:
+        table.add_row(row["slug"], row["created_at"][:19].replace("T", " "), str(row["migrations"]))
+    out.print(table)
+
+
+def migration(out: Console, entry: Migration) -> None:
+    """One migration: counts per entity, control totals, timing."""
+    out.print(
+        f"Tenant {entry.tenant}, migration {entry.id}: {entry.spec_name}, "
+        f"{_STATES[entry.state.value]}",
+        markup=False,
+    )
+    if entry.entities:
+        table = _table("", "entity", *_COUNTS, numbers=_COUNTS)
+        for name, counts in entry.entities.items():
+            table.add_row(name, *(f"{counts[c]:,}" for c in _COUNTS))
+        out.print(table)
+    if entry.totals:
+        sides = ("source", "loaded", "quarantined")
+        table = _table("", "control total", "currency", *sides, "unreadable",
+                       numbers=[*sides, "unreadable"])  # fmt: skip
+        for name, by_currency in entry.totals.items():
+            for currency, amounts in by_currency.items():
+                table.add_row(
+                    name,
+                    currency,
+                    *(_money(amounts[side]) for side in sides),
+                    f"{amounts['unreadable']:,}",
+                )
+        out.print(table)
+    if entry.issues:
+        table = _table("", "entity", "rule", "records", numbers=["records"])
+        for name, rules in entry.issues.items():
+            for rule, count in rules.items():
+                table.add_row(name, rule, f"{count:,}")
+        out.print(table)
+    if entry.seconds:
+        out.print(
+            f"{entry.seconds:.1f} s, {entry.rows_per_second or 0:,.0f} rows/s, "
+            f"at most {entry.peak_rss_mb or 0:,.0f} MB of memory"
+        )
+    if entry.error:
+        out.print(entry.error, markup=False)
+
+
+_STATES = {
+    "running": "running, or its process died",
+    "published": "published, not audited yet",
+    "done": "done and audited",
+    "checked": "a dry run: nothing was published",
+    "failed": "failed: nothing was published",
+    "undone": "taken back",
+}
+
+
+def _money(amount: str) -> str:
+    whole, _, cents = amount.partition(".")
+    cents = cents.rstrip("0").ljust(2, "0")
+    return f"{int(whole):,}.{cents}" if not whole.startswith("-0") else f"{whole}.{cents}"
+
+
+def migrations(out: Console, found: list[Migration]) -> None:
+    """The ledger of a tenant."""
+    if not found:
+        out.print("No migration yet.")
+        return
+    table = _table("", "id", "state", "mode", "spec", "started", *_COUNTS,
+                   numbers=["id", *_COUNTS])  # fmt: skip
+    for m in found:
+        sums = [sum(c[name] for c in m.entities.values()) for name in _COUNTS]
+        table.add_row(
+            str(m.id),
+            m.state.value,
+            m.mode,
+            Text(m.spec_name),
+            m.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+            *(f"{s:,}" for s in sums),
+        )
+    out.print(table)
+
+
+def quarantine(out: Console, tenant: str, rows: list[dict[str, Any]]) -> None:
+    """Records in quarantine and why; no cells, which stay inside the tenant's schema."""
+    if not rows:
+        out.print("Nothing is in quarantine.")
+        return
+    table = _table("", "migration", "entity", "file", "record", "line", "column", "why",
+                   numbers=["migration", "record", "line"])  # fmt: skip
+    for row in rows:
+        for reason in row["reasons"]:
+            table.add_row(
+                str(row["migration"]),
+                row["entity"],
+                Text(row["path"]),
+                str(row["record"]),
+                "" if row["line"] is None else str(row["line"]),
+                Text(reason["column"] or reason["field"]),
+                Text(f"{reason['message']} ({reason['rule']})"),
+            )
+    out.print(table)
+    out.print(
+        f"{len(rows):,} records. Whole, with their cells: "
+        f"ispmig quarantine {tenant} --format csv --out FILE"
+    )
+
+
+def digest(out: Console, found: dict[str, Any]) -> None:
+    """A tenant's digest."""
+    table = _table("", "entity", "rows", "digest", numbers=["rows"])
+    for name, entity in found["entities"].items():
+        table.add_row(name, f"{entity['rows']:,}", entity["digest"])
+    out.print(table)
+    out.print(f"{found['tenant']}: {found['digest']}")
+
+
+def inspected(out: Console, files: list[dict[str, Any]]) -> None:
+    """What is in files."""
+    for file in files:
+        told = [file["format"], file["encoding"], file["compression"]]
+        if file["delimiter"]:
+            told.append(f"delimiter {file['delimiter']!r}")
+        out.print(f"{file['path']}: {', '.join(t for t in told if t)}", markup=False)
+        for name in ("notes", "questions"):
+            for text in file.get(name, ()):
+                out.print(f"  {text}", markup=False)
+        for found in file["tables"]:
+            table = _table(f"{found['name']}: {found['rows']:,} rows", "column", "type", "empty",
+                           numbers=["empty"])  # fmt: skip
+            for column in found["columns"]:
+                table.add_row(Text(column["name"]), column["type"], f"{column['nulls']:,}")
+            out.print(table)
+        for problem in file["problems"]:
+            where = f"record {problem['record']}" if problem.get("record") else ""
+            if problem.get("line"):
+                where += f", line {problem['line']}"
+            out.print(f"  {where}: {problem['message']} ({problem['code']})", markup=False)
+
+
+def status(out: Console, found: dict[str, Any]) -> None:
+    """What is running."""
+    for part, facts in found.items():
+        if isinstance(facts, dict):
+            told = ", ".join(f"{k} {v}" for k, v in facts.items() if v not in (None, "", False))
+            out.print(f"{part}: {told}", markup=False)
+        else:
+            out.print(f"{part}: {facts}", markup=False)
