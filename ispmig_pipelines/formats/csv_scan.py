@@ -348,8 +348,8 @@ class Scanner:
     def _faulty(self, buffer: bytes, at: int, token: Token, final: bool) -> Token | None:
         """Settles how far a record reaches whose quotes do not add up; None: more is needed.
 
-        It ends before the next physical line that is a whole record by itself, so that one
-        stray quote costs one record and not all that follow.
+        It ends before the next line at which a record begins beyond doubt, so that one stray
+        quote costs one record and not all that follow.
         """
         ends = self._tokens.line_end(buffer, at, final=final)
         if ends is None:
@@ -364,9 +364,12 @@ class Scanner:
             following = self._tokens.line_end(buffer, after, final=final)
             if following is None:
                 break
-            line = buffer[after : following[0]]
-            if line.strip(_BLANKS) and self._tokens.stands_alone(line, self._width):
-                return Token(None, end, after, token.fault or "ragged")
+            if buffer[after : following[0]].strip(_BLANKS):
+                sound = self._tokens.begins_sound(buffer, after, self._width, final=final)
+                if sound is None:
+                    return None
+                if sound:
+                    return Token(None, end, after, token.fault or "ragged")
             end, after = following
         if not final and after - at <= self._limits.max_cell_bytes:
             return None
@@ -453,14 +456,19 @@ class Scanner:
         widths = layout.cells_per_record(ends)
 
         skipped = lengths == 0
+        stop = ends.size
         for i in self._maybe_skipped(layout, starts, lengths):
-            skipped[i] = self._skipped(data[starts[i] : text_ends[i]])
+            text = data[starts[i] : text_ends[i]]
+            skipped[i] = self._skipped(text)
+            if skipped[i] and layout.quoted and self._tokens.quote in text:
+                # Quotes in a comment open nothing, but were counted as if they did.
+                stop = int(i)
+                break
         ragged = (widths != self._width) & ~skipped
 
         # A record that is too long, or ragged over several lines, is for the tolerant part.
-        stop = ends.size
         if lengths.max() > self._limits.max_cell_bytes:
-            stop = int(np.argmax(lengths > self._limits.max_cell_bytes))
+            stop = min(stop, int(np.argmax(lengths > self._limits.max_cell_bytes)))
         first_lines = layout.lines_before(starts)
         if layout.quoted and ragged.any():
             over = ragged & (layout.lines_before(ends) > first_lines)

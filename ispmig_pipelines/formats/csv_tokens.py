@@ -268,19 +268,27 @@ class Tokenizer:
                 return None
             at += len(self.delimiter)
 
-    def stands_alone(self, line: bytes, columns: int) -> bool:
-        """Whether one physical line is a whole record beyond doubt: right count, sound quotes."""
-        token = self.record(line, 0, final=True)
-        if token is None or token.cells is None or len(token.cells) != columns:
+    def begins_sound(
+        self, buffer: bytes, start: int, columns: int, *, final: bool
+    ) -> bool | None:
+        """Whether at ``start`` a record begins beyond doubt: right count, every quote in place.
+
+        None when more input is needed to tell.
+        """
+        token = self.record(buffer, start, final=final)
+        if token is None:
+            return None
+        if token.cells is None or len(token.cells) != columns:
             return False
-        if not self.quote or self.quote not in line:
+        text = buffer[start : token.end]
+        if not self.quote or self.quote not in text:
             return True
         at = 0
-        while at <= len(line):
-            if self._opening.match(line, at):
-                match = self._quoted.match(line, at)
+        while at <= len(text):
+            if self._opening.match(text, at):
+                match = self._quoted.match(text, at)
             else:
-                match = self._unquoted.match(line, at)
+                match = self._unquoted.match(text, at)
                 if match is not None and self.quote in match.group():
                     return False
             if match is None:
