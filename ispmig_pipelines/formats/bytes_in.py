@@ -62,6 +62,7 @@ class ByteSource:
     Attributes:
         path: the file.
         size: its bytes on the disk.
+        changed_at: when it was last written, in nanoseconds.
         compression: ``gzip``, ``zstd``, ``bz2``, ``xz``, ``zip`` or "".
         member: the name inside a zip archive, or "".
     """
@@ -86,7 +87,7 @@ class ByteSource:
         file = _open_regular(path)
         status = os.fstat(file.fileno())
         self.size = status.st_size
-        self._identity = (status.st_size, status.st_mtime_ns)
+        self.changed_at = status.st_mtime_ns
         self._raw_file = file
         self._archive: zipfile.ZipFile | None = None
         if self.size == 0:
@@ -265,7 +266,10 @@ class ByteSource:
         if self._finished:
             return
         status = self.path.stat() if self.path.exists() else None
-        if status is None or (status.st_size, status.st_mtime_ns) != self._identity:
+        if status is None or (status.st_size, status.st_mtime_ns) != (
+            self.size,
+            self.changed_at,
+        ):
             raise SourceError(
                 f"{self.path} changed while it was being read, so what was read is neither the "
                 "old file nor the new. Wait until the export is finished and run again."

@@ -79,7 +79,9 @@ class CsvReader:
         self._block_bytes = block_bytes
         self._member = member
         self._sha256 = ""
-        self.size = path.stat().st_size
+        status = path.stat()
+        self.size = status.st_size
+        self._changed_at = status.st_mtime_ns
         options = options or CsvOptions()
         blocks = _Blocks(sample, block_bytes)
         prepared = b"".join(utf8_blocks(blocks.read, replace(encoding), block_bytes))
@@ -136,6 +138,11 @@ class CsvReader:
         scanner = self._scanner(self.dialect, self._columns)
         collected = _Collected(scanner.schema, size)
         with open_bytes(self._path, limits=self._limits, member=self._member) as source:
+            if (source.size, source.changed_at) != (self.size, self._changed_at):
+                raise SourceError(
+                    f"{self._path} changed after its dialect was found out. Wait until the "
+                    "export is finished and run again."
+                )
             blocks: Iterable[bytes] = utf8_blocks(source.read, self._encoding, self._block_bytes)
             if self.dialect.footer_lines:
                 blocks = _without_last_lines(

@@ -268,9 +268,7 @@ class Tokenizer:
                 return None
             at += len(self.delimiter)
 
-    def begins_sound(
-        self, buffer: bytes, start: int, columns: int, *, final: bool
-    ) -> bool | None:
+    def begins_sound(self, buffer: bytes, start: int, columns: int, *, final: bool) -> bool | None:
         """Whether at ``start`` a record begins beyond doubt: right count, every quote in place.
 
         None when more input is needed to tell.

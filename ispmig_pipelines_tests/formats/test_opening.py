@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, ReadLimits, open_source
 from ispmig_pipelines.formats.inspect import inspect
+from ispmig_pipelines.formats.opening import look_at
 from ispmig_pipelines_tests.corpora import corpus
 
 KINDS = {
@@ -76,8 +78,6 @@ def test_what_is_no_data_is_refused_by_name(tmp_path: Path, content: bytes, said
     ],
 )
 def test_real_files_of_other_formats(name: str, kind: str | None) -> None:
-    from ispmig_pipelines.formats.opening import look_at
-
     folder = corpus(name)
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".sql", ".json"))
     wrong = [
@@ -120,6 +120,25 @@ def test_batches_have_the_wished_size_and_can_be_read_again(tmp_path: Path) -> N
     assert [b.record.to_pylist() for b in first] == [b.record.to_pylist() for b in again]
     assert first[1].record[0].as_py() == 11
     assert first[-1].bytes_read == path.stat().st_size
+
+
+def test_the_digest_is_known_once_all_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n1,Ann\n")
+    with open_source(path) as reader:
+        with pytest.raises(ValueError, match="to its end"):
+            reader.sha256()
+        list(reader.batches("a"))
+        assert reader.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_replaced_after_it_was_looked_at_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n1,Ann\n")
+    reader = open_source(path)
+    path.write_text("name,id\nAnn,1\nBob,2\n")
+    with pytest.raises(SourceError, match="changed after"):
+        list(reader.batches("a"))
 
 
 def test_every_record_is_in_a_batch_or_among_its_rejects(tmp_path: Path) -> None:
