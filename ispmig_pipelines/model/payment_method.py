@@ -56,7 +56,7 @@ class PaymentMethod(Entity):
     )
     last_four: f.Text = f.text(
         "Last four digits of the card or account; text, because zeros lead.",
-        max_length=4,
+        max_length=None,
         pattern="[0-9]{4}",
         pattern_doc="the last four digits",
         aliases=f.names("last4, last four digits, last digits, card last4, identifier"),

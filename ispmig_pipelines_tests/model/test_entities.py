@@ -144,7 +144,7 @@ def test_limits_make_sense(entity: EntityInfo, name: str) -> None:
     assert bool(info.pattern) == bool(info.pattern_doc)
     assert bool(info.currency) == (info.type is FieldType.MONEY)
     if info.type is FieldType.TEXT:
-        assert info.max_length is not None
+        assert info.max_length is not None or info.pattern
         assert info.min_length == (info.must_hold_value or bool(info.references))
 
 

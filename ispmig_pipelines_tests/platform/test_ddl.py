@@ -327,7 +327,7 @@ def sound_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
         case FieldType.CHOICE:
             return st.sampled_from(info.choices)
     if info.pattern:
-        return of_pattern(info.pattern).filter(lambda text: len(text) <= (info.max_length or 0))
+        return of_pattern(info.pattern).filter(lambda text: len(text) <= (info.max_length or 255))
     return st.text(CHARACTERS, min_size=info.min_length, max_size=min(info.max_length or 0, 12))
 
 
