@@ -559,6 +559,7 @@ _HEADER_WORDS = frozenset(
         "miasto",
     ]
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMERIC = frozenset({"integer", "decimal", "percent"})
 _STRONG = frozenset(
     {"date", "datetime", "time", "email", "ip", "mac", "uuid", "phone", "url", "decimal"}
@@ -707,8 +708,9 @@ def _header_vote(rows: list[_Row], width: int) -> tuple[float, bool]:
             elif mine == EMPTY:
                 vote += 0.1
             elif mine == kind or {mine, kind} <= _NUMERIC:
-                # Years make names of columns as well as values.
-                vote -= 0.4 if re.fullmatch(r"(19|20)\d\d", cell) else 1.0
+                # Years make names of columns too, where the values below are none.
+                years = [bool(_YEAR.fullmatch(value)) for value in (cell, *values)]
+                vote += 0.5 if years[0] and sum(years) <= len(values) * 0.2 + 1 else -1.0
             else:
                 vote += 0.2
         elif cell:

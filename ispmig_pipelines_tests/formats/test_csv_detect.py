@@ -219,6 +219,11 @@ def test_no_header_where_the_first_row_is_a_record(tmp_path: Path) -> None:
     assert len(rows) == 9
 
 
+def test_years_can_be_names_of_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, "region,2019,2020,2021\nNorth,1,2,3\nSouth,4,5,6\n")
+    assert read(path)[0] == ["region", "2019", "2020", "2021"]
+
+
 def test_names_are_trimmed_and_the_header_as_it_stands_is_kept(tmp_path: Path) -> None:
     path = written(tmp_path, "id , Full  Name \n1,Ann\n")
     with open_source(path) as reader:
