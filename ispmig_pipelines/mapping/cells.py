@@ -52,8 +52,11 @@ def without(
 
 
 def joined(columns: Sequence[pa.StringArray], separator: str) -> pa.StringArray:
-    """The columns' texts with ``separator`` between those that are there."""
-    text = pc.binary_join_element_wise(*columns, separator, null_handling="skip")
+    """The columns' texts with ``separator`` between those that are there; null where none is."""
+    # Arrow 26 leaves a row out of its result where all that it is to join is null: the empty
+    # text in front keeps every row.
+    led = pc.binary_join_element_wise("", *columns, separator, null_handling="skip")
+    text = pc.utf8_slice_codeunits(led, len(separator))
     return pc.if_else(pc.equal(text, ""), _NO_TEXT, text)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.mapping.cells import joined
 from ispmig_pipelines.mapping.convert.values import distinct
 
 NUL_SIGN = "\u2400"
@@ -49,5 +50,5 @@ def legacy_objects(columns: Iterable[tuple[str, pa.StringArray]], size: int) -> 
         members.append(pc.binary_join_element_wise(f'{key}:"', _string_body(values), '"', ""))
     if not members:
         return pa.repeat(pa.scalar("{}"), size)
-    body = pc.binary_join_element_wise(*members, ",", null_handling="skip")
+    body = pc.fill_null(joined(members, ","), "")
     return pc.binary_join_element_wise("{", body, "}", "")

@@ -6,6 +6,7 @@ Scalars arrive as text (see :mod:`ispmig_pipelines.mapping.yaml_document`); Pyda
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -93,9 +94,9 @@ Country = Annotated[str, BeforeValidator(_present), BeforeValidator(lambda v: _c
 
 def _is_text_encoding(name: str) -> bool:
     try:
-        return isinstance(b"".decode(name), str)
-    except (LookupError, ValueError):
-        # "hex" and its like are codecs, but none of text.
+        # "hex" and its like are codecs too, but none of text.
+        return isinstance(codecs.decode(b"", name), str)
+    except (LookupError, TypeError, ValueError):
         return False
 
 

@@ -242,7 +242,8 @@ def _read_serial(values: pa.StringArray, name: str) -> _Read:
             return None
         if name.startswith("unix"):
             micros = number * (1_000_000 if name == "unix" else 1_000)
-            return (int(micros), 0) if micros == int(micros) else None
+            whole = int(micros)
+            return (whole, 0) if micros == whole and _FIRST <= whole <= _LAST else None
         if number < 0:
             return None
         if name == "excel_1904":
@@ -254,7 +255,8 @@ def _read_serial(values: pa.StringArray, name: str) -> _Read:
             first = -25_569 if number >= 61 else -25_568
         # A serial is a float: its time is meant to the millisecond at best.
         milliseconds = int((number * 86_400_000).to_integral_value())
-        return first * DAY + milliseconds * 1_000, None
+        moment = first * DAY + milliseconds * 1_000
+        return (moment, None) if moment <= _LAST else None
 
     read = _nothing_read(len(values))
     _read_distinct(values, one, read)

@@ -102,6 +102,10 @@ def _match(values: pa.StringArray, pattern: str) -> pa.BooleanArray:
     return pc.fill_null(pc.match_substring_regex(values, pattern), False)
 
 
+def _is_e164(code: str, length: int) -> bool:
+    return 5 <= len(code) + length <= 15
+
+
 @lru_cache(maxsize=512)
 def _plan(country: str) -> _Plan | None:
     """The plan of ``country``; None where it is not the main one of its calling code (the library
@@ -119,13 +123,14 @@ def _plan(country: str) -> _Plan | None:
         a[:1].isdigit() and not a.startswith(trunk) for a in alternatives[1:]
     )
     prefixes = "|".join(filter(None, (parsing, metadata.international_prefix)))
+    code = str(metadata.country_code)
     plan = _Plan(
-        code=str(metadata.country_code),
+        code=code,
         national=f"^(?:{general.national_number_pattern})$",
         prefixed=f"^(?:{prefixes})" if prefixes else "^$",
         trunk=trunk if simple and not metadata.national_prefix_transform_rule else "",
         abroad=f"^(?:{metadata.international_prefix})" if metadata.international_prefix else "^$",
-        lengths=pa.array([n for n in general.possible_length if n > 0], pa.int32()),
+        lengths=pa.array([n for n in general.possible_length if _is_e164(code, n)], pa.int32()),
     )
     try:
         plan.significant(pa.array(["1"]))

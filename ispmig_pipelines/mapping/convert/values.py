@@ -72,7 +72,7 @@ class Converted:
 Converter = Callable[[pa.StringArray], Converted]
 
 
-class Refused(ValueError):  # noqa: N818  it is an answer, not an accident
+class Refused(ValueError):
     """One value cannot be converted."""
 
     def __init__(self, rule: str, accepted: str) -> None:

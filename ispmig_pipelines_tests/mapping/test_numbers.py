@@ -1,0 +1,186 @@
+"""Numbers are exact, and a number is read only if it can be read in one way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ispmig_pipelines.model.field_info import FieldType
+from ispmig_pipelines_tests.mapping.columns import converted, info, one
+
+MONEY = FieldType.MONEY
+
+
+@pytest.mark.parametrize(
+    ("cell", "amount"),
+    [
+        ("12.50", "12.50"),
+        ("-7", "-7"),
+        ("+7", "7"),
+        ("0.125", "0.125"),
+        (".5", "0.5"),
+        ("1234.567", "1234.567"),
+        ("1,234.50", "1234.50"),
+        ("1.234,50", "1234.50"),
+        ("1.234.567", "1234567"),
+        ("99,5", "99.5"),
+        ("1 234.5", "1234.5"),
+        ("1\u00a0234,50", "1234.50"),
+        ("1'234.50", "1234.50"),
+        ("12,34,567.80", "1234567.80"),
+        ("$5", "5"),
+        ("-$5.00", "-5"),
+        ("$-5.00", "-5"),
+        ("€ 3", "3"),
+        ("12 EUR", "12"),
+        ("R$ 1.234,50", "1234.50"),
+        ("(12.50)", "-12.50"),
+        ("($12.50)", "-12.50"),
+        ("$(12.50)", "-12.50"),
+        ("12.50-", "-12.50"),
+        ("\u221212.50", "-12.50"),
+        ("1.500000", "1.5"),
+        ("1.5E-3", "0.0015"),
+        ("1.2345E2", "123.45"),
+        ("-0.00", "0"),
+        ("999999999999999.9999", "999999999999999.9999"),
+    ],
+)
+def test_an_amount_with_one_reading_is_read(cell: str, amount: str) -> None:
+    assert one(MONEY, cell) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        ("1,234", "value.ambiguous"),
+        ("1.234", "value.ambiguous"),
+        ("$1,234", "value.ambiguous"),
+        ("1.23456", "value.precision"),
+        ("1234567890123456", "value.precision"),
+        ("1.23E+11", "value.scientific"),
+        ("1e3", "value.scientific"),
+        ("1e999", "value.scientific"),
+        ("abc", "value.type"),
+        ("--5", "value.type"),
+        ("-(5)", "value.type"),
+        ("(5", "value.type"),
+        ("1,2,3", "value.type"),
+        ("1,234,56", "value.type"),
+        ("5 5", "value.type"),
+        ("$", "value.type"),
+        ("NaN", "value.type"),
+        ("inf", "value.type"),
+        ("0x10", "value.type"),
+        ("1_000", "value.type"),
+        ("٣", "value.type"),
+        ("9" * 5000, "value.type"),
+    ],
+)
+def test_an_amount_that_is_none_or_has_two_readings_is_refused(cell: str, rule: str) -> None:
+    assert one(MONEY, cell) == rule
+
+
+def test_a_mark_named_by_the_spec_settles_the_reading() -> None:
+    assert one(MONEY, "1.234", decimal_mark=",") == Decimal(1234)
+    assert one(MONEY, "1.234", decimal_mark=".") == Decimal("1.234")
+    assert one(MONEY, "1,234", thousands_mark=",") == Decimal(1234)
+    assert one(MONEY, "1 234,5", decimal_mark=",", thousands_mark=" ") == Decimal("1234.5")
+    assert one(MONEY, "1.234,5", decimal_mark=",", thousands_mark=" ") == "value.type"
+    assert one(MONEY, "99.50", decimal_mark=",") == "value.type"
+
+
+def test_the_reversed_sign_reverses_every_amount() -> None:
+    cells = ["5", "-2.50", "(3)", "0", None]
+    assert converted(MONEY, cells, reverses_sign=True).values.to_pylist() == [
+        Decimal(-5), Decimal("2.5"), Decimal(3), Decimal(0), None,
+    ]  # fmt: skip
+
+
+def test_a_currency_beside_an_amount_is_told() -> None:
+    result = converted(MONEY, ["12 EUR", "5", "$3", "usd 4", None])
+    assert result.currency is not None
+    assert result.currency.to_pylist() == ["EUR", None, None, "USD", None]
+
+
+@given(st.decimals(-(10**15) + 1, 10**15 - 1, places=4))
+def test_every_amount_of_four_decimals_survives_to_the_last_digit(amount: Decimal) -> None:
+    assert one(MONEY, f"{amount:f}") == amount
+    assert one(MONEY, f"{amount:,f}") == amount
+    swapped = f"{amount:,f}".translate(str.maketrans(",.", ".,"))
+    assert one(MONEY, swapped, decimal_mark=",") == amount
+
+
+@given(st.text("0123456789.,-+ ()$E€'", max_size=12))
+def test_with_a_known_mark_a_number_never_has_two_readings(cell: str) -> None:
+    for mark in (".", ","):
+        assert one(MONEY, cell.strip(), decimal_mark=mark) != "value.ambiguous"
+
+
+@given(st.text("0123456789.,-", min_size=1, max_size=9))
+def test_without_marks_a_number_is_read_as_every_convention_that_can_read_it(cell: str) -> None:
+    by_mark = {one(MONEY, cell, decimal_mark=m) for m in (".", ",")}
+    readings = {value for value in by_mark if isinstance(value, Decimal)}
+    value = one(MONEY, cell)
+    if isinstance(value, Decimal):
+        assert readings == {value}
+    elif value == "value.ambiguous":
+        assert len(readings) == 2 or "value.precision" in by_mark
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("5", 5), ("007", 7), ("12.0", 12), ("-7", -7), ("1 234", 1234), ("1.5", "value.precision"),
+     ("1,234", "value.ambiguous"), ("9223372036854775808", "value.precision"),
+     ("1.23E+11", "value.scientific"), ("five", "value.type")],
+)  # fmt: skip
+def test_whole_numbers(cell: str, value: object) -> None:
+    assert one(FieldType.INTEGER, cell) == value
+
+
+def test_shares_are_of_one_unless_percent_is_said() -> None:
+    assert one(FieldType.RATE, "0.19") == Decimal("0.19")
+    assert one(FieldType.RATE, "19 %") == Decimal("0.19")
+    assert one(FieldType.RATE, "7.7", unit="percent") == Decimal("0.077")
+    assert one(FieldType.RATE, "0,19") == "value.type"
+    assert one(FieldType.RATE, "0,19", decimal_mark=",") == Decimal("0.19")
+
+
+def test_coordinates_are_rounded_below_what_they_measure_and_say_so() -> None:
+    result = converted(
+        FieldType.COORDINATE, ["51.5073", "51.50735091", "-97.74306300000001", "1e-05", None]
+    )
+    assert result.values.to_pylist() == [
+        Decimal("51.5073"), Decimal("51.507351"), Decimal("-97.743063"), Decimal("0.00001"), None,
+    ]  # fmt: skip
+    (rounded,) = result.refusals
+    assert (rounded.rule, rounded.where.tolist()) == (
+        "value.rounded", [False, True, True, False, False],
+    )  # fmt: skip
+    assert not result.bad.any()
+
+
+@pytest.mark.parametrize(
+    ("cell", "kbps"),
+    [("10240", 10240), ("100M", 100_000), ("100 Mbps", 100_000), ("100 Mbit/s", 100_000),
+     ("20MBPS", 20_000), ("1.5G", 1_500_000), ("512k", 512), ("64 kbit", 64), ("5 meg", 5_000),
+     ("2000 bps", 2), ("1500 bit/s", "value.precision"), ("10 MB", "value.type"),
+     ("10 MB/s", "value.type"), ("unlimited", "value.type"), ("100M/20M", "value.type"),
+     ("-5", "value.type")],
+)  # fmt: skip
+def test_speeds(cell: str, kbps: object) -> None:
+    # A negative speed is a number; its range is the validation's business.
+    expected = -5 if cell == "-5" else kbps
+    assert one(FieldType.DATA_RATE, cell) == expected
+
+
+def test_a_unit_of_the_spec_is_for_plain_numbers_only() -> None:
+    assert one(FieldType.DATA_RATE, "10", unit="Mbit/s") == 10_000
+    assert one(FieldType.DATA_RATE, "512k", unit="Mbit/s") == 512
+    volume = info(FieldType.QUANTITY, unit="GB")
+    assert one(volume, "500 MB") == Decimal("0.5")
+    assert one(volume, "2", unit="TB") == Decimal(2000)
+    assert one(volume, "250") == Decimal(250)
