@@ -20,6 +20,7 @@ from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.issues import IssueLog
 from ispmig_pipelines.mapping.cells import SourceCells
 from ispmig_pipelines.mapping.convert import Converted
+from ispmig_pipelines.mapping.convert.values import frame_column
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
 from ispmig_pipelines.mapping.legacy import NUL_SIGN, legacy_objects, without_nul
 from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
@@ -51,10 +52,6 @@ class Mapped:
 
 
 _TEXT = pd.StringDtype(na_value=float("nan"))
-
-
-def _series(values: pa.StringArray) -> pd.Series:
-    return pd.Series(_TEXT.__from_arrow__(values), copy=False)
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class FeedPlan:
         for field in self.fields:
             result = converted[field.name]
             text = field.source(cells)
-            found[field.name] = _series(nothing if text is None else text)
+            found[field.name] = frame_column(nothing if text is None else text, _TEXT)
             for refusal in result.refusals:
                 log.add(
                     refusal.rule,
@@ -114,7 +111,7 @@ class FeedPlan:
         self._check_currencies(converted, log, badly, found)
         frame = pd.DataFrame(
             {
-                field.name: field.info.pandas_dtype.__from_arrow__(converted[field.name].values)
+                field.name: frame_column(converted[field.name].values, field.info.pandas_dtype)
                 for field in self.fields
             },
             copy=False,

@@ -158,9 +158,11 @@ def plan_field(
         words = [w.strip().lower() if mapping.lookup_ignore_case else w.strip()
                  for w in mapping.lookup]  # fmt: skip
         other: str | None = None
-        otherwise = mapping.otherwise or "null"
-        if isinstance(otherwise, OtherValue):
-            otherwise, other = "value", otherwise.value
+        otherwise = "value"
+        if isinstance(mapping.otherwise, OtherValue):
+            other = mapping.otherwise.value
+        else:
+            otherwise = mapping.otherwise or "null"
         lookup = Lookup(
             words=pa.array(words, pa.string()),
             values=literals(list(mapping.lookup.values()), mapping, info, defaults).values,

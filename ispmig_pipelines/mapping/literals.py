@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import pyarrow as pa
 
 from ispmig_pipelines.mapping.convert import Converted, converter
+from ispmig_pipelines.mapping.convert.values import frame_column
 from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping
 from ispmig_pipelines.mapping.style import FALSE_WORDS, TRUE_WORDS, Style
 from ispmig_pipelines.model.check import accepted, checks_of, kinds_of
@@ -65,7 +65,7 @@ def unfit(words: Sequence[str], mapping: FieldMapping, info: FieldInfo, defaults
     for refusal in converted.refusals:
         if refusal.is_error:
             wrong |= dict.fromkeys(refusal.where.nonzero()[0].tolist(), refusal.accepted)
-    column = pd.Series(info.pandas_dtype.__from_arrow__(converted.values))
+    column = frame_column(converted.values, info.pandas_dtype)
     for kind, check in zip(kinds_of(info), checks_of(info), strict=True):
         for position in range(len(words)):
             one = column.iloc[[position]]

@@ -43,7 +43,7 @@ def _of_shape(yaml: YamlDocument) -> Iterator[Mistake]:
     try:
         SpecDocument.model_validate(yaml.data)
     except ValidationError as error:
-        told = set()
+        told: set[Path] = set()
         for item in error.errors(include_url=False):
             path, rest = _walk(yaml.data, item["loc"])
             # A value that fits none of several shapes is one mistake, not one for each; and

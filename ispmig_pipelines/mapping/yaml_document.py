@@ -114,7 +114,9 @@ class _Builder:
             return None if node.style is None and node.value in _NOTHING else node.value
         if isinstance(node, SequenceNode):
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
-        return self._mapping(node, path)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        raise TypeError(f"a YAML node of an unknown kind: {type(node).__name__}")
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -40,9 +40,9 @@ def test_every_entity_and_field_is_in_it_with_its_description() -> None:
 
 
 def test_it_accepts_the_example() -> None:
-    example = EXAMPLE.replace("NULL", '"NULL"').replace(
-        "Yes: active, 01: suspended, 1e5: cancelled, ~: lead", "A: active"
-    )
+    # YAML's own reading of these words is another than the spec's: quoted they are the same.
+    example = EXAMPLE.replace("NULL", '"NULL"').replace("Yes:", '"Yes":').replace("~:", '"~":')
+    example = example.replace("01:", '"01":').replace("1e5:", '"1e5":')
     spec_of(example)
     assert list(VALIDATOR.iter_errors(as_an_editor_reads(example))) == []
 

@@ -93,7 +93,9 @@ def _read_layout(cells: np.ndarray, form: DateFormat) -> tuple[np.ndarray, np.nd
     ok = np.ones(len(cells), dtype=bool)
     for position, character in form.literals:
         ok &= cells[:, position] == ord(character)
-    part = dict.fromkeys(("hour", "minute", "second", "fraction"), np.int64(0))
+    part: dict[str, np.ndarray] = dict.fromkeys(
+        ("hour", "minute", "second", "fraction"), np.zeros(len(cells), dtype=np.int64)
+    )
     for name, start, width in form.layout or ():
         digits = cells[:, start : start + width].astype(np.int64) - 48
         ok &= ((digits >= 0) & (digits <= 9)).all(axis=1)

@@ -43,6 +43,16 @@ def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
+def _e164(number: phonenumbers.PhoneNumber | None) -> str | None:
+    """The number as E.164 writes it, None if it cannot be one."""
+    if number is None:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return None
+    written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return written if re.fullmatch(_E164, written) else None
+
+
 def _accepted(country: str) -> str:
     if country:
         return f"a telephone number of {country}, or one with + and its country's code"
@@ -111,7 +121,7 @@ def _plan(country: str) -> _Plan | None:
     """The plan of ``country``; None where it is not the main one of its calling code (the library
     judges by that one) or its patterns are beyond Arrow's regular expressions."""
     metadata = PhoneMetadata.metadata_for_region(country, None)
-    if metadata is None:
+    if metadata is None or metadata.country_code is None or metadata.general_desc is None:
         return None
     if phonenumbers.region_code_for_country_code(metadata.country_code) != country:
         return None
@@ -150,14 +160,11 @@ def phone_converter(style: Style) -> Converter:
         if re.match(SCIENTIFIC, text):
             raise Refused("value.scientific", accepted)
         number = _parsed(text, country)
-        if number is None or (
-            phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE
-        ):
+        written = _e164(number)
+        # What would be read as another number, or none, once it stands alone is no number.
+        if written is None or _e164(_parsed(written, "")) != written:
             raise Refused("value.type", accepted)
-        written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-        if not re.fullmatch(_E164, written):
-            raise Refused("value.type", accepted)
-        if number.extension:
+        if number is not None and number.extension:
             return Remarked(written, "value.dropped", "the number without its extension")
         return written
 

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.extensions import ExtensionDtype
 
 from ispmig_pipelines.issues import RULES, Severity
 
@@ -70,6 +72,11 @@ class Converted:
 
 
 Converter = Callable[[pa.StringArray], Converted]
+
+
+def frame_column(values: pa.Array, dtype: ExtensionDtype) -> pd.Series:
+    """A canonical column as a column of a frame; nothing is copied where it need not be."""
+    return pd.Series(dtype.__from_arrow__(values), copy=False)  # type: ignore[attr-defined]
 
 
 class Refused(ValueError):
