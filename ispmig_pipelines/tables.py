@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
@@ -48,15 +49,14 @@ def migration(out: Console, entry: Migration) -> None:
         for name, counts in entry.entities.items():
             table.add_row(name, *(f"{counts[c]:,}" for c in _COUNTS))
         out.print(table)
-    if entry.totals:
+    if any(entry.totals.values()):
         sides = ("source", "loaded", "quarantined")
-        table = _table("", "control total", "currency", *sides, "unreadable",
-                       numbers=[*sides, "unreadable"])  # fmt: skip
+        table = _table("", "control total", *sides, "unreadable", numbers=[*sides, "unreadable"])
+        table.columns[0].no_wrap = True
         for name, by_currency in entry.totals.items():
             for currency, amounts in by_currency.items():
                 table.add_row(
-                    name,
-                    currency,
+                    f"{name} {currency}",
                     *(_money(amounts[side]) for side in sides),
                     f"{amounts['unreadable']:,}",
                 )
@@ -117,20 +117,13 @@ def quarantine(out: Console, tenant: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         out.print("Nothing is in quarantine.")
         return
-    table = _table("", "migration", "entity", "file", "record", "line", "column", "why",
-                   numbers=["migration", "record", "line"])  # fmt: skip
     for row in rows:
+        where = f"migration {row['migration']}, {row['entity']}: {PurePath(row['path']).name}"
+        where += f" record {row['record']}"
+        if row["line"] is not None:
+            where += f", line {row['line']}"
         for reason in row["reasons"]:
-            table.add_row(
-                str(row["migration"]),
-                row["entity"],
-                Text(row["path"]),
-                str(row["record"]),
-                "" if row["line"] is None else str(row["line"]),
-                Text(reason["column"] or reason["field"]),
-                Text(f"{reason['message']} ({reason['rule']})"),
-            )
-    out.print(table)
+            out.print(f"{where}: {reason['message']} ({reason['rule']})", markup=False)
     out.print(
         f"{len(rows):,} records. Whole, with their cells: "
         f"ispmig quarantine {tenant} --format csv --out FILE"

@@ -7,9 +7,11 @@ from dagster import Field, InitLoggerContext, String, logger
 
 
 class _OwnLines(logging.Filter):
+    """Passes what our ops say. They never log errors: a failure is raised, and told once."""
+
     def filter(self, record: logging.LogRecord) -> bool:
         meta = getattr(record, "dagster_meta", {})
-        return not meta.get("dagster_event")
+        return record.levelno < logging.ERROR and not meta.get("dagster_event")
 
 
 class _Plain(logging.Formatter):

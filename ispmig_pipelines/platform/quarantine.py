@@ -63,9 +63,9 @@ def listing(
 ) -> Iterator[dict[str, Any]]:
     """Every record in quarantine with its reasons, in order of migration, entity and position.
 
-    Each is ``{"migration", "entity", "feed", "file", "path", "record", "line", "cells", "text",
-    "reasons": [{"rule", "severity", "column", "field", "found", "accepted", "message",
-    "remedy"}]}``. Rows come by a server-side cursor: the listing may be longer than memory.
+    Each is ``{"migration", "state", "entity", "feed", "file", "path", "record", "line", "cells",
+    "text", "reasons": [{"rule", "severity", "column", "field", "found", "accepted", "message",
+    "remedy"}]}``; ``state`` is the migration's. Rows come by a server-side cursor: the listing may be longer than memory.
 
     Args:
         migration: one migration's records; all migrations' when None.
@@ -86,25 +86,25 @@ def listing(
         quarantine=sql.Identifier(tenant.schema, QUARANTINE),
         issues=sql.Identifier(tenant.schema, ISSUES),
     )
-    paths = _paths(driver, tenant)
+    files = _files(driver, tenant)
     with driver.cursor("quarantine_listing", row_factory=dict_row) as cursor:
         cursor.execute(query, {"migration": migration})
         for row in cursor:
-            row["path"] = paths.get((row["migration"], row["file"]), "")
+            row["state"], row["path"] = files[row["migration"], row["file"]]
             for reason in row["reasons"]:
                 explain(reason)
             yield row
 
 
-def _paths(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[int, int], str]:
-    """Path of each source file of the tenant's migrations, by migration and position."""
+def _files(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[int, int], tuple[str, str]]:
+    """State of each of the tenant's migrations and path of each of its files, by position."""
     rows = driver.execute(
-        """select m.id, (f ->> 'index')::integer, f ->> 'path'
+        """select m.id, (f ->> 'index')::integer, m.state, f ->> 'path'
            from ispmig.data_migrations m cross join lateral jsonb_array_elements(m.files) f
            where m.tenant = %s""",
         [tenant.slug],
     )
-    return {(migration, index): path for migration, index, path in rows}
+    return {(migration, index): (state, path) for migration, index, state, path in rows}
 
 
 def explain(reason: dict[str, Any]) -> None:

@@ -46,8 +46,9 @@ class Threshold:
         if over:
             raise ThresholdExceeded(
                 f"Too much would lie in quarantine ({'; '.join(over)}; at most {self} is "
-                "allowed), so nothing was loaded. See what is wrong with: ispmig quarantine. "
-                "Then correct the source or the spec, or allow more with --max-quarantined."
+                "allowed), so nothing was loaded. See what is wrong (ispmig quarantine lists "
+                "every record with its reason), then correct the source or the spec, or allow "
+                "more with --max-quarantined."
             )
 
 

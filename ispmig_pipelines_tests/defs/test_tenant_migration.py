@@ -1,0 +1,337 @@
+"""The job ``tenant_migration``: from files to the tenant's tables, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+from psycopg import sql
+
+from ispmig_pipelines.defs.tenant_migration import audit as auditing
+from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines_tests.corpora import corpus
+from ispmig_pipelines_tests.defs.migrating import House, job
+
+SPECS = Path(__file__).parents[1] / "specs"
+
+CUSTOMERS = """\
+version: 1
+name: customers
+sources: {people: {files: people.csv}}
+entities:
+  customer:
+    from: people
+    fields:
+      account_number: No
+      kind: {constant: person}
+      last_name: Name
+      status: {column: State, lookup: {A: active, X: cancelled}}
+      balance: {column: Owed, positive_is: debt}
+      currency: {constant: USD}
+"""
+
+
+@pytest.fixture
+def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    with DagsterInstance.ephemeral() as instance:
+        yield House(folder, instance)
+
+
+def test_the_ops_are_extract_map_validate_load_audit() -> None:
+    follows = {
+        node.name: [d.node for on in inputs.values() for d in on.get_node_dependencies()]
+        for node, inputs in job().dependencies.items()
+    }
+    assert follows == {
+        "extract": [],
+        "map": ["extract"],
+        "validate": ["map"],
+        "load": ["validate"],
+        "audit": ["load"],
+    }
+    assert job().executor_def.name == "in_process"
+
+
+def test_real_customers_come_over_to_the_cent(house: House) -> None:
+    """Counts and sums as independently known of the file (INDEX.md of the corpora)."""
+    shutil.copy(corpus("csv_telco/Telco-Customer-Churn.csv"), house.folder)
+    shutil.copy(SPECS / "telco.yaml", house.folder)
+    ran = house.migrate("telco.yaml")
+    assert ran.ok
+    assert ran.counts["customer"]["inserted"] == 7043
+    assert ran.counts["service"]["inserted"] == 7043
+    assert ran.counts["plan"] == {
+        "read": 7043, "inserted": 9, "updated": 0, "unchanged": 7034, "quarantined": 0,
+        "repeated": 7034,
+    }  # fmt: skip
+    assert ran.entry is not None
+    owed = ran.entry.totals["customer.balance"]["USD"]
+    assert Decimal(owed["source"]) == Decimal(owed["loaded"]) == Decimal("16056168.70")
+    charged = ran.entry.totals["service.price"]["USD"]
+    assert Decimal(charged["source"]) == Decimal(charged["loaded"]) == Decimal("456116.60")
+    blank = house.rows("customer", "count(*) filter (where balance is null)")
+    assert blank == [(11,)]
+    assert house.rows("customer", "count(*) filter (where status = 'cancelled')") == [(1869,)]
+    before = house.digest()
+    again = house.migrate("telco.yaml")
+    assert again.counts["customer"]["unchanged"] == again.counts["service"]["unchanged"] == 7043
+    assert house.digest() == before
+
+
+def test_a_dry_run_counts_everything_and_publishes_nothing(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1.50\n2,Bob,X,\n")
+    before = house.digest()
+    ran = house.migrate(mode="dry_run")
+    assert ran.ok
+    assert ran.counts["customer"]["inserted"] == 2
+    assert ran.entry is not None
+    assert ran.entry.state is ledger.State.CHECKED
+    assert house.digest() == before
+    assert house.quarantine() == []
+
+
+def test_records_that_cannot_be_loaded_lie_whole_in_quarantine(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write(
+        "people.csv",
+        'No,Name,State,Owed\n1,Ann,A,1.50\n2,Bob\n3,"C\nD",A,lots\n4,Eve,?,2\n5,Fay,A,3,x\n6,Gus,A,4\n',
+    )
+    ran = house.migrate(max_quarantined="80%")
+    assert ran.ok
+    assert ran.counts["customer"] == {
+        "read": 6, "inserted": 2, "updated": 0, "unchanged": 0, "quarantined": 4, "repeated": 0,
+    }  # fmt: skip
+    found = {
+        q["record"]: (q["line"], q["reasons"][0]["rule"], q["reasons"][0]["column"], q["cells"],
+                      q["text"])
+        for q in house.quarantine()
+    }  # fmt: skip
+    assert found == {
+        2: (3, "record.ragged", "", None, "2,Bob"),
+        3: (4, "value.type", "Owed", {"No": "3", "Name": "C\nD", "State": "A", "Owed": "lots"},
+            None),
+        4: (6, "value.lookup", "State", {"No": "4", "Name": "Eve", "State": "?", "Owed": "2"},
+            None),
+        5: (7, "record.ragged", "", None, "5,Fay,A,3,x"),
+    }  # fmt: skip
+    assert ran.entry is not None
+    assert ran.entry.totals["customer.balance"]["USD"] == {
+        "source": "7.5000", "loaded": "5.5000", "quarantined": "2.0000", "unreadable": 1,
+    }  # fmt: skip
+
+
+def test_too_much_in_quarantine_loads_nothing_and_keeps_the_reasons(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n2,Bob,?,1\n")
+    before = house.digest()
+    ran = house.migrate()
+    message, exit_code = ran.failure()
+    assert exit_code == 1
+    assert "customer: 1 of 2 records" in message
+    assert ran.entry is not None
+    assert ran.entry.state is ledger.State.FAILED
+    assert house.digest() == before
+    assert [q["record"] for q in house.quarantine(ran.entry.id)] == [2]
+
+
+def test_one_wide_source_feeds_several_entities_and_its_unused_columns_are_kept(
+    house: House,
+) -> None:
+    house.write(
+        "spec.yaml",
+        """\
+version: 1
+sources: {wide: {files: wide.csv}}
+entities:
+  customer:
+    from: wide
+    fields: {account_number: Cust, status: {constant: active}, kind: {constant: person}}
+  plan:
+    from: wide
+    fields: {plan_code: Plan}
+  service:
+    from: wide
+    fields:
+      service_code: {columns: [Cust, Plan], join: "-"}
+      customer: Cust
+      plan: Plan
+      status: {constant: active}
+""",
+    )
+    house.write("wide.csv", "Cust,Plan,Tower\nA,P1,North\nA,P2,South\nB,P1,North\n")
+    ran = house.migrate()
+    assert ran.ok
+    assert {e: c["inserted"] for e, c in ran.counts.items()} == {
+        "customer": 2, "plan": 2, "service": 3,
+    }  # fmt: skip
+    assert all(c["read"] == 3 for c in ran.counts.values())
+    assert house.rows("service", "service_code, legacy") == [
+        ("A-P1", {"Tower": "North"}),
+        ("A-P2", {"Tower": "South"}),
+        ("B-P1", {"Tower": "North"}),
+    ]
+
+
+def test_several_sources_complete_one_entity(house: House) -> None:
+    house.write(
+        "spec.yaml",
+        """\
+version: 1
+sources:
+  people: {files: people-*.csv}
+  balances: {files: balances.csv}
+entities:
+  customer:
+    - from: people
+      fields: {account_number: No, kind: {constant: person}, status: {constant: active}}
+    - from: balances
+      fields:
+        account_number: Account
+        balance: {column: Prior, positive_is: credit}
+        currency: {constant: USD}
+""",
+    )
+    house.write("people-1.csv", "No\n1\n2\n")
+    house.write("people-2.csv", "No\n3\n")
+    house.write("balances.csv", "Account,Prior\n1,-5.00\n3,7.25\n9,1.00\n")
+    ran = house.migrate(max_quarantined="20%")
+    assert ran.ok
+    assert ran.counts["customer"] == {
+        "read": 6, "inserted": 3, "updated": 2, "unchanged": 0, "quarantined": 1, "repeated": 0,
+    }  # fmt: skip
+    assert house.rows("customer", "account_number, balance, _file, _record") == [
+        ("1", Decimal("5.0000"), 2, 1),
+        ("2", None, 0, 2),
+        ("3", Decimal("-7.2500"), 2, 2),
+    ]
+    again = house.migrate(max_quarantined="20%")
+    assert again.counts["customer"]["unchanged"] == 5
+
+
+def test_a_wrong_column_is_told_with_the_nearest_before_anything_is_staged(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS.replace("Name", "Nmae"))
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n")
+    ran = house.migrate()
+    message, exit_code = ran.failure()
+    assert exit_code == 2
+    assert "spec.yaml:10: customer.last_name" in message
+    assert "'Name'" in message
+
+
+def test_staged_data_is_private_and_goes_when_the_run_succeeds(
+    house: House, ispmig_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    original = auditing.audit
+
+    def look(*args: object, **kwargs: object) -> object:
+        files = [p for p in (ispmig_home / "staging").rglob("*") if p.is_file()]
+        seen.extend((p.stat().st_mode & 0o777, p.parent.stat().st_mode & 0o777) for p in files)
+        return original(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(auditing, "audit", look)
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n")
+    assert house.migrate().ok
+    assert seen
+    assert set(seen) == {(0o600, 0o700)}
+    assert [p for p in (ispmig_home / "staging").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("tampering", "told"),
+    [
+        ("update {} set balance = balance + 1 where account_number = '1'", "other money"),
+        ("delete from {} where account_number = '1'", "neither in the tenant's table"),
+    ],
+)
+def test_the_audit_takes_back_what_the_committed_rows_do_not_prove(
+    house: House, monkeypatch: pytest.MonkeyPatch, tampering: str, told: str
+) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n")
+    assert house.migrate().ok
+    before = house.digest()
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,5\n2,Bob,A,6\n3,Cid,A,7\n")
+    original = auditing.audit
+
+    def tampered(*args: object, **kwargs: object) -> object:
+        with house.engine.begin() as connection:
+            tenants.raw(connection).execute(
+                sql.SQL(tampering).format(sql.Identifier(house.tenant.schema, "customer"))
+            )
+        return original(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(auditing, "audit", tampered)
+    ran = house.migrate()
+    message, exit_code = ran.failure()
+    assert exit_code == 1
+    assert told in message
+    assert ran.entry is not None
+    assert ran.entry.state is ledger.State.UNDONE
+    if "delete" not in tampering:
+        assert house.digest() == before
+
+
+def test_a_source_that_changes_meanwhile_is_noticed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n")
+    before = house.digest()
+    original = auditing.audit
+
+    def changed(*args: object, **kwargs: object) -> object:
+        house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n2,Bob,A,1\n")
+        return original(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(auditing, "audit", changed)
+    ran = house.migrate()
+    message, _ = ran.failure()
+    assert "has changed while it was migrated" in message
+    assert house.digest() == before
+
+
+def test_each_run_says_what_it_did_in_tags_metadata_and_assets(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n2,Bob,X,\n")
+    ran = house.migrate()
+    run = house.instance.get_run_by_id(ran.result.run_id)
+    assert run is not None
+    assert run.tags["ispmig/tenant"] == "acme"
+    assert ran.entry is not None
+    assert run.tags["ispmig/migration"] == str(ran.entry.id)
+    (made,) = ran.result.asset_materializations_for_node("audit")
+    assert made.partition == "acme"
+    assert made.metadata["dagster/row_count"].value == 2
+    lineage = made.metadata["dagster/column_lineage"].value.deps_by_column
+    assert lineage["last_name"][0].column_name == "people.Name"
+    (check,) = [
+        e.asset_check_evaluation_data
+        for e in ran.result.all_events
+        if e.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    assert check.passed
+    assert check.metadata["read"].value == 2
+
+
+@pytest.mark.parametrize("batch_size", [100, 777, 50_000])
+def test_the_size_of_batches_does_not_matter(house: House, batch_size: int) -> None:
+    lines = [f"{n},Name {n},{'AX?'[(n % 50 == 0 and 2) or n % 2]},{n}.25" for n in range(1, 1001)]
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n" + "\n".join(lines) + "\n")
+    ran = house.migrate(batch_size=batch_size)
+    assert ran.ok
+    assert ran.counts["customer"]["inserted"] == 980
+    assert [q["record"] for q in house.quarantine()] == list(range(50, 1001, 50))
+    assert house.digest() == DIGEST.setdefault("digest", house.digest())
+
+
+DIGEST: dict[str, str] = {}
