@@ -20,7 +20,8 @@ from rich.console import Console
 from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines import tables
-from ispmig_pipelines.errors import IspmigError, UsageError
+from ispmig_pipelines.endings import Ending, ending_of
+from ispmig_pipelines.errors import UsageError
 
 app = typer.Typer(
     name="ispmig",
@@ -166,38 +167,17 @@ def migrate(
 ) -> None:
     """Migrate a tenant: run the Dagster job, here and now."""
     with _told(as_json), _connected() as connection:
-        from ispmig_pipelines.mapping.spec import load_spec
-        from ispmig_pipelines.platform import ledger, tenants
-        from ispmig_pipelines.validation import threshold
+        from ispmig_pipelines.migrating import migrate as run
 
-        tenants.get(connection, tenant)
-        connection.rollback()
-        checked = load_spec(spec.absolute())
-        for source in checked.sources:
-            checked.source_files(source)
-        threshold.parse(max_quarantined)
-
-        from ispmig_pipelines.defs.instance import instance
-        from ispmig_pipelines.defs.launch import migrate as run_job
-
-        with instance() as dagster:
-            run, failure = run_job(
-                dagster,
-                tenant,
-                {
-                    "spec": str(spec.absolute()),
-                    "mode": "dry_run" if dry_run else "load",
-                    "on_conflict": on_conflict.value,
-                    "max_quarantined": max_quarantined,
-                    "batch_size": batch_size,
-                },
-            )
-        entry = None
-        if not (failure and failure["exit_code"] == 3):
-            entry = ledger.migration_of_run(connection, run.run_id)
-        if failure:
-            raise _Failed(failure, None if entry is None else entry.as_json())
-        assert entry is not None  # noqa: S101 - a run that succeeded has entered itself
+        entry = run(
+            connection,
+            tenant,
+            spec,
+            dry_run=dry_run,
+            on_conflict=on_conflict.value,
+            max_quarantined=max_quarantined,
+            batch_size=batch_size,
+        )
         _say(entry.as_json(), lambda out: tables.migration(out, entry))
 
 
@@ -290,15 +270,6 @@ def status(as_json: Json = False) -> None:
         _say(found, lambda out: tables.status(out, found))
 
 
-class _Failed(IspmigError):
-    """A migration that failed in its run: what the run said, and what the ledger knows."""
-
-    def __init__(self, failure: dict[str, Any], entry: dict[str, Any] | None) -> None:
-        self.failure = failure
-        self.entry = entry
-        super().__init__(failure["message"])
-
-
 def _say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
     if _options["json"]:
         sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
@@ -314,38 +285,21 @@ def _told(as_json: bool) -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
-    except IspmigError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if _options["debug"]:
             raise
-        code, kind = error.exit_code, error.code
-        data: dict[str, Any] = {}
-        if isinstance(error, _Failed):
-            code, kind = error.failure["exit_code"], error.failure["error"]
-            data = error.entry or {}
-        _fail(str(error), kind, code, data)
-    except KeyboardInterrupt:
-        _fail("Stopped. Nothing was half-loaded.", "interrupted", 130, {})
-    except Exception as error:
-        if _options["debug"]:
-            raise
-        _fail(
-            f"An unexpected error ({type(error).__name__}). This is a defect: run the command "
-            "again as  ispmig --debug …  and report what it shows.",
-            "unexpected",
-            3,
-            {},
-        )
+        _end(ending_of(error, again="ispmig --debug …"))
 
 
-def _fail(message: str, kind: str, code: int, data: dict[str, Any]) -> None:
+def _end(ending: Ending) -> None:
     if _options["json"]:
-        error = {"code": kind, "message": message, "exit_code": code}
-        sys.stdout.write(json.dumps(data | {"error": error}, ensure_ascii=False) + "\n")
+        error = {"code": ending.code, "message": ending.message, "exit_code": ending.exit_code}
+        sys.stdout.write(json.dumps(ending.data | {"error": error}, ensure_ascii=False) + "\n")
     else:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"ispmig: {message}", markup=False
+            f"ispmig: {ending.message}", markup=False
         )
-    raise typer.Exit(code)
+    raise typer.Exit(ending.exit_code)
 
 
 @contextmanager

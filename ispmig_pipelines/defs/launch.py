@@ -30,12 +30,17 @@ def forget_tenant(instance: DagsterInstance, slug: str) -> None:
 
 
 def migrate(
-    instance: DagsterInstance, tenant: str, config: Mapping[str, Any]
+    instance: DagsterInstance,
+    tenant: str,
+    config: Mapping[str, Any],
+    *,
+    log_level: str = "INFO",
 ) -> tuple[DagsterRun, dict[str, Any]]:
     """Runs ``tenant_migration`` for a tenant in this process, to its end.
 
     Args:
         config: of the op ``extract``.
+        log_level: of what the run says on standard error.
 
     Returns:
         The run, and what its failure said: ``{"message", "error", "exit_code"}``, empty when
@@ -49,7 +54,7 @@ def migrate(
         job_def=definition,
         run_config={
             "ops": {"extract": {"config": dict(config)}},
-            "loggers": {"console": {"config": {"log_level": "INFO"}}},
+            "loggers": {"console": {"config": {"log_level": log_level}}},
         },
         tags={
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),

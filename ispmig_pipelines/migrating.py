@@ -1,0 +1,87 @@
+"""Migrating a tenant from the command line: the Dagster job, here and now, to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.platform.ledger import Migration
+
+
+class MigrationFailed(IspmigError):
+    """A migration that failed in its run.
+
+    Attributes:
+        kind: the error's stable name.
+        ends_with: what the command line ends with.
+        entry: what the ledger knows of it, if anything.
+    """
+
+    def __init__(self, failure: dict[str, Any], entry: Migration | None) -> None:
+        self.kind: str = failure["error"]
+        self.ends_with: int = failure["exit_code"]
+        self.entry = entry
+        super().__init__(failure["message"])
+
+
+def migrate(
+    connection: Connection,
+    tenant: str,
+    spec: Path,
+    *,
+    dry_run: bool = False,
+    on_conflict: str = "update",
+    max_quarantined: str = "5%",
+    batch_size: int = 50_000,
+    log_level: str = "INFO",
+) -> Migration:
+    """Runs the job ``tenant_migration``; returns what the ledger holds of it.
+
+    What can be known to be wrong beforehand is told before a run is made.
+
+    Args:
+        connection: to the platform's database; in no transaction afterwards.
+        log_level: of what the run says on standard error.
+
+    Raises:
+        UsageError: tenant, spec, files or threshold are wrong; nothing was run.
+        MigrationFailed: the run failed.
+    """
+    from ispmig_pipelines.mapping.spec import load_spec
+    from ispmig_pipelines.platform import ledger, tenants
+    from ispmig_pipelines.validation import threshold
+
+    tenants.get(connection, tenant)
+    connection.rollback()
+    checked = load_spec(spec.absolute())
+    for source in checked.sources:
+        checked.source_files(source)
+    threshold.parse(max_quarantined)
+
+    from ispmig_pipelines.defs.instance import instance
+    from ispmig_pipelines.defs.launch import migrate as run_job
+
+    with instance() as dagster:
+        run, failure = run_job(
+            dagster,
+            tenant,
+            {
+                "spec": str(spec.absolute()),
+                "mode": "dry_run" if dry_run else "load",
+                "on_conflict": on_conflict,
+                "max_quarantined": max_quarantined,
+                "batch_size": batch_size,
+            },
+            log_level=log_level,
+        )
+    entry = None
+    if not (failure and failure["exit_code"] == 3):
+        entry = ledger.migration_of_run(connection, run.run_id)
+        connection.rollback()
+    if failure:
+        raise MigrationFailed(failure, entry)
+    assert entry is not None  # noqa: S101 - a run that succeeded has entered itself
+    return entry
