@@ -229,29 +229,37 @@ RULES: dict[str, Rule] = _rules(
 )
 
 
+_MASKS = (
+    (r"\p{N}", "9"),
+    (r"[\p{Lu}\p{Lt}]", "A"),
+    (r"[\p{Ll}\p{Lm}\p{Lo}]", "a"),
+    (r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]", "?"),
+)
+
+
 def mask(value: object) -> str:
     """The shape of a value, safe to show anywhere: ``J. O'Brien 42`` becomes ``A. A'Aaaaa 99``.
 
     Letters become ``a`` or ``A``, digits ``9``; punctuation and spaces stay; control
     characters become ``?``.
     """
-    text = "" if value is None else str(value)
-    shape = "".join(_mask_character(c) for c in text[:MASK_LENGTH])
-    return shape + "…" if len(text) > MASK_LENGTH else shape
+    return str(mask_array(pa.array(["" if value is None else str(value)]))[0])
 
 
-def _mask_character(character: str) -> str:
-    if character.isdigit():
-        return "9"
-    if character.isalpha():
-        return "A" if character.isupper() else "a"
-    return character if character.isprintable() else "?"
+def mask_array(values: pa.Array) -> pa.Array:
+    """:func:`mask` over a text column; missing becomes empty text."""
+    text = pc.fill_null(values, "")
+    shape = pc.utf8_slice_codeunits(text, 0, MASK_LENGTH)
+    for pattern, character in _MASKS:
+        shape = pc.replace_substring_regex(shape, pattern, character)
+    cut = pc.if_else(pc.greater(pc.utf8_length(text), MASK_LENGTH), "…", "")
+    return pc.binary_join_element_wise(shape, cut, "")
 
 
-def mask_series(values: pd.Series) -> pd.Series:
-    """:func:`mask` over a column; missing stays empty text."""
-    distinct = values.dropna().unique()
-    return values.map({v: mask(v) for v in distinct}).fillna("").astype("str")
+def mask_series(values: pd.Series) -> pa.Array:
+    """:func:`mask` over a column of any type."""
+    text = pa.array(values.astype("str"), pa.string(), from_pandas=True)
+    return mask_array(text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text)
 
 
 ISSUE_SCHEMA = pa.schema(
@@ -278,7 +286,7 @@ class IssueLog:
         """``size``: how many records the batch has."""
         self._size = size
         self._rejected = np.zeros(size, dtype=bool)
-        self._parts: list[tuple[np.ndarray, str, str, str, pd.Series | None, str]] = []
+        self._parts: list[tuple[np.ndarray, str, str, str, pa.Array | None, str]] = []
 
     def add(
         self,
@@ -332,9 +340,7 @@ class IssueLog:
 
         found = pa.concat_arrays(
             [
-                pa.repeat(pa.scalar("", pa.string()), part[0].size)
-                if part[4] is None
-                else pa.array(part[4].tolist(), pa.string())
+                pa.repeat(pa.scalar("", pa.string()), part[0].size) if part[4] is None else part[4]
                 for part in self._parts
             ]
         )

@@ -7,10 +7,12 @@ that died leaves nothing that looks finished, and running it again replaces what
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +46,28 @@ def storage_errors(doing: str) -> Iterator[None]:
         raise StorageError(
             f"The disk failed{where} while {doing}: {error.strerror or error}. Nothing was loaded."
         ) from error
+
+
+EXPIRES_AFTER = dt.timedelta(days=7)
+"""How long the staged data of a failed migration waits to be taken up again."""
+
+
+def remove_expired(root: Path, tenant: str, finished: Callable[[int], bool]) -> list[int]:
+    """Deletes what a tenant's earlier migrations left staged; returns their ids.
+
+    Args:
+        root: :attr:`Settings.staging_folder`.
+        finished: whether a migration came to an end that needs nothing staged any more. What
+            is older than :data:`EXPIRES_AFTER` goes in any case.
+    """
+    removed = []
+    oldest = time.time() - EXPIRES_AFTER.total_seconds()
+    for folder in (root / tenant).glob("[0-9]*"):
+        migration = int(folder.name) if folder.name.isdigit() else -1
+        if migration >= 0 and (finished(migration) or folder.stat().st_mtime < oldest):
+            Staging(root, tenant, migration).remove()
+            removed.append(migration)
+    return sorted(removed)
 
 
 class Staging:

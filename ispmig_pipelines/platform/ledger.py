@@ -192,6 +192,26 @@ def update_migration(connection: Connection, migration: int, **values: Any) -> N
     )
 
 
+def close_abandoned(connection: Connection, tenant: str) -> list[int]:
+    """Marks as failed what still stands as running; returns the ids.
+
+    To be called while holding the tenant's lock: then nobody is running, and whoever was has
+    died. Nothing of theirs is published, because publishing changes the state with it.
+    """
+    table = data_migrations
+    statement = (
+        sa.update(table)
+        .where(table.c.tenant == tenant, table.c.state == State.RUNNING)
+        .values(
+            state=State.FAILED,
+            finished_at=now(),
+            error="Its process died. Nothing of it was loaded; migrate again.",
+        )
+        .returning(table.c.id)
+    )
+    return list(connection.execute(statement).scalars())
+
+
 def migration(connection: Connection, migration_id: int) -> Migration:
     """One migration.
 

@@ -213,6 +213,8 @@ def _publish(
         if table.partial:
             publish.reject_incomplete(driver, table)
         empty = publish.is_empty(driver, table)
+        if not empty:
+            publish.reject_rule_breakers(driver, table)
         same, other_content = (0, 0) if empty else publish.count_matches(driver, table)
         if other_content and on_conflict is OnConflict.FAIL:
             raise ConflictRefused(

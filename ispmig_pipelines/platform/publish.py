@@ -335,6 +335,45 @@ def reject_incomplete(driver: psycopg.Connection, feed: FeedTable) -> None:
     )
 
 
+def reject_rule_breakers(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Rejects rows that break a rule of their entity together with what the tenant already has.
+
+    Validation saw only the fields that the feed fills; here the others come from the row that
+    would be completed.
+    """
+    filled = set(feed.fields)
+    for rule in feed.info.row_rules:
+        of_feed = filled.intersection(rule.fields)
+        if not of_feed or of_feed == set(rule.fields):
+            continue
+        merged = sql.SQL(", ").join(
+            sql.SQL("{} as {}").format(
+                sql.Identifier("o" if f in filled else "t", f), sql.Identifier(f)
+            )
+            for f in rule.fields
+        )
+        _reject(
+            driver,
+            feed,
+            rule=sql.Literal("record.rule"),
+            field=", ".join(rule.fields),
+            accepted=sql.Literal(rule.doc),
+            using=sql.SQL(
+                """(select o._file, o._record, {merged}
+                    from {staged} o join {target} t on {match}) as m"""
+            ).format(
+                merged=merged,
+                staged=feed.staged,
+                target=feed.target,
+                match=feed.same_key("o", "t"),
+            ),
+            where=sql.SQL(
+                """(s._file, s._record) in (
+                       select _file, _record from (select m.*) as whole where ({check}) is false)"""
+            ).format(check=rule.check()),
+        )
+
+
 def _differs(feed: FeedTable) -> sql.Composed:
     """SQL: the staged row ``s`` would change the tenant's row ``t``."""
     values = feed.values

@@ -63,8 +63,8 @@ class House:
         path.write_bytes(text.encode(encoding))
         return path
 
-    def migrate(self, spec: str | Path = "spec.yaml", **config: Any) -> Ran:
-        """Runs the job for the tenant, to its end."""
+    def migrate(self, spec: str | Path = "spec.yaml", *, look: bool = True, **config: Any) -> Ran:
+        """Runs the job for the tenant, to its end; looks into the ledger afterwards."""
         result = job().execute_in_process(
             instance=self.instance,
             partition_key=self.tenant.slug,
@@ -73,7 +73,7 @@ class House:
                 "ops": {"extract": {"config": {"spec": str(self.folder / spec), **config}}}
             },
         )
-        return Ran(result, self.entry(result.run_id))
+        return Ran(result, self.entry(result.run_id) if look else None)
 
     def entry(self, run_id: str) -> ledger.Migration | None:
         with self.engine.connect() as connection:

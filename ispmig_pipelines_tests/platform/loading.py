@@ -72,7 +72,7 @@ def feed(
 def open_migration(connection: Connection, tenant: Tenant) -> int:
     """A running migration in the ledger."""
     with connection.begin():
-        return ledger.open_migration(
+        migration = ledger.open_migration(
             connection,
             tenant=tenant.slug,
             mode="load",
@@ -83,6 +83,9 @@ def open_migration(connection: Connection, tenant: Tenant) -> int:
             dagster_run_id="",
             actor="test",
         )
+        files = [{"index": index, "path": f"{index}.csv"} for index in (0, 1)]
+        ledger.update_migration(connection, migration, files=files)
+        return migration
 
 
 def load_rows(

@@ -188,6 +188,24 @@ def test_a_partial_feed_completes_rows_and_makes_none(connection: Connection, ac
     ]
 
 
+def test_a_row_that_would_break_a_rule_once_completed_is_rejected(
+    connection: Connection, acme: Tenant
+) -> None:
+    bare = {"account_number": "A1", "kind": "person", "status": "active"}
+    load_rows(connection, acme, {"customer": [bare, customer("A2")]})
+    migration = open_migration(connection, acme)
+    later = [
+        {"account_number": "A1", "credit_limit": Decimal("5")},
+        {"account_number": "A2", "credit_limit": Decimal("5")},
+    ]
+    loaded = load(
+        connection, acme, migration, [feed(acme, migration, "customer", later, partial=True)],
+        on_conflict=OnConflict.UPDATE, dry_run=False, approve=lambda loaded: None,
+    )  # fmt: skip
+    assert (loaded.entities["customer"].updated, loaded.entities["customer"].quarantined) == (1, 1)
+    assert reasons(connection, acme, migration) == [(1, "record.rule")]
+
+
 def test_an_orphan_is_rejected_and_says_whether_its_parent_was_rejected_too(
     connection: Connection, acme: Tenant
 ) -> None:

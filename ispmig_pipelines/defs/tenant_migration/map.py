@@ -37,10 +37,11 @@ def unreadable(field: str) -> str:
 
 def watched(entity: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     """Fields whose unreadable cells are told apart from empty ones: money, which is counted,
-    and what is required, so that it is not reported as missing too."""
+    and what is required or part of a rule, so that it is not reported as missing too."""
     info = ENTITIES[entity]
+    ruled = {f for rule in info.row_rules for f in rule.fields}
     return tuple(
-        f for f in fields if f in info.money or info.fields[f].key or info.fields[f].required
+        f for f in fields if f in info.money or f in ruled or info.fields[f].must_hold_value
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import DynamicOut, DynamicOutput, Failure, In, OpExecutionContext, Out, op
+from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.assets import record_entity
 from ispmig_pipelines.defs.resources import Platform
@@ -27,13 +28,14 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
-from ispmig_pipelines.errors import IspmigError, PlatformError
+from ispmig_pipelines.errors import IspmigError, MigrationError, PlatformError
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, tenants, undo
 from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
 from ispmig_pipelines.platform.server import told_plainly
 from ispmig_pipelines.settings import project_folder, settings
+from ispmig_pipelines.staging import remove_expired
 from ispmig_pipelines.validation import threshold
 
 MIGRATION_TAG = "ispmig/migration"
@@ -49,18 +51,20 @@ def extract_op(
         spec = load_spec(project_folder() / config.spec)
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
-        with platform.connect() as connection, connection.begin():
-            migration = ledger.open_migration(
-                connection,
-                tenant=tenant.slug,
-                mode=config.mode.value,
-                on_conflict=config.on_conflict.value,
-                spec_name=spec.name,
-                spec_text=spec.text,
-                spec_digest=spec.digest,
-                dagster_run_id=context.run_id,
-                actor=actor(),
-            )
+        with platform.connect() as connection:
+            sweep(connection, slug)
+            with connection.begin():
+                migration = ledger.open_migration(
+                    connection,
+                    tenant=tenant.slug,
+                    mode=config.mode.value,
+                    on_conflict=config.on_conflict.value,
+                    spec_name=spec.name,
+                    spec_text=spec.text,
+                    spec_digest=spec.digest,
+                    dagster_run_id=context.run_id,
+                    actor=actor(),
+                )
     context.instance.add_run_tags(context.run_id, {MIGRATION_TAG: str(migration)})
     options = Options(
         dry_run=config.mode is Mode.dry_run,
@@ -182,6 +186,15 @@ def load_op(
                 # This op died after the commit: what it did stands, and is not done twice.
                 context.log.info(f"Migration {migration} is published already.")
             else:
+                with connection.begin():
+                    # A run retried from failure goes on with the same migration.
+                    ledger.update_migration(
+                        connection,
+                        migration,
+                        state=ledger.State.RUNNING,
+                        dagster_run_id=context.run_id,
+                        error=None,
+                    )
                 loaded = load(
                     connection,
                     tenant,
@@ -217,6 +230,9 @@ def audit_op(
         tenant = platform.hold(slug)
         spec = spec_of(platform, migration, options)
         with platform.connect() as connection:
+            with connection.begin():
+                refuse_undone(connection, migration)
+                ledger.update_migration(connection, migration, dagster_run_id=context.run_id)
             if not options.dry_run:
                 audited = auditing.audit(
                     spec,
@@ -292,7 +308,32 @@ def approval(max_quarantined: str) -> Callable[[Loaded], None]:
     return approve
 
 
-def take_back(connection: Any, tenant: tenants.Tenant, migration: int) -> None:
+def sweep(connection: Connection, slug: str) -> None:
+    """Clears away what runs of this tenant left behind when they died or failed long ago."""
+    with connection.begin():
+        ledger.close_abandoned(connection, slug)
+        needless = {
+            m.id
+            for m in ledger.migrations(connection, slug)
+            if m.state in ledger.FINAL and m.state is not ledger.State.FAILED
+        }
+    remove_expired(settings().staging_folder, slug, needless.__contains__)
+
+
+def refuse_undone(connection: Connection, migration: int) -> None:
+    """Holds that a migration that was taken back is not audited once more.
+
+    Raises:
+        MigrationError: it was.
+    """
+    if ledger.migration(connection, migration).state is ledger.State.UNDONE:
+        raise MigrationError(
+            f"Migration {migration} was taken back, so there is nothing left to retry. Start a "
+            "new migration."
+        )
+
+
+def take_back(connection: Connection, tenant: tenants.Tenant, migration: int) -> None:
     """Undoes a published migration and says so in the ledger, in one transaction."""
     driver = tenants.raw(connection)
     with connection.begin():
@@ -301,7 +342,7 @@ def take_back(connection: Any, tenant: tenants.Tenant, migration: int) -> None:
         ledger.update_migration(connection, migration, state=ledger.State.UNDONE)
 
 
-def finish(connection: Any, migration: int, options: Options) -> ledger.Migration:
+def finish(connection: Connection, migration: int, options: Options) -> ledger.Migration:
     """Closes the migration in the ledger."""
     seconds = max(time.time() - options.started, 0.001)
     with connection.begin():

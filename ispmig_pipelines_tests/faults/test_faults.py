@@ -1,0 +1,192 @@
+"""What breaks from outside: nothing is half-loaded, the error says what to do, trying again works."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, ReexecutionOptions, execute_job
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+from ispmig_pipelines.defs.launch import DEFINITIONS
+from ispmig_pipelines.defs.tenant_migration import ops
+from ispmig_pipelines.errors import DatabaseError, StorageError
+from ispmig_pipelines.platform import embedded, ledger
+from ispmig_pipelines.platform.server import engine
+from ispmig_pipelines.settings import settings
+from ispmig_pipelines.staging import Staging
+from ispmig_pipelines_tests.conftest import FAST
+from ispmig_pipelines_tests.defs.migrating import House
+from ispmig_pipelines_tests.defs.test_tenant_migration import CUSTOMERS
+
+PEOPLE = "No,Name,State,Owed\n" + "".join(f"{n},Name {n},A,{n}.50\n" for n in range(1, 501))
+
+
+@pytest.fixture
+def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (tmp_path / "dagster").mkdir()
+    with DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        house = House(folder, instance)
+        house.write("spec.yaml", CUSTOMERS)
+        house.write("people.csv", PEOPLE)
+        yield house
+
+
+def run(house: House, reexecution: ReexecutionOptions | None = None) -> Any:
+    """The job as a run worker runs it, with outputs that survive it."""
+    return execute_job(
+        ReconstructableRepository.for_module(DEFINITIONS, "defs").get_reconstructable_job(
+            "tenant_migration"
+        ),
+        instance=house.instance,
+        tags={"dagster/partition": house.tenant.slug},
+        run_config={"ops": {"extract": {"config": {"spec": str(house.folder / "spec.yaml")}}}},
+        reexecution_options=reexecution,
+    )
+
+
+def once(error: Exception, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, failing the first time."""
+    left = [error]
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return function(*args, **kwargs)
+
+    return failing
+
+
+@pytest.mark.parametrize("step", ["map_feed", "validate_feed", "load"])
+def test_a_run_retried_from_failure_goes_on_from_what_is_staged(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    gone = DatabaseError("PostgreSQL went away.", transient=False)
+    monkeypatch.setattr(ops, step, once(gone, getattr(ops, step)))
+    first = run(house)
+    assert not first.success
+    failed = house.entry(first.run_id)
+    assert failed is not None
+    assert (failed.state, failed.error) == (ledger.State.FAILED, "PostgreSQL went away.")
+    second = run(house, ReexecutionOptions.from_failure(first.run_id, house.instance))
+    assert second.success
+    assert "extract" not in {e.step_key for e in second.all_events if e.is_step_success}
+    done = house.entry(second.run_id)
+    assert done is not None
+    assert (done.id, done.state, done.error) == (failed.id, ledger.State.DONE, None)
+    assert done.entities["customer"]["inserted"] == 500
+
+
+def test_a_run_that_died_after_the_commit_is_not_loaded_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The op's result was lost, its transaction was not."""
+    metadata = ops.counts_metadata
+    monkeypatch.setattr(ops, "counts_metadata", once(RuntimeError("died"), metadata))
+    first = run(house)
+    published = house.entry(first.run_id)
+    assert published is not None
+    assert published.state is ledger.State.PUBLISHED
+    before = house.digest()
+    second = run(house, ReexecutionOptions.from_failure(first.run_id, house.instance))
+    assert second.success
+    done = house.entry(second.run_id)
+    assert done is not None
+    assert (done.id, done.state) == (published.id, ledger.State.DONE)
+    assert done.entities["customer"]["inserted"] == 500
+    assert house.digest() == before
+
+
+def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_home: Path) -> None:
+    with house.engine.begin() as connection:
+        dead = ledger.open_migration(
+            connection, tenant="acme", mode="load", on_conflict="update", spec_name="",
+            spec_text="", spec_digest="", dagster_run_id="", actor="",
+        )  # fmt: skip
+    assert house.migrate().ok
+    with house.engine.connect() as connection:
+        entry = ledger.migration(connection, dead)
+    assert entry.state is ledger.State.FAILED
+    assert "process died" in (entry.error or "")
+
+
+def test_a_database_that_goes_away_in_the_middle_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = tmp_path / "server"
+    monkeypatch.setenv("ISPMIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ISPMIG_DATABASE_URL", embedded.serve(server, linger=0, options=FAST))
+    settings.cache_clear()
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    try:
+        with DagsterInstance.ephemeral() as instance:
+            house = House(folder, instance)
+            house.write("spec.yaml", CUSTOMERS)
+            house.write("people.csv", PEOPLE)
+            before = house.digest()
+            load = ops.load
+
+            def killed(*args: Any, approve: Callable[[Any], None], **kwargs: Any) -> Any:
+                def kill(loaded: Any) -> None:
+                    pid = embedded.status(server).pid
+                    assert pid is not None
+                    os.kill(pid, signal.SIGKILL)
+
+                return load(*args, approve=kill, **kwargs)
+
+            monkeypatch.setattr(ops, "load", killed)
+            message, exit_code = house.migrate(look=False).failure()
+            assert exit_code == 3
+            assert "PostgreSQL" in message
+            assert "Traceback" not in message
+            monkeypatch.setattr(ops, "load", load)
+            deadline = time.monotonic() + 10
+            while embedded.status(server).running and time.monotonic() < deadline:
+                time.sleep(0.05)
+            monkeypatch.setenv(
+                "ISPMIG_DATABASE_URL", embedded.serve(server, linger=0, options=FAST)
+            )
+            settings.cache_clear()
+            house.engine = engine()
+            assert house.digest() == before
+            again = house.migrate()
+            assert again.ok
+            assert again.counts["customer"]["inserted"] == 500
+    finally:
+        settings.cache_clear()
+        embedded.remove(server)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Files cannot grow beyond 64 KB: as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_told_and_leaves_no_half_table(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    staging = Staging(tmp_path, "acme", 1)
+    schema = pa.schema([("cell", pa.string())])
+    with (
+        pytest.raises(StorageError, match="no space left on the disk.*ISPMIG_HOME"),
+        staging.write("source-x", schema) as table,
+    ):
+        for _ in range(100):
+            table.write(pa.record_batch([[os.urandom(5000).hex()]], schema=schema))
+    assert list(tmp_path.rglob("*.arrow")) == list(tmp_path.rglob("*.part")) == []
