@@ -10,7 +10,7 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from ispmig_pipelines.defs.instance import shipped_file
-from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.partitions import NAME
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 
 DEFINITIONS = "ispmig_pipelines.definitions"
@@ -19,14 +19,14 @@ REPOSITORY = "__repository__"
 
 def know_tenant(instance: DagsterInstance, slug: str) -> None:
     """Makes the tenant's partition, unless it is there."""
-    if not instance.has_dynamic_partition(tenants.name, slug):
-        instance.add_dynamic_partitions(tenants.name, [slug])
+    if not instance.has_dynamic_partition(NAME, slug):
+        instance.add_dynamic_partitions(NAME, [slug])
 
 
 def forget_tenant(instance: DagsterInstance, slug: str) -> None:
     """Takes the tenant's partition away; its runs stay."""
-    if instance.has_dynamic_partition(tenants.name, slug):
-        instance.delete_dynamic_partition(tenants.name, slug)
+    if instance.has_dynamic_partition(NAME, slug):
+        instance.delete_dynamic_partition(NAME, slug)
 
 
 def migrate(

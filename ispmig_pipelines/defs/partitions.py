@@ -2,4 +2,5 @@
 
 from dagster import DynamicPartitionsDefinition
 
-tenants = DynamicPartitionsDefinition(name="tenants")
+NAME = "tenants"
+tenants = DynamicPartitionsDefinition(name=NAME)

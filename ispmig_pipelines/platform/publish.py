@@ -377,7 +377,7 @@ def reject_rule_breakers(driver: psycopg.Connection, feed: FeedTable) -> None:
 def _differs(feed: FeedTable) -> sql.Composed:
     """SQL: the staged row ``s`` would change the tenant's row ``t``."""
     values = feed.values
-    parts = []
+    parts: list[sql.Composable] = []
     if values:
         parts.append(
             sql.SQL("{} is distinct from {}").format(feed.row("s", values), feed.row("t", values))
@@ -439,7 +439,7 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
                where {differs} and t._migration <> {migration}"""
         ).format(**parts)
     )
-    assignments = [
+    assignments: list[sql.Composable] = [
         sql.SQL("{} = {}").format(sql.Identifier(f), sql.Identifier("s", f)) for f in feed.values
     ]
     if feed.has_legacy:
@@ -537,11 +537,11 @@ def _reject(
     ).rowcount
 
 
-def _exists(driver: psycopg.Connection, query: sql.Composable) -> bool:
+def _exists(driver: psycopg.Connection, query: sql.SQL | sql.Composed) -> bool:
     row = driver.execute(sql.SQL("select exists ({})").format(query)).fetchone()
     return bool(row and row[0])
 
 
-def _count(driver: psycopg.Connection, query: sql.Composable) -> int:
+def _count(driver: psycopg.Connection, query: sql.SQL | sql.Composed) -> int:
     row = driver.execute(query).fetchone()
     return int(row[0]) if row else 0

@@ -65,7 +65,8 @@ def listing(
 
     Each is ``{"migration", "state", "entity", "feed", "file", "path", "record", "line", "cells",
     "text", "reasons": [{"rule", "severity", "column", "field", "found", "accepted", "message",
-    "remedy"}]}``; ``state`` is the migration's. Rows come by a server-side cursor: the listing may be longer than memory.
+    "remedy"}]}``; ``state`` is the migration's. Rows come by a server-side cursor: the
+    listing may be longer than memory.
 
     Args:
         migration: one migration's records; all migrations' when None.

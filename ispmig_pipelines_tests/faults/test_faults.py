@@ -1,4 +1,6 @@
-"""What breaks from outside: nothing is half-loaded, the error says what to do, trying again works."""
+"""What breaks from outside: nothing is half-loaded, the error says what to do, and trying again
+works.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from dagster import DagsterInstance, ReexecutionOptions, execute_job
 from dagster._core.definitions.reconstruct import ReconstructableRepository
@@ -179,14 +182,14 @@ def small_files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_told_and_leaves_no_half_table(tmp_path: Path) -> None:
-    import pyarrow as pa
-
     staging = Staging(tmp_path, "acme", 1)
     schema = pa.schema([("cell", pa.string())])
-    with (
-        pytest.raises(StorageError, match="no space left on the disk.*ISPMIG_HOME"),
-        staging.write("source-x", schema) as table,
-    ):
-        for _ in range(100):
-            table.write(pa.record_batch([[os.urandom(5000).hex()]], schema=schema))
+
+    def fill() -> None:
+        with staging.write("source-x", schema) as table:
+            for _ in range(100):
+                table.write(pa.record_batch([[os.urandom(5000).hex()]], schema=schema))
+
+    with pytest.raises(StorageError, match=r"no space left on the disk.*ISPMIG_HOME"):
+        fill()
     assert list(tmp_path.rglob("*.arrow")) == list(tmp_path.rglob("*.part")) == []

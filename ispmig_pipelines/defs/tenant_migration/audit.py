@@ -24,7 +24,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
-from ispmig_pipelines.mapping.spec import Spec
+from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.publish import FeedTable
@@ -94,7 +94,7 @@ class _SourceAgain:
     def __init__(
         self,
         spec: Spec,
-        feed: object,
+        feed: Feed,
         mapped: MappedFeed,
         fields: tuple[str, ...],
         batch_size: int,

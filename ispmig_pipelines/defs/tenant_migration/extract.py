@@ -18,7 +18,8 @@ from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Reader, Records
-from ispmig_pipelines.mapping.spec import Source, Spec, check_columns
+from ispmig_pipelines.mapping.spec import Spec, check_columns
+from ispmig_pipelines.mapping.spec_models import Source
 from ispmig_pipelines.staging import Staging
 
 POSITION = (

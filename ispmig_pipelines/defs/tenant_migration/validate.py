@@ -20,6 +20,7 @@ from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation.fields import check
 
@@ -44,7 +45,7 @@ def validate_feed(
     ):
         for batch in staging.read(f"mapped-{mapped.name}"):
             log = IssueLog(batch.num_rows)
-            frame = frame_of(batch, mapped.fields)
+            frame = frame_of(batch, info, mapped.fields)
             check(
                 info,
                 frame,
@@ -68,18 +69,10 @@ def validate_feed(
     return replace(mapped, rejected=rejected, issues=issues)
 
 
-def frame_of(batch: pa.RecordBatch, fields: tuple[str, ...]) -> pd.DataFrame:
+def frame_of(batch: pa.RecordBatch, info: EntityInfo, fields: tuple[str, ...]) -> pd.DataFrame:
     """The named columns of a mapped batch as the frame that the model describes."""
-    return pd.DataFrame({f: _series(batch.column(f)) for f in fields}, copy=False)
-
-
-def _series(column: pa.Array) -> pd.Series:
-    kind = column.type
-    # __from_arrow__ is ten times as fast here as pd.Series(column, dtype=…).
-    if pa.types.is_string(kind):
-        return pd.Series(pd.StringDtype(na_value=np.nan).__from_arrow__(column))
-    if pa.types.is_integer(kind):
-        return pd.Series(pd.Int64Dtype().__from_arrow__(column))
-    if pa.types.is_boolean(kind):
-        return pd.Series(pd.BooleanDtype().__from_arrow__(column))
-    return pd.Series(pd.arrays.ArrowExtensionArray(column))
+    return pd.DataFrame(
+        # Ten times as fast here as pd.Series(column, dtype=…).
+        {f: info.fields[f].pandas_dtype.__from_arrow__(batch.column(f)) for f in fields},  # type: ignore[attr-defined]
+        copy=False,
+    )

@@ -22,7 +22,7 @@ from ispmig_pipelines.mapping.convert.text import text_converter
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
 from ispmig_pipelines.mapping.convert.words import boolean_converter, choice_converter
 from ispmig_pipelines.mapping.style import Style
-from ispmig_pipelines.model.field import (
+from ispmig_pipelines.model.field_info import (
     COORDINATE,
     MONEY,
     QUANTITY,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
-from ispmig_pipelines.model.field import FieldInfo
+from ispmig_pipelines.model.field_info import FieldInfo
 
 LONG_TEXT = 256
 """From this length on a text is prose, which may well say ``1.2E+3``."""

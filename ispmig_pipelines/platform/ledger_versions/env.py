@@ -1,4 +1,4 @@
-"""Alembic runs this file; the connection comes from :func:`ispmig_pipelines.platform.ledger.prepare`."""
+"""Alembic runs this file, on the connection that ``ledger.prepare`` gives it."""
 
 from alembic import context
 
