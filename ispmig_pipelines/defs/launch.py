@@ -45,6 +45,9 @@ def migrate(
     Returns:
         The run, and what its failure said: ``{"message", "error", "exit_code"}``, empty when
         it succeeded.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped the run.
     """
     know_tenant(instance, tenant)
     repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
@@ -70,11 +73,21 @@ def migrate(
     failure: dict[str, Any] = {}
     for event in result.all_events:
         if event.is_step_failure:
+            if _interrupted(event.step_failure_data):
+                raise KeyboardInterrupt
             failure = _failure(event.step_failure_data)
             break
     if not failure and finished.status is not DagsterRunStatus.SUCCESS:
         failure = {"message": _last_words(result.all_events), "error": "platform", "exit_code": 3}
     return finished, failure
+
+
+def _interrupted(data: Any) -> bool:
+    # Dagster turns Ctrl-C into a failure of the step that it came into.
+    return data.error is not None and data.error.cls_name in (
+        "DagsterExecutionInterruptedError",
+        "KeyboardInterrupt",
+    )
 
 
 def _failure(data: Any) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_values_arrive_as_they_are_meant(first: Run) -> None:
     macs = {r["Inventar"]: r["MAC"] for r in VALLEY.rows("geraete.csv")[:40]}
     for device, written in macs.items():
         (mac,) = _one(valley, "device", device, "mac::text")
-        assert mac.replace(":", "") == re.sub("[^0-9a-f]", "", written.lower())
+        assert str(mac).replace(":", "") == re.sub("[^0-9a-f]", "", written.lower())
 
 
 def test_columns_that_no_mapping_names_are_kept(first: Run) -> None:
@@ -225,7 +225,7 @@ def test_the_second_run_says_so(first: Run, second: Run) -> None:
     assert "Everything is reconciled" in second.out
 
 
-# --- when something is not as it should be ------------------------------------------------------------------------
+# --- when something is not as it should be -----------------------------------------------------
 
 
 def test_a_database_that_is_not_there_is_told_in_one_paragraph(tmp_path: Path) -> None:
