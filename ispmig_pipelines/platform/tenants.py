@@ -180,6 +180,14 @@ def remove(engine: Engine, slug: str) -> None:
         tenant = get(connection, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
+        if driver.info.server_version >= 160000:
+            # DROP OWNED asks for the role's rights themselves, which as_tenant() needs not; whoever
+            # is no superuser has them only for this transaction, at whose end the role is gone.
+            driver.execute(
+                sql.SQL("grant {} to current_user with inherit true").format(
+                    sql.Identifier(tenant.role)
+                )
+            )
         driver.execute(sql.SQL("drop owned by {}").format(sql.Identifier(tenant.role)))
         driver.execute(sql.SQL("drop role {}").format(sql.Identifier(tenant.role)))
         connection.execute(sa.delete(ledger.tenants).where(ledger.tenants.c.slug == slug))
