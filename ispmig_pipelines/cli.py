@@ -25,7 +25,7 @@ from ispmig_pipelines.errors import UsageError
 
 app = typer.Typer(
     name="ispmig",
-    help="Moves ISPs' businesses into a multi-tenant platform: complete, reversible, watched.",
+    help="Moves ISPs' businesses into a multi-tenant platform: complete, or not at all.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -138,7 +138,7 @@ def inspect(
 
 @app.command()
 def digest(tenant: Slug, as_json: Json = False) -> None:
-    """Print a digest of the tenant's content: equal content, equal digest."""
+    """Print a digest of a tenant's content."""
     with _told(as_json), _connected() as connection:
         from ispmig_pipelines.platform import tenants
         from ispmig_pipelines.platform.digest import digest as take
@@ -155,13 +155,13 @@ def migrate(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
     on_conflict: Annotated[
-        Conflict, typer.Option(help="Where the tenant has other content under a key.")
+        Conflict, typer.Option(help="Who wins where the tenant has other content under a record's key.")
     ] = Conflict.update,
     max_quarantined: Annotated[
-        str, typer.Option(metavar="N|N%", help="Most records of an entity in quarantine.")
+        str, typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine.")
     ] = "5%",
     batch_size: Annotated[
-        int, typer.Option(min=100, max=1_000_000, help="Records at a time.")
+        int, typer.Option(min=100, max=1_000_000, help="Records that are read, mapped and checked at a time.")
     ] = 50_000,
     as_json: Json = False,
 ) -> None:
@@ -217,7 +217,7 @@ def quarantine(
     migration_id: Annotated[
         int | None, typer.Option("--migration", metavar="ID", help="Only of this migration.")
     ] = None,
-    format: Annotated[ListingFormat, typer.Option(help="Of the file.")] = ListingFormat.csv,
+    format: Annotated[ListingFormat, typer.Option(help="Of the file that --out names.")] = ListingFormat.csv,
     out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -231,7 +231,8 @@ def quarantine(
             of = ledger.migration(connection, migration_id)
             if of.tenant != tenant:
                 raise UsageError(f"Migration {migration_id} is not one of tenant {tenant}.")
-        listing = records.listing(tenants.raw(connection), known, migration_id)
+        wanted = records.current(connection, known) if migration_id is None else [migration_id]
+        listing = records.listing(tenants.raw(connection), known, wanted)
         if out is None:
             rows = list(listing)
             _say(
@@ -250,7 +251,7 @@ def quarantine(
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the web UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web UI.")] = 3000,
     as_json: Json = False,
 ) -> None:
     """Start the Dagster UI and daemon; Ctrl-C stops everything."""

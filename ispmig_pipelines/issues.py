@@ -196,28 +196,27 @@ RULES: dict[str, Rule] = _rules(
     Rule(
         "key.duplicate",
         Severity.ERROR,
-        "Key {field} stands in an earlier record of this migration with other content "
-        "({accepted}).",
+        "The key ({field}, from column {column}) stands already in {accepted}, with other content.",
         "Keep one of the records; the first is the one that was loaded.",
     ),
     Rule(
         "reference.missing",
         Severity.ERROR,
-        "{field} from column {column} names a {accepted} that neither this migration nor the "
-        "tenant has.",
+        "{field} from column {column} names no {accepted} that this migration or the tenant has.",
         "Migrate the missing record, or correct the reference.",
     ),
     Rule(
         "reference.rejected",
         Severity.ERROR,
-        "{field} from column {column} names a {accepted} that this migration put in quarantine.",
+        "{field} from column {column} names a record of {accepted} that this migration put in "
+        "quarantine.",
         "Correct the parent first; this record follows it.",
     ),
     Rule(
         "record.incomplete",
         Severity.ERROR,
-        "The record completes a {accepted}, but neither this migration nor the tenant has one "
-        "under its {field}.",
+        "The record completes one of {accepted}, but neither this migration nor the tenant has "
+        "one under its {field} (column {column}).",
         "Migrate the missing record itself, or correct the key.",
     ),
     Rule(

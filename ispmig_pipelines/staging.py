@@ -93,7 +93,9 @@ class Staging:
         final = self.path(name)
         part = final.with_suffix(".part")
         with storage_errors(f"staging {name}"):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Each by itself: mkdir gives its mode to the last folder of a path only.
+            for folder in (*reversed(self.folder.parents[:2]), self.folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 with (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,12 +20,14 @@ _COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
 def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
     table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
-        if column in numbers:
-            # A number that does not fit is worse than a wide table.
-            table.add_column(column, justify="right", no_wrap=True)
-        else:
-            table.add_column(column, overflow="fold")
+        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
     return table
+
+
+def _show(out: Console, table: Table) -> None:
+    """Prints the table as wide as it is: a line that wraps is better than a cut number."""
+    natural = Measurement.get(out, out.options.update_width(10_000), table).maximum
+    Console(file=out.file, width=max(natural, out.width), highlight=False).print(table)
 
 
 def tenants(out: Console, found: list[dict[str, Any]]) -> None:
@@ -34,7 +38,7 @@ def tenants(out: Console, found: list[dict[str, Any]]) -> None:
     table = _table("", "tenant", "made", "migrations", numbers=["migrations"])
     for row in found:
         table.add_row(row["slug"], row["created_at"][:19].replace("T", " "), str(row["migrations"]))
-    out.print(table)
+    _show(out, table)
 
 
 def migration(out: Console, entry: Migration) -> None:
@@ -48,11 +52,10 @@ def migration(out: Console, entry: Migration) -> None:
         table = _table("", "entity", *_COUNTS, numbers=_COUNTS)
         for name, counts in entry.entities.items():
             table.add_row(name, *(f"{counts[c]:,}" for c in _COUNTS))
-        out.print(table)
+        _show(out, table)
     if any(entry.totals.values()):
         sides = ("source", "loaded", "quarantined")
         table = _table("", "control total", *sides, "unreadable", numbers=[*sides, "unreadable"])
-        table.columns[0].no_wrap = True
         for name, by_currency in entry.totals.items():
             for currency, amounts in by_currency.items():
                 table.add_row(
@@ -60,13 +63,13 @@ def migration(out: Console, entry: Migration) -> None:
                     *(_money(amounts[side]) for side in sides),
                     f"{amounts['unreadable']:,}",
                 )
-        out.print(table)
+        _show(out, table)
     if entry.issues:
         table = _table("", "entity", "rule", "records", numbers=["records"])
         for name, rules in entry.issues.items():
             for rule, count in rules.items():
                 table.add_row(name, rule, f"{count:,}")
-        out.print(table)
+        _show(out, table)
     if entry.seconds:
         out.print(
             f"{entry.seconds:.1f} s, {entry.rows_per_second or 0:,.0f} rows/s, "
@@ -80,8 +83,8 @@ _STATES = {
     "running": "running, or its process died",
     "published": "published, not audited yet",
     "done": "done and audited",
-    "checked": "a dry run: nothing was published",
-    "failed": "failed: nothing was published",
+    "checked": "a dry run: nothing was published, this is what would be",
+    "failed": "failed: nothing was published, this is what it came to",
     "undone": "taken back",
 }
 
@@ -97,19 +100,24 @@ def migrations(out: Console, found: list[Migration]) -> None:
     if not found:
         out.print("No migration yet.")
         return
-    table = _table("", "id", "state", "mode", "spec", "started", *_COUNTS,
-                   numbers=["id", *_COUNTS])  # fmt: skip
+    # Eighty columns wide: the five counts per entity are in ispmig migration ID.
+    numbers = ["id", "read", "quarantined"]
+    table = _table("", "id", "state", "mode", "started (UTC)", "read", "quarantined", "spec",
+                   numbers=numbers)  # fmt: skip
+    for column in table.columns[1:4]:
+        column.no_wrap = True
     for m in found:
-        sums = [sum(c[name] for c in m.entities.values()) for name in _COUNTS]
+        read, quarantined = (sum(c[n] for c in m.entities.values()) for n in numbers[1:])
         table.add_row(
             str(m.id),
             m.state.value,
-            m.mode,
+            m.mode.replace("_", " "),
+            m.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+            f"{read:,}",
+            f"{quarantined:,}",
             Text(m.spec_name),
-            m.started_at.strftime("%Y-%m-%d %H:%M:%S"),
-            *(f"{s:,}" for s in sums),
         )
-    out.print(table)
+    _show(out, table)
 
 
 def quarantine(out: Console, tenant: str, rows: list[dict[str, Any]]) -> None:
@@ -135,7 +143,7 @@ def digest(out: Console, found: dict[str, Any]) -> None:
     table = _table("", "entity", "rows", "digest", numbers=["rows"])
     for name, entity in found["entities"].items():
         table.add_row(name, f"{entity['rows']:,}", entity["digest"])
-    out.print(table)
+    _show(out, table)
     out.print(f"{found['tenant']}: {found['digest']}")
 
 
@@ -154,7 +162,7 @@ def inspected(out: Console, files: list[dict[str, Any]]) -> None:
                            numbers=["empty"])  # fmt: skip
             for column in found["columns"]:
                 table.add_row(Text(column["name"]), column["type"], f"{column['nulls']:,}")
-            out.print(table)
+            _show(out, table)
         for problem in file["problems"]:
             where = f"record {problem['record']}" if problem.get("record") else ""
             if problem.get("line"):
@@ -166,7 +174,13 @@ def status(out: Console, found: dict[str, Any]) -> None:
     """What is running."""
     for part, facts in found.items():
         if isinstance(facts, dict):
-            told = ", ".join(f"{k} {v}" for k, v in facts.items() if v not in (None, "", False))
-            out.print(f"{part}: {told}", markup=False)
+            told = ["running" if facts["running"] else "not running"]
+            told += ["embedded"] if facts.get("embedded") else []
+            told += [
+                f"{name} {value}"
+                for name, value in facts.items()
+                if name not in ("running", "embedded") and value not in (None, "")
+            ]
+            out.print(f"{part}: {', '.join(told)}", markup=False)
         else:
             out.print(f"{part}: {facts}", markup=False)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ PEOPLE = "No,Name,State,Owed\n1,Ann,A,1.50\n2,Bob,X,\n3,Cid,A,=1+1\n"
 
 
 @pytest.fixture
-def folder(ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "exports"
     folder.mkdir()
     monkeypatch.chdir(folder)
     (folder / "spec.yaml").write_text(CUSTOMERS)
     (folder / "people.csv").write_text(PEOPLE)
-    yield folder
+    return folder
 
 
 def ispmig(*arguments: str) -> tuple[int, str, str]:

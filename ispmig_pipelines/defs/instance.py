@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SCHEMA = "dagster"
 SCHEMA_IN_THE_MAKING = "dagster_in_the_making"
 STORAGE_URL_VARIABLE = "ISPMIG_DAGSTER_STORAGE_URL"
+_NOT_CAPTURED = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 MAKING_TABLES = 0x1597D
 """Advisory lock: whoever holds it makes Dagster's tables."""
 
@@ -74,15 +78,20 @@ def prepare() -> dict[str, str]:
 
 @contextmanager
 def instance() -> Iterator["DagsterInstance"]:
-    """The Dagster instance of this home, ready for use.
+    """The Dagster instance of this home, ready for use in this process.
+
+    What a run prints is not captured as it is in the UI's runs: it goes to the terminal, where
+    somebody is reading it.
 
     Raises:
         DatabaseError, StorageError: as :func:`prepare`.
     """
     from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
     home = prepare()["DAGSTER_HOME"]
-    with DagsterInstance.from_config(home) as ready:
+    reference = InstanceRef.from_dir(home, overrides={"compute_logs": _NOT_CAPTURED})
+    with DagsterInstance.from_ref(reference) as ready:
         yield ready
 
 

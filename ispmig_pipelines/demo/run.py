@@ -114,7 +114,7 @@ def _reasons(connection: Connection, slug: str, migration: int) -> set[tuple[str
     tenant = tenants.get(connection, slug)
     found = {
         (row["entity"], row["path"], row["record"], reason["rule"])
-        for row in quarantine.listing(tenants.raw(connection), tenant, migration)
+        for row in quarantine.listing(tenants.raw(connection), tenant, [migration])
         for reason in row["reasons"]
     }
     connection.rollback()

@@ -305,14 +305,32 @@ def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) 
                 pa.array(line, pa.int64()),
                 pa.array(rule, pa.string()),
                 pa.array([RULES[r].severity.value for r in rule], pa.string()),
-                pa.repeat(pa.scalar("", pa.string()), size),
+                pa.array([_columns(table, fields) for fields in name], pa.string()),
                 pa.array(name, pa.string()),
                 pa.repeat(pa.scalar("", pa.string()), size),
-                pa.array(accepted, pa.string()),
+                pa.array(
+                    [
+                        _other_record(table, a) if r == "key.duplicate" else a
+                        for r, a in zip(rule, accepted, strict=True)
+                    ],
+                    pa.string(),
+                ),
             ],
             schema=ISSUE_SCHEMA,
         )
         _copy_issues(driver, feed, iter([issues]))
+
+
+def _columns(table: FeedTable, fields: str) -> str:
+    """The source columns of a list of fields."""
+    named = (table.columns.get(f, "") for f in fields.split(", "))
+    return ", ".join(dict.fromkeys(c for c in named if c))
+
+
+def _other_record(table: FeedTable, place: str) -> str:
+    """``record 60 of balances.csv``, from ``file:record``."""
+    file, record = place.split(":")
+    return f"record {record} of {table.files.get(int(file), f'file {int(file) + 1}')}"
 
 
 def _summarise(driver: psycopg.Connection, tenant: Tenant, migration: int, loaded: Loaded) -> None:

@@ -33,6 +33,8 @@ class FeedTable:
         fields: the fields it fills, the key's among them.
         partial: it does not fill every required field, so it may only complete rows.
         has_legacy: it carries the source's unmapped columns.
+        columns: field → the source columns it comes from, for messages.
+        files: names of the migration's files by their position, for messages.
     """
 
     tenant: Tenant
@@ -42,6 +44,8 @@ class FeedTable:
     fields: tuple[str, ...]
     partial: bool
     has_legacy: bool
+    columns: dict[str, str] = dataclass_field(default_factory=dict)
+    files: dict[int, str] = dataclass_field(default_factory=dict)
 
     @property
     def info(self) -> EntityInfo:
@@ -225,7 +229,7 @@ def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
         feed,
         rule=sql.Literal("key.duplicate"),
         field=", ".join(feed.key),
-        accepted=sql.SQL("format('record %s of file %s', l.first_record, l.first_file + 1)"),
+        accepted=sql.SQL("l.first_file || ':' || l.first_record"),
         using=sql.SQL("pg_temp.later l"),
         where=sql.SQL("(s._file, s._record) = (l._file, l._record)"),
     )
@@ -277,7 +281,7 @@ def reject_contradictions(driver: psycopg.Connection, feed: FeedTable, earlier: 
         feed,
         rule=sql.Literal("key.duplicate"),
         field=", ".join(feed.key),
-        accepted=sql.SQL("format('record %s of file %s', e._record, e._file + 1)"),
+        accepted=sql.SQL("e._file || ':' || e._record"),
         using=sql.SQL("{} e").format(earlier.staged),
         where=sql.SQL("{} and {} is distinct from {}").format(
             feed.same_key("s", "e"), feed.row("s", common), feed.row("e", common)
@@ -294,17 +298,11 @@ def reject_orphans(driver: psycopg.Connection, feed: FeedTable) -> None:
         _reject(
             driver,
             feed,
-            rule=sql.SQL(
-                """case when exists (
-                       select from {quarantine} q
-                       where q.migration = {migration} and q.entity = {parent}
-                         and q.key = jsonb_build_array(s.{field}::text))
-                   then 'reference.rejected' else 'reference.missing' end"""
-            ).format(
-                quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
-                migration=sql.Literal(feed.migration),
-                parent=sql.Literal(parent),
-                field=sql.Identifier(field),
+            rule=_missing(
+                feed,
+                parent,
+                sql.SQL("jsonb_build_array(s.{}::text)").format(sql.Identifier(field)),
+                "reference.missing",
             ),
             field=field,
             accepted=sql.Literal(parent),
@@ -320,12 +318,29 @@ def reject_orphans(driver: psycopg.Connection, feed: FeedTable) -> None:
         )
 
 
+def _missing(feed: FeedTable, entity: str, key: sql.Composed, rule: str) -> sql.Composed:
+    """SQL for the rule that a missing row breaks: ``rule``, unless this migration itself put
+    the row in quarantine; then what misses it follows it."""
+    return sql.SQL(
+        """case when exists (
+               select from {quarantine} q
+               where q.migration = {migration} and q.entity = {entity} and q.key = {key})
+           then 'reference.rejected' else {rule} end"""
+    ).format(
+        quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
+        migration=sql.Literal(feed.migration),
+        entity=sql.Literal(entity),
+        key=key,
+        rule=sql.Literal(rule),
+    )
+
+
 def reject_incomplete(driver: psycopg.Connection, feed: FeedTable) -> None:
     """Rejects rows of a partial feed that complete nothing: there is no such row."""
     _reject(
         driver,
         feed,
-        rule=sql.Literal("record.incomplete"),
+        rule=_missing(feed, feed.entity, key_json(feed.entity, "s"), "record.incomplete"),
         field=", ".join(feed.key),
         accepted=sql.Literal(feed.entity),
         using=None,

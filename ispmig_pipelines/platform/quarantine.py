@@ -13,8 +13,10 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 from psycopg.rows import dict_row
+from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.journal import ISSUES, QUARANTINE
 from ispmig_pipelines.platform.tenants import Tenant
 
@@ -58,8 +60,20 @@ def issues_batch(issues: pa.RecordBatch, migration: int, entity: str, feed: int)
     )
 
 
+def current(connection: Connection, tenant: Tenant) -> list[int]:
+    """The migrations whose quarantine still matters: of each spec, by its name, the newest.
+
+    A spec that is run again reads the same sources again, so its earlier quarantine is over.
+    """
+    newest: dict[str, int] = {}
+    for entry in ledger.migrations(connection, tenant.slug):
+        if entry.mode == "load":
+            newest.setdefault(entry.spec_name, entry.id)
+    return sorted(newest.values())
+
+
 def listing(
-    driver: psycopg.Connection, tenant: Tenant, migration: int | None
+    driver: psycopg.Connection, tenant: Tenant, migrations: list[int]
 ) -> Iterator[dict[str, Any]]:
     """Every record in quarantine with its reasons, in order of migration, entity and position.
 
@@ -69,7 +83,7 @@ def listing(
     listing may be longer than memory.
 
     Args:
-        migration: one migration's records; all migrations' when None.
+        migrations: ids of those whose records to list; see :func:`current`.
     """
     query = sql.SQL(
         """select q.migration, q.entity, q.feed, q.file, q.record, q.line, q.cells, q.text,
@@ -80,7 +94,7 @@ def listing(
                       filter (where i.rule is not null), '[]') as reasons
            from {quarantine} q
            left join {issues} i using (migration, entity, feed, file, record)
-           where %(migration)s::bigint is null or q.migration = %(migration)s
+           where q.migration = any(%(migrations)s)
            group by q.migration, q.entity, q.feed, q.file, q.record
            order by q.migration, q.entity, q.feed, q.file, q.record"""
     ).format(
@@ -89,7 +103,7 @@ def listing(
     )
     files = _files(driver, tenant)
     with driver.cursor("quarantine_listing", row_factory=dict_row) as cursor:
-        cursor.execute(query, {"migration": migration})
+        cursor.execute(query, {"migrations": migrations})
         for row in cursor:
             row["state"], row["path"] = files[row["migration"], row["file"]]
             for reason in row["reasons"]:

@@ -97,4 +97,7 @@ class House:
 
     def quarantine(self, migration: int | None = None) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
-            return list(quarantine.listing(tenants.raw(connection), self.tenant, migration))
+            wanted = (
+                quarantine.current(connection, self.tenant) if migration is None else [migration]
+            )
+            return list(quarantine.listing(tenants.raw(connection), self.tenant, wanted))

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 import yaml
+from dagster import DagsterInstance
 
 from ispmig_pipelines.defs import instance as dagster_instance
 from ispmig_pipelines.errors import StorageError
@@ -97,7 +98,8 @@ def test_the_configuration_is_ours_and_without_telemetry(ispmig_home: Path) -> N
         assert queue.tag_concurrency_limits == [
             {"key": "ispmig/tenant", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
         ]
-        assert Path(instance.compute_log_manager._base_dir).is_relative_to(home)
+    with DagsterInstance.from_config(str(home)) as of_the_ui:
+        assert Path(of_the_ui.compute_log_manager._base_dir).is_relative_to(home)
 
 
 def test_an_old_copy_of_the_configuration_is_replaced(ispmig_home: Path) -> None:

@@ -102,7 +102,7 @@ def _run() -> Run:
             entries[isp.slug] = ledger.migrations(connection, isp.slug)[0]
             tenant = tenants.get(connection, isp.slug)
             quarantined[isp.slug] = list(
-                quarantine.listing(tenants.raw(connection), tenant, entries[isp.slug].id)
+                quarantine.listing(tenants.raw(connection), tenant, [entries[isp.slug].id])
             )
             connection.rollback()
             digests[isp.slug] = digest(tenants.raw(connection), tenant)

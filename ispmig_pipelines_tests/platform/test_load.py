@@ -57,7 +57,7 @@ def rows(connection: Connection, tenant: Tenant, table: str, columns: str) -> li
 def reasons(connection: Connection, tenant: Tenant, migration: int) -> list[tuple[int, str]]:
     found = [
         (row["record"], row["reasons"][0]["rule"])
-        for row in quarantine.listing(raw(connection), tenant, migration)
+        for row in quarantine.listing(raw(connection), tenant, [migration])
     ]
     connection.rollback()
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.load import Feed
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.quarantine import NO_CURRENCY, QUARANTINE_SCHEMA
@@ -22,16 +24,20 @@ from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.staging import Staging
 
 
-def feed_to_load(feed: MappedFeed, tenant: Tenant, migration: int, staging: Staging) -> Feed:
-    """A mapped and validated feed as the platform takes it."""
+def feed_to_load(
+    feed: MappedFeed, entry: ledger.Migration, tenant: Tenant, staging: Staging
+) -> Feed:
+    """A mapped and validated feed of a migration as the platform takes it."""
     table = FeedTable(
         tenant=tenant,
-        migration=migration,
+        migration=entry.id,
         entity=feed.entity,
         index=feed.index,
         fields=feed.fields,
         partial=feed.partial,
         has_legacy=feed.has_legacy,
+        columns=feed.columns,
+        files={f["index"]: PurePath(f["path"]).name for f in entry.files},
     )
     staged = _StagedFeed(feed, table, staging)
     return Feed(

@@ -105,6 +105,7 @@ class MappedFeed:
     """One feed, mapped: staged typed columns and the issues found on the way.
 
     Attributes:
+        columns: field → the source columns it comes from, in words.
         amounts: money field → currency → what stands in the source.
         issues: how many issues mapping found, and validation after it.
     """
@@ -115,6 +116,7 @@ class MappedFeed:
     fields: tuple[str, ...]
     partial: bool
     has_legacy: bool
+    columns: dict[str, str]
     amounts: dict[str, dict[str, Amounts]]
     rows: int
     rejected: int

@@ -101,6 +101,7 @@ def map_feed(
         fields=fields,
         partial=feed.partial,
         has_legacy=has_legacy,
+        columns=plan.columns_of,
         amounts=amounts,
         rows=progress.rows,
         rejected=rejected,

@@ -4,13 +4,24 @@ import getpass
 import os
 import resource
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagster import DynamicOut, DynamicOutput, Failure, In, OpExecutionContext, Out, op
+from dagster import (
+    DagsterExecutionInterruptedError,
+    DynamicOut,
+    DynamicOutput,
+    Failure,
+    In,
+    MetadataValue,
+    OpExecutionContext,
+    Out,
+    op,
+)
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.assets import record_entity
@@ -132,18 +143,10 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
 def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped) -> Mapped:
     """Holds one entity's mapped columns against its Pandera model."""
     with failing_plainly(context, platform, mapped.migration):
-        spec = spec_of(platform, mapped.migration, mapped.options)
         staging = platform.staging(mapped.tenant, mapped.migration)
-        of_spec = {(f.entity, f.index): f for f in spec.feeds}
         started = teller(context, "validate")
         feeds = tuple(
-            validate_feed(
-                spec,
-                of_spec[feed.entity, feed.index],
-                feed,
-                staging,
-                started(feed_name(feed.entity, feed.source.name)),
-            )
+            validate_feed(feed, staging, started(feed_name(feed.entity, feed.source.name)))
             for feed in mapped.feeds
         )
     context.add_output_metadata(
@@ -200,7 +203,7 @@ def load_op(
                     tenant,
                     migration,
                     [
-                        feed_to_load(f, tenant, migration, platform.staging(slug, migration))
+                        feed_to_load(f, entry, tenant, platform.staging(slug, migration))
                         for f in feeds
                     ],
                     on_conflict=OnConflict(options.on_conflict),
@@ -374,28 +377,54 @@ def counts_metadata(entry: ledger.Migration) -> dict[str, Any]:
 def failing_plainly(
     context: OpExecutionContext, platform: Platform, migration: int | None = None
 ) -> Iterator[None]:
-    """Ends the op with an error in words, noted in the ledger; nothing permanent is retried."""
+    """Ends the op with an error in words, noted in the ledger; nothing permanent is retried.
+
+    What Dagster is given of an error is ours alone, without its causes: the words of a
+    library's error may hold a cell.
+    """
     try:
         with told_plainly():
             yield
     except IspmigError as error:
-        if migration is not None:
-            note_failure(context, platform, migration, error)
+        note_failure(context, platform, migration, str(error))
         raise Failure(
             description=str(error),
             metadata={"error": error.code, "exit_code": error.exit_code},
             allow_retries=error.transient,
-        ) from error
+        ) from None
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        note_failure(context, platform, migration, "It was stopped. Nothing of it was loaded.")
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        note_failure(context, platform, migration, f"An unexpected error ({kind}).")
+        raise Failure(
+            description=f"An unexpected error ({kind}). This is a defect; please report where it "
+            "happened, which stands beside this message. Nothing half-done was published.",
+            metadata={
+                "error": "unexpected",
+                "exit_code": PlatformError.exit_code,
+                "where": MetadataValue.md(
+                    "\n".join(
+                        f"- `{frame.name}` in {frame.filename}, line {frame.lineno}"
+                        for frame in traceback.extract_tb(error.__traceback__)
+                    )
+                ),
+            },
+            allow_retries=False,
+        ) from None
 
 
 def note_failure(
-    context: OpExecutionContext, platform: Platform, migration: int, error: IspmigError
+    context: OpExecutionContext, platform: Platform, migration: int | None, why: str
 ) -> None:
     """Writes into the ledger how the migration failed, where that is possible."""
+    if migration is None:
+        return
     try:
         with platform.connect() as connection, connection.begin():
             state = ledger.migration(connection, migration).state
-            values: dict[str, Any] = {"error": str(error)}
+            values: dict[str, Any] = {"error": why}
             if state is ledger.State.RUNNING:
                 values["state"] = ledger.State.FAILED
             ledger.update_migration(connection, migration, **values)

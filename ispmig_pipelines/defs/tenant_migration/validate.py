@@ -17,8 +17,6 @@ from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import OK, unreadable, watched
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog
-from ispmig_pipelines.mapping.apply import prepare
-from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.staging import Staging
@@ -28,16 +26,13 @@ VERDICT_SCHEMA = pa.schema([pa.field(OK, pa.bool_(), nullable=False)])
 """One row per record of the mapped table, in the same batches: it may be loaded."""
 
 
-def validate_feed(
-    spec: Spec, feed: Feed, mapped: MappedFeed, staging: Staging, progress: Progress
-) -> MappedFeed:
+def validate_feed(mapped: MappedFeed, staging: Staging, progress: Progress) -> MappedFeed:
     """Validates a mapped feed; returns it with the counts after validation.
 
     Raises:
         StorageError: no space, or the mapped table is gone.
     """
-    info = ENTITIES[feed.entity]
-    columns_of = prepare(spec, feed, list(mapped.source.columns)).columns_of
+    info = ENTITIES[mapped.entity]
     rejected, issues = 0, mapped.issues
     with (
         staging.write(f"verdict-{mapped.name}", VERDICT_SCHEMA) as verdicts,
@@ -50,7 +45,7 @@ def validate_feed(
                 info,
                 frame,
                 log,
-                columns_of=columns_of,
+                columns_of=mapped.columns,
                 found={},
                 converted_badly={
                     f: np.asarray(batch.column(unreadable(f)))
