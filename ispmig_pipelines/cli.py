@@ -155,13 +155,18 @@ def migrate(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
     on_conflict: Annotated[
-        Conflict, typer.Option(help="Who wins where the tenant has other content under a record's key.")
+        Conflict,
+        typer.Option(help="Who wins where the tenant has other content under a record's key."),
     ] = Conflict.update,
     max_quarantined: Annotated[
-        str, typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine.")
+        str,
+        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
     ] = "5%",
     batch_size: Annotated[
-        int, typer.Option(min=100, max=1_000_000, help="Records that are read, mapped and checked at a time.")
+        int,
+        typer.Option(
+            min=100, max=1_000_000, help="Records that are read, mapped and checked at a time."
+        ),
     ] = 50_000,
     as_json: Json = False,
 ) -> None:
@@ -217,7 +222,9 @@ def quarantine(
     migration_id: Annotated[
         int | None, typer.Option("--migration", metavar="ID", help="Only of this migration.")
     ] = None,
-    format: Annotated[ListingFormat, typer.Option(help="Of the file that --out names.")] = ListingFormat.csv,
+    format: Annotated[
+        ListingFormat, typer.Option(help="Of the file that --out names.")
+    ] = ListingFormat.csv,
     out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
     as_json: Json = False,
 ) -> None:

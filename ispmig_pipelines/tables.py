@@ -100,22 +100,17 @@ def migrations(out: Console, found: list[Migration]) -> None:
     if not found:
         out.print("No migration yet.")
         return
-    # Eighty columns wide: the five counts per entity are in ispmig migration ID.
-    numbers = ["id", "read", "quarantined"]
-    table = _table("", "id", "state", "mode", "started (UTC)", "read", "quarantined", "spec",
-                   numbers=numbers)  # fmt: skip
-    for column in table.columns[1:4]:
-        column.no_wrap = True
+    table = _table("", "id", "state", "mode", "spec", "started (UTC)", *_COUNTS,
+                   numbers=["id", *_COUNTS])  # fmt: skip
     for m in found:
-        read, quarantined = (sum(c[n] for c in m.entities.values()) for n in numbers[1:])
+        sums = [sum(c[name] for c in m.entities.values()) for name in _COUNTS]
         table.add_row(
             str(m.id),
             m.state.value,
             m.mode.replace("_", " "),
-            m.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
-            f"{read:,}",
-            f"{quarantined:,}",
             Text(m.spec_name),
+            m.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            *(f"{s:,}" for s in sums),
         )
     _show(out, table)
 
