@@ -44,6 +44,7 @@ data_migrations = sa.Table(
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("on_conflict", sa.Text, nullable=False),
     sa.Column("spec_name", sa.Text, nullable=False),
+    sa.Column("spec_path", sa.Text, nullable=False),
     sa.Column("spec_text", sa.Text, nullable=False),
     sa.Column("spec_digest", sa.Text, nullable=False),
     sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
@@ -95,6 +96,7 @@ class Migration:
     mode: str
     on_conflict: str
     spec_name: str
+    spec_path: str
     spec_text: str
     spec_digest: str
     dagster_run_id: str
@@ -118,7 +120,11 @@ class Migration:
             "state": self.state.value,
             "mode": self.mode,
             "on_conflict": self.on_conflict,
-            "spec": {"name": self.spec_name, "sha256": self.spec_digest},
+            "spec": {
+                "name": self.spec_name,
+                "path": self.spec_path,
+                "sha256": self.spec_digest,
+            },
             "dagster_run_id": self.dagster_run_id,
             "actor": self.actor,
             "started_at": self.started_at.isoformat(),
@@ -168,7 +174,7 @@ def now() -> dt.datetime:
 def open_migration(connection: Connection, **values: Any) -> int:
     """Enters a migration as running; returns its id.
 
-    ``values``: tenant, mode, on_conflict, spec_name, spec_text, spec_digest,
+    ``values``: tenant, mode, on_conflict, spec_name, spec_path, spec_text, spec_digest,
     dagster_run_id and actor.
     """
     row = {

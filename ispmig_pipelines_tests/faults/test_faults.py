@@ -112,7 +112,7 @@ def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_h
     with house.engine.begin() as connection:
         dead = ledger.open_migration(
             connection, tenant="acme", mode="load", on_conflict="update", spec_name="",
-            spec_text="", spec_digest="", dagster_run_id="", actor="",
+            spec_path="", spec_text="", spec_digest="", dagster_run_id="", actor="",
         )  # fmt: skip
     assert house.migrate().ok
     with house.engine.connect() as connection:

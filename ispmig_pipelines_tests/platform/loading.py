@@ -78,6 +78,7 @@ def open_migration(connection: Connection, tenant: Tenant) -> int:
             mode="load",
             on_conflict="update",
             spec_name="test",
+            spec_path="",
             spec_text="",
             spec_digest="",
             dagster_run_id="",

@@ -4,6 +4,7 @@ from dagster import PartitionedConfig, in_process_executor, job
 
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.ops import (
     audit_op,
     extract_op,
@@ -11,17 +12,20 @@ from ispmig_pipelines.defs.tenant_migration.ops import (
     map_op,
     validate_op,
 )
+from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.platform import ledger
 
 TENANT_TAG = "ispmig/tenant"
 
 
 def default_config(tenant: str) -> dict[str, object]:
-    """What the launchpad shows for a tenant, to be changed there."""
+    """What the launchpad shows for a tenant, to be changed there: the spec it was last migrated
+    with, or the place where one is expected."""
     return {
         "ops": {
             "extract": {
                 "config": {
-                    "spec": f"specs/{tenant}.yaml",
+                    "spec": _last_spec(tenant) or f"specs/{tenant}.yaml",
                     "mode": "load",
                     "on_conflict": "update",
                     "max_quarantined": "5%",
@@ -29,6 +33,17 @@ def default_config(tenant: str) -> dict[str, object]:
             }
         }
     }
+
+
+def _last_spec(tenant: str) -> str:
+    """Path of the spec of the tenant's newest migration; "" where there is none to be had."""
+    try:
+        with Platform().connect() as connection:
+            newest = ledger.migrations(connection, tenant)[:1]
+    except IspmigError:
+        # The launchpad opens without a database, too.
+        return ""
+    return newest[0].spec_path if newest else ""
 
 
 @job(

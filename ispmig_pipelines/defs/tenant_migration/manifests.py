@@ -85,7 +85,6 @@ class Options:
     on_conflict: str
     max_quarantined: str
     batch_size: int
-    spec_path: str
     started: float
 
 

@@ -71,6 +71,7 @@ def extract_op(
                     mode=config.mode.value,
                     on_conflict=config.on_conflict.value,
                     spec_name=spec.name,
+                    spec_path=str(spec.path),
                     spec_text=spec.text,
                     spec_digest=spec.digest,
                     dagster_run_id=context.run_id,
@@ -82,7 +83,6 @@ def extract_op(
         on_conflict=config.on_conflict.value,
         max_quarantined=config.max_quarantined,
         batch_size=config.batch_size,
-        spec_path=str(spec.path),
         started=time.time(),
     )
     with failing_plainly(context, platform, migration):
@@ -114,7 +114,7 @@ def extract_op(
 def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted) -> Mapped:
     """Turns the staged cells of one entity into its typed columns."""
     with failing_plainly(context, platform, extracted.migration):
-        spec = spec_of(platform, extracted.migration, extracted.options)
+        spec = spec_of(platform, extracted.migration)
         staging = platform.staging(extracted.tenant, extracted.migration)
         started = teller(context, "map")
         feeds = tuple(
@@ -231,7 +231,7 @@ def audit_op(
     slug, migration, options = loaded.tenant, loaded.migration, loaded.options
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
-        spec = spec_of(platform, migration, options)
+        spec = spec_of(platform, migration)
         with platform.connect() as connection:
             with connection.begin():
                 refuse_undone(connection, migration)
@@ -287,11 +287,11 @@ def usage() -> dict[str, float]:
     }
 
 
-def spec_of(platform: Platform, migration: int, options: Options) -> Spec:
+def spec_of(platform: Platform, migration: int) -> Spec:
     """The spec as the migration began with it, whatever has become of the file since."""
     with platform.connect() as connection:
-        text = ledger.migration(connection, migration).spec_text
-    return parse_spec(text, Path(options.spec_path))
+        entry = ledger.migration(connection, migration)
+    return parse_spec(entry.spec_text, Path(entry.spec_path))
 
 
 def approval(max_quarantined: str) -> Callable[[Loaded], None]:

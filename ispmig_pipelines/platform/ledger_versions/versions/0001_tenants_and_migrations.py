@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("mode", sa.Text, nullable=False),
         sa.Column("on_conflict", sa.Text, nullable=False),
         sa.Column("spec_name", sa.Text, nullable=False),
+        sa.Column("spec_path", sa.Text, nullable=False),
         sa.Column("spec_text", sa.Text, nullable=False),
         sa.Column("spec_digest", sa.Text, nullable=False),
         sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
