@@ -12,9 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ispmig_pipelines.platform.ledger import Migration
+from ispmig_pipelines.platform.ledger import COUNTS, Migration
 
-_COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
+_COUNTS = tuple(count for count in COUNTS if count != "repeated")
 
 
 def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:

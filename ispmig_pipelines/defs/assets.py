@@ -15,11 +15,13 @@ from dagster import (
     AssetKey,
     AssetMaterialization,
     AssetSpec,
+    MetadataValue,
     TableColumn,
     TableColumnConstraints,
     TableColumnDep,
     TableColumnLineage,
     TableConstraints,
+    TableRecord,
     TableSchema,
     asset_check,
 )
@@ -66,6 +68,24 @@ tenant_backup = AssetSpec(
     partitions_def=tenants,
     group_name="backup",
 )
+
+
+def record_source(tenant: str, migration: int, files: list[dict[str, Any]]) -> AssetMaterialization:
+    """The event by which the graph learns that a tenant's export was read."""
+    columns = ("source", "path", "records", "rejects", "bytes", "sha256")
+    return AssetMaterialization(
+        asset_key=SOURCE,
+        partition=tenant,
+        description=f"Read by migration {migration}",
+        metadata={
+            "dagster/row_count": sum(f["records"] + f["rejects"] for f in files),
+            "migration": migration,
+            "bytes": sum(f["bytes"] for f in files),
+            "files": MetadataValue.table(
+                records=[TableRecord({c: f[c] for c in columns}) for f in files]
+            ),
+        },
+    )
 
 
 def record_entity(

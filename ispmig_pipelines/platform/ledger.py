@@ -62,6 +62,10 @@ data_migrations = sa.Table(
 )
 
 
+COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined", "repeated")
+"""Counts of an entity, in the order in which people read them."""
+
+
 class State(StrEnum):
     """Where a migration stands."""
 
@@ -259,7 +263,10 @@ def _read(row: sa.Row[Any]) -> Migration:
     values = dict(row._mapping)
     values["state"] = State(values["state"])
     # jsonb forgets the order of keys; people read in the order of the model.
-    values["entities"] = _ordered(values["entities"])
+    values["entities"] = {
+        name: {count: counts[count] for count in COUNTS}
+        for name, counts in _ordered(values["entities"]).items()
+    }
     values["totals"] = _ordered(values["totals"])
     values["issues"] = _ordered(values["issues"])
     return Migration(**values)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -34,14 +34,7 @@ class Counts:
     repeated: int = 0
 
     def as_json(self) -> dict[str, int]:
-        return {
-            "read": self.read,
-            "inserted": self.inserted,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "quarantined": self.quarantined,
-            "repeated": self.repeated,
-        }
+        return asdict(self)
 
 
 @dataclass

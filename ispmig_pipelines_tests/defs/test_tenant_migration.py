@@ -308,6 +308,9 @@ def test_each_run_says_what_it_did_in_tags_metadata_and_assets(house: House) -> 
     assert run.tags["ispmig/tenant"] == "acme"
     assert ran.entry is not None
     assert run.tags["ispmig/migration"] == str(ran.entry.id)
+    (source,) = ran.result.asset_materializations_for_node("extract")
+    assert source.partition == "acme"
+    assert source.metadata["dagster/row_count"].value == 2
     (made,) = ran.result.asset_materializations_for_node("audit")
     assert made.partition == "acme"
     assert made.metadata["dagster/row_count"].value == 2

@@ -24,7 +24,7 @@ from dagster import (
 )
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.assets import record_entity
+from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
@@ -96,6 +96,7 @@ def extract_op(
         files = [f.as_json() for s in sources.values() for f in s.files]
         with platform.connect() as connection, connection.begin():
             ledger.update_migration(connection, migration, files=files)
+    context.log_event(record_source(slug, migration, files))
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
         fed = {f.source: sources[f.source] for f in spec.feeds if f.entity == entity}
         yield DynamicOutput(
