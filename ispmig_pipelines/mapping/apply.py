@@ -2,13 +2,15 @@
 
 :func:`prepare` turns a feed of a spec and the source's columns into a :class:`FeedPlan`;
 :meth:`FeedPlan.apply` maps batches with it. A plan keeps nothing between batches, so neither
-their size nor their order can matter.
+their size nor their order can matter. A feed with ``when_filled`` takes some of the records
+only: ask :meth:`FeedPlan.wanted` first, and map what
+:func:`ispmig_pipelines.mapping.optional.kept` leaves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,9 @@ from ispmig_pipelines.mapping.convert import Converted
 from ispmig_pipelines.mapping.convert.values import frame_column
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
 from ispmig_pipelines.mapping.legacy import NUL_SIGN, legacy_objects, without_nul
+from ispmig_pipelines.mapping.optional import SometimesUsed, nothing_to_all
 from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
+from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 
@@ -36,7 +40,8 @@ class Mapped:
         frame: canonical columns of the mapped fields, in the entity's order, with the dtypes of
             the entity's model; missing where the source holds nothing, or an issue says why.
         legacy: JSON object text of the columns that no mapping uses, if this feed carries them,
-            and of cells of which a field could keep a part only; None if there is neither.
+            of cells whose only readers skip the record, and of cells of which a field could keep
+            a part only; None if there is none of these.
         log: the issues.
         converted_badly: field → mask of the cells that could not be converted.
         columns_of: field → names of the columns it comes from, joined by ", ".
@@ -63,26 +68,44 @@ class FeedPlan:
         entity: its entity.
         fields: a plan per mapped field, in the entity's order.
         unused: the source's columns that the feed carries as ``legacy``.
+        sometimes_used: columns whose cells it carries as ``legacy`` where nothing else takes them.
+        when_filled: the source's columns that must hold something, or the record is not the
+            feed's; empty if all are.
+        null_words: what means nothing in them.
     """
 
     feed: Feed
     entity: EntityInfo
     fields: tuple[FieldPlan, ...]
-    unused: tuple[str, ...]
+    unused: tuple[str, ...] = ()
+    sometimes_used: tuple[SometimesUsed, ...] = ()
+    when_filled: tuple[str, ...] = ()
+    null_words: tuple[str, ...] = ()
 
     @property
     def columns_needed(self) -> tuple[str, ...]:
-        """The source's columns that :meth:`apply` reads."""
+        """The source's columns that :meth:`wanted` and :meth:`apply` read."""
         read = [column for field in self.fields for column in field.columns]
-        return tuple(dict.fromkeys([*read, *self.unused]))
+        sometimes = [name for column in self.sometimes_used for name in column.columns_needed]
+        return tuple(dict.fromkeys([*read, *self.when_filled, *self.unused, *sometimes]))
 
     @property
     def columns_of(self) -> dict[str, str]:
         """Field → names of the columns it comes from, joined by ", "."""
         return {field.name: ", ".join(field.columns) for field in self.fields}
 
+    def wanted(self, records: Records) -> np.ndarray | None:
+        """Boolean mask of the batch's records that are the feed's; None: all of them.
+
+        The others are no records of its entity: not read, not mapped, no issue.
+        """
+        if not self.when_filled:
+            return None
+        return SourceCells(records.cells).filled(self.when_filled, self.null_words)
+
     def apply(self, records: Records) -> Mapped:
-        """Maps a batch. No cell makes it fail; what cannot be converted is in the log."""
+        """Maps a batch of wanted records. No cell makes it fail; what cannot be converted is in
+        the log."""
         cells = SourceCells(records.cells)
         log = IssueLog(cells.size)
         converted = {field.name: field.apply(cells) for field in self.fields}
@@ -159,14 +182,17 @@ class FeedPlan:
     def _legacy(
         self, cells: SourceCells, partly_kept: dict[str, pa.BooleanArray], log: IssueLog
     ) -> pa.StringArray | None:
-        if not self.unused and not partly_kept:
+        # The three share no column: what this feed's own fields read is not unused, and what
+        # others alone read is not read by its fields.
+        carried = {name: cells.raw(name) for name in self.unused}
+        carried |= {column.column: column.left_behind(cells) for column in self.sometimes_used}
+        for name, where in partly_kept.items():
+            carried[name] = pc.if_else(where, cells.raw(name), pa.scalar(None, pa.string()))
+        if not carried:
             return None
         columns = []
-        for name in dict.fromkeys([*self.unused, *partly_kept]):
-            values = cells.raw(name)
-            if name not in self.unused:
-                values = pc.if_else(partly_kept[name], values, pa.scalar(None, pa.string()))
-            values, nul = without_nul(values)
+        for name, whole in carried.items():
+            values, nul = without_nul(whole)
             if nul is not None:
                 log.add(
                     "legacy.unstorable",
@@ -189,8 +215,9 @@ def prepare(
 ) -> FeedPlan:
     """Makes the plan of a feed for a source with these columns.
 
-    ``only`` restricts it to some fields, without ``legacy``: ``only=audit_fields(entity)``
-    recomputes control totals straight from the source, converting nothing else.
+    ``only`` restricts it to some fields of the same records, without ``legacy``:
+    ``only=audit_fields(entity)`` recomputes control totals straight from the source, converting
+    nothing else.
 
     Raises:
         SpecError: the source lacks columns that the spec names.
@@ -215,13 +242,29 @@ def prepare(
         for name, mapping in feed.fields.items()
         if only is None or name in only
     )
-    unused: tuple[str, ...] = ()
-    if feed.legacy and only is None:
-        used = {
-            own(column)
-            for other in spec.feeds_of(feed.source)
-            for mapping in other.fields.values()
-            for column in mapping.source_columns
-        }
-        unused = tuple(column for column in columns if column not in used)
-    return FeedPlan(feed, entity, fields, unused)
+    plan = FeedPlan(
+        feed,
+        entity,
+        fields,
+        when_filled=tuple(own(column) for column in feed.when_filled),
+        null_words=spec.defaults.null_words,
+    )
+    if not feed.legacy or only is not None:
+        return plan
+    uses: dict[str, list[tuple[Feed, FieldMapping]]] = {}
+    for other in spec.feeds_of(feed.source):
+        for mapping in other.fields.values():
+            for column in mapping.source_columns:
+                uses.setdefault(own(column), []).append((other, mapping))
+    sometimes = tuple(
+        SometimesUsed(
+            column,
+            tuple(dict.fromkeys(tuple(own(c) for c in other.when_filled) for other, _ in used)),
+            spec.defaults.null_words,
+            nothing_to_all(spec.defaults.null_words, [mapping for _, mapping in used]),
+        )
+        for column, used in uses.items()
+        if all(other.when_filled for other, _ in used)
+    )
+    unused = tuple(column for column in columns if column not in uses)
+    return replace(plan, unused=unused, sometimes_used=sometimes)

@@ -20,6 +20,7 @@ class SourceCells:
         self._cells = cells
         self._trimmed: dict[str, pa.StringArray] = {}
         self._words: dict[tuple[str, bool, tuple[str, ...]], pa.StringArray] = {}
+        self._filled: dict[tuple[tuple[str, ...], tuple[str, ...]], np.ndarray] = {}
         self.size = cells.num_rows
 
     def raw(self, column: str) -> pa.StringArray:
@@ -39,6 +40,17 @@ class SourceCells:
             text = self.trimmed(column) if trim else self.raw(column)
             self._words[key] = without(text, self.trimmed(column), null_words)
         return self._words[key]
+
+    def filled(self, columns: tuple[str, ...], null_words: tuple[str, ...]) -> np.ndarray:
+        """Boolean mask of the records in which every one of the columns holds something."""
+        key = (columns, null_words)
+        if key not in self._filled:
+            mask = np.ones(self.size, dtype=bool)
+            for column in columns:
+                words = self.words(column, trim=True, null_words=null_words)
+                mask &= words.is_valid().to_numpy(zero_copy_only=False)
+            self._filled[key] = mask
+        return self._filled[key]
 
 
 def without(

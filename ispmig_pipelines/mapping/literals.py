@@ -21,7 +21,7 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 def style_of(mapping: FieldMapping, info: FieldInfo, defaults: Defaults) -> Style:
     """How the mapping's column writes its values."""
     return Style(
-        date_formats=mapping.date_format or (),
+        date_formats=mapping.date_format or defaults.date_format or (),
         timezone=mapping.timezone or defaults.timezone or "",
         **_marks(mapping, defaults),
         unit=mapping.unit or "",

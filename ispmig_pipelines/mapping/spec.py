@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Feed:
         partial: not all required fields are mapped, so that its records can only complete
             others of the same key, of this migration or in the tenant.
         legacy: its records carry the columns that no feed of the source uses.
+        when_filled: columns, as the spec writes them, that must all hold something; any other
+            record of the source is none of this feed's. Empty: every record is.
     """
 
     entity: str
@@ -39,6 +41,7 @@ class Feed:
     fields: dict[str, FieldMapping]
     partial: bool
     legacy: bool
+    when_filled: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,18 +94,21 @@ class Spec:
                     Feed(
                         entity, index, block.source, fields,
                         partial=not required <= fields.keys(), legacy=False,
+                        when_filled=block.when_filled or (),
                     )
                 )  # fmt: skip
         carriers = {id(self._carrier(source, feeds)) for source in self.sources}
-        return tuple(
-            Feed(f.entity, f.index, f.source, f.fields, f.partial, id(f) in carriers) for f in feeds
-        )
+        return tuple(replace(f, legacy=id(f) in carriers) for f in feeds)
 
     def _carrier(self, source: str, feeds: list[Feed]) -> Feed | None:
         """The feed whose records carry the source's unused columns: the one that says so, else
-        the last that does not refuse."""
+        the last that does not refuse. It takes every record, or cells would be lost."""
         said = {id(f): self.document.entities[f.entity][f.index].legacy for f in feeds}
-        own = [f for f in feeds if f.source == source and said[id(f)] is not False]
+        own = [
+            f
+            for f in feeds
+            if f.source == source and not f.when_filled and said[id(f)] is not False
+        ]
         return next((f for f in own if said[id(f)]), own[-1] if own else None)
 
     def feeds_of(self, source: str) -> tuple[Feed, ...]:
@@ -141,10 +147,14 @@ class Spec:
 
     def field_line(self, feed: Feed, field: str) -> int:
         """Line of a field's mapping."""
+        return self.block_line(feed, "fields", field)
+
+    def block_line(self, feed: Feed, *path: str | int) -> int:
+        """Line of a part of a feed's block."""
         block: tuple[str | int, ...] = ("entities", feed.entity)
         if (*block, feed.index) in self.yaml.lines:
             block = (*block, feed.index)
-        return self.yaml.line((*block, "fields", field))
+        return self.yaml.line((*block, *path))
 
 
 def load_spec(path: Path | str) -> Spec:
@@ -231,9 +241,15 @@ def column_notes(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
 
 def _named_columns(spec: Spec, source: str) -> list[tuple[int, str, str]]:
     """(line, subject, column) of every use of a column of the source."""
-    return [
-        (spec.field_line(feed, field), f"{feed.entity}.{field}", name)
-        for feed in spec.feeds_of(source)
-        for field, mapping in feed.fields.items()
-        for name in mapping.source_columns
-    ]
+    named = []
+    for feed in spec.feeds_of(source):
+        named += [
+            (spec.block_line(feed, "when_filled", i), f"{feed.entity}.when_filled", name)
+            for i, name in enumerate(feed.when_filled)
+        ]
+        named += [
+            (spec.field_line(feed, field), f"{feed.entity}.{field}", name)
+            for field, mapping in feed.fields.items()
+            for name in mapping.source_columns
+        ]
+    return named

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ispmig_pipelines.mapping.literals import unfit
 from ispmig_pipelines.mapping.nearest import did_you_mean, nearest
@@ -137,6 +138,23 @@ def _keys_at(path: Path) -> list[str]:
 # --- meaning: names and what the model asks -----------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Carrying:
+    """What a block says of the records and cells that it takes from its source."""
+
+    path: Path
+    when_filled: bool
+    legacy: bool | None
+
+
+def _carrying(block: dict[str, Any], path: Path) -> _Carrying:
+    try:
+        legacy = TypeAdapter(bool | None).validate_python(block.get("legacy"))
+    except ValidationError:
+        legacy = None
+    return _Carrying(path, block.get("when_filled") is not None, legacy)
+
+
 class _Meaning:
     """Walks what is there, so that a mistake in one place does not hide those in another."""
 
@@ -154,38 +172,60 @@ class _Meaning:
         entities = self._yaml.data.get("entities")
         if not isinstance(entities, dict):
             return []
-        carriers: dict[str, list[tuple[Path, bool | None]]] = {}
+        carrying: dict[str, list[_Carrying]] = {}
         for entity, blocks in entities.items():
             path: Path = ("entities", entity)
             if entity not in ENTITIES:
                 self._say(path, f"there is no entity {entity!r}{did_you_mean(entity, ENTITIES)}")
-                continue
             several = isinstance(blocks, list)
             for index, block in enumerate(blocks if several else [blocks]):
                 if isinstance(block, dict):
                     here = (*path, index) if several else path
-                    self._block(ENTITIES[entity], block, here)
-                    said = {"true": True, "false": False}.get(str(block.get("legacy")).lower())
-                    carriers.setdefault(str(block.get("from")), []).append((here, said))
-        for source, own in carriers.items():
+                    if entity in ENTITIES:
+                        self._block(ENTITIES[entity], block, here)
+                    carrying.setdefault(str(block.get("from")), []).append(_carrying(block, here))
+        for source, own in carrying.items():
+            # The block that takes the rest of the records may be one that misnames its source.
+            if not carrying.keys() - set(self._sources):
+                self._every_record(source, own)
             self._legacy(source, own)
         return self._found
 
     def _say(self, path: Path, text: str) -> None:
         self._found.append(Mistake(self._yaml.line(path), text))
 
-    def _legacy(self, source: str, own: list[tuple[Path, bool | None]]) -> None:
-        yes = [path for path, said in own if said]
-        for path in yes[1:]:
+    def _every_record(self, source: str, own: list[_Carrying]) -> None:
+        if all(block.when_filled for block in own):
             self._say(
-                (*path, "legacy"),
+                (*own[-1].path, "when_filled"),
+                f"every record of source {source!r} must become something: one of its blocks must "
+                "be without when_filled, and "
+                + ("this is the only one" if len(own) == 1 else "all have it"),
+            )
+
+    def _legacy(self, source: str, own: list[_Carrying]) -> None:
+        yes = [block for block in own if block.legacy and not block.when_filled]
+        for block in yes[1:]:
+            self._say(
+                (*block.path, "legacy"),
                 f"the unused columns of {source!r} can go with one block only; another says "
                 "legacy: true too",
             )
-        if all(said is False for _, said in own):
+        for block in own:
+            if block.legacy and block.when_filled:
+                self._say(
+                    (*block.path, "legacy"),
+                    f"the unused columns of {source!r} cannot go with a block that has "
+                    "when_filled: those of the records it skips would be lost; say legacy: true "
+                    "in one that takes every record",
+                )
+        able = [block for block in own if not block.when_filled]
+        if able and all(block.legacy is False for block in able):
+            others = "" if len(able) == len(own) else " that take every record"
             self._say(
-                (*own[-1][0], "legacy"),
-                f"one block of {source!r} must carry its unused columns, and all say legacy: false",
+                (*able[-1].path, "legacy"),
+                f"one block of {source!r} must carry its unused columns, and all{others} say "
+                "legacy: false",
             )
 
     def _block(self, entity: EntityInfo, block: dict[str, Any], path: Path) -> None:

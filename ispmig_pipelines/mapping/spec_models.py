@@ -10,6 +10,7 @@ import codecs
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -88,8 +89,21 @@ def _date_format(text: str) -> str:
     return text
 
 
-Timezone = Annotated[str, BeforeValidator(_present), BeforeValidator(lambda v: _timezone(v))]
-Country = Annotated[str, BeforeValidator(_present), BeforeValidator(lambda v: _country(v))]
+Timezone = Annotated[str, BeforeValidator(_present), AfterValidator(_timezone)]
+Country = Annotated[str, BeforeValidator(_present), AfterValidator(_country)]
+DateFormats = Annotated[
+    tuple[Annotated[str, BeforeValidator(_present), AfterValidator(_date_format)], ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_many),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
 
 
 def _is_text_encoding(name: str) -> bool:
@@ -119,6 +133,9 @@ class Defaults(Part):
     )
     country: Country | None = Field(
         default=None, description="Country (ISO 3166) of telephone numbers without a code."
+    )
+    date_format: DateFormats | None = Field(
+        default=None, description="How dates and times are written, e.g. DD/MM/YYYY."
     )
     decimal_mark: Literal[".", ","] | None = Field(
         default=None, description="Between whole and fraction of a number."
@@ -258,21 +275,9 @@ class FieldMapping(Part):
     default: Word | None = Field(default=None, description="The value where the cell is nothing.")
     null_words: Words | None = Field(default=None, description="Instead of the defaults'.")
     trim: bool | None = Field(default=None, description="Instead of the defaults'.")
-    date_format: (
-        Annotated[
-            tuple[Annotated[str, BeforeValidator(lambda v: _date_format(v))], ...],
-            BeforeValidator(_one_or_many),
-            WithJsonSchema(
-                {
-                    "anyOf": [
-                        {"type": "string"},
-                        {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                    ]
-                }
-            ),
-        ]
-        | None
-    ) = Field(default=None, min_length=1, description="How dates are written: DD/MM/YYYY HH:mm.")
+    date_format: DateFormats | None = Field(
+        default=None, description="How dates are written: DD/MM/YYYY HH:mm."
+    )
     timezone: Timezone | None = Field(default=None, description="Instead of the defaults'.")
     decimal_mark: Literal[".", ","] | None = Field(default=None)
     thousands_mark: Mark | None = Field(default=None)
@@ -340,6 +345,11 @@ class Block(Part):
     """Records of one source that become records of one entity."""
 
     source: Name = Field(alias="from", description="Name of the source.")
+    when_filled: Names | None = Field(
+        default=None,
+        description="A column or several: records in which one of them is empty are none of this "
+        "entity.",
+    )
     fields: dict[str, FieldMapping] = Field(min_length=1, description="Field → where it is from.")
     legacy: bool | None = Field(
         default=None,

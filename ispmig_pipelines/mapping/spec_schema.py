@@ -60,8 +60,10 @@ def _tidy(part: Any) -> Any:
     if isinstance(tidy.get("title"), str):
         del tidy["title"]
     # An option that may be left out need not be null.
-    shapes = [s for s in tidy.get("anyOf", ()) if s != {"type": "null"}]
-    if len(shapes) == 1 and len(tidy["anyOf"]) == 2:
+    shapes = tidy.get("anyOf", [])
+    if {"type": "null"} in shapes and part.get("default", "") is None:
+        shapes = tidy["anyOf"] = [s for s in shapes if s != {"type": "null"}]
+    if len(shapes) == 1:
         del tidy["anyOf"]
         tidy = shapes[0] | tidy
     return tidy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def as_text(field: FieldInfo | FieldType, cell: str, **style: Any) -> str | None
     return None if value is None else str(value)
 
 
-def records(table: dict[str, Sequence[str | None]], first: int = 1) -> Records:
+def records(table: Mapping[str, Sequence[str | None]], first: int = 1) -> Records:
     columns = [pa.array(cells, pa.string()) for cells in table.values()]
     size = len(columns[0])
     return Records(
@@ -54,7 +54,7 @@ def spec_of(text: str) -> Spec:
     return parse_spec(text, Path("spec.yaml"))
 
 
-def mapped(text: str, table: dict[str, Sequence[str | None]], feed: int = 0) -> Mapped:
+def mapped(text: str, table: Mapping[str, Sequence[str | None]], feed: int = 0) -> Mapped:
     """Maps a table with one feed of a spec."""
     spec = spec_of(text)
     plan = prepare(spec, spec.feeds[feed], list(table))

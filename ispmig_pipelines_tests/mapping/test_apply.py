@@ -196,6 +196,39 @@ def test_words_of_the_spec_are_in_the_platforms_terms() -> None:
     assert values(text, "balance", ["1.234,50", ""]) == [Decimal("-1234.5"), Decimal("5.5")]
 
 
+def test_a_date_format_of_the_defaults_holds_where_a_field_says_none() -> None:
+    text = customer(
+        "signup_date: {column: A, default: 2000-01-31}",
+        "birth_date: {column: A, date_format: iso}",
+        "cancelled_date: {column: A, lookup: {never: ~, old: 2001-12-31}, otherwise: keep}",
+    ).replace("defaults: {", "defaults: {date_format: [DD.MM.YYYY, excel], ")
+    cells = ["03.02.2019", "43499", "2019-02-03", "", "never", "old"]
+    frame = mapped(text, {"No": list("123456"), "A": cells}).frame
+    day, first, last = (
+        datetime.date(2019, 2, 3), datetime.date(2000, 1, 31), datetime.date(2001, 12, 31)
+    )  # fmt: skip
+    got = {f: [None if pd.isna(v) else v for v in frame[f]] for f in frame.columns[1:]}
+    assert got == {
+        # What stands in the spec itself is ISO 8601 all the same.
+        "signup_date": [day, day, None, first, None, None],
+        "birth_date": [None, None, day, None, None, None],
+        "cancelled_date": [day, day, None, None, None, last],
+    }
+
+
+def test_a_date_format_of_the_defaults_holds_for_times_too() -> None:
+    text = """\
+version: 1
+defaults: {date_format: "MM/DD/YYYY h:mm A", timezone: UTC}
+sources: {s: {files: x.csv}}
+entities:
+  payment: {from: s, fields: {payment_number: No, paid_at: Paid}}
+"""
+    result = mapped(text, {"No": ["1", "2"], "Paid": ["02/03/2019 2:30 PM", "2019-02-03T14:30"]})
+    assert result.frame["paid_at"][0] == pd.Timestamp("2019-02-03 14:30", tz="UTC")
+    assert rules(result) == [(2, "value.date", "Paid")]
+
+
 def test_an_amount_in_another_currency_than_the_records_is_refused() -> None:
     text = customer("balance: {column: C, positive_is: debt}", "currency: {constant: USD}")
     table = {"No": ["1", "2", "3"], "C": ["5 USD", "5 EUR", "5"]}

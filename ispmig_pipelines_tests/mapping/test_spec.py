@@ -96,6 +96,116 @@ def test_the_block_that_says_so_carries_the_unused_columns() -> None:
     assert "must carry its unused columns" in problems_of(none)[0]
 
 
+OPTIONAL = """\
+version: 1
+sources: {wide: {files: x.csv}}
+entities:
+  customer: {from: wide, fields: {account_number: No}}
+  location:
+    from: wide
+    when_filled: Street
+    fields: {location_code: No, customer: No}
+  service:
+    - from: wide
+      when_filled: [Plan, Since]
+      fields: {service_code: No, customer: No, plan: Plan, status: {constant: active}}
+"""
+
+
+def test_a_block_may_take_only_the_records_in_which_columns_are_filled() -> None:
+    feeds = spec_of(OPTIONAL).feeds
+    assert [(f.entity, f.when_filled) for f in feeds] == [
+        ("customer", ()), ("location", ("Street",)), ("service", ("Plan", "Since")),
+    ]  # fmt: skip
+    # What is unused goes with the last that takes every record, not with the last of all.
+    assert [f.legacy for f in feeds] == [True, False, False]
+
+
+def test_columns_that_must_be_filled_are_checked_and_told_with_their_lines() -> None:
+    spec = spec_of(OPTIONAL)
+    assert check_columns(spec, "wide", ["No", "Stret", "PLAN"]) == [
+        "spec.yaml:7: location.when_filled: source 'wide' has no column 'Street'; did you mean "
+        "'Stret'?",
+        "spec.yaml:11: service.when_filled: source 'wide' has no column 'Since'; there is No, "
+        "Stret, PLAN",
+    ]
+    notes = column_notes(spec, "wide", ["No", "Street", "PLAN", "Since"])
+    assert notes[0] == "spec.yaml:11: service.when_filled: 'Plan' is read from 'PLAN'"
+
+
+def test_every_record_of_a_source_must_become_something() -> None:
+    all_of_them = OPTIONAL.replace(
+        "customer: {from: wide,", "customer: {from: wide, when_filled: No,"
+    )
+    assert problems_of(all_of_them) == [
+        "spec.yaml:11: every record of source 'wide' must become something: one of its blocks "
+        "must be without when_filled, and all have it"
+    ]
+    (only,) = problems_of(
+        "version: 1\nsources: {a: {files: x.csv}}\nentities:\n  customer:\n    from: a\n"
+        "    when_filled: N\n    fields: {account_number: N}\n"
+    )
+    assert only.startswith("spec.yaml:6: every record of source 'a' must become something")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ("custmer: {from: wide,", "no entity 'custmer'"),
+        ("customer: {from: wid,", "no source 'wid'"),
+        ("customer: {form: wide,", "did you mean 'from'?"),
+    ],
+)
+def test_a_misnamed_block_is_not_told_as_a_missing_one(wrong: str, what: str) -> None:
+    problems = problems_of(OPTIONAL.replace("customer: {from: wide,", wrong))
+    assert any(what in p for p in problems)
+    assert not any("must become something" in p for p in problems), problems
+
+
+@pytest.mark.parametrize("yes", ["true", "yes", "1"])
+def test_a_block_that_skips_records_cannot_carry_unused_columns(yes: str) -> None:
+    text = OPTIONAL.replace("      when_filled: [", f"      legacy: {yes}\n      when_filled: [")
+    (problem,) = problems_of(text)
+    assert problem.startswith("spec.yaml:11: the unused columns of 'wide' cannot go with a block")
+    none = OPTIONAL.replace("customer: {from: wide,", "customer: {from: wide, legacy: false,")
+    assert problems_of(none) == [
+        "spec.yaml:4: one block of 'wide' must carry its unused columns, and all that take every "
+        "record say legacy: false"
+    ]
+    spec_of(OPTIONAL.replace("when_filled: Street", "when_filled: Street\n    legacy: false"))
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("[]", "must not be empty"),
+        ('""', "must not be empty"),
+        ("[Plan, ~]", "is empty"),
+        ("{Plan: x}", "must be a list"),
+    ],
+)
+def test_what_must_be_filled_is_named(words: str, what: str) -> None:
+    (problem,) = problems_of(OPTIONAL.replace("[Plan, Since]", words))
+    assert problem.startswith(f"spec.yaml:11: service.when_filled: {what}")
+
+
+@pytest.mark.parametrize(
+    ("default", "what"),
+    [
+        ("date_format: DD/XX", "'DD/XX' is no date format"),
+        ("date_format: [iso, QQ]", "'QQ' is no date format"),
+        ("date_format: []", "must not be empty"),
+        ("date_format: [~]", "is empty"),
+        ("date_format: {a: b}", "must be a list"),
+        ("country: {a: b}", "must be one word"),
+        ("timezone: [a]", "must be one word"),
+    ],
+)
+def test_defaults_that_cannot_be_are_told_with_their_line(default: str, what: str) -> None:
+    (problem,) = problems_of(OPTIONAL.replace("sources:", f"defaults: {{{default}}}\nsources:", 1))
+    assert problem.startswith(f"spec.yaml:2: defaults.{default.split(':')[0]}: {what}")
+
+
 MANY = """\
 version: 2
 nme: x

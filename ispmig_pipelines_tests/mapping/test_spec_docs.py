@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import jsonschema
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from ruamel.yaml import YAML
 
 from ispmig_pipelines.mapping.apply import prepare
+from ispmig_pipelines.mapping.optional import kept
 from ispmig_pipelines.mapping.spec_models import (
     Block,
     Csv,
@@ -18,6 +23,7 @@ from ispmig_pipelines.mapping.spec_models import (
     Source,
     SpecDocument,
 )
+from ispmig_pipelines.mapping.spec_schema import spec_schema
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines_tests.corpora import PROJECT
 from ispmig_pipelines_tests.mapping.columns import records, rules, spec_of
@@ -42,18 +48,35 @@ def _cells(line: str) -> tuple[str, ...]:
 def examples() -> list[Example]:
     found = []
     for entity, mapping, table in _EXAMPLE.findall(PAGE):
-        if entity == "spec":
+        if entity in ("spec", "entities"):
             continue
-        head, _, *lines = table.splitlines()
-        *columns, field = _cells(head)
-        rows = tuple(tuple(None if c == "*nothing*" else c for c in _cells(line)) for line in lines)
+        (*columns, field), rows = _table(table)
         found.append(Example(entity, mapping, tuple(columns), field, rows))
+    return found
+
+
+def _table(table: str) -> tuple[tuple[str, ...], tuple[tuple[str | None, ...], ...]]:
+    head, _, *lines = table.splitlines()
+    rows = tuple(tuple(None if c == "*nothing*" else c for c in _cells(line)) for line in lines)
+    return _cells(head), rows
+
+
+def whole_examples() -> list[tuple[str, str]]:
+    """(spec, table) of the examples that show whole blocks."""
+    found = []
+    for kind, text, table in _EXAMPLE.findall(PAGE):
+        if kind == "entities":
+            source = re.search(r"from: (\w+)", text)
+            assert source is not None
+            head = f"version: 1\nsources: {{{source[1]}: {{files: x.csv}}}}\n"
+            found.append((head + text, table))
     return found
 
 
 def test_the_page_has_its_examples() -> None:
     assert len(examples()) >= 20
     assert all(example.rows for example in examples())
+    assert len(whole_examples()) == 2
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: f"{e.entity}.{e.field}")
@@ -69,13 +92,53 @@ def test_an_example_does_what_the_page_says(example: Example) -> None:
     table["KEY"] = [str(i) for i in range(len(example.rows))]
     plan = prepare(spec, spec.feeds[0], list(table))
     result = plan.apply(records(table))
-    column = pa.array(result.frame[example.field], from_pandas=True)
+    said = {record: rule for record, rule, _ in rules(result)}
+    outcome = [
+        f"**{said[i]}**" if i in said else value
+        for i, value in enumerate(as_text(result.frame[example.field]), start=1)
+    ]
+    assert outcome == [row[-1] for row in example.rows]
+
+
+def as_text(values: pd.Series) -> list[str | None]:
+    column = pa.array(values, from_pandas=True)
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("s", tz="UTC"))
-    values = pc.cast(column, pa.string()).to_pylist()
-    said = {record: rule for record, rule, _ in rules(result)}
-    outcome = [f"**{said[i]}**" if i in said else value for i, value in enumerate(values, start=1)]
-    assert outcome == [row[-1] for row in example.rows]
+    return pc.cast(column, pa.string()).to_pylist()
+
+
+@pytest.mark.parametrize(("text", "table"), whole_examples())
+def test_an_example_of_whole_blocks_does_what_the_page_says(text: str, table: str) -> None:
+    head, rows = _table(table)
+    spec = spec_of(text)
+    outputs = [name for name in head if "." in name]
+    source = {n: [row[i] for row in rows] for i, n in enumerate(head) if n not in outputs}
+    got: dict[str, list[str | None]] = {name: ["*no record*"] * len(rows) for name in outputs}
+    for feed in spec.feeds:
+        plan = prepare(spec, feed, list(source))
+        batch = records(source)
+        wanted = plan.wanted(batch)
+        mask = np.ones(len(rows), dtype=bool) if wanted is None else wanted
+        result = plan.apply(kept(batch, mask))
+        places = np.flatnonzero(mask)
+        columns_of = {f"{feed.entity}.{f}": as_text(v) for f, v in result.frame.items()}
+        if result.legacy is not None:
+            columns_of[f"{feed.entity}.legacy"] = result.legacy.to_pylist()
+        for name in set(outputs) & columns_of.keys():
+            for place, value in zip(places, columns_of[name], strict=True):
+                got[name][place] = value
+        for record, rule, column in rules(result):
+            for field, columns in result.columns_of.items():
+                if columns == column and f"{feed.entity}.{field}" in got:
+                    got[f"{feed.entity}.{field}"][places[record - 1]] = f"**{rule}**"
+    assert outputs
+    assert got == {name: [row[head.index(name)] for row in rows] for name in outputs}
+
+
+@pytest.mark.parametrize(("text", "table"), whole_examples())
+def test_editors_take_the_examples_of_whole_blocks(text: str, table: str) -> None:
+    validator = jsonschema.Draft202012Validator(spec_schema())
+    assert list(validator.iter_errors(YAML(typ="safe").load(text))) == []
 
 
 def test_the_whole_spec_of_the_page_is_right() -> None:
