@@ -1,0 +1,40 @@
+"""The rules' page of the documentation, written from the registry.
+
+``python -m ispmig_pipelines.rules_page > docs/rules.md``
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ispmig_pipelines.issues import RULES
+
+_INTRODUCTION = """\
+# Rules
+
+What can be wrong with a record. Each rule has a stable name, which stands in the quarantine
+listing, in a migration's counts and in the JSON. This page is written from the registry by
+`python -m ispmig_pipelines.rules_page > docs/rules.md`; a test holds that it is current.
+
+A record that breaks a rule of severity **error** goes to quarantine whole and is not loaded. A
+**warning** or an **info** is noted, and does not keep the record out. The one exception is
+`conflict.kept`: nothing is wrong with the record, but the run was asked to keep what the tenant
+has, so the record goes to quarantine.
+
+In the messages `{found}` is the shape of the cell, never its content: letters become `a` or `A`,
+digits `9`, so `31/02/2021` is told as `99/99/9999`.
+"""
+
+
+def rules_page() -> str:
+    """The whole page, Markdown."""
+    sections = [
+        f"## `{rule.code}`\n\n**{rule.severity.value}** · {rule.template}\n\n"
+        f"What to do: {rule.remedy}\n"
+        for rule in RULES.values()
+    ]
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(rules_page())
