@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import signal
@@ -636,6 +637,8 @@ NOBODY = 65534
 def as_nobody(what: Callable[..., str], *arguments: object) -> str:
     """What a function says when an ordinary user calls it, in a process of its own."""
     reading, writing = os.pipe()
+    # Python loads codecs when they are first used, and the child may not be able to read them.
+    codecs.lookup("ascii")
     child = os.fork()
     if child == 0:
         try:
