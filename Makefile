@@ -43,7 +43,7 @@ format: setup
 docs: setup
 	@$(BIN)/python -m ispmig_pipelines.model.document > docs/entities.md
 	@$(BIN)/python -m ispmig_pipelines.mapping.spec_schema > docs/spec.schema.json
-	@$(BIN)/python -m ispmig_pipelines.rules_page > docs/rules.md
+	@$(BIN)/python -m ispmig_pipelines.validation.document > docs/rules.md
 
 clean:
 	rm -rf $(VENV)

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from ispmig_pipelines import errors
 from ispmig_pipelines.cli import app
-from ispmig_pipelines.rules_page import rules_page
 from ispmig_pipelines.settings import Settings, settings
+from ispmig_pipelines.validation.document import rules_page
 from ispmig_pipelines_tests.conftest import in_database
 from ispmig_pipelines_tests.corpora import PROJECT
 

@@ -1,6 +1,6 @@
 """The rules' page of the documentation, written from the registry.
 
-``python -m ispmig_pipelines.rules_page > docs/rules.md``
+``python -m ispmig_pipelines.validation.document > docs/rules.md``
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _INTRODUCTION = """\
 
 What can be wrong with a record. Each rule has a stable name, which stands in the quarantine
 listing, in a migration's counts and in the JSON. This page is written from the registry by
-`python -m ispmig_pipelines.rules_page > docs/rules.md`; a test holds that it is current.
+`python -m ispmig_pipelines.validation.document > docs/rules.md`; a test holds that it is current.
 
 A record that breaks a rule of severity **error** goes to quarantine whole and is not loaded. A
 **warning** or an **info** is noted, and does not keep the record out. The one exception is
