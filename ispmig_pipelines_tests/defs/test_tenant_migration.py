@@ -179,6 +179,53 @@ entities:
     ]
 
 
+def test_a_wide_row_may_have_a_child_only_sometimes(house: House) -> None:
+    house.write(
+        "spec.yaml",
+        """\
+version: 1
+sources: {wide: {files: wide.csv}}
+entities:
+  customer:
+    from: wide
+    fields: {account_number: No, status: {constant: active}}
+  plan:
+    from: wide
+    when_filled: Plan
+    fields: {plan_code: Plan}
+  service:
+    from: wide
+    when_filled: [Line, Plan]
+    fields:
+      service_code: Line
+      customer: No
+      plan: Plan
+      status: {column: Up, lookup: {y: active}}
+      price: Price
+      currency: {constant: USD}
+""",
+    )
+    house.write(
+        "wide.csv",
+        "No,Line,Plan,Up,Price\n1,L1,P,y,5\n2,,,,9\n3,L3,P,?,7\n4,,P,y,\n5,L5\n6,L6,P,y,1\n",
+    )
+    ran = house.migrate(max_quarantined="50%")
+    assert ran.ok
+    counts = {e: (c["read"], c["inserted"], c["quarantined"]) for e, c in ran.counts.items()}
+    # The ragged record counts for every block: nobody can know which cells it has.
+    assert counts == {"customer": (6, 5, 1), "plan": (5, 1, 1), "service": (4, 2, 2)}
+    assert [
+        (q["record"], q["cells"] and q["cells"]["Line"])
+        for q in house.quarantine()
+        if q["entity"] == "service"
+    ] == [(3, "L3"), (5, None)]
+    # The price beside the empty plan is not lost.
+    assert house.rows("customer", "account_number, legacy")[1] == ("2", {"Price": "9"})
+    assert ran.entry is not None
+    assert ran.entry.totals["service.price"]["USD"]["source"] == "13.0000"
+    assert house.migrate(max_quarantined="50%").counts["service"]["unchanged"] == 2
+
+
 def test_several_sources_complete_one_entity(house: House) -> None:
     house.write(
         "spec.yaml",

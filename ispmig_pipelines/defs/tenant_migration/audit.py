@@ -24,6 +24,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
+from ispmig_pipelines.mapping.optional import kept
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
@@ -119,8 +120,10 @@ class _SourceAgain:
                 self.unreadable += [(file.index, r.record) for r in batch.rejects]
                 records += batch.cells.num_rows + len(batch.rejects)
                 progress.advance(batch.cells.num_rows + len(batch.rejects))
-                if batch.cells.num_rows:
-                    yield self._convert(batch, file.index)
+                wanted = self._plan.wanted(batch)
+                own = batch if wanted is None else kept(batch, wanted)
+                if own.cells.num_rows:
+                    yield self._convert(own, file.index)
             if reader.sha256() != file.sha256:
                 self.problems.append(
                     f"{file.path} has changed while it was migrated (it holds {records:,} "

@@ -42,7 +42,7 @@ def feed_to_load(
     staged = _StagedFeed(feed, table, staging)
     return Feed(
         table=table,
-        read=feed.source.read,
+        read=feed.read,
         amounts=feed.amounts,
         accepted=staged.accepted,
         quarantined=staged.quarantined,
@@ -87,8 +87,9 @@ class _StagedFeed:
         for index, (batch, ok) in enumerate(self._judged()):
             rows = np.flatnonzero(~np.asarray(ok))
             if rows.size:
+                rejected = batch.take(pa.array(rows))
                 source = self._staging.batch(self._feed.source.cells, index)
-                yield self._rejected(batch.take(pa.array(rows)), source.take(pa.array(rows)))
+                yield self._rejected(rejected, _at(source, rejected))
 
     def _rejected(self, mapped: pa.RecordBatch, source: pa.RecordBatch) -> pa.RecordBatch:
         key = ENTITIES[self._feed.entity].key
@@ -197,6 +198,26 @@ class _StagedFeed:
                 position = next(wanted, None)
             if rows:
                 yield from cells_json(self._staging.batch(source, index).take(pa.array(rows)))
+
+
+def _at(source: pa.RecordBatch, wanted: pa.RecordBatch) -> pa.RecordBatch:
+    """The records of a staged batch that stand where those of ``wanted`` do.
+
+    A mapped batch has the records of its staged batch, or fewer, in the same order.
+    """
+    if source.num_rows == wanted.num_rows:
+        return source
+    places = {
+        place: row
+        for row, place in enumerate(
+            zip(source.column(0).to_pylist(), source.column(1).to_pylist(), strict=True)
+        )
+    }
+    rows = [
+        places[place]
+        for place in zip(wanted.column(0).to_pylist(), wanted.column(1).to_pylist(), strict=True)
+    ]
+    return source.take(pa.array(rows))
 
 
 def cells_json(source: pa.RecordBatch) -> Iterator[str]:

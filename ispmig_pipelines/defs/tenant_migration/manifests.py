@@ -106,6 +106,7 @@ class MappedFeed:
     Attributes:
         columns: field → the source columns it comes from, in words.
         amounts: money field → currency → what stands in the source.
+        rows: readable records; skipped: records that are none of this entity (``when_filled``).
         issues: how many issues mapping found, and validation after it.
     """
 
@@ -118,8 +119,14 @@ class MappedFeed:
     columns: dict[str, str]
     amounts: dict[str, dict[str, Amounts]]
     rows: int
+    skipped: int
     rejected: int
     issues: int
+
+    @property
+    def read(self) -> int:
+        """Records of the source that are the feed's, readable or not."""
+        return self.source.read - self.skipped
 
     @property
     def name(self) -> str:

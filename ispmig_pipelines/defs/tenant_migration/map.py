@@ -74,13 +74,18 @@ def map_feed(
     amounts: dict[str, dict[str, Amounts]] = {
         m: {} for m in ENTITIES[feed.entity].money if m in fields
     }
-    rejected = issues = 0
+    rejected = issues = skipped = 0
     has_legacy = feed.legacy
     with (
         staging.write(f"mapped-{name}", schema) as table,
         staging.write(f"issues-{name}", ISSUE_SCHEMA) as issue_table,
     ):
         for batch in read_cells(staging, source, list(plan.columns_needed)):
+            wanted = plan.wanted(records_of(source, batch))
+            if wanted is not None:
+                skipped += int(batch.num_rows - wanted.sum())
+                # Written even when nothing is left: mapped batches answer to staged ones.
+                batch = batch.filter(pa.array(wanted))
             mapped = plan.apply(records_of(source, batch))
             out = _to_arrow(batch, mapped, feed.entity, fields, schema)
             table.write(out)
@@ -104,6 +109,7 @@ def map_feed(
         columns=plan.columns_of,
         amounts=amounts,
         rows=progress.rows,
+        skipped=skipped,
         rejected=rejected,
         issues=issues,
     )
