@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,7 +22,7 @@ import pyarrow as pa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.errors import ConflictRefused
+from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
@@ -29,7 +30,6 @@ from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
-from ispmig_pipelines.platform.undo import undo
 
 LOCK_TIMEOUT = "60s"
 """How long publishing waits for others to finish with the tenant's tables."""
@@ -108,17 +108,20 @@ def load(
     on_conflict: OnConflict,
     dry_run: bool,
     approve: Callable[[Loaded], None],
+    spill: Path,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
 ) -> Loaded:
     """Loads the feeds, in the order given: parents before those that refer to them.
 
     Args:
         approve: called with the counts before the commit; raises if they must not stand.
+        spill: a private folder for what must outlive a rollback.
         progress: called with the rows staged so far of a feed.
 
     Raises:
         LawBroken: rows or money do not add up; nothing is published.
-        ThresholdExceeded: as raised by ``approve``; quarantine is kept, nothing is published.
+        ThresholdExceeded: as raised by ``approve``; nothing is published. As after a dry run,
+            counts and quarantine are kept all the same, to be looked at.
         ConflictRefused: the policy is ``fail`` and the tenant has other content.
     """
     driver = raw(connection)
@@ -127,11 +130,15 @@ def load(
             _stage(driver, tenant, feed, progress)
     started = time.monotonic()
     loaded = Loaded()
-    refusal: Exception | None = None
+    refusal: IspmigError | None = None
+    kept: quarantine.Kept | None = None
     with connection.begin() as transaction:
         driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
         driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
         _lock_tables(driver, tenant, feeds)
+        with as_tenant(driver, tenant):
+            # Of a try that was refused, when this is a retry.
+            quarantine.forget(driver, tenant, [migration])
         for index, feed in enumerate(feeds):
             _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded)
         with as_tenant(driver, tenant):
@@ -139,15 +146,21 @@ def load(
         reconcile.check(loaded.entities, loaded.totals)
         try:
             approve(loaded)
-        except Exception as error:
+        except IspmigError as error:
             refusal = error
-            with as_tenant(driver, tenant):
-                undo(driver, tenant, migration)
-        if dry_run:
-            transaction.rollback()
+        if refusal is None and not dry_run:
+            values = {"state": ledger.State.PUBLISHED, **loaded.ledger_values()}
+            ledger.update_migration(connection, migration, **values)
         else:
-            state = ledger.State.PUBLISHED if refusal is None else ledger.State.FAILED
-            ledger.update_migration(connection, migration, state=state, **loaded.ledger_values())
+            # Nothing is published, but why records would lie in quarantine is worth keeping.
+            with as_tenant(driver, tenant):
+                kept = quarantine.take_out(driver, tenant, migration, spill)
+            transaction.rollback()
+    if kept is not None:
+        with kept, connection.begin():
+            with as_tenant(driver, tenant):
+                quarantine.put_back(driver, tenant, kept)
+            ledger.update_migration(connection, migration, **loaded.ledger_values())
     loaded.seconds = time.monotonic() - started
     if refusal is not None:
         raise refusal

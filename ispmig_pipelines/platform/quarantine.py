@@ -6,8 +6,11 @@ that did not hold. Both are written in the transaction that publishes the migrat
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
 
 import psycopg
 import pyarrow as pa
@@ -19,6 +22,9 @@ from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.journal import ISSUES, QUARANTINE
 from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.staging import storage_errors
+
+_BLOCK = 1 << 20
 
 NO_CURRENCY = "XXX"
 """ISO 4217's code for "no currency": what amounts without one are summed under."""
@@ -60,15 +66,74 @@ def issues_batch(issues: pa.RecordBatch, migration: int, entity: str, feed: int)
     )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A migration's quarantine outside the database, in files that have no name."""
+
+    files: dict[str, IO[bytes]]
+
+    def __enter__(self) -> Kept:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for file in self.files.values():
+            file.close()
+
+
+def take_out(driver: psycopg.Connection, tenant: Tenant, migration: int, folder: Path) -> Kept:
+    """Copies a migration's quarantine to the disk, so that it outlives a rollback.
+
+    Raises:
+        StorageError: no space in ``folder``.
+    """
+    kept = Kept({})
+    with storage_errors("keeping the quarantine"):
+        for table in (QUARANTINE, ISSUES):
+            file = kept.files[table] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+            statement = sql.SQL(
+                "copy (select * from {} where migration = {}) to stdout (format binary)"
+            ).format(sql.Identifier(tenant.schema, table), sql.Literal(migration))
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for block in copy:
+                    file.write(block)
+            file.seek(0)
+    return kept
+
+
+def put_back(driver: psycopg.Connection, tenant: Tenant, kept: Kept) -> None:
+    """Copies into the tenant's schema what :func:`take_out` took."""
+    for table, file in kept.files.items():
+        statement = sql.SQL("copy {} from stdin (format binary)").format(
+            sql.Identifier(tenant.schema, table)
+        )
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            while block := file.read(_BLOCK):
+                copy.write(block)
+
+
+def forget(driver: psycopg.Connection, tenant: Tenant, migrations: list[int]) -> None:
+    """Deletes the quarantine of migrations that loaded nothing: dry runs, refused tries."""
+    for table in (ISSUES, QUARANTINE):
+        driver.execute(
+            sql.SQL("delete from {} where migration = any(%s)").format(
+                sql.Identifier(tenant.schema, table)
+            ),
+            [migrations],
+        )
+
+
 def current(connection: Connection, tenant: Tenant) -> list[int]:
     """The migrations whose quarantine still matters: of each spec, by its name, the newest.
 
     A spec that is run again reads the same sources again, so its earlier quarantine is over.
+    A dry run counts only where there is nothing else of its spec.
     """
     newest: dict[str, int] = {}
-    for entry in ledger.migrations(connection, tenant.slug):
-        if entry.mode == "load":
-            newest.setdefault(entry.spec_name, entry.id)
+    entries = ledger.migrations(connection, tenant.slug)
+    for mode in ("load", "dry_run"):
+        for entry in entries:
+            if entry.mode == mode:
+                newest.setdefault(entry.spec_name, entry.id)
     return sorted(newest.values())
 
 

@@ -32,8 +32,11 @@ class Threshold:
         allowed = self.limit * read / 100 if self.percent else self.limit
         return quarantined > allowed
 
-    def check(self, entities: Mapping[str, tuple[int, int]]) -> None:
+    def check(self, entities: Mapping[str, tuple[int, int]], *, see: str) -> None:
         """Holds the threshold for every entity: name → (quarantined, read).
+
+        Args:
+            see: the command that lists what is in quarantine.
 
         Raises:
             ThresholdExceeded: the text names each entity above it.
@@ -46,9 +49,8 @@ class Threshold:
         if over:
             raise ThresholdExceeded(
                 f"Too much would lie in quarantine ({'; '.join(over)}; at most {self} is "
-                "allowed), so nothing was loaded. See what is wrong (ispmig quarantine lists "
-                "every record with its reason), then correct the source or the spec, or allow "
-                "more with --max-quarantined."
+                f"allowed), so nothing was loaded. See what is wrong with each:  {see}  Then "
+                "correct the source or the spec, or allow more with --max-quarantined."
             )
 
 

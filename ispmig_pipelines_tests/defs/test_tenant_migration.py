@@ -94,7 +94,21 @@ def test_a_dry_run_counts_everything_and_publishes_nothing(house: House) -> None
     assert ran.entry is not None
     assert ran.entry.state is ledger.State.CHECKED
     assert house.digest() == before
+
+
+def test_a_dry_run_shows_what_would_lie_in_quarantine_until_the_next_run(house: House) -> None:
+    house.write("spec.yaml", CUSTOMERS)
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1.50\n2,Bob,?,2\n")
+    before = house.digest()
+    refused = house.migrate(mode="dry_run")
+    assert "1 of 2 records" in refused.failure()[0]
+    assert refused.counts["customer"]["quarantined"] == 1
+    assert [q["record"] for q in house.quarantine()] == [2]
+    house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1.50\n")
+    assert house.migrate(mode="dry_run").ok
     assert house.quarantine() == []
+    assert house.rows("_quarantine", "migration") == []
+    assert house.digest() == before
 
 
 def test_records_that_cannot_be_loaded_lie_whole_in_quarantine(house: House) -> None:

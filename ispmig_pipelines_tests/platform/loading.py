@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -111,4 +113,5 @@ def load_rows(
         on_conflict=on_conflict,
         dry_run=dry_run,
         approve=lambda loaded: None,
+        spill=Path(tempfile.gettempdir()),
     )

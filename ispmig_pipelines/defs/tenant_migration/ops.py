@@ -42,7 +42,7 @@ from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
 from ispmig_pipelines.errors import IspmigError, MigrationError, PlatformError
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, tenants, undo
+from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
 from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
 from ispmig_pipelines.platform.server import told_plainly
 from ispmig_pipelines.settings import project_folder, settings
@@ -63,7 +63,7 @@ def extract_op(
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            sweep(connection, slug)
+            sweep(connection, tenant)
             with connection.begin():
                 migration = ledger.open_migration(
                     connection,
@@ -209,15 +209,13 @@ def load_op(
                     ],
                     on_conflict=OnConflict(options.on_conflict),
                     dry_run=options.dry_run,
-                    approve=approval(options.max_quarantined),
+                    approve=approval(options.max_quarantined, slug, migration),
+                    spill=platform.staging(slug, migration).folder,
                     progress=progress,
                 )
                 context.log.info(
                     f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} s"
                 )
-                if options.dry_run:
-                    with connection.begin():
-                        ledger.update_migration(connection, migration, **loaded.ledger_values())
             with connection.begin():
                 entry = ledger.migration(connection, migration)
     context.add_output_metadata({**counts_metadata(entry), **usage()})
@@ -295,7 +293,7 @@ def spec_of(platform: Platform, migration: int) -> Spec:
     return parse_spec(entry.spec_text, Path(entry.spec_path))
 
 
-def approval(max_quarantined: str) -> Callable[[Loaded], None]:
+def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loaded], None]:
     """Refuses a result with too much in quarantine; what was kept by policy is not counted."""
     limit = threshold.parse(max_quarantined)
 
@@ -307,22 +305,25 @@ def approval(max_quarantined: str) -> Callable[[Loaded], None]:
                     counts.read,
                 )
                 for name, counts in loaded.entities.items()
-            }
+            },
+            see=f"ispmig quarantine {slug} --migration {migration}",
         )
 
     return approve
 
 
-def sweep(connection: Connection, slug: str) -> None:
-    """Clears away what runs of this tenant left behind when they died or failed long ago."""
+def sweep(connection: Connection, tenant: tenants.Tenant) -> None:
+    """Clears away what earlier runs of this tenant left: dead ones, old ones, dry ones."""
     with connection.begin():
-        ledger.close_abandoned(connection, slug)
-        needless = {
-            m.id
-            for m in ledger.migrations(connection, slug)
-            if m.state in ledger.FINAL and m.state is not ledger.State.FAILED
-        }
-    remove_expired(settings().staging_folder, slug, needless.__contains__)
+        ledger.close_abandoned(connection, tenant.slug)
+        entries = ledger.migrations(connection, tenant.slug)
+        driver = tenants.raw(connection)
+        with tenants.as_tenant(driver, tenant):
+            quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
+    needless = {
+        m.id for m in entries if m.state in ledger.FINAL and m.state is not ledger.State.FAILED
+    }
+    remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
 
 
 def refuse_undone(connection: Connection, migration: int) -> None:
