@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from sqlalchemy.engine import Connection, Engine
+from typer.exceptions import TyperException
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.endings import Ending, ending_of
@@ -240,12 +241,10 @@ def quarantine(
                 raise UsageError(f"Migration {migration_id} is not one of tenant {tenant}.")
         wanted = records.current(connection, known) if migration_id is None else [migration_id]
         listing = records.listing(tenants.raw(connection), known, wanted)
-        if out is None:
-            rows = list(listing)
-            _say(
-                {"tenant": tenant, "records": rows},
-                lambda console: tables.quarantine(console, tenant, rows),
-            )
+        if out is None and as_json:
+            _write_records(tenant, listing)
+        elif out is None:
+            tables.quarantine(_console(), tenant, listing)
         else:
             from ispmig_pipelines.quarantine_file import write
 
@@ -265,7 +264,14 @@ def up(
     with _told(as_json):
         from ispmig_pipelines.up import up as serve
 
-        raise typer.Exit(serve(port))
+        def ready(url: str) -> None:
+            _say(
+                {"url": url},
+                lambda out: out.print(f"The Dagster UI is at {url} (Ctrl-C stops it)."),
+            )
+            sys.stdout.flush()
+
+        raise typer.Exit(serve(port, ready=ready))
 
 
 @app.command()
@@ -282,7 +288,20 @@ def _say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
     if _options["json"]:
         sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
     else:
-        show(Console(highlight=False, soft_wrap=True))
+        show(_console())
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _write_records(tenant: str, records: Iterator[dict[str, Any]]) -> None:
+    """The listing as one JSON object, record by record: it may be longer than memory."""
+    sys.stdout.write(f'{{"tenant": {json.dumps(tenant)}, "records": [')
+    for number, record in enumerate(records):
+        text = json.dumps(record, ensure_ascii=False, default=str)
+        sys.stdout.write(f", {text}" if number else text)
+    sys.stdout.write("]}\n")
 
 
 @contextmanager
@@ -330,7 +349,16 @@ def _connected() -> Iterator[Connection]:
 
 def main() -> None:
     """The entry point of the command ``ispmig``."""
-    app()
+    if "--json" not in sys.argv:
+        app()
+        return
+    # Typer tells wrong usage on standard error only; who asked for JSON gets JSON.
+    try:
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        told = {"code": "usage", "message": error.format_message(), "exit_code": error.exit_code}
+        sys.stdout.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import PurePath
 from typing import Any
@@ -115,20 +115,22 @@ def migrations(out: Console, found: list[Migration]) -> None:
     _show(out, table)
 
 
-def quarantine(out: Console, tenant: str, rows: list[dict[str, Any]]) -> None:
+def quarantine(out: Console, tenant: str, rows: Iterator[dict[str, Any]]) -> None:
     """Records in quarantine and why; no cells, which stay inside the tenant's schema."""
-    if not rows:
-        out.print("Nothing is in quarantine.")
-        return
+    count = 0
     for row in rows:
+        count += 1
         where = f"migration {row['migration']}, {row['entity']}: {PurePath(row['path']).name}"
         where += f" record {row['record']}"
         if row["line"] is not None:
             where += f", line {row['line']}"
         for reason in row["reasons"]:
             out.print(f"{where}: {reason['message']} ({reason['rule']})", markup=False)
+    if not count:
+        out.print("Nothing is in quarantine.")
+        return
     out.print(
-        f"{len(rows):,} records. Whole, with their cells: "
+        f"{count:,} records. Whole, with their cells: "
         f"ispmig quarantine {tenant} --format csv --out FILE"
     )
 

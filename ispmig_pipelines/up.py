@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,13 +73,24 @@ class _Record:
     """Process ids (as text) of the two programs and when each was created."""
 
 
-def up(port: int, host: str = "127.0.0.1", *, workspace: Path | None = None) -> int:
+def _announce(url: str) -> None:
+    print(f"The Dagster UI is at {url} (Ctrl-C stops it).", flush=True)
+
+
+def up(
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    workspace: Path | None = None,
+    ready: Callable[[str], None] = _announce,
+) -> int:
     """Runs the web UI and the daemon until SIGINT or SIGTERM; 0 when they were stopped so.
 
     Args:
         port: of the web UI; 0 takes a free one.
         host: address to listen on. The UI has no log-in: everyone who reaches it can use it.
         workspace: what Dagster loads; ours unless a test says otherwise.
+        ready: called with the UI's URL as soon as it answers.
 
     Raises:
         UsageError: it is already running for this home, or the port is taken.
@@ -99,7 +110,7 @@ def up(port: int, host: str = "127.0.0.1", *, workspace: Path | None = None) -> 
                 family.start(name, command, environment)
             _write_record(record_file, url, family.children)
             if _wait_until_it_answers(url, family, stopping):
-                print(f"The Dagster UI is at {url} (Ctrl-C stops it).", flush=True)
+                ready(url)
                 _say_what_did_not_load(url)
                 while not stopping.wait(0.5):
                     family.check()

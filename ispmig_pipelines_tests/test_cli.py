@@ -201,6 +201,20 @@ def test_a_tenant_is_added_once(folder: Path) -> None:
     assert "already" in err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["migrate", "acme"], ["nonsense"], ["migrate", "a", "b", "--batch-size", "1"], ["--nope"]],
+)
+def test_wrong_usage_is_exit_code_2_and_json_where_asked(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "ispmig_pipelines.cli", *arguments]
+    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (plain.returncode, plain.stdout) == (2, "")
+    assert "Usage" in plain.stderr
+    asked = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 2
+    assert json.loads(asked.stdout)["error"]["code"] == "usage"
+
+
 def test_no_server_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = os.environ | {
         "ISPMIG_HOME": str(tmp_path),

@@ -159,6 +159,7 @@ def load(
     if kept is not None:
         with kept, connection.begin():
             with as_tenant(driver, tenant):
+                quarantine.forget(driver, tenant, [migration])
                 quarantine.put_back(driver, tenant, kept)
             ledger.update_migration(connection, migration, **loaded.ledger_values())
     loaded.seconds = time.monotonic() - started

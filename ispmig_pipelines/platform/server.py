@@ -64,7 +64,8 @@ _MEANINGS: dict[str, tuple[str, str, bool]] = {
     "40P01": ("the work and other work waited for each other", _TRY_AGAIN, True),
     "42501": (
         "the user may not do this",
-        "ISPMIG_DATABASE_URL needs a user that may create schemas and roles.",
+        "ISPMIG_DATABASE_URL needs a user that may create schemas, roles and temporary "
+        "tables; docs/settings.md has the statements that let it.",
         False,
     ),
     "53200": ("it ran out of memory", _TRY_AGAIN, True),
