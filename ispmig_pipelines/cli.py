@@ -173,17 +173,23 @@ def migrate(
 ) -> None:
     """Migrate a tenant: run the Dagster job, here and now."""
     with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.migrating import MigrationFailed
         from ispmig_pipelines.migrating import migrate as run
 
-        entry = run(
-            connection,
-            tenant,
-            spec,
-            dry_run=dry_run,
-            on_conflict=on_conflict.value,
-            max_quarantined=max_quarantined,
-            batch_size=batch_size,
-        )
+        try:
+            entry = run(
+                connection,
+                tenant,
+                spec,
+                dry_run=dry_run,
+                on_conflict=on_conflict.value,
+                max_quarantined=max_quarantined,
+                batch_size=batch_size,
+            )
+        except MigrationFailed as failure:
+            if failure.entry is not None and failure.entry.entities and not as_json:
+                tables.migration(_console(), failure.entry)
+            raise
         _say(entry.as_json(), lambda out: tables.migration(out, entry))
 
 
@@ -215,6 +221,8 @@ def migration(
             found.as_json() | {"spec_text": found.spec_text},
             lambda out: tables.migration(out, found),
         )
+        if found.error and not as_json:
+            _console().print(found.error, markup=False)
 
 
 @app.command()

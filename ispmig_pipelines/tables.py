@@ -42,7 +42,7 @@ def tenants(out: Console, found: list[dict[str, Any]]) -> None:
 
 
 def migration(out: Console, entry: Migration) -> None:
-    """One migration: counts per entity, control totals, timing."""
+    """One migration: counts per entity, control totals, timing; not its error, if any."""
     out.print(
         f"Tenant {entry.tenant}, migration {entry.id}: {entry.spec_name}, "
         f"{_STATES[entry.state.value]}",
@@ -75,8 +75,6 @@ def migration(out: Console, entry: Migration) -> None:
             f"{entry.seconds:.1f} s, {entry.rows_per_second or 0:,.0f} rows/s, "
             f"at most {entry.peak_rss_mb or 0:,.0f} MB of memory"
         )
-    if entry.error:
-        out.print(entry.error, markup=False)
 
 
 _STATES = {

@@ -159,13 +159,24 @@ def test_bad_input_ends_in_one_plain_paragraph(folder: Path, case: str) -> None:
     assert ispmig("tenant", "add", "acme")[0] == 0
     before = as_json("digest", "acme")
     code, out, err = ispmig("migrate", "acme", "spec.yaml")
-    assert (code, out) == (exit_code, "")
+    assert code == exit_code
+    assert ("failed: nothing was published" in out) == (case == "too much quarantine")
     assert told in err
     assert "Traceback" not in err
     error = as_json("migrate", "acme", "spec.yaml", exit_code=exit_code)["error"]
     assert error["exit_code"] == exit_code
     assert told in error["message"]
     assert as_json("digest", "acme") == before
+
+
+def test_a_refused_run_shows_what_it_came_to_and_where_to_look(folder: Path) -> None:
+    assert ispmig("tenant", "add", "acme")[0] == 0
+    code, out, err = ispmig("migrate", "acme", "spec.yaml", "--dry-run")
+    assert code == 1
+    assert "customer │    3 │        2 │" in out
+    assert "ispmig quarantine acme --migration 1" in err
+    listed = as_json("quarantine", "acme", "--migration", "1")
+    assert [r["record"] for r in listed["records"]] == [3]
 
 
 def test_a_folder_as_source_is_refused(folder: Path) -> None:
