@@ -6,7 +6,7 @@ what the result is compared with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     StagedFile,
 )
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
-from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
@@ -54,7 +54,7 @@ def audit(
     connection: Connection,
     *,
     batch_size: int,
-    progress: Callable[[str], Progress],
+    progress: Begin,
 ) -> Audited:
     """Audits a published migration; changes nothing.
 
@@ -69,7 +69,7 @@ def audit(
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
         source = _SourceAgain(spec, feeds[mapped.entity, mapped.index], mapped, fields, batch_size)
-        told = progress(f"{mapped.entity} from {mapped.source.name}")
+        told = progress(f"{mapped.entity} from {mapped.source.name}", mapped.source.read)
         table = FeedTable(
             tenant=tenant,
             migration=loaded.migration,

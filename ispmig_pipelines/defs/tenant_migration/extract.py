@@ -6,7 +6,7 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
-from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Reader, Records
@@ -64,7 +64,7 @@ def extract(
     *,
     private: Path,
     batch_size: int,
-    progress: Callable[[str], Progress],
+    progress: Begin,
 ) -> dict[str, StagedSource]:
     """Stages every source that the spec uses.
 
@@ -88,7 +88,9 @@ def extract(
             raise SpecError(problems)
         staged, index = {}, 0
         for name in used:
-            staged[name] = _stage(name, opened[name], index, staging, batch_size, progress(name))
+            staged[name] = _stage(
+                name, opened[name], index, staging, batch_size, progress(name, None)
+            )
             index += len(opened[name])
     return staged
 

@@ -68,6 +68,11 @@ class StagedSource:
         return f"unreadable-{self.name}"
 
     @property
+    def readable(self) -> int:
+        """Records in the source that could be split into cells."""
+        return sum(f.records for f in self.files)
+
+    @property
     def read(self) -> int:
         """Records in the source, readable or not."""
         return sum(f.records + f.rejects for f in self.files)

@@ -37,7 +37,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     Options,
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
-from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
 from ispmig_pipelines.errors import IspmigError, MigrationError, PlatformError
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
@@ -124,7 +124,9 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
                 feed,
                 extracted.sources[feed.source],
                 staging,
-                started(feed_name(feed.entity, feed.source)),
+                started(
+                    feed_name(feed.entity, feed.source), extracted.sources[feed.source].readable
+                ),
             )
             for feed in spec.feeds
             if feed.entity == extracted.entity
@@ -147,7 +149,9 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
         staging = platform.staging(mapped.tenant, mapped.migration)
         started = teller(context, "validate")
         feeds = tuple(
-            validate_feed(feed, staging, started(feed_name(feed.entity, feed.source.name)))
+            validate_feed(
+                feed, staging, started(feed_name(feed.entity, feed.source.name), feed.rows)
+            )
             for feed in mapped.feeds
         )
     context.add_output_metadata(
@@ -178,7 +182,7 @@ def load_op(
     def progress(feed: Feed, rows: int) -> None:
         key = (feed.table.entity, feed.table.index)
         if key not in staged:
-            staged[key] = told(feed.table.entity)
+            staged[key] = told(feed.table.entity, feed.read)
         staged[key].advance(rows - staged[key].rows)
 
     with failing_plainly(context, platform, migration):
@@ -272,9 +276,9 @@ def actor() -> str:
         return f"uid {os.getuid()}"
 
 
-def teller(context: OpExecutionContext, stage: str) -> Callable[[str], Progress]:
+def teller(context: OpExecutionContext, stage: str) -> Begin:
     """Makes the progress of pieces of work, told in the run's log."""
-    return lambda what: Progress(f"{stage} {what}", context.log.info)
+    return lambda what, total: Progress(f"{stage} {what}", context.log.info, total=total)
 
 
 def usage() -> dict[str, float]:

@@ -66,3 +66,7 @@ class Progress:
         self._tell(
             f"{self._what}: {self.rows:,} rows in {self.seconds:.1f} s, {self.rate:,.0f} rows/s"
         )
+
+
+Begin = Callable[[str, int | None], Progress]
+"""Makes the progress of a piece of work, of its name and the rows to expect."""
