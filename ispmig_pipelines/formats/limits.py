@@ -20,6 +20,7 @@ class ReadLimits:
             zeros shrinks 1,000 times in gzip and more in the others.
         ratio_from_bytes: how much may come out before the ratio is judged.
         max_expanded_bytes: most bytes that may come out of one compressed file.
+        max_depth: deepest nesting of elements, objects and arrays.
     """
 
     max_cell_bytes: int = 16 * MIB
@@ -27,6 +28,7 @@ class ReadLimits:
     max_ratio: float = 1_000.0
     ratio_from_bytes: int = 64 * MIB
     max_expanded_bytes: int = 512 * 1024 * MIB
+    max_depth: int = 256
 
 
 DEFAULT_LIMITS = ReadLimits()
