@@ -21,6 +21,7 @@ class ReadLimits:
         ratio_from_bytes: how much may come out before the ratio is judged.
         max_expanded_bytes: most bytes that may come out of one compressed file.
         max_depth: deepest nesting of elements, objects and arrays.
+        max_record_bytes: longest record of a format whose records hold others, all in all.
     """
 
     max_cell_bytes: int = 16 * MIB
@@ -29,6 +30,7 @@ class ReadLimits:
     ratio_from_bytes: int = 64 * MIB
     max_expanded_bytes: int = 512 * 1024 * MIB
     max_depth: int = 256
+    max_record_bytes: int = 64 * MIB
 
 
 DEFAULT_LIMITS = ReadLimits()
