@@ -23,6 +23,9 @@ from typer.exceptions import TyperException
 from ispmig_pipelines import tables
 from ispmig_pipelines.endings import Ending, ending_of
 from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.validation import threshold
 
 app = typer.Typer(
     name="ispmig",
@@ -42,14 +45,6 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Slug = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's slug.")]
 
 _options = {"json": False, "debug": False}
-
-
-class Conflict(StrEnum):
-    """Which side wins where the tenant has other content."""
-
-    update = "update"
-    keep = "keep"
-    fail = "fail"
 
 
 class ListingFormat(StrEnum):
@@ -156,19 +151,19 @@ def migrate(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
     on_conflict: Annotated[
-        Conflict,
+        OnConflict,
         typer.Option(help="Who wins where the tenant has other content under a record's key."),
-    ] = Conflict.update,
+    ] = OnConflict.update,
     max_quarantined: Annotated[
         str,
         typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
-    ] = "5%",
+    ] = threshold.DEFAULT,
     batch_size: Annotated[
         int,
         typer.Option(
             min=100, max=1_000_000, help="Records that are read, mapped and checked at a time."
         ),
-    ] = 50_000,
+    ] = DEFAULT_BATCH_SIZE,
     as_json: Json = False,
 ) -> None:
     """Migrate a tenant: run the Dagster job, here and now."""
@@ -182,7 +177,7 @@ def migrate(
                 tenant,
                 spec,
                 dry_run=dry_run,
-                on_conflict=on_conflict.value,
+                on_conflict=on_conflict,
                 max_quarantined=max_quarantined,
                 batch_size=batch_size,
             )
@@ -209,7 +204,7 @@ def migrations(tenant: Slug, as_json: Json = False) -> None:
 
 @app.command()
 def migration(
-    migration_id: Annotated[int, typer.Argument(metavar="ID", help="From ispmig migrations.")],
+    migration_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="From ispmig migrations.")],
     as_json: Json = False,
 ) -> None:
     """Show one migration, whole."""

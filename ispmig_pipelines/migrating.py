@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.ledger import Migration
+from ispmig_pipelines.validation import threshold
 
 
 class MigrationFailed(IspmigError):
@@ -33,9 +36,9 @@ def migrate(
     spec: Path,
     *,
     dry_run: bool = False,
-    on_conflict: str = "update",
-    max_quarantined: str = "5%",
-    batch_size: int = 50_000,
+    on_conflict: OnConflict = OnConflict.update,
+    max_quarantined: str = threshold.DEFAULT,
+    batch_size: int = DEFAULT_BATCH_SIZE,
     log_level: str = "INFO",
 ) -> Migration:
     """Runs the job ``tenant_migration``; returns what the ledger holds of it.
@@ -52,7 +55,6 @@ def migrate(
     """
     from ispmig_pipelines.mapping.spec import load_spec
     from ispmig_pipelines.platform import ledger, tenants
-    from ispmig_pipelines.validation import threshold
 
     tenants.get(connection, tenant)
     connection.rollback()
@@ -71,7 +73,7 @@ def migrate(
             {
                 "spec": str(spec.absolute()),
                 "mode": "dry_run" if dry_run else "load",
-                "on_conflict": on_conflict,
+                "on_conflict": on_conflict.value,
                 "max_quarantined": max_quarantined,
                 "batch_size": batch_size,
             },

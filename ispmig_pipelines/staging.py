@@ -70,6 +70,17 @@ def remove_expired(root: Path, tenant: str, finished: Callable[[int], bool]) -> 
     return sorted(removed)
 
 
+def remove_all(root: Path, tenant: str) -> None:
+    """Deletes everything that is staged of a tenant.
+
+    Raises:
+        StorageError: something of it is still there.
+    """
+    with storage_errors("deleting what is staged"):
+        if (root / tenant).is_dir():
+            shutil.rmtree(root / tenant)
+
+
 class Staging:
     """The staged tables of one migration, in a folder only its owner can read."""
 

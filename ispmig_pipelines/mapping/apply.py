@@ -68,6 +68,7 @@ class FeedPlan:
         entity: its entity.
         fields: a plan per mapped field, in the entity's order.
         unused: the source's columns that the feed carries as ``legacy``.
+        shared: columns that another source of the entity has too.
         sometimes_used: columns whose cells it carries as ``legacy`` where nothing else takes them.
         when_filled: the source's columns that must hold something, or the record is not the
             feed's; empty if all are.
@@ -78,6 +79,7 @@ class FeedPlan:
     entity: EntityInfo
     fields: tuple[FieldPlan, ...]
     unused: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()
     sometimes_used: tuple[SometimesUsed, ...] = ()
     when_filled: tuple[str, ...] = ()
     null_words: tuple[str, ...] = ()
@@ -179,6 +181,9 @@ class FeedPlan:
                     accepted=f"in the currency of {currency}",
                 )
 
+    def _legacy_name(self, column: str) -> str:
+        return f"{self.feed.source}.{column}" if column in self.shared else column
+
     def _legacy(
         self, cells: SourceCells, partly_kept: dict[str, pa.BooleanArray], log: IssueLog
     ) -> pa.StringArray | None:
@@ -200,24 +205,25 @@ class FeedPlan:
                     column=name,
                     accepted=NUL_SIGN,
                 )
-            columns.append((name, values))
+            columns.append((self._legacy_name(name), values))
         return legacy_objects(columns, cells.size)
 
 
-def audit_fields(entity: EntityInfo) -> tuple[str, ...]:
-    """The fields from which control totals are recomputed: key, money and currencies."""
-    wanted = {*entity.key, *entity.money, *entity.money.values()}
-    return tuple(name for name in entity.fields if name in wanted)
-
-
 def prepare(
-    spec: Spec, feed: Feed, columns: Sequence[str], *, only: Collection[str] | None = None
+    spec: Spec,
+    feed: Feed,
+    columns: Sequence[str],
+    *,
+    only: Collection[str] | None = None,
+    shared: Collection[str] = (),
 ) -> FeedPlan:
     """Makes the plan of a feed for a source with these columns.
 
-    ``only`` restricts it to some fields of the same records, without ``legacy``:
-    ``only=audit_fields(entity)`` recomputes control totals straight from the source, converting
-    nothing else.
+    Args:
+        only: restricts it to some fields of the same records, without ``legacy``: the audit
+            recomputes control totals straight from the source, converting nothing else.
+        shared: columns that another source of the same entity has too. Under ``legacy`` they
+            are named ``source.column``: neither may take the other's place.
 
     Raises:
         SpecError: the source lacks columns that the spec names.
@@ -248,6 +254,7 @@ def prepare(
         fields,
         when_filled=tuple(own(column) for column in feed.when_filled),
         null_words=spec.defaults.null_words,
+        shared=frozenset(shared),
     )
     if not feed.legacy or only is not None:
         return plan

@@ -102,14 +102,25 @@ class Spec:
 
     def _carrier(self, source: str, feeds: list[Feed]) -> Feed | None:
         """The feed whose records carry the source's unused columns: the one that says so, else
-        the last that does not refuse. It takes every record, or cells would be lost."""
+        the one whose records are likely to be one each for those of the source.
+
+        That is one that takes every record, or cells would be lost; that no other refers to (a
+        service rather than its customer); and no plan, which many records share, if there is a
+        choice. Of several, the last.
+        """
         said = {id(f): self.document.entities[f.entity][f.index].legacy for f in feeds}
         own = [
             f
             for f in feeds
             if f.source == source and not f.when_filled and said[id(f)] is not False
         ]
-        return next((f for f in own if said[id(f)]), own[-1] if own else None)
+        for feed in own:
+            if said[id(feed)]:
+                return feed
+        parents = {p for f in own for p in ENTITIES[f.entity].references.values()}
+        leaves = [f for f in own if f.entity not in parents] or own
+        choice = [f for f in leaves if f.entity != "plan"] or leaves
+        return choice[-1] if choice else None
 
     def feeds_of(self, source: str) -> tuple[Feed, ...]:
         """The feeds of one source, in order."""
@@ -214,19 +225,35 @@ def find_column(name: str, columns: Iterable[str]) -> str | None:
 
 def check_columns(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
     """The columns that the spec names and the source does not have, as ``file:line: what``."""
+    named = _named_columns(spec, source)
+    any_known = any(find_column(name, columns) is not None for _, _, name in named)
     problems = []
-    for line, subject, name in _named_columns(spec, source):
+    for line, subject, name in named:
         if find_column(name, columns) is None:
             alike = [c for c in columns if c.strip().casefold() == name.strip().casefold()]
             why = (
                 f"; {' and '.join(map(repr, alike))} could be meant: write it exactly"
                 if alike
-                else did_you_mean(name, columns)
+                else _did_you_mean_column(name, columns, any_known)
             )
             problems.append(
                 f"{spec.path.name}:{line}: {subject}: source {source!r} has no column {name!r}{why}"
             )
     return problems
+
+
+def _did_you_mean_column(name: str, columns: Sequence[str], any_known: bool) -> str:
+    """What to propose for an unknown column.
+
+    Where the source has none of the columns that the spec names, its first line may be a record
+    and no header: then what stands there is a person's, and is not repeated.
+    """
+    if any_known:
+        return did_you_mean(name, columns)
+    return (
+        f"; it has none of the columns that the spec names, but {len(columns)} others. Look at it "
+        "with ispmig inspect; if its first line is a record, say so (csv: {header: false})"
+    )
 
 
 def column_notes(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:

@@ -48,6 +48,12 @@ Words = Annotated[
     WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]}),
 ]
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_present)]
+# It names staged files and columns of assets, too.
+SourceName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_ -]{0,62}$"),
+    BeforeValidator(_present),
+]
 Names = Annotated[
     tuple[Name, ...],
     Field(min_length=1),
@@ -363,7 +369,7 @@ class SpecDocument(Part):
     version: Literal[1] = Field(description="The version of this language.")
     name: str = Field(default="", description="For people.")
     defaults: Defaults = Field(default_factory=Defaults)
-    sources: dict[Name, Source] = Field(min_length=1)
+    sources: dict[SourceName, Source] = Field(min_length=1)
     entities: dict[
         str, Annotated[tuple[Block, ...], Field(min_length=1), BeforeValidator(_as_list)]
     ] = Field(min_length=1)

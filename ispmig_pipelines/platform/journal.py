@@ -16,6 +16,8 @@ ISSUES = "_issues"
 UNDO = "_undo"
 """One row per row that a migration updated: as it was before."""
 
+TABLES = (QUARANTINE, ISSUES, UNDO)
+
 
 def create_tables(schema: str) -> list[sql.Composed]:
     """The statements that make the three tables in a tenant's schema."""

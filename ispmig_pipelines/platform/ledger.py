@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Engine
 
-from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
@@ -91,7 +91,7 @@ class Migration:
             and ``repeated``, the part of ``unchanged`` that repeats another record.
         totals: ``entity.field`` → currency → ``{"source", "loaded", "quarantined",
             "unreadable"}``, amounts as text.
-        issues: rule → ``{"records", "severity"}`` per entity.
+        issues: entity → rule → number of records.
     """
 
     id: int
@@ -202,6 +202,24 @@ def update_migration(connection: Connection, migration: int, **values: Any) -> N
     )
 
 
+def publish_migration(connection: Connection, migration: int, **values: Any) -> None:
+    """Marks a running migration as published, in the transaction that publishes it.
+
+    Raises:
+        DatabaseError: it is not running any more: another run took it for dead.
+    """
+    statement = (
+        sa.update(data_migrations)
+        .where(data_migrations.c.id == migration, data_migrations.c.state == State.RUNNING)
+        .values(state=State.PUBLISHED, **values)
+    )
+    if connection.execute(statement).rowcount != 1:
+        raise DatabaseError(
+            f"Migration {migration} is not running any more: its connection was lost, and another "
+            "run of the tenant has begun. Nothing of it was loaded; migrate again."
+        )
+
+
 def close_abandoned(connection: Connection, tenant: str) -> list[int]:
     """Marks as failed what still stands as running; returns the ids.
 
@@ -264,7 +282,7 @@ def _read(row: sa.Row[Any]) -> Migration:
     values["state"] = State(values["state"])
     # jsonb forgets the order of keys; people read in the order of the model.
     values["entities"] = {
-        name: {count: counts[count] for count in COUNTS}
+        name: {count: counts.get(count, 0) for count in COUNTS}
         for name, counts in _ordered(values["entities"]).items()
     }
     values["totals"] = _ordered(values["totals"])

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
+from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
@@ -36,14 +36,6 @@ LOCK_TIMEOUT = "60s"
 
 WORK_MEMORY = "64MB"
 _ANALYZE_FROM = 10_000
-
-
-class OnConflict(StrEnum):
-    """What to do when the tenant has other content under a record's key."""
-
-    UPDATE = "update"
-    KEEP = "keep"
-    FAIL = "fail"
 
 
 @dataclass(frozen=True)
@@ -149,8 +141,7 @@ def load(
         except IspmigError as error:
             refusal = error
         if refusal is None and not dry_run:
-            values = {"state": ledger.State.PUBLISHED, **loaded.ledger_values()}
-            ledger.update_migration(connection, migration, **values)
+            ledger.publish_migration(connection, migration, **loaded.ledger_values())
         else:
             # Nothing is published, but why records would lie in quarantine is worth keeping.
             with as_tenant(driver, tenant):
@@ -219,7 +210,7 @@ def _publish(
     with as_tenant(driver, tenant):
         copy_batches(driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined())
         _copy_issues(driver, feed, feed.issues())
-        repeats = publish.settle_duplicates(driver, table)
+        publish.settle_duplicates(driver, table)
         for other in earlier:
             if other.table.entity == table.entity:
                 publish.reject_contradictions(driver, table, other.table)
@@ -229,36 +220,39 @@ def _publish(
         empty = publish.is_empty(driver, table)
         if not empty:
             publish.reject_rule_breakers(driver, table)
-        same, other_content = (0, 0) if empty else publish.count_matches(driver, table)
-        if other_content and on_conflict is OnConflict.FAIL:
+        matches = publish.Matches() if empty else publish.count_matches(driver, table)
+        if matches.conflicts and on_conflict is OnConflict.fail:
             raise ConflictRefused(
-                f"The tenant {tenant.slug} already holds other content for {other_content:,} "
+                f"The tenant {tenant.slug} already holds other content for {matches.conflicts:,} "
                 f"{table.entity} records of this migration, and --on-conflict fail was asked "
-                "for. Nothing was loaded. See which with a dry run, or choose --on-conflict "
-                "update (the source wins) or keep (the tenant wins)."
+                "for. Nothing was loaded. Choose --on-conflict update (the source wins) or keep "
+                "(the tenant wins); with --dry-run --on-conflict keep, ispmig quarantine lists "
+                "which records they are."
             )
-        if other_content and on_conflict is OnConflict.KEEP:
+        if matches.conflicts and on_conflict is OnConflict.keep:
             publish.reject_conflicts(driver, table)
-        elif other_content:
+        if matches.completed or (matches.conflicts and on_conflict is OnConflict.update):
             counts.updated += publish.update(driver, table)
         if not table.partial:
             counts.inserted += publish.insert(driver, table, target_empty=empty)
-        counts.unchanged += same + repeats.rows
+        repeats = publish.settle_repeats(driver, table)
+        counts.unchanged += matches.same + repeats.rows
         counts.repeated += repeats.rows
         _quarantine_rejects(driver, tenant, feed)
     if counts.inserted >= _ANALYZE_FROM:
         # The next feed's joins are planned on what this one has just written.
         driver.execute(sql.SQL("analyze {}").format(table.target))
     with as_tenant(driver, tenant):
-        sums = publish.loaded_totals(driver, table)
+        sums, again = publish.loaded_totals(driver, table, [e.table for e in earlier])
     for name, by_currency in feed.amounts.items():
         totals = loaded.totals.setdefault(f"{table.entity}.{name}", {})
         for currency, amounts in by_currency.items():
             total = totals.setdefault(currency, Amounts())
             total.source += amounts.source
             total.unreadable += amounts.unreadable
-        for currency, amount in repeats.amounts.get(name, {}).items():
-            totals.setdefault(currency, Amounts()).source -= amount
+        for said_again in (repeats.amounts, again):
+            for currency, amount in said_again.get(name, {}).items():
+                totals.setdefault(currency, Amounts()).source -= amount
         for currency, amount in sums.get(name, {}).items():
             totals.setdefault(currency, Amounts()).loaded += amount
 

@@ -62,7 +62,8 @@ class FeedTable:
 
     def temporary(self, what: str) -> sql.Identifier:
         """One of the feed's temporary tables: ``staged`` holds the rows that may still be
-        published, ``rejects`` those that a check moved out, with the rule they broke."""
+        published, ``later`` those whose key stands earlier, ``repeats`` those of them that
+        say the same, ``rejects`` those that a check moved out, with the rule they broke."""
         return sql.Identifier("pg_temp", f"{what}_{self.entity}_{self.index}")
 
     @property
@@ -137,8 +138,12 @@ class Repeats:
 
 def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     """Makes the feed's temporary tables and lets the tenant's role use them."""
-    # An op that is tried again in the same session finds those of the first try.
-    driver.execute(sql.SQL("drop table if exists {}, {}").format(feed.staged, feed.rejects))
+    # An op that is tried again in the same session finds those of the first try. All of them
+    # are made here, so that the tenant's role needs no right to make temporary tables.
+    tables = sql.SQL(", ").join(
+        feed.temporary(what) for what in ("staged", "rejects", "later", "repeats")
+    )
+    driver.execute(sql.SQL("drop table if exists {}").format(tables))
     driver.execute(
         sql.SQL(
             """create temporary table {} ({}, legacy jsonb,
@@ -158,25 +163,38 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
         ).format(sql.Identifier(f"rejects_{feed.entity}_{feed.index}"))
     )
     driver.execute(
-        sql.SQL("grant select, insert, update, delete on {}, {} to {}").format(
-            feed.staged, feed.rejects, sql.Identifier(feed.tenant.role)
+        sql.SQL(
+            """create temporary table {} (_file integer, _record bigint, first_file integer,
+               first_record bigint, same boolean)"""
+        ).format(sql.Identifier(f"later_{feed.entity}_{feed.index}"))
+    )
+    driver.execute(
+        sql.SQL(
+            """create temporary table {} (_file integer, _record bigint, _line bigint,
+               first_file integer, first_record bigint, key jsonb, amounts jsonb)"""
+        ).format(sql.Identifier(f"repeats_{feed.entity}_{feed.index}"))
+    )
+    driver.execute(
+        sql.SQL("grant select, insert, update, delete on {} to {}").format(
+            tables, sql.Identifier(feed.tenant.role)
         )
     )
 
 
-def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
+def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> None:
     """Leaves one staged row per key: the first by file and record.
 
-    Later rows that say the same are repeats: nothing is left to do for them. Later rows that
-    say something else are rejected: which is right is not ours to guess.
+    Later rows that say the same are set aside as repeats; what becomes of the first becomes of
+    them (:func:`settle_repeats`). Later rows that say something else are rejected: which is
+    right is not ours to guess.
     """
     key = sql.SQL(", ").join(sql.Identifier("s", k) for k in feed.key)
-    driver.execute("drop table if exists pg_temp.later")
+    later, repeats = feed.temporary("later"), feed.temporary("repeats")
     driver.execute(
         sql.SQL(
-            """create temporary table later on commit drop as
+            """insert into {later}
                with twice as (select {key} from {staged} s group by {key} having count(*) > 1)
-               select * from (
+               select _file, _record, first_file, first_record, same from (
                    select s._file, s._record,
                           first_value(s._file) over by_key as first_file,
                           first_value(s._record) over by_key as first_record,
@@ -187,53 +205,80 @@ def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
                ) numbered
                where (_file, _record) <> (first_file, first_record)"""
         ).format(
+            later=later,
             key=key,
             staged=feed.staged,
             values=feed.row("s", feed.values or feed.key),
             match=feed.same_key("s", "twice"),
         )
     )
-    if not _exists(driver, sql.SQL("select from pg_temp.later")):
-        return Repeats()
+    if not _exists(driver, sql.SQL("select from {}").format(later)):
+        return
     if feed.has_legacy:
         _merge_legacy(driver, feed)
     driver.execute(
         sql.SQL(
-            """create temporary table repeats on commit drop as
-               with gone as (
-                   delete from {staged} s using pg_temp.later l
+            """with gone as (
+                   delete from {staged} s using {later} l
                    where (s._file, s._record) = (l._file, l._record) and l.same
-                   returning {amounts} as amounts)
-               select amounts from gone"""
-        ).format(staged=feed.staged, amounts=feed.amounts("s"))
+                   returning s._file, s._record, s._line, l.first_file, l.first_record,
+                             {key} as key, {amounts} as amounts)
+               insert into {repeats} (_file, _record, _line, first_file, first_record, key, amounts)
+               select * from gone"""
+        ).format(
+            staged=feed.staged,
+            later=later,
+            repeats=repeats,
+            key=key_json(feed.entity, "s"),
+            amounts=feed.amounts("s"),
+        )
     )
-    repeats = Repeats(
-        rows=_count(driver, sql.SQL("select count(*) from pg_temp.repeats")),
-        amounts={
-            field: dict(
-                driver.execute(
-                    sql.SQL(
-                        """select a ->> 'currency', sum((a ->> 'amount')::numeric)
-                           from (select amounts -> %s as a from pg_temp.repeats) r
-                           where a is not null group by 1"""
-                    ),
-                    [field],
-                ).fetchall()
-            )
-            for field in feed.money
-        },
-    )
-    driver.execute("drop table pg_temp.repeats")
     _reject(
         driver,
         feed,
         rule=sql.Literal("key.duplicate"),
         field=", ".join(feed.key),
         accepted=sql.SQL("l.first_file || ':' || l.first_record"),
-        using=sql.SQL("pg_temp.later l"),
+        using=sql.SQL("{} l").format(later),
         where=sql.SQL("(s._file, s._record) = (l._file, l._record)"),
     )
-    return repeats
+
+
+def settle_repeats(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
+    """Sends the repeats of rejected rows after them, for the same reason; returns the others.
+
+    To be called when every check has been made.
+    """
+    driver.execute(
+        sql.SQL(
+            """with gone as (
+                   delete from {repeats} r using {rejects} j
+                   where (r.first_file, r.first_record) = (j._file, j._record)
+                   returning r._file, r._record, r._line, r.key, r.amounts,
+                             j.rule, j.field, j.accepted)
+               insert into {rejects} (_file, _record, _line, key, amounts, rule, field, accepted)
+               select * from gone"""
+        ).format(repeats=feed.temporary("repeats"), rejects=feed.rejects)
+    )
+    rows = _count(driver, sql.SQL("select count(*) from {}").format(feed.temporary("repeats")))
+    if not rows:
+        return Repeats()
+    return Repeats(
+        rows=rows,
+        amounts={
+            field: dict(
+                driver.execute(
+                    sql.SQL(
+                        """select a ->> 'currency', sum((a ->> 'amount')::numeric)
+                           from (select amounts -> %s as a from {}) r
+                           where a is not null group by 1"""
+                    ).format(feed.temporary("repeats")),
+                    [field],
+                ).fetchall()
+            )
+            for field in feed.money
+        },
+    )
 
 
 def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:
@@ -246,14 +291,14 @@ def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:
         sql.SQL(
             """with rows as (
                    select l.first_file, l.first_record, s.legacy
-                   from pg_temp.later l
+                   from {later} l
                    join {staged} s on (s._file, s._record) = (l._file, l._record)
                    where l.same
                    union all
                    select f._file, f._record, f.legacy
                    from {staged} f
                    where (f._file, f._record) in
-                       (select first_file, first_record from pg_temp.later where same)
+                       (select first_file, first_record from {later} where same)
                ), cells as (
                    select first_file, first_record, name,
                           jsonb_agg(distinct cell order by cell) as seen
@@ -267,7 +312,7 @@ def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:
                )
                update {staged} s set legacy = merged.legacy from merged
                where (s._file, s._record) = (first_file, first_record)"""
-        ).format(staged=feed.staged)
+        ).format(staged=feed.staged, later=feed.temporary("later"))
     )
 
 
@@ -402,23 +447,50 @@ def _differs(feed: FeedTable) -> sql.Composed:
     return sql.SQL("({})").format(sql.SQL(" or ").join(parts) if parts else sql.SQL("false"))
 
 
-def count_matches(driver: psycopg.Connection, feed: FeedTable) -> tuple[int, int]:
-    """How many staged rows the tenant already has: ``(the same, with other content)``."""
-    return driver.execute(  # type: ignore[return-value]
+@dataclass(frozen=True)
+class Matches:
+    """How a feed's staged rows compare with rows of the same key that are there.
+
+    Attributes:
+        same: they say the same.
+        completed: they differ, and this migration itself wrote the row: another feed of it
+            goes on with what an earlier one began. That is no conflict with the tenant.
+        conflicts: they differ, and the row was the tenant's before.
+    """
+
+    same: int = 0
+    completed: int = 0
+    conflicts: int = 0
+
+
+def _conflicts(feed: FeedTable) -> sql.Composed:
+    """SQL: the tenant had row ``t`` before this migration, and ``s`` would change it."""
+    return sql.SQL("({} and t._migration <> {})").format(
+        _differs(feed), sql.Literal(feed.migration)
+    )
+
+
+def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
+    """Compares the staged rows with what is there."""
+    row = driver.execute(
         sql.SQL(
-            """select count(*) filter (where not {differs}), count(*) filter (where {differs})
+            """select count(*) filter (where not {differs}),
+                      count(*) filter (where {differs} and not {conflicts}),
+                      count(*) filter (where {conflicts})
                from {staged} s join {target} t on {match}"""
         ).format(
             differs=_differs(feed),
+            conflicts=_conflicts(feed),
             staged=feed.staged,
             target=feed.target,
             match=feed.same_key("s", "t"),
         )
     ).fetchone()
+    return Matches(*row) if row else Matches()
 
 
 def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Sets aside rows for which the tenant has other content, which is to be kept."""
+    """Sets aside rows for which the tenant had other content before, which is to be kept."""
     _reject(
         driver,
         feed,
@@ -426,7 +498,7 @@ def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> None:
         field=", ".join(feed.key),
         accepted=sql.Literal(""),
         using=sql.SQL("{} t").format(feed.target),
-        where=sql.SQL("{} and {}").format(feed.same_key("s", "t"), _differs(feed)),
+        where=sql.SQL("{} and {}").format(feed.same_key("s", "t"), _conflicts(feed)),
     )
 
 
@@ -498,26 +570,55 @@ def is_empty(driver: psycopg.Connection, feed: FeedTable) -> bool:
     return not _exists(driver, sql.SQL("select from {}").format(feed.target))
 
 
-def loaded_totals(driver: psycopg.Connection, feed: FeedTable) -> Totals:
-    """Sums of money in the tenant's rows that the feed's staged rows stand for."""
-    totals: Totals = {}
+def loaded_totals(
+    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable]
+) -> tuple[Totals, Totals]:
+    """Sums of money that the feed's staged rows stand for, each key once over all feeds.
+
+    Returns:
+        What the tenant's rows hold, and what the feed says again of keys whose amount an
+        earlier feed has brought already: that is neither source nor loaded a second time.
+    """
+    loaded: Totals = {}
+    again: Totals = {}
     for field in feed.money:
-        totals[field] = dict(
+        parts = {
+            "currency": feed.currency("t", field),
+            "said": feed.currency("s", field),
+            "field": sql.Identifier(field),
+            "staged": feed.staged,
+            "target": feed.target,
+            "match": feed.same_key("s", "t"),
+            "before": _brought_before(feed, field, earlier),
+        }
+        loaded[field] = dict(
             driver.execute(
                 sql.SQL(
                     """select {currency}, sum(t.{field})
                        from {staged} s join {target} t on {match}
-                       where t.{field} is not null group by 1"""
-                ).format(
-                    currency=feed.currency("t", field),
-                    field=sql.Identifier(field),
-                    staged=feed.staged,
-                    target=feed.target,
-                    match=feed.same_key("s", "t"),
-                )
+                       where t.{field} is not null and not {before} group by 1"""
+                ).format(**parts)
             ).fetchall()
         )
-    return totals
+        again[field] = dict(
+            driver.execute(
+                sql.SQL(
+                    """select {said}, sum(s.{field}) from {staged} s
+                       where s.{field} is not null and {before} group by 1"""
+                ).format(**parts)
+            ).fetchall()
+        )
+    return loaded, again
+
+
+def _brought_before(feed: FeedTable, field: str, earlier: list[FeedTable]) -> sql.Composed:
+    """SQL: an earlier feed of the entity has the key of row ``s``, and fills the field too."""
+    others = [
+        sql.SQL("exists (select from {} e where {})").format(other.staged, feed.same_key("e", "s"))
+        for other in earlier
+        if other.entity == feed.entity and field in other.fields
+    ]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(others) if others else sql.SQL("false"))
 
 
 def _reject(

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.journal import ISSUES, QUARANTINE
-from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 from ispmig_pipelines.staging import storage_errors
 
 _BLOCK = 1 << 20
@@ -126,10 +126,15 @@ def current(connection: Connection, tenant: Tenant) -> list[int]:
     """The migrations whose quarantine still matters: of each spec, by its name, the newest.
 
     A spec that is run again reads the same sources again, so its earlier quarantine is over.
-    A dry run counts only where there is nothing else of its spec.
+    A dry run counts only where there is nothing else of its spec, and a run that came to nothing
+    (it failed before it had counts) not at all.
     """
     newest: dict[str, int] = {}
-    entries = ledger.migrations(connection, tenant.slug)
+    entries = [
+        entry
+        for entry in ledger.migrations(connection, tenant.slug)
+        if entry.entities and entry.state not in (ledger.State.RUNNING, ledger.State.UNDONE)
+    ]
     for mode in ("load", "dry_run"):
         for entry in entries:
             if entry.mode == mode:
@@ -167,7 +172,10 @@ def listing(
         issues=sql.Identifier(tenant.schema, ISSUES),
     )
     files = _files(driver, tenant)
-    with driver.cursor("quarantine_listing", row_factory=dict_row) as cursor:
+    with (
+        as_tenant(driver, tenant),
+        driver.cursor("quarantine_listing", row_factory=dict_row) as cursor,
+    ):
         cursor.execute(query, {"migrations": migrations})
         for row in cursor:
             row["state"], row["path"] = files[row["migration"], row["file"]]

@@ -7,7 +7,7 @@ see no other. Everything that touches a tenant's rows runs as it, by :func:`as_t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +20,8 @@ from sqlalchemy.engine import Connection, Engine
 from ispmig_pipelines.errors import TenantBusy, TenantError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ddl, journal, ledger
+from ispmig_pipelines.settings import settings
+from ispmig_pipelines.staging import remove_all
 
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 MAX_SLUG = 32
@@ -96,13 +98,15 @@ def add(engine: Engine, slug: str) -> Tenant:
 
 def _make_role(driver: psycopg.Connection, tenant: Tenant) -> None:
     role = sql.Identifier(tenant.role)
-    exists = driver.execute("select 1 from pg_roles where rolname = %s", [tenant.role]).fetchone()
-    if exists is None:
-        driver.execute(
-            sql.SQL("create role {} nologin nosuperuser nocreatedb nocreaterole noinherit").format(
-                role
-            )
+    if driver.execute("select 1 from pg_roles where rolname = %s", [tenant.role]).fetchone():
+        # Whose it is, and what else it may do, is not ours to know.
+        raise TenantError(
+            f"The server has a role {tenant.role} already, which the tenant {tenant.slug} would "
+            "need. Drop the role if nobody uses it, or choose another slug."
         )
+    driver.execute(
+        sql.SQL("create role {} nologin nosuperuser nocreatedb nocreaterole noinherit").format(role)
+    )
     # The platform must be able to become the tenant, and not carry its rights about.
     if driver.info.server_version >= 160000:
         driver.execute(
@@ -114,13 +118,16 @@ def _make_role(driver: psycopg.Connection, tenant: Tenant) -> None:
 
 def _grants(tenant: Tenant) -> list[sql.Composed]:
     schema, role = sql.Identifier(tenant.schema), sql.Identifier(tenant.role)
+
+    def on(tables: Iterable[str]) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier(tenant.schema, name) for name in tables)
+
     return [
         sql.SQL("revoke all on schema {} from public").format(schema),
         sql.SQL("grant usage on schema {} to {}").format(schema, role),
-        sql.SQL("grant select, insert, update, delete on all tables in schema {} to {}").format(
-            schema, role
-        ),
-        sql.SQL("grant usage on all sequences in schema {} to {}").format(schema, role),
+        sql.SQL("grant select, insert, update, delete on {} to {}").format(on(ENTITIES), role),
+        # What was written down is not changed any more; it is taken away whole.
+        sql.SQL("grant select, insert, delete on {} to {}").format(on(journal.TABLES), role),
     ]
 
 
@@ -163,21 +170,25 @@ def contents(connection: Connection, tenant: Tenant) -> dict[str, int]:
     """Rows per table of the tenant, exactly; what removing it would destroy."""
     driver = raw(connection)
     counts = {}
-    for name in (*ENTITIES, journal.QUARANTINE):
-        query = sql.SQL("select count(*) from {}").format(sql.Identifier(tenant.schema, name))
-        counts[name] = driver.execute(query).fetchone()[0]  # type: ignore[index]
+    with as_tenant(driver, tenant):
+        for name in (*ENTITIES, journal.QUARANTINE):
+            query = sql.SQL("select count(*) from {}").format(sql.Identifier(tenant.schema, name))
+            counts[name] = driver.execute(query).fetchone()[0]  # type: ignore[index]
     return counts
 
 
 def remove(engine: Engine, slug: str) -> None:
-    """Destroys a tenant's schema and role. Its migrations stay in the ledger.
+    """Destroys a tenant's schema and role, and what is staged of it. Its migrations stay in the
+    ledger.
 
     Raises:
         TenantError: there is no such tenant.
         TenantBusy: a run is working on it.
+        StorageError: what is staged could not be deleted; the tenant is still there.
     """
     with engine.connect() as connection, lock(connection, slug):
         tenant = get(connection, slug)
+        remove_all(settings().staging_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
         if driver.info.server_version >= 160000:

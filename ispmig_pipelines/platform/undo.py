@@ -1,5 +1,7 @@
 """Taking a migration back: what it inserted goes, what it updated is put back.
 
+A row that a later migration wrote again is that migration's, and stays.
+
 Publishing keeps in ``_undo`` the row as it was before for each row it updates; a row with this
 migration in its ``_migration`` column and no such pre-image was inserted by it.
 """
@@ -57,7 +59,8 @@ def _restore(driver: psycopg.Connection, tenant: Tenant, migration: int, entity:
             """update {table} t set ({columns}) = row({values})
                from {journal} u
                cross join lateral jsonb_populate_record(null::{table}, u.row) old
-               where u.migration = %s and u.entity = %s and {match}"""
+               where u.migration = %s and u.entity = %s and {match}
+                 and t._migration = u.migration"""
         ).format(
             table=table,
             journal=journal,

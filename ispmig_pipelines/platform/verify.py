@@ -8,19 +8,25 @@ table and joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
+from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ddl, journal
+from ispmig_pipelines.platform import ddl, journal, ledger
 from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.publish import FeedTable
-from ispmig_pipelines.platform.reconcile import ZERO, Amounts
-from ispmig_pipelines.platform.tenants import as_tenant
+from ispmig_pipelines.platform.reconcile import ZERO, Amounts, Counts, check
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
+from ispmig_pipelines.platform.undo import key_json
+
+AUDITED = "audited"
+"""The temporary table of a feed's records, read anew."""
 
 
 @dataclass
@@ -31,6 +37,7 @@ class Verified:
         read: records of the source, counted anew.
         quarantined: of these, how many lie in quarantine.
         present: of these, how many are in the tenant's table under their key.
+        repeated: of the present, how many share their key with an earlier one.
         amounts: ``field`` → currency → sums taken anew on each side.
         problems: what does not agree, in words; empty when all is well.
     """
@@ -38,6 +45,7 @@ class Verified:
     read: int = 0
     quarantined: int = 0
     present: int = 0
+    repeated: int = 0
     amounts: dict[str, dict[str, Amounts]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -53,58 +61,147 @@ def verify_feed(
     driver: psycopg.Connection,
     feed: FeedTable,
     records: Iterable[pa.RecordBatch],
-    unreadable: Iterable[tuple[int, int]],
+    earlier: list[FeedTable],
 ) -> Verified:
     """Verifies one feed of a published migration, in the current transaction.
 
     Args:
         feed: with ``fields`` as :func:`audited_fields` gives them.
-        records: the source's readable records, mapped anew: the feed's fields, ``_file``
-            and ``_record``.
-        unreadable: positions (file, record) of the records that cannot be read.
+        records: the feed's records, mapped anew: its fields, ``_file`` and ``_record``. Those
+            that cannot be read stand among them, with nothing but their position.
+        earlier: the feeds that were verified before it, in the same session.
     """
-    table = sql.Identifier("pg_temp", "audited")
+    table = feed.temporary(AUDITED)
     _create(driver, feed)
     with as_tenant(driver, feed.tenant):
-        readable = copy_batches(driver, table, records)
-        rest = copy_batches(driver, table, _positions(unreadable))
+        verified = Verified(read=copy_batches(driver, table, records))
     driver.execute(sql.SQL("analyze {}").format(table))
-    verified = Verified(read=readable + rest)
     with as_tenant(driver, feed.tenant):
         _mark_quarantined(driver, feed, verified)
         _compare(driver, feed, verified)
-        _sum(driver, feed, verified)
-    driver.execute("drop table pg_temp.audited")
+        _count_repeats(driver, feed, verified)
+        _sum(driver, feed, earlier, verified)
     return verified
 
 
+def strangers(driver: psycopg.Connection, feeds: list[FeedTable]) -> int:
+    """Rows of an entity that bear the migration's id and come from no record of its sources.
+
+    Args:
+        feeds: all of the entity; each was verified before, in the same session.
+    """
+    known = sql.SQL(" union all ").join(
+        sql.SQL("select _file, _record from {} where not _quarantined").format(
+            feed.temporary(AUDITED)
+        )
+        for feed in feeds
+    )
+    return _value(
+        driver,
+        sql.SQL(
+            """select count(*) from {target} t
+               where t._migration = %(migration)s
+                 and not exists (select from ({known}) k
+                     where (k._file, k._record) = (t._file, t._record))"""
+        ).format(target=feeds[0].target, known=known),
+        {"migration": feeds[0].migration},
+    )
+
+
+def standing(
+    connection: Connection, tenant: Tenant, entry: ledger.Migration
+) -> dict[str, list[str]]:
+    """Holds a finished migration's counts in the ledger against the tables, as they are now.
+
+    Returns:
+        entity → what does not agree, in words; nothing when all is well.
+    """
+    driver = raw(connection)
+    found: dict[str, list[str]] = {}
+    with connection.begin(), as_tenant(driver, tenant):
+        for entity, told in entry.entities.items():
+            problems = found.setdefault(entity, [])
+            counts = Counts(**told)
+            amounts = {
+                name: {currency: Amounts.from_json(a) for currency, a in by_currency.items()}
+                for name, by_currency in entry.totals.items()
+                if name.startswith(f"{entity}.")
+            }
+            try:
+                check({entity: counts}, amounts)
+            except LawBroken as error:
+                problems.append(str(error))
+            there = written(driver, tenant, entry.id, entity)
+            if there.inserted != counts.inserted:
+                problems.append(
+                    f"{counts.inserted:,} rows were inserted, and {there.inserted:,} are there"
+                )
+            if there.quarantined != counts.quarantined:
+                problems.append(
+                    f"{counts.quarantined:,} records went to quarantine, and "
+                    f"{there.quarantined:,} are there"
+                )
+    return found
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a migration's marks in a tenant's tables say it did to an entity.
+
+    Attributes:
+        inserted: rows it made: they bear its id, and it kept nothing of them for undoing.
+        updated: rows that were there before it, each kept as it was.
+        quarantined: records in quarantine.
+    """
+
+    inserted: int
+    updated: int
+    quarantined: int
+
+
+def written(driver: psycopg.Connection, tenant: Tenant, migration: int, entity: str) -> Written:
+    """Counts a migration's marks, in the current transaction and role."""
+    row = driver.execute(
+        sql.SQL(
+            """select
+                 (select count(*) from {target} t where t._migration = %(migration)s
+                    and not exists (select from {undo} u where u.migration = %(migration)s
+                        and u.entity = %(entity)s and u.key = {key})),
+                 (select count(*) from {undo} where migration = %(migration)s
+                    and entity = %(entity)s),
+                 (select count(*) from {quarantine} where migration = %(migration)s
+                    and entity = %(entity)s)"""
+        ).format(
+            target=sql.Identifier(tenant.schema, entity),
+            undo=sql.Identifier(tenant.schema, journal.UNDO),
+            quarantine=sql.Identifier(tenant.schema, journal.QUARANTINE),
+            key=key_json(entity, "t"),
+        ),
+        {"migration": migration, "entity": entity},
+    ).fetchone()
+    assert row is not None  # noqa: S101 - a query without FROM always has a row
+    return Written(*row)
+
+
 def _create(driver: psycopg.Connection, feed: FeedTable) -> None:
-    driver.execute("drop table if exists pg_temp.audited")
+    driver.execute(sql.SQL("drop table if exists {}").format(feed.temporary(AUDITED)))
     driver.execute(
         sql.SQL(
-            """create temporary table audited ({}, _file integer not null,
+            """create temporary table {} ({}, _file integer not null,
                _record bigint not null, _quarantined boolean not null default false)"""
         ).format(
+            sql.Identifier(f"{AUDITED}_{feed.entity}_{feed.index}"),
             sql.SQL(", ").join(
                 sql.SQL("{} {}").format(sql.Identifier(f), ddl.column_type(feed.info.fields[f]))
                 for f in feed.fields
-            )
+            ),
         )
     )
     driver.execute(
-        sql.SQL("grant select, insert, update on pg_temp.audited to {}").format(
-            sql.Identifier(feed.tenant.role)
+        sql.SQL("grant select, insert, update on {} to {}").format(
+            feed.temporary(AUDITED), sql.Identifier(feed.tenant.role)
         )
     )
-
-
-def _positions(unreadable: Iterable[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
-    positions = list(unreadable)
-    if positions:
-        files, records = zip(*positions, strict=True)
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(files, pa.int32()), pa.array(records, pa.int64())], names=["_file", "_record"]
-        )
 
 
 def _mark_quarantined(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
@@ -112,10 +209,10 @@ def _mark_quarantined(driver: psycopg.Connection, feed: FeedTable, verified: Ver
     quarantine = sql.Identifier(feed.tenant.schema, journal.QUARANTINE)
     verified.quarantined = driver.execute(
         sql.SQL(
-            """update pg_temp.audited a set _quarantined = true from {} q
+            """update {audited} a set _quarantined = true from {quarantine} q
                where q.migration = %(migration)s and q.entity = %(entity)s
                  and q.feed = %(feed)s and q.file = a._file and q.record = a._record"""
-        ).format(quarantine),
+        ).format(audited=feed.temporary(AUDITED), quarantine=quarantine),
         parameters,
     ).rowcount
     held = _value(
@@ -146,9 +243,10 @@ def _compare(driver: psycopg.Connection, feed: FeedTable, verified: Verified) ->
             """select count(*) filter (where t.{key} is null),
                       count(*) filter (where t.{key} is not null and {differs}),
                       count(*) filter (where t.{key} is not null)
-               from pg_temp.audited a left join {target} t on {match}
+               from {audited} a left join {target} t on {match}
                where not a._quarantined"""
         ).format(
+            audited=feed.temporary(AUDITED),
             key=sql.Identifier(key),
             differs=differs,
             target=feed.target,
@@ -167,7 +265,22 @@ def _compare(driver: psycopg.Connection, feed: FeedTable, verified: Verified) ->
         )
 
 
-def _sum(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
+def _count_repeats(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
+    """Records that are not in quarantine and share their key with another."""
+    key = sql.SQL(", ").join(sql.Identifier(k) for k in feed.key)
+    verified.repeated = _value(
+        driver,
+        sql.SQL(
+            """select count(*) - count(distinct ({key})) from {audited}
+               where not _quarantined"""
+        ).format(key=key, audited=feed.temporary(AUDITED)),
+        {},
+    )
+
+
+def _sum(
+    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable], verified: Verified
+) -> None:
     key = sql.SQL(", ").join(sql.Identifier("a", k) for k in feed.key)
     for name in feed.money:
         by_currency = verified.amounts.setdefault(name, {})
@@ -179,17 +292,20 @@ def _sum(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> Non
             "target": feed.target,
             "match": feed.same_key("a", "t"),
             "quarantine": sql.Identifier(feed.tenant.schema, journal.QUARANTINE),
+            "audited": feed.temporary(AUDITED),
+            "before": _brought_before(feed, name, earlier),
         }
         # One record per key stands for its repeats, which count once.
         for currency, amount in driver.execute(
             sql.SQL(
                 """select currency, sum(amount) from (
                        select {currency} as currency, a.{field} as amount
-                       from pg_temp.audited a where a._quarantined
+                       from {audited} a where a._quarantined
                        union all
                        select currency, amount from (
                            select distinct on ({key}) {currency} as currency, a.{field} as amount
-                           from pg_temp.audited a where not a._quarantined order by {key}
+                           from {audited} a where not a._quarantined and not {before}
+                           order by {key}
                        ) once
                    ) source where amount is not null group by 1"""
             ).format(**parts)
@@ -199,7 +315,8 @@ def _sum(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> Non
             sql.SQL(
                 """select {loaded_currency}, sum(t.{field}) from {target} t
                    where t.{field} is not null and exists (
-                       select from pg_temp.audited a where not a._quarantined and {match})
+                       select from {audited} a
+                       where not a._quarantined and {match} and not {before})
                    group by 1"""
             ).format(**parts)
         ):
@@ -223,6 +340,18 @@ def _sum(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> Non
             amounts = by_currency.setdefault(currency, Amounts())
             amounts.quarantined = amount or ZERO
             amounts.unreadable = unreadable
+
+
+def _brought_before(feed: FeedTable, field: str, earlier: list[FeedTable]) -> sql.Composed:
+    """SQL: record ``a`` has the key of a loaded record of an earlier feed with the same field."""
+    others = [
+        sql.SQL("exists (select from {} e where not e._quarantined and {})").format(
+            other.temporary(AUDITED), feed.same_key("e", "a")
+        )
+        for other in earlier
+        if other.entity == feed.entity and field in other.fields
+    ]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(others) if others else sql.SQL("false"))
 
 
 def _value(driver: psycopg.Connection, query: sql.Composed, parameters: dict[str, object]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from dagster import DagsterInstance, ReexecutionOptions, execute_job
+from dagster import DagsterInstance, DagsterRunStatus, ReexecutionOptions, execute_job
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from ispmig_pipelines.defs.launch import DEFINITIONS
@@ -25,7 +25,7 @@ from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines_tests.conftest import FAST
-from ispmig_pipelines_tests.defs.migrating import House
+from ispmig_pipelines_tests.defs.migrating import House, job
 from ispmig_pipelines_tests.defs.test_tenant_migration import CUSTOMERS
 
 PEOPLE = "No,Name,State,Owed\n" + "".join(f"{n},Name {n},A,{n}.50\n" for n in range(1, 501))
@@ -106,6 +106,65 @@ def test_a_run_that_died_after_the_commit_is_not_loaded_twice(
     assert (done.id, done.state) == (published.id, ledger.State.DONE)
     assert done.entities["customer"]["inserted"] == 500
     assert house.digest() == before
+
+
+def test_what_was_published_and_never_audited_is_taken_back_by_the_next_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = house.digest()
+    monkeypatch.setattr(ops.auditing, "audit", once(DatabaseError("gone"), ops.auditing.audit))
+    first = run(house)
+    published = house.entry(first.run_id)
+    assert published is not None
+    assert published.state is ledger.State.PUBLISHED
+    assert "takes it back" in (published.error or "")
+    house.write("people.csv", PEOPLE.splitlines()[0] + "\n9,Zed,?,1\n")
+    assert house.migrate(max_quarantined="1").ok
+    assert house.digest() == before
+    with house.engine.connect() as connection:
+        assert ledger.migration(connection, published.id).state is ledger.State.UNDONE
+    third = run(house, ReexecutionOptions.from_failure(first.run_id, house.instance))
+    assert not third.success
+    assert house.digest() == before
+
+
+def test_auditing_an_old_migration_again_changes_nothing(house: House) -> None:
+    first = run(house)
+    house.write("people.csv", PEOPLE.replace("1.50", "9.99"))
+    assert house.migrate().ok
+    before = house.digest()
+    again = run(
+        house,
+        ReexecutionOptions(parent_run_id=first.run_id, step_selection=["audit"]),
+    )
+    assert again.success
+    assert house.digest() == before
+
+
+def test_a_failed_run_is_not_gone_on_with_when_a_later_one_was_published(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops, "load", once(DatabaseError("gone"), ops.load))
+    first = run(house)
+    house.write("people.csv", PEOPLE.replace("1.50", "9.99"))
+    assert house.migrate().ok
+    before = house.digest()
+    second = run(house, ReexecutionOptions.from_failure(first.run_id, house.instance))
+    assert not second.success
+    assert house.digest() == before
+
+
+def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
+    dead = house.instance.create_run_for_job(
+        job(),
+        run_config={"ops": {"extract": {"config": {"spec": "spec.yaml"}}}},
+        tags={"ispmig/tenant": "acme", "ispmig/migration": "1"},
+        status="STARTED",
+    )
+    assert run(house).success
+    found = house.instance.get_run_by_id(dead.run_id)
+    assert found is not None
+    assert found.status is DagsterRunStatus.FAILURE
 
 
 def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_home: Path) -> None:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SpecError
-from ispmig_pipelines.mapping.apply import audit_fields, prepare
+from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.convert.values import Refusal
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform.verify import audited_fields
 from ispmig_pipelines_tests.mapping.columns import mapped, records, rules, spec_of
 
 HEAD = """\
@@ -300,8 +301,15 @@ def test_a_plan_for_the_audit_converts_keys_and_amounts_only() -> None:
         customer("balance: {column: B, positive_is: credit}", "currency: Cur", "email: Mail")
     )
     entity = ENTITIES["customer"]
-    assert {"account_number", "balance", "currency", "deposit"} <= set(audit_fields(entity))
-    plan = prepare(spec, spec.feeds[0], ["No", "B", "Cur", "Mail"], only=audit_fields(entity))
+    assert {"account_number", "balance", "currency", "deposit"} <= set(
+        audited_fields(entity.name, tuple(entity.fields))
+    )
+    plan = prepare(
+        spec,
+        spec.feeds[0],
+        ["No", "B", "Cur", "Mail"],
+        only=audited_fields(entity.name, tuple(entity.fields)),
+    )
     assert plan.columns_needed == ("No", "B", "Cur")
     result = plan.apply(records({"No": ["1"], "B": ["5"], "Cur": ["USD"]}))
     assert result.frame.to_dict("records") == [

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ispmig_pipelines.formats.records import Records, Reject
-from ispmig_pipelines.mapping.apply import FeedPlan, audit_fields, prepare
+from ispmig_pipelines.mapping.apply import FeedPlan, prepare
 from ispmig_pipelines.mapping.optional import kept
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform.verify import audited_fields
 from ispmig_pipelines_tests.mapping.columns import mapped, records, spec_of
 
 WIDE = """\
@@ -110,12 +111,17 @@ def test_a_plan_reads_the_columns_that_decide_also_for_the_audit() -> None:
     # To know which cells nothing else takes, the carrying feed looks at what decides too.
     assert set(customer.columns_needed) == set(COLUMNS)
     spec = spec_of(text)
-    only = audit_fields(ENTITIES["service"])
+    only = audited_fields("service", tuple(ENTITIES["service"].fields))
     audit = prepare(spec, spec.feeds[1], COLUMNS, only=only)
     assert audit.columns_needed == ("No", "plan ", "Note")
     table = {"No": ["1", "2"], "plan ": ["a", "a"], "Note": ["x", ""]}
     assert wanted(audit, table) == [True, False]
-    alone = prepare(spec, spec.feeds[0], COLUMNS, only=audit_fields(ENTITIES["customer"]))
+    alone = prepare(
+        spec,
+        spec.feeds[0],
+        COLUMNS,
+        only=audited_fields("customer", tuple(ENTITIES["customer"].fields)),
+    )
     assert alone.columns_needed == ("No",)
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
-from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
+from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts
 from ispmig_pipelines.platform.tenants import Tenant
@@ -96,7 +97,7 @@ def load_rows(
     tenant: Tenant,
     entities: dict[str, list[dict[str, Any]]],
     *,
-    on_conflict: OnConflict = OnConflict.UPDATE,
+    on_conflict: OnConflict = OnConflict.update,
     dry_run: bool = False,
 ) -> tuple[int, Loaded]:
     """Loads rows, one feed per entity, as one migration."""

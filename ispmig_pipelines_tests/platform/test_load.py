@@ -14,8 +14,9 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, LawBroken, TenantBusy, ThresholdExceeded
 from ispmig_pipelines.platform import ledger, quarantine, reconcile, tenants
+from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.digest import digest
-from ispmig_pipelines.platform.load import OnConflict, load
+from ispmig_pipelines.platform.load import load
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.tenants import Tenant, raw
 from ispmig_pipelines.platform.undo import undo
@@ -159,7 +160,7 @@ def test_two_sources_that_disagree_are_not_merged(connection: Connection, acme: 
     ]  # fmt: skip
     for _ in range(2):  # and a second run finds the same, instead of flipping to the other
         loaded = load(
-            connection, acme, migration, feeds, on_conflict=OnConflict.UPDATE, dry_run=True,
+            connection, acme, migration, feeds, on_conflict=OnConflict.update, dry_run=True,
             approve=lambda loaded: None, spill=SPILL,
         )  # fmt: skip
         counts = loaded.entities["customer"]
@@ -180,7 +181,7 @@ def test_a_partial_feed_completes_rows_and_makes_none(connection: Connection, ac
         feed(acme, migration, "customer", balances, index=1, file=1, partial=True),
     ]
     loaded = load(
-        connection, acme, migration, feeds, on_conflict=OnConflict.UPDATE, dry_run=False,
+        connection, acme, migration, feeds, on_conflict=OnConflict.update, dry_run=False,
         approve=lambda loaded: None, spill=SPILL,
     )  # fmt: skip
     counts = loaded.entities["customer"]
@@ -204,7 +205,7 @@ def test_a_row_that_would_break_a_rule_once_completed_is_rejected(
     ]
     loaded = load(
         connection, acme, migration, [feed(acme, migration, "customer", later, partial=True)],
-        on_conflict=OnConflict.UPDATE, dry_run=False, approve=lambda loaded: None, spill=SPILL,
+        on_conflict=OnConflict.update, dry_run=False, approve=lambda loaded: None, spill=SPILL,
     )  # fmt: skip
     assert (loaded.entities["customer"].updated, loaded.entities["customer"].quarantined) == (1, 1)
     assert reasons(connection, acme, migration) == [(1, "record.rule")]
@@ -240,7 +241,7 @@ def test_keep_sets_other_content_aside(connection: Connection, acme: Tenant) -> 
         connection,
         acme,
         {"customer": [customer("A1", "99"), customer("A2", "1")]},
-        on_conflict=OnConflict.KEEP,
+        on_conflict=OnConflict.keep,
     )
     counts = loaded.entities["customer"]
     assert (counts.inserted, counts.updated, counts.quarantined) == (1, 0, 1)
@@ -257,7 +258,7 @@ def test_fail_publishes_nothing_when_content_differs(connection: Connection, acm
             connection,
             acme,
             {"customer": [customer("A0"), customer("A1", "99")]},
-            on_conflict=OnConflict.FAIL,
+            on_conflict=OnConflict.fail,
         )
     assert digest_of(connection, acme) == before
 
@@ -284,7 +285,7 @@ def test_a_refused_migration_leaves_its_quarantine_and_nothing_else(
     with pytest.raises(ThresholdExceeded):
         load(
             connection, acme, migration, [feed(acme, migration, "customer", content)],
-            on_conflict=OnConflict.UPDATE, dry_run=False, approve=refuse, spill=SPILL,
+            on_conflict=OnConflict.update, dry_run=False, approve=refuse, spill=SPILL,
         )  # fmt: skip
     assert digest_of(connection, acme) == before
     assert reasons(connection, acme, migration) == [(3, "key.duplicate")]
@@ -333,7 +334,7 @@ def test_a_law_that_does_not_hold_publishes_nothing(connection: Connection, acme
     lost = type(honest)(**(vars(honest) | {"read": 2}))
     with pytest.raises(LawBroken, match="customer: 2 records read"):
         load(
-            connection, acme, migration, [lost], on_conflict=OnConflict.UPDATE, dry_run=False,
+            connection, acme, migration, [lost], on_conflict=OnConflict.update, dry_run=False,
             approve=lambda loaded: None, spill=SPILL,
         )  # fmt: skip
     assert rows(connection, acme, "customer", "account_number") == []

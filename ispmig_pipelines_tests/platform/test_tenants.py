@@ -13,6 +13,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
+from ispmig_pipelines.settings import settings
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def test_a_tenant_has_every_entity(connection: Connection, acme: Tenant) -> None
     "statement",
     [
         "select * from tenant_other.customer",
+        "update tenant_acme._undo set row = '{}'",
+        "update tenant_acme._quarantine set amounts = '{}'",
         "insert into tenant_other._undo values (1, 'customer', '[]', '{}')",
         "select * from ispmig.data_migrations",
         "select * from ispmig.tenants",
@@ -106,7 +109,10 @@ def test_a_slug_is_taken_once(connection: Connection, acme: Tenant) -> None:
 def test_removing_a_tenant_leaves_nothing_of_it_but_the_ledger(
     connection: Connection, acme: Tenant
 ) -> None:
+    staged = settings().staging_folder / "acme" / "1"
+    staged.mkdir(parents=True)
     tenants.remove(connection.engine, "acme")
+    assert not staged.parent.exists()
     driver = raw(connection)
     assert driver.execute("select to_regnamespace('tenant_acme')").fetchone() == (None,)
     assert driver.execute("select 1 from pg_roles where rolname = %s", [acme.role]).fetchall() == []

@@ -6,6 +6,7 @@ what the result is compared with.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 )
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
-from ispmig_pipelines.errors import LawBroken
+from ispmig_pipelines.errors import LawBroken, SourceError
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.optional import kept
@@ -29,9 +30,15 @@ from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.publish import FeedTable
-from ispmig_pipelines.platform.reconcile import Amounts
-from ispmig_pipelines.platform.tenants import Tenant, raw
-from ispmig_pipelines.platform.verify import Verified, audited_fields, verify_feed
+from ispmig_pipelines.platform.reconcile import Amounts, Counts
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
+from ispmig_pipelines.platform.verify import (
+    Verified,
+    audited_fields,
+    strangers,
+    verify_feed,
+    written,
+)
 
 
 @dataclass
@@ -61,11 +68,13 @@ def audit(
     Raises:
         SourceError: a source file is gone or cannot be read any more.
     """
-    entry = ledger.migration(connection, loaded.migration)
-    connection.rollback()
+    with connection.begin():
+        entry = ledger.migration(connection, loaded.migration)
     audited = Audited()
     sums: dict[str, dict[str, Amounts]] = {}
+    recounted: dict[str, Counts] = {}
     feeds = {(f.entity, f.index): f for f in spec.feeds}
+    earlier: list[FeedTable] = []
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
         source = _SourceAgain(spec, feeds[mapped.entity, mapped.index], mapped, fields, batch_size)
@@ -80,12 +89,27 @@ def audit(
             has_legacy=False,
         )
         with connection.begin():
-            verified = verify_feed(raw(connection), table, source.records(told), source.unreadable)
+            verified = verify_feed(raw(connection), table, source.records(told), earlier)
+        earlier.append(table)
         told.done()
         audited.problems += source.problems + verified.problems
-        audited.read[mapped.entity] = audited.read.get(mapped.entity, 0) + verified.read
+        counts = recounted.setdefault(mapped.entity, Counts())
+        counts.read += verified.read
+        counts.quarantined += verified.quarantined
+        counts.repeated += verified.repeated
         _add(sums, mapped.entity, verified)
-    _compare(audited, sums, entry)
+    with connection.begin(), as_tenant(raw(connection), tenant):
+        for entity, counts in recounted.items():
+            marks = written(raw(connection), tenant, loaded.migration, entity)
+            counts.inserted, counts.updated = marks.inserted, marks.updated
+            unknown = strangers(raw(connection), [t for t in earlier if t.entity == entity])
+            if unknown:
+                audited.problems.append(
+                    f"{entity}: {unknown:,} rows of the tenant bear this migration's id and come "
+                    "from no record of its source"
+                )
+    blocks = Counter(mapped.entity for mapped in loaded.feeds)
+    _compare(audited, sums, recounted, entry, {e for e, n in blocks.items() if n > 1})
     return audited
 
 
@@ -105,30 +129,31 @@ class _SourceAgain:
         self._mapped = mapped
         self._fields = fields
         self._batch_size = batch_size
-        self.unreadable: list[tuple[int, int]] = []
         self.problems: list[str] = []
 
     def records(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        """Every readable record; notes the others, and what is not as it was, on the way."""
+        """Every record of the feed; notes on the way what is not as it was."""
         for file in self._mapped.source.files:
-            yield from self._file(file, progress)
+            try:
+                yield from self._file(file, progress)
+            except SourceError as error:
+                self.problems.append(f"{file.path} cannot be read again: {error}")
 
     def _file(self, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
         with open_file(self._source, Path(file.path)) as reader:
-            records = 0
+            if set(reader.columns(file.table)) != set(self._mapped.source.columns):
+                self.problems.append(f"{file.path} has other columns now than when it was loaded")
+                return
             for batch in reader.batches(file.table, self._batch_size):
-                self.unreadable += [(file.index, r.record) for r in batch.rejects]
-                records += batch.cells.num_rows + len(batch.rejects)
                 progress.advance(batch.cells.num_rows + len(batch.rejects))
                 wanted = self._plan.wanted(batch)
                 own = batch if wanted is None else kept(batch, wanted)
                 if own.cells.num_rows:
                     yield self._convert(own, file.index)
+                if batch.rejects:
+                    yield self._unreadable([r.record for r in batch.rejects], file.index)
             if reader.sha256() != file.sha256:
-                self.problems.append(
-                    f"{file.path} has changed while it was migrated (it holds {records:,} "
-                    f"records now, {file.records + file.rejects:,} before)"
-                )
+                self.problems.append(f"{file.path} has changed while it was migrated")
 
     def _convert(self, batch: Records, index: int) -> pa.RecordBatch:
         mapped = self._plan.apply(batch)
@@ -138,6 +163,17 @@ class _SourceAgain:
                 *(arrow_column(mapped.frame[f], types[f].arrow_type) for f in self._fields),
                 pa.repeat(pa.scalar(index, pa.int32()), batch.cells.num_rows),
                 batch.record,
+            ],
+            names=[*self._fields, "_file", "_record"],
+        )
+
+    def _unreadable(self, records: list[int], index: int) -> pa.RecordBatch:
+        types = ENTITIES[self._mapped.entity].fields
+        return pa.RecordBatch.from_arrays(
+            [
+                *(pa.nulls(len(records), types[f].arrow_type) for f in self._fields),
+                pa.repeat(pa.scalar(index, pa.int32()), len(records)),
+                pa.array(records, pa.int64()),
             ],
             names=[*self._fields, "_file", "_record"],
         )
@@ -154,17 +190,33 @@ def _add(sums: dict[str, dict[str, Amounts]], entity: str, verified: Verified) -
 
 
 def _compare(
-    audited: Audited, sums: dict[str, dict[str, Amounts]], entry: ledger.Migration
+    audited: Audited,
+    sums: dict[str, dict[str, Amounts]],
+    recounted: dict[str, Counts],
+    entry: ledger.Migration,
+    completed: set[str],
 ) -> None:
-    """Both laws on the new sums, and the new sums against the ledger's."""
-    for entity, read in audited.read.items():
-        told = entry.entities[entity]
-        accounted = sum(told[c] for c in ("inserted", "updated", "unchanged", "quarantined"))
-        if read != accounted or read != told["read"]:
+    """Both laws on what was counted and summed anew, and that against the ledger.
+
+    ``completed``: entities that several blocks fill. One may update what another has inserted,
+    or updated before it: the marks in the table then count such a row once, the ledger twice.
+    """
+    for entity, counts in recounted.items():
+        audited.read[entity] = counts.read
+        told = Counts(**entry.entities[entity])
+        accounted = told.inserted + told.updated + told.unchanged + told.quarantined
+        if counts.read != accounted:
             audited.problems.append(
-                f"{entity}: the source holds {read:,} records, the ledger accounts for "
+                f"{entity}: the source holds {counts.read:,} records, the ledger accounts for "
                 f"{accounted:,}"
             )
+        for name in ("read", "inserted", "updated", "quarantined", "repeated"):
+            anew, before = getattr(counts, name), getattr(told, name)
+            loose = name == "updated" and entity in completed
+            if anew != before and not (loose and anew < before):
+                audited.problems.append(
+                    f"{entity}: {anew:,} records {name} by what is there, {before:,} by the ledger"
+                )
     for name, by_currency in sums.items():
         for currency, amounts in by_currency.items():
             if amounts.source != amounts.loaded + amounts.quarantined:

@@ -6,6 +6,7 @@ from dagster import Config
 from pydantic import Field
 
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
 
@@ -14,14 +15,6 @@ class Mode(Enum):
 
     load = "load"
     dry_run = "dry_run"
-
-
-class Conflict(Enum):
-    """Which side wins where the tenant has other content under a record's key."""
-
-    update = "update"
-    keep = "keep"
-    fail = "fail"
 
 
 class MigrationConfig(Config):
@@ -34,8 +27,8 @@ class MigrationConfig(Config):
         default=Mode.load,
         description="load, or dry_run: everything but publishing.",
     )
-    on_conflict: Conflict = Field(
-        default=Conflict.update,
+    on_conflict: OnConflict = Field(
+        default=OnConflict.update,
         description="Where the tenant has other content: update it, keep it (the record goes to "
         "quarantine), or fail.",
     )

@@ -72,7 +72,7 @@ def extract(
         source name → what was staged.
 
     Raises:
-        SourceError: a file is missing or cannot be read as what it is.
+        SourceError: a file is missing, cannot be read as what it is, or holds no record.
         SpecError: the spec names columns that a source does not have.
         StorageError: no space to stage.
     """
@@ -91,6 +91,12 @@ def extract(
             staged[name] = _stage(
                 name, opened[name], index, staging, batch_size, progress(name, None)
             )
+            if not staged[name].read:
+                where = ", ".join(str(o.path) for o in opened[name])
+                raise SourceError(
+                    f"Source {name}: {where} has a header and not one record. Export it again, "
+                    f"or take the source out of {spec.path.name} if there is nothing to move."
+                )
             index += len(opened[name])
     return staged
 

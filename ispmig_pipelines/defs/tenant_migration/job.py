@@ -5,6 +5,7 @@ from dagster import PartitionedConfig, in_process_executor, job
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.closing import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.ops import (
     audit_op,
     extract_op,
@@ -13,9 +14,10 @@ from ispmig_pipelines.defs.tenant_migration.ops import (
     validate_op,
 )
 from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform import ledger
-
-TENANT_TAG = "ispmig/tenant"
+from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.validation import threshold
 
 
 def default_config(tenant: str) -> dict[str, object]:
@@ -27,8 +29,9 @@ def default_config(tenant: str) -> dict[str, object]:
                 "config": {
                     "spec": _last_spec(tenant) or f"specs/{tenant}.yaml",
                     "mode": "load",
-                    "on_conflict": "update",
-                    "max_quarantined": "5%",
+                    "on_conflict": OnConflict.update.value,
+                    "max_quarantined": threshold.DEFAULT,
+                    "batch_size": DEFAULT_BATCH_SIZE,
                 }
             }
         }

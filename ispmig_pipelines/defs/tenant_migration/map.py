@@ -6,6 +6,7 @@ totals, and their cells go to quarantine whole.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -60,14 +61,23 @@ def mapped_schema(entity: str, fields: tuple[str, ...]) -> pa.Schema:
 
 
 def map_feed(
-    spec: Spec, feed: Feed, source: StagedSource, staging: Staging, progress: Progress
+    spec: Spec,
+    feed: Feed,
+    sources: Mapping[str, StagedSource],
+    staging: Staging,
+    progress: Progress,
 ) -> MappedFeed:
     """Maps one feed from its staged source into a staged table of typed columns.
+
+    Args:
+        sources: all that feed the entity, by name.
 
     Raises:
         StorageError: no space, or the staged source is gone.
     """
-    plan = prepare(spec, feed, list(source.columns))
+    source = sources[feed.source]
+    shared = {c for name, other in sources.items() if name != feed.source for c in other.columns}
+    plan = prepare(spec, feed, list(source.columns), shared=shared)
     name = f"{feed.entity}-{feed.index}"
     fields = tuple(f.name for f in plan.fields)
     schema = mapped_schema(feed.entity, fields)

@@ -4,31 +4,20 @@ import getpass
 import os
 import resource
 import time
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagster import (
-    DagsterExecutionInterruptedError,
-    DynamicOut,
-    DynamicOutput,
-    Failure,
-    In,
-    MetadataValue,
-    OpExecutionContext,
-    Out,
-    op,
-)
-from sqlalchemy.engine import Connection
+from dagster import DynamicOut, DynamicOutput, In, OpExecutionContext, Out, op
 
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
+from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
+from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_migration.load import feed_to_load
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     Extracted,
@@ -39,17 +28,13 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
-from ispmig_pipelines.errors import IspmigError, MigrationError, PlatformError
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
-from ispmig_pipelines.platform.load import Feed, Loaded, OnConflict, load
-from ispmig_pipelines.platform.server import told_plainly
+from ispmig_pipelines.platform import ledger, tenants, verify
+from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.settings import project_folder, settings
-from ispmig_pipelines.staging import remove_expired
 from ispmig_pipelines.validation import threshold
-
-MIGRATION_TAG = "ispmig/migration"
 
 
 @op(name="extract", out=DynamicOut(Extracted, description="one per entity of the spec"))
@@ -63,7 +48,7 @@ def extract_op(
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            sweep(connection, tenant)
+            closing.sweep(connection, tenant, context.instance)
             with connection.begin():
                 migration = ledger.open_migration(
                     connection,
@@ -77,7 +62,7 @@ def extract_op(
                     dagster_run_id=context.run_id,
                     actor=actor(),
                 )
-    context.instance.add_run_tags(context.run_id, {MIGRATION_TAG: str(migration)})
+    context.instance.add_run_tags(context.run_id, {closing.MIGRATION_TAG: str(migration)})
     options = Options(
         dry_run=config.mode is Mode.dry_run,
         on_conflict=config.on_conflict.value,
@@ -122,7 +107,7 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             map_feed(
                 spec,
                 feed,
-                extracted.sources[feed.source],
+                extracted.sources,
                 staging,
                 started(
                     feed_name(feed.entity, feed.source), extracted.sources[feed.source].readable
@@ -173,9 +158,11 @@ def load_op(
     first = validated[0]
     slug, migration, options = first.tenant, first.migration, first.options
     order = list(ENTITIES)
-    feeds = [
-        feed for m in sorted(validated, key=lambda m: order.index(m.entity)) for feed in m.feeds
-    ]
+    feeds = sorted(
+        (feed for mapped in validated for feed in mapped.feeds),
+        # Parents first; and what makes rows before what completes them.
+        key=lambda feed: (order.index(feed.entity), feed.partial, feed.index),
+    )
     told = teller(context, "load")
     staged: dict[tuple[str, int], Progress] = {}
 
@@ -188,21 +175,12 @@ def load_op(
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            entry = ledger.migration(connection, migration)
-            connection.rollback()
-            if entry.state in (ledger.State.PUBLISHED, ledger.State.DONE):
+            if not closing.may_load(connection, migration, context.run_id):
                 # This op died after the commit: what it did stands, and is not done twice.
                 context.log.info(f"Migration {migration} is published already.")
             else:
                 with connection.begin():
-                    # A run retried from failure goes on with the same migration.
-                    ledger.update_migration(
-                        connection,
-                        migration,
-                        state=ledger.State.RUNNING,
-                        dagster_run_id=context.run_id,
-                        error=None,
-                    )
+                    entry = ledger.migration(connection, migration)
                 loaded = load(
                     connection,
                     tenant,
@@ -221,8 +199,10 @@ def load_op(
                     f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} s"
                 )
             with connection.begin():
-                entry = ledger.migration(connection, migration)
-    context.add_output_metadata({**counts_metadata(entry), **usage()})
+                loaded_entry = ledger.migration(connection, migration)
+    for told_feed in staged.values():
+        told_feed.done()
+    context.add_output_metadata({**counts_metadata(loaded_entry), **usage()})
     return LoadedMigration(slug, migration, tuple(feeds), options)
 
 
@@ -236,10 +216,7 @@ def audit_op(
         tenant = platform.hold(slug)
         spec = spec_of(platform, migration)
         with platform.connect() as connection:
-            with connection.begin():
-                refuse_undone(connection, migration)
-                ledger.update_migration(connection, migration, dagster_run_id=context.run_id)
-            if not options.dry_run:
+            if closing.may_audit(connection, migration, context.run_id):
                 audited = auditing.audit(
                     spec,
                     tenant,
@@ -249,13 +226,16 @@ def audit_op(
                     progress=teller(context, "audit"),
                 )
                 if audited.problems:
-                    take_back(connection, tenant, migration)
-                    raise auditing.broken(audited)
-            entry = finish(connection, migration, options)
+                    broken = auditing.broken(audited)
+                    closing.take_back(connection, tenant, migration, str(broken))
+                    raise broken
+            entry = closing.finish(connection, migration, options, usage()["peak_rss_mb"])
             rows = tenants.contents(connection, tenant)
+            connection.rollback()
+            problems = verify.standing(connection, tenant, entry)
     if not options.dry_run:
         for entity in entry.entities:
-            for event in record_entity(entry, entity, rows[entity], spec):
+            for event in record_entity(entry, entity, rows[entity], problems[entity], spec):
                 # It takes check evaluations too, whatever its annotation says.
                 context.log_event(event)  # type: ignore[arg-type]
     platform.staging(slug, migration).remove()
@@ -316,60 +296,6 @@ def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loade
     return approve
 
 
-def sweep(connection: Connection, tenant: tenants.Tenant) -> None:
-    """Clears away what earlier runs of this tenant left: dead ones, old ones, dry ones."""
-    with connection.begin():
-        ledger.close_abandoned(connection, tenant.slug)
-        entries = ledger.migrations(connection, tenant.slug)
-        driver = tenants.raw(connection)
-        with tenants.as_tenant(driver, tenant):
-            quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
-    needless = {
-        m.id for m in entries if m.state in ledger.FINAL and m.state is not ledger.State.FAILED
-    }
-    remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
-
-
-def refuse_undone(connection: Connection, migration: int) -> None:
-    """Holds that a migration that was taken back is not audited once more.
-
-    Raises:
-        MigrationError: it was.
-    """
-    if ledger.migration(connection, migration).state is ledger.State.UNDONE:
-        raise MigrationError(
-            f"Migration {migration} was taken back, so there is nothing left to retry. Start a "
-            "new migration."
-        )
-
-
-def take_back(connection: Connection, tenant: tenants.Tenant, migration: int) -> None:
-    """Undoes a published migration and says so in the ledger, in one transaction."""
-    driver = tenants.raw(connection)
-    with connection.begin():
-        with tenants.as_tenant(driver, tenant):
-            undo.undo(driver, tenant, migration)
-        ledger.update_migration(connection, migration, state=ledger.State.UNDONE)
-
-
-def finish(connection: Connection, migration: int, options: Options) -> ledger.Migration:
-    """Closes the migration in the ledger."""
-    seconds = max(time.time() - options.started, 0.001)
-    with connection.begin():
-        entry = ledger.migration(connection, migration)
-        read = sum(c["read"] for c in entry.entities.values())
-        ledger.update_migration(
-            connection,
-            migration,
-            state=ledger.State.CHECKED if options.dry_run else ledger.State.DONE,
-            seconds=round(seconds, 3),
-            rows_per_second=round(read / seconds, 1),
-            peak_rss_mb=usage()["peak_rss_mb"],
-            error=None,
-        )
-        return ledger.migration(connection, migration)
-
-
 def counts_metadata(entry: ledger.Migration) -> dict[str, Any]:
     """An entry's counts, so that Dagster plots them over time."""
     return {
@@ -377,62 +303,3 @@ def counts_metadata(entry: ledger.Migration) -> dict[str, Any]:
         for entity, counts in entry.entities.items()
         for name, count in counts.items()
     }
-
-
-@contextmanager
-def failing_plainly(
-    context: OpExecutionContext, platform: Platform, migration: int | None = None
-) -> Iterator[None]:
-    """Ends the op with an error in words, noted in the ledger; nothing permanent is retried.
-
-    What Dagster is given of an error is ours alone, without its causes: the words of a
-    library's error may hold a cell.
-    """
-    try:
-        with told_plainly():
-            yield
-    except IspmigError as error:
-        note_failure(context, platform, migration, str(error))
-        raise Failure(
-            description=str(error),
-            metadata={"error": error.code, "exit_code": error.exit_code},
-            allow_retries=error.transient,
-        ) from None
-    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        note_failure(context, platform, migration, "It was stopped. Nothing of it was loaded.")
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        note_failure(context, platform, migration, f"An unexpected error ({kind}).")
-        raise Failure(
-            description=f"An unexpected error ({kind}). This is a defect; please report where it "
-            "happened, which stands beside this message. Nothing half-done was published.",
-            metadata={
-                "error": "unexpected",
-                "exit_code": PlatformError.exit_code,
-                "where": MetadataValue.md(
-                    "\n".join(
-                        f"- `{frame.name}` in {frame.filename}, line {frame.lineno}"
-                        for frame in traceback.extract_tb(error.__traceback__)
-                    )
-                ),
-            },
-            allow_retries=False,
-        ) from None
-
-
-def note_failure(
-    context: OpExecutionContext, platform: Platform, migration: int | None, why: str
-) -> None:
-    """Writes into the ledger how the migration failed, where that is possible."""
-    if migration is None:
-        return
-    try:
-        with platform.connect() as connection, connection.begin():
-            state = ledger.migration(connection, migration).state
-            values: dict[str, Any] = {"error": why}
-            if state is ledger.State.RUNNING:
-                values["state"] = ledger.State.FAILED
-            ledger.update_migration(connection, migration, **values)
-    except PlatformError as second:
-        context.log.warning(f"The failure could not be noted in the ledger: {second}")

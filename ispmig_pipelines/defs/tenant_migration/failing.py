@@ -1,0 +1,82 @@
+"""How an op fails: in words that hold no cell, noted in the ledger."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
+
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.errors import IspmigError, PlatformError
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.server import told_plainly
+
+
+@contextmanager
+def failing_plainly(
+    context: OpExecutionContext, platform: Platform, migration: int | None = None
+) -> Iterator[None]:
+    """Ends the op with an error in words, and notes it in the ledger.
+
+    What Dagster is given of an error is ours alone, without its causes: the words of a
+    library's error may hold a cell.
+    """
+    try:
+        with told_plainly():
+            yield
+    except IspmigError as error:
+        note_failure(context, platform, migration, str(error))
+        raise Failure(
+            description=str(error),
+            metadata={"error": error.code, "exit_code": error.exit_code},
+            allow_retries=error.transient,
+        ) from None
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        note_failure(context, platform, migration, "It was stopped.")
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        note_failure(context, platform, migration, f"An unexpected error ({kind}).")
+        raise Failure(
+            description=f"An unexpected error ({kind}). This is a defect; please report where it "
+            "happened, which stands beside this message.",
+            metadata={
+                "error": "unexpected",
+                "exit_code": PlatformError.exit_code,
+                "where": MetadataValue.md(
+                    "\n".join(
+                        f"- `{frame.name}` in {frame.filename}, line {frame.lineno}"
+                        for frame in traceback.extract_tb(error.__traceback__)
+                    )
+                ),
+            },
+            allow_retries=False,
+        ) from None
+
+
+_AFTERWARDS = {
+    State.RUNNING: "",
+    State.PUBLISHED: " It is published and was not audited: retry the run from failure; else the "
+    "tenant's next migration takes it back first.",
+}
+
+
+def note_failure(
+    context: OpExecutionContext, platform: Platform, migration: int | None, why: str
+) -> None:
+    """Writes into the ledger how the migration failed, where that is possible."""
+    if migration is None:
+        return
+    try:
+        with platform.connect() as connection, connection.begin():
+            state = ledger.migration(connection, migration).state
+            if state not in _AFTERWARDS:
+                return
+            values: dict[str, Any] = {"error": why + _AFTERWARDS[state]}
+            if state is State.RUNNING:
+                values["state"] = State.FAILED
+            ledger.update_migration(connection, migration, **values)
+    except PlatformError as second:
+        context.log.warning(f"The failure could not be noted in the ledger: {second}")
