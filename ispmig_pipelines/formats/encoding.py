@@ -247,6 +247,9 @@ def _utf8_share(samples: list[bytes]) -> float:
 
 # ---------------------------------------------------------------- single-byte encodings
 
+_MIXED = 0.3
+"""Share of valid UTF-8 from which on a file mixes encodings, and must be asked about."""
+
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
 _COMMON: dict[str, str] = {
@@ -298,6 +301,16 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
                 f"{mostly_utf8:.1%} of what is not ASCII is valid UTF-8; the records with the "
                 "rest are told one by one",
             ),
+        )
+    if mostly_utf8 >= _MIXED:
+        # By chance, a run of bytes of another encoding is valid UTF-8 far more seldom.
+        return Encoding(
+            "utf-8",
+            0,
+            (f"{mostly_utf8:.0%} of what is not ASCII is valid UTF-8",),
+            "Some of what is not ASCII is UTF-8, and some is not: the file seems to mix "
+            "encodings. Name one in the spec: with encoding: utf-8 the records of the other go to "
+            "quarantine.",
         )
     words = Counter(_WORD.findall(sample[: 4 << 20]))
     common = words.most_common(4_000)

@@ -155,3 +155,14 @@ def test_an_unknown_encoding_is_refused_with_examples(tmp_path: Path) -> None:
 
 def test_raw_text_can_be_stored_anywhere() -> None:
     assert shown(b"a\0b\xff\xc3\xa9") == "a\\x00b\\xffé"
+
+
+def test_a_small_file_that_mixes_encodings_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    path.write_bytes("No,Name\n1,José\n2,".encode() + b"Jos\xe9\n")
+    with pytest.raises(SourceError, match="mix encodings"):
+        open_source(path)
+    with open_source(path, encoding="utf-8") as reader:
+        (batch,) = reader.batches("mixed")
+    assert batch.cells.column("Name").to_pylist() == ["José"]
+    assert [(r.record, r.rule) for r in batch.rejects] == [(2, "record.encoding")]
