@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,10 @@ def write(listing: Iterator[dict[str, Any]], path: Path, format: str) -> int:
     part = path.with_name(path.name + ".part")
     lines = _Lines(listing)
     try:
-        with storage_errors(f"writing {path.name}"):
-            part.touch(mode=0o600)
+        with storage_errors(f"writing {path.name}", "Choose another folder with --out."):
+            # Made anew: a file or link that lies there would keep its own reader and place.
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             if format == "xlsx":
                 _write_workbook(lines, part)
             else:

@@ -28,11 +28,16 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
+def storage_errors(
+    doing: str,
+    then: str = "Nothing was loaded. Free some space, or point ISPMIG_HOME to a larger disk, and "
+    "run it again.",
+) -> Iterator[None]:
     """Turns a failing disk into a :class:`StorageError` that says what to do.
 
     Args:
         doing: what was being done, e.g. ``staging the source subscribers``.
+        then: what follows from it, and what to do when the disk is full.
     """
     try:
         yield
@@ -40,11 +45,10 @@ def storage_errors(doing: str) -> Iterator[None]:
         where = f" ({error.filename})" if error.filename else ""
         if error.errno in _FULL:
             raise StorageError(
-                f"There is no space left on the disk{where} while {doing}. Nothing was loaded. "
-                "Free some space, or point ISPMIG_HOME to a larger disk, and run it again."
+                f"There is no space left on the disk{where} while {doing}. {then}"
             ) from error
         raise StorageError(
-            f"The disk failed{where} while {doing}: {error.strerror or error}. Nothing was loaded."
+            f"The disk failed{where} while {doing}: {error.strerror or error}. {then}"
         ) from error
 
 
