@@ -15,7 +15,9 @@ from ispmig_pipelines.formats.bytes_in import open_bytes, zip_document_kind
 from ispmig_pipelines.formats.csv import CsvReader
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, stated_encoding
+from ispmig_pipelines.formats.json import JsonReader
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.ndjson import NdjsonReader
 from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
 from ispmig_pipelines.formats.records import Detected, Reader
 
@@ -72,7 +74,24 @@ def _csv_reader(opening: Opening) -> Reader:
     )
 
 
-READERS: dict[str, Callable[[Opening], Reader]] = {"csv": _csv_reader}
+def _json_reader(opening: Opening) -> Reader:
+    if opening.encoding is None:
+        raise _not_text(opening.path, opening.kind)
+    make = NdjsonReader if opening.kind == "ndjson" else JsonReader
+    return make(
+        opening.path,
+        opening.encoding,
+        compression=opening.compression,
+        member=opening.member,
+        limits=opening.limits,
+    )
+
+
+READERS: dict[str, Callable[[Opening], Reader]] = {
+    "csv": _csv_reader,
+    "json": _json_reader,
+    "ndjson": _json_reader,
+}
 """The readers by format."""
 
 

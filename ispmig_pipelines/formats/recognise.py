@@ -127,6 +127,9 @@ def text_kind(text: str) -> str:
     return "csv"
 
 
+_LINES_WEIGHED = 50
+
+
 def _json_kind(start: str) -> str:
     # An object or array opens with a name, a value or its end; a CSV cell like "[see note]"
     # or "{12" does not go on like that.
@@ -137,6 +140,11 @@ def _json_kind(start: str) -> str:
     first, _, rest = start.partition("\n")
     first, rest = first.rstrip(), rest.lstrip()
     closes = {"{": "}", "[": "]"}[start[0]]
+    # A broken line must not hide that the others are values of their own.
+    lines = [line for line in map(str.strip, start.split("\n")[:_LINES_WEIGHED]) if line]
+    whole = sum(line[0] == start[0] and line[-1] == closes for line in lines)
+    if whole >= 2 and whole * 2 > len(lines):
+        return "ndjson"
     if first.endswith(closes) and len(first) > 1:
         if rest[:1] == start[0]:
             return "ndjson"

@@ -9,7 +9,7 @@ so that ``len(records) + rejects`` counts every record of the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +51,9 @@ class Records:
         line: int64, 1-based first lines, null where unknown.
         rejects: unreadable records that stand between or after these.
         bytes_read: how far the reader is in its file, for progress.
+        missing: by column, where the source does not have the key at all; a cell that is null
+            and not missing is a NULL that stands in the source. Only columns that lack the key
+            somewhere in this batch are in it; formats without keys never say anything.
     """
 
     cells: pa.RecordBatch
@@ -58,6 +61,7 @@ class Records:
     line: pa.Int64Array
     rejects: tuple[Reject, ...] = ()
     bytes_read: int = 0
+    missing: Mapping[str, pa.BooleanArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

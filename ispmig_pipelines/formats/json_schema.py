@@ -1,0 +1,293 @@
+"""What the records of a JSON source look like: their tables and columns, learnt from all of them.
+
+Members of nested objects become dotted columns. An array of objects becomes a child table,
+named by its path below its parent's name; any other array stays in one cell as JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntFlag, auto
+from typing import Any
+
+from ispmig_pipelines.formats.csv_dialect import column_names
+from ispmig_pipelines.formats.encoding import shown
+from ispmig_pipelines.formats.json_values import cell, compact
+
+PARENT_RECORD = "_parent_record"
+POSITION = "_position"
+PARENT = "_parent_"
+VALUE = "value"
+
+MISSING = object()
+"""Stands for the value of a key that is not there."""
+
+_IDENTIFIES = re.compile(
+    r"(?i:_?id|uuid|guid|key|code|number|no|ident|login|username)"
+    r"|.*[_\- .](?i:id|uuid|guid|number|no|ident)|.*[a-z](?:Id|ID|Uuid|UUID|Number|No|Ident)"
+)
+
+
+class Kind(IntFlag):
+    """What has been seen as the value of a key."""
+
+    NULL = auto()
+    SCALAR = auto()
+    OBJECT = auto()
+    EMPTY_OBJECT = auto()
+    EMPTY_ARRAY = auto()
+    TABLE = auto()
+    """An array of nothing but objects."""
+    LIST = auto()
+    """Any other array."""
+
+
+class Node:
+    """The values of one key (or the records of one table), all of them together.
+
+    Attributes:
+        kinds: what has been seen.
+        members: of its objects, by key, in the order of the source.
+        element: the objects of its arrays of objects, as records.
+        nested_list: an array with arrays or mixed content has been seen.
+    """
+
+    __slots__ = ("element", "kinds", "members", "nested_list")
+
+    def __init__(self) -> None:
+        self.kinds = Kind(0)
+        self.members: dict[str, Node] = {}
+        self.element: Node | None = None
+        self.nested_list = False
+
+    def observe(self, value: Any) -> bool:
+        """Takes one more value into account; whether it taught anything new."""
+        kind = kind_of(value)
+        new = kind not in self.kinds
+        self.kinds |= kind
+        if kind is Kind.OBJECT:
+            new |= self._observe_members(value)
+        elif kind is Kind.TABLE:
+            if self.element is None:
+                self.element = Node()
+            for inner in value:
+                new |= self.element.observe(inner)
+        elif kind is Kind.LIST and not self.nested_list:
+            self.nested_list = any(isinstance(inner, (dict, list)) for inner in value)
+            new |= self.nested_list
+        return new
+
+    def _observe_members(self, value: dict[str, Any]) -> bool:
+        new = False
+        before: str | None = None
+        for key, inner in value.items():
+            node = self.members.get(key)
+            if node is None:
+                node = Node()
+                self._insert(key, node, before, value)
+                new = True
+            new |= node.observe(inner)
+            before = key
+        return new
+
+    def _insert(self, key: str, node: Node, before: str | None, record: dict[str, Any]) -> None:
+        # A key that first shows late takes the place it has in its record, so that records
+        # with optional keys still keep one order.
+        keys = list(self.members)
+        if before is None:
+            following = next((k for k in record if k in self.members), None)
+            place = keys.index(following) if following is not None else len(keys)
+        else:
+            place = keys.index(before) + 1
+        items = list(self.members.items())
+        items.insert(place, (key, node))
+        self.members = dict(items)
+
+    @property
+    def has_cell(self) -> bool:
+        """Whether its values, or some of them, stand in a column of their own."""
+        kinds = self.kinds
+        return bool(
+            kinds & (Kind.SCALAR | Kind.LIST)
+            or kinds == Kind.NULL
+            or (Kind.EMPTY_OBJECT in kinds and Kind.OBJECT not in kinds)
+            or (Kind.EMPTY_ARRAY in kinds and Kind.TABLE not in kinds)
+        )
+
+
+def kind_of(value: Any) -> Kind:
+    """What ``value`` is."""
+    if value is None:
+        return Kind.NULL
+    if isinstance(value, dict):
+        return Kind.OBJECT if value else Kind.EMPTY_OBJECT
+    if isinstance(value, list):
+        if not value:
+            return Kind.EMPTY_ARRAY
+        return Kind.TABLE if all(isinstance(v, dict) for v in value) else Kind.LIST
+    return Kind.SCALAR
+
+
+def as_record(value: Any) -> dict[str, Any]:
+    """A record from any value: a row of an array of arrays gets ``column_1`` and so on, and a
+    bare scalar is the one cell ``value``."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {f"column_{i}": inner for i, inner in enumerate(value, start=1)}
+    return {VALUE: value}
+
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is filled from the record itself: where it stands, and its node."""
+
+    path: Path
+    node: Node
+
+
+@dataclass
+class Table:
+    """One table of records.
+
+    Attributes:
+        name: its name.
+        node: its records.
+        own: the columns filled from the record.
+        parent: the table its records lie in, or None.
+        path: of the array, from the parent's record.
+        identifying: of the parent's columns, those that are repeated here.
+        names: of all columns, unique: what comes from the parent first.
+    """
+
+    name: str
+    node: Node
+    own: list[Column]
+    parent: Table | None = None
+    path: Path = ()
+    identifying: list[Column] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def chain(self) -> list[Table]:
+        """The tables from the root down to this one."""
+        return [*(self.parent.chain() if self.parent else []), self]
+
+
+class Rows:
+    """Turns root records into the rows that they have in one table, counting as it goes."""
+
+    def __init__(self, table: Table) -> None:
+        self._chain = table.chain()
+        self._counted = [0] * len(self._chain)
+
+    def of(self, value: Any, record: int) -> Iterator[tuple[int, list[Any]]]:
+        """Ordinal and cells (text, None for null, MISSING) of each row of a root record.
+
+        Args:
+            record: ordinal of ``value`` in the root table.
+        """
+        return self._below(0, as_record(value), record, [])
+
+    def _below(
+        self, level: int, record: dict[str, Any], ordinal: int, inherited: list[Any]
+    ) -> Iterator[tuple[int, list[Any]]]:
+        table = self._chain[level]
+        if level == len(self._chain) - 1:
+            yield ordinal, [*inherited, *_cells(record, table.own)]
+            return
+        child = self._chain[level + 1]
+        array = _at(record, child.path)
+        if not isinstance(array, list) or kind_of(array) is not Kind.TABLE:
+            return
+        keys = _cells(record, child.identifying)
+        for position, inner in enumerate(array, start=1):
+            self._counted[level + 1] += 1
+            yield from self._below(
+                level + 1,
+                inner,
+                self._counted[level + 1],
+                [str(ordinal), str(position), *keys],
+            )
+
+
+def tables_of(name: str, root: Node) -> list[Table]:
+    """The table of the root's records and, after each table, the tables of its arrays.
+
+    A child's rows begin with ``_parent_record`` (ordinal of the parent in its own table),
+    ``_position`` (from 1, in its array), and the columns that identify the parent, as
+    ``_parent_id``.
+    """
+    return list(_tables(name, root, None, ()))
+
+
+def _tables(name: str, node: Node, parent: Table | None, path: Path) -> Iterator[Table]:
+    own = list(_columns(node, ()))
+    table = Table(name, node, own, parent, path)
+    first: list[str] = []
+    if parent is not None:
+        table.identifying = [
+            column
+            for column in parent.own
+            if len(column.path) == 1
+            and column.node.kinds & Kind.SCALAR
+            and _IDENTIFIES.fullmatch(column.path[0])
+        ]
+        first = [
+            PARENT_RECORD,
+            POSITION,
+            *(PARENT + column.path[0].lstrip("_") for column in table.identifying),
+        ]
+    names = [*first, *(".".join(column.path) for column in own)]
+    table.names = column_names([shown(n.encode()) for n in names])
+    yield table
+    for inner_path, element in _arrays(node, ()):
+        yield from _tables(".".join((name, *inner_path)), element, table, inner_path)
+
+
+def _columns(node: Node, path: Path) -> Iterator[Column]:
+    for key, member in node.members.items():
+        here = (*path, key)
+        if member.has_cell:
+            yield Column(here, member)
+        yield from _columns(member, here)
+
+
+def _arrays(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    for key, member in node.members.items():
+        here = (*path, key)
+        if member.element is not None:
+            yield here, member.element
+        yield from _arrays(member, here)
+
+
+def _cells(record: dict[str, Any], columns: list[Column]) -> list[Any]:
+    return [_text(_at(record, column.path), column.node) for column in columns]
+
+
+def _at(record: dict[str, Any], path: Path) -> Any:
+    value: Any = record
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
+def _text(value: Any, node: Node) -> Any:
+    """The cell of a value; None where it is null, MISSING where there is none of its own."""
+    if value is MISSING:
+        return MISSING
+    if isinstance(value, dict):
+        return "{}" if not value and Kind.OBJECT not in node.kinds else MISSING
+    if isinstance(value, list):
+        if value and all(isinstance(inner, dict) for inner in value):
+            return MISSING
+        if not value and Kind.TABLE in node.kinds:
+            return MISSING
+        return compact(value)
+    return cell(value)

@@ -1,0 +1,434 @@
+"""A stream of JSON bytes as records: proven runs of them where possible, one by one elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.json_schema import Node, Path
+from ispmig_pipelines.formats.json_values import DEEP, BrokenJson, Unfit, parse
+from ispmig_pipelines.formats.limits import ReadLimits
+
+BLOCK_BYTES = 2 << 20
+"""Bytes read at a time; 1 to 4 MiB measured alike."""
+
+LEAST_RUN = 16 << 10
+"""Bytes from which on the vector operations of the fast path gain more than they cost."""
+
+_REMEMBERED_RUN = 64 << 10
+_SPACE = re.compile(rb"[ \t\n\r]*+")
+_BETWEEN = re.compile(rb"[ \t\n\r,]*+")
+_QUOTE, _COMMA, _COLON = ord('"'), ord(","), ord(":")
+_ARRAY, _ARRAY_END, _OBJECT, _OBJECT_END = b"[]{}"
+_END = -1
+
+
+@dataclass
+class Run:
+    """Records of known shape that follow each other: ``data[start:end]``, proven."""
+
+    data: bytes
+    start: int
+    end: int
+    line: int
+
+
+@dataclass
+class One:
+    """One record: its value, its text, and the rule it broke where the value is ``Unfit``."""
+
+    value: Any
+    line: int
+    raw: bytes
+    rule: str = ""
+
+
+class Cursor:
+    """A place in a stream of UTF-8, with as much of it in memory as is needed.
+
+    Attributes:
+        data: what is in memory.
+        at: the place, as an index of ``data``.
+        base: how many bytes stood before ``data``.
+        final: the stream ends where ``data`` ends.
+    """
+
+    def __init__(self, name: str, blocks: Iterator[bytes], limits: ReadLimits) -> None:
+        self.name = name
+        self.data = b""
+        self.at = 0
+        self.base = 0
+        self.final = False
+        self._blocks = blocks
+        self._limits = limits
+        self._line = 1
+        self._line_at = 0
+        self._column = 0
+
+    def more(self) -> bool:
+        """Brings in more of the stream, letting go what is behind; False at its end.
+
+        Raises:
+            SourceError: what is held would exceed the limit on a record.
+        """
+        if self.final:
+            return False
+        block = next(self._blocks, None)
+        if block is None:
+            self.final = True
+            return True
+        if len(self.data) - self.at > self._limits.max_record_bytes:
+            raise SourceError(
+                f"{self.name} has a record that is longer than "
+                f"{self._limits.max_record_bytes:,} bytes; it begins on line "
+                f"{self.line(self.at):,}. If that is no mistake of the export, raise the limit."
+            )
+        self.line(self.at)
+        newline = self.data.rfind(b"\n", 0, self.at)
+        self._column = self.at - newline - 1 if newline >= 0 else self._column + self.at
+        self.data = self.data[self.at :] + block
+        self.base += self.at
+        self.at = self._line_at = 0
+        return True
+
+    def line(self, index: int) -> int:
+        """The 1-based line of ``data[index]``; cheapest when asked in order."""
+        if index < self._line_at:
+            return self._line - self.data.count(b"\n", index, self._line_at)
+        self._line += self.data.count(b"\n", self._line_at, index)
+        self._line_at = index
+        return self._line
+
+    def place(self, index: int) -> str:
+        """Line, column and byte of ``data[index]`` in words."""
+        newline = self.data.rfind(b"\n", 0, index)
+        before = self.data[newline + 1 : index].decode("utf-8", "replace")
+        column = len(before) + 1 + (0 if newline >= 0 else self._column)
+        return f"line {self.line(index):,}, column {column:,} (byte {self.base + index + 1:,})"
+
+    def skip(self) -> int:
+        """Goes to the next byte that is not white space and says which it is; -1 at the end."""
+        while True:
+            found = _SPACE.match(self.data, self.at)
+            self.at = found.end() if found else self.at
+            if self.at < len(self.data):
+                return self.data[self.at]
+            if not self.more():
+                return _END
+
+
+class Proof:
+    """How far the records ahead are of a known shape.
+
+    In the first pass it is found out by an expression, in the second mostly remembered.
+    """
+
+    def __init__(self, compiled: Callable[[Node], re.Pattern[bytes] | None]) -> None:
+        """``compiled`` makes the expression for records of a shape."""
+        self._compile = compiled
+        self._pattern: re.Pattern[bytes] | None = None
+        self._least = 1
+        self._runs: list[tuple[int, int]] = []
+        self._next = 0
+        self._slow_until = 0
+        self._unlearnt = 1
+        self._patience = 1
+
+    def learn(self, node: Node, *, new: bool) -> None:
+        """A record was read one by one; ``new``: it changed what is known of all."""
+        self._unlearnt = self._unlearnt + 1 if new or self._unlearnt else 0
+        if self._unlearnt >= self._patience:
+            self._pattern = self._compile(node)
+            self._patience = min(self._patience * 2, 1 << 12)
+            self._unlearnt = 0
+
+    def restart(self, node: Node, least: int) -> None:
+        """Makes ready for another pass over the same bytes, from their beginning."""
+        self._pattern = self._compile(node)
+        self._least = least
+        self._next = self._slow_until = 0
+
+    def reach(self, cursor: Cursor) -> int:
+        """The index to which ``cursor.data`` is proven from the cursor on, or the cursor."""
+        place = cursor.base + cursor.at
+        while self._next < len(self._runs) and self._runs[self._next][0] < place:
+            self._next += 1
+        if self._next < len(self._runs) and self._runs[self._next][0] == place:
+            length = self._runs[self._next][1] - place
+            while cursor.at + length > len(cursor.data) and cursor.more():
+                pass
+            return cursor.at + length
+        if self._pattern is None or place < self._slow_until:
+            return cursor.at
+        # Up to the next run that is remembered, and then on with that.
+        stop = len(cursor.data)
+        if self._next < len(self._runs):
+            stop = min(stop, self._runs[self._next][0] - cursor.base)
+        end = self._proven(self._pattern, cursor, stop)
+        if end - cursor.at < self._least:
+            self._slow_until = max(self._slow_until, cursor.base + end)
+            return cursor.at
+        if end - cursor.at >= _REMEMBERED_RUN and self._next == len(self._runs):
+            self._runs.append((place, cursor.base + end))
+            self._next = len(self._runs)
+        return end
+
+    def _proven(self, pattern: re.Pattern[bytes], cursor: Cursor, stop: int) -> int:
+        found = pattern.match(cursor.data, cursor.at, stop)
+        end = found.end() if found else cursor.at
+        wrong = _not_utf8(cursor.data, cursor.at, end)
+        if wrong is None:
+            return end
+        found = pattern.match(cursor.data, cursor.at, wrong)
+        self._slow_until = cursor.base + wrong
+        return found.end() if found else cursor.at
+
+
+def _not_utf8(data: bytes, start: int, end: int) -> int | None:
+    piece = data[start:end]
+    if piece.isascii():
+        return None
+    try:
+        piece.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return start + error.start
+    return None
+
+
+def run_records(run: Run, limits: ReadLimits) -> Iterator[One]:
+    """The records of a run one by one."""
+    data, at, line, counted = run.data, run.start, run.line, run.start
+    while True:
+        found = _BETWEEN.match(data, at, run.end)
+        at = found.end() if found else at
+        if at >= run.end:
+            return
+        parsed = parse(data, at, final=True, max_depth=limits.max_depth)
+        assert parsed is not None  # noqa: S101 - the run is proven to be valid
+        value, end = parsed
+        line += data.count(b"\n", counted, at)
+        counted = at
+        yield One(value, line, data[at:end])
+        at = end
+
+
+# ---------------------------------------------------------------- one value a line
+
+
+def line_records(
+    cursor: Cursor, proof: Proof | None, limits: ReadLimits, encoding: str
+) -> Iterator[Run | One]:
+    """The records of NDJSON: each line that is not blank is one, whatever stands in it."""
+    while True:
+        if proof is not None:
+            end = proof.reach(cursor)
+            if end > cursor.at:
+                run = Run(cursor.data, cursor.at, end, cursor.line(cursor.at))
+                cursor.at = end
+                yield run
+        newline = cursor.data.find(b"\n", cursor.at)
+        if newline < 0 and cursor.more():
+            continue
+        end = newline if newline >= 0 else len(cursor.data)
+        raw, line = cursor.data[cursor.at : end], cursor.line(cursor.at)
+        cursor.at = end + 1 if newline >= 0 else end
+        # RFC 7464 puts a record separator before each value.
+        text = raw.strip(b" \t\r\x1e")
+        if text:
+            yield _line_record(text, raw.rstrip(b"\r"), line, limits, encoding)
+        if newline < 0:
+            return
+
+
+def _line_record(text: bytes, raw: bytes, line: int, limits: ReadLimits, encoding: str) -> One:
+    try:
+        found = parse(text, 0, final=True, max_depth=limits.max_depth)
+    except BrokenJson as error:
+        if error.encoding:
+            return One(Unfit(encoding), line, raw, "record.encoding")
+        return _no_json(text, raw, line, error.at, error.reason)
+    if found is None:
+        return _no_json(text, raw, line, len(text), "it ends too early")
+    value, end = found
+    if text[end:].strip(b" \t\r"):
+        return _no_json(text, raw, line, end, "more stands behind the value")
+    return One(value, line, raw, "record.unreadable" if isinstance(value, Unfit) else "")
+
+
+def _no_json(text: bytes, raw: bytes, line: int, at: int, reason: str) -> One:
+    column = len(text[:at].decode("utf-8", "replace")) + 1
+    unfit = Unfit(f"at its character {column:,} it is no valid JSON: {reason}")
+    return One(unfit, line, raw, "record.unreadable")
+
+
+# ---------------------------------------------------------------- one document
+
+
+class Document:
+    """Walks through one JSON document and yields the elements of its arrays.
+
+    Only arrays that are the document, or that are reached from it through objects alone, are
+    walked through; what is nested deeper belongs to its element.
+
+    Attributes:
+        root: ``[``, ``{`` or "" for a scalar, once walking has begun.
+        arrays: paths of the arrays that were met.
+        others: paths of values beside them.
+        twice: paths that stand twice.
+    """
+
+    def __init__(
+        self, cursor: Cursor, proof: Callable[[Path], Proof | None], limits: ReadLimits
+    ) -> None:
+        self._cursor = cursor
+        self._proof = proof
+        self._limits = limits
+        self.root = ""
+        self.arrays: list[Path] = []
+        self.others: list[Path] = []
+        self.twice: set[Path] = set()
+
+    def elements(self) -> Iterator[tuple[Path, Run | One]]:
+        """Elements of the arrays, each with the path of its array.
+
+        Raises:
+            SourceError: the document is no valid JSON; the text says where.
+        """
+        first = self._cursor.skip()
+        if first == _ARRAY:
+            self.root = "["
+            yield from self._array(())
+        elif first == _OBJECT:
+            self.root = "{"
+            yield from self._object((), 1)
+        else:
+            yield (), self._one()
+        self._check_end()
+
+    def whole(self) -> Iterator[tuple[Path, Run | One]]:
+        """The document as one record."""
+        self._cursor.skip()
+        yield (), self._one()
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if self._cursor.skip() != _END:
+            raise self._broken(
+                "more stands behind the end of the document (where each line is a value of its "
+                "own, say format: ndjson in the spec)"
+            )
+
+    def _array(self, path: Path) -> Iterator[tuple[Path, Run | One]]:
+        cursor = self._cursor
+        if path in self.arrays:
+            self.twice.add(path)
+        self.arrays.append(path)
+        cursor.at += 1
+        proof = self._proof(path)
+        after_comma = False
+        while True:
+            if proof is not None:
+                end = proof.reach(cursor)
+                if end > cursor.at:
+                    run = Run(cursor.data, cursor.at, end, cursor.line(cursor.at))
+                    cursor.at = end
+                    after_comma = True
+                    yield path, run
+            byte = cursor.skip()
+            if byte == _ARRAY_END:
+                if after_comma:
+                    raise self._broken("a comma stands before a closing bracket")
+                cursor.at += 1
+                return
+            yield path, self._one()
+            byte = cursor.skip()
+            if byte == _COMMA:
+                cursor.at += 1
+                after_comma = True
+            elif byte == _ARRAY_END:
+                cursor.at += 1
+                return
+            else:
+                raise self._broken("a comma or a closing bracket is expected")
+
+    def _object(self, path: Path, depth: int) -> Iterator[tuple[Path, Run | One]]:
+        cursor = self._cursor
+        if depth > self._limits.max_depth:
+            raise self._broken(DEEP.format(limit=self._limits.max_depth))
+        cursor.at += 1
+        keys: set[str] = set()
+        while True:
+            byte = cursor.skip()
+            if byte == _OBJECT_END and not keys:
+                cursor.at += 1
+                return
+            if byte != _QUOTE:
+                raise self._broken("a key in double quotes is expected")
+            key = self._one().value
+            if isinstance(key, Unfit):
+                raise self._broken(key.reason)
+            here = (*path, key)
+            if key in keys:
+                self.twice.add(here)
+            keys.add(key)
+            if len(keys) > self._limits.max_columns:
+                raise SourceError(
+                    f"{cursor.name} has an object of more than {self._limits.max_columns:,} "
+                    f"keys at {cursor.place(cursor.at)}. Records under keys of their own are not "
+                    "read: export them as an array."
+                )
+            if cursor.skip() != _COLON:
+                raise self._broken("a colon is expected")
+            cursor.at += 1
+            byte = cursor.skip()
+            if byte == _ARRAY:
+                yield from self._array(here)
+            elif byte == _OBJECT:
+                yield from self._object(here, depth + 1)
+            else:
+                self.others.append(here)
+                self._one()
+            byte = cursor.skip()
+            if byte == _COMMA:
+                cursor.at += 1
+            elif byte == _OBJECT_END:
+                cursor.at += 1
+                return
+            else:
+                raise self._broken("a comma or a closing brace is expected")
+
+    def _one(self) -> One:
+        cursor = self._cursor
+        while True:
+            try:
+                found = parse(
+                    cursor.data, cursor.at, final=cursor.final, max_depth=self._limits.max_depth
+                )
+            except BrokenJson as error:
+                cursor.at = error.at
+                raise self._broken(error.reason, cut=error.cut) from None
+            if found is not None:
+                break
+            if not cursor.more():
+                cursor.at = len(cursor.data)
+                raise self._broken("the document ends too early", cut=True)
+        value, end = found
+        one = One(value, cursor.line(cursor.at), cursor.data[cursor.at : end])
+        cursor.at = end
+        return one
+
+    def _broken(self, reason: str, *, cut: bool = False) -> SourceError:
+        cursor = self._cursor
+        cut = cut or (cursor.final and cursor.at >= len(cursor.data))
+        advice = (
+            "It was probably cut short on the way: transfer or export it again."
+            if cut
+            else "Export it again."
+        )
+        return SourceError(
+            f"{cursor.name} is no valid JSON: at {cursor.place(cursor.at)} {reason}. Nothing of "
+            f"it is loaded as if it were complete. {advice}"
+        )

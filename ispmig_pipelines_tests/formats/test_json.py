@@ -1,0 +1,321 @@
+"""What a JSON document says, cell for cell."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import ReadLimits, open_source
+from ispmig_pipelines.formats.inspect import inspect
+from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
+
+
+def read(tmp_path: Path, text: str | bytes, **options: object) -> dict[str, Seen]:
+    path = tmp_path / "export.json"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with open_source(path, format="json", **options) as reader:  # type: ignore[arg-type]
+        return read_all(reader)
+
+
+def refused(tmp_path: Path, text: str | bytes, **options: object) -> str:
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, text, **options)
+    return str(caught.value)
+
+
+def test_an_array_of_objects_is_a_table_named_after_the_file(tmp_path: Path) -> None:
+    found = read(tmp_path, '[{"id": 1, "name": "Ann"},\n {"id": 2, "name": "Bob"}]')
+    assert list(found) == ["export"]
+    table = found["export"]
+    assert table.columns == ["id", "name"]
+    assert table.rows == [("1", "Ann"), ("2", "Bob")]
+    assert (table.record, table.line) == ([1, 2], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0", "-0", "1.10", "1E3", "1e-7", "12345678901234567890123", "0.1000000000000000055", "1e400"],
+)
+def test_numbers_keep_their_text(tmp_path: Path, number: str) -> None:
+    rows = ", ".join(f'{{"n": {number}, "s": "{number}"}}' for _ in range(3))
+    assert read(tmp_path, f"[{rows}]")["export"].rows == [(number, number)] * 3
+
+
+def test_null_missing_and_empty_are_told_apart(tmp_path: Path) -> None:
+    found = read(tmp_path, '[{"a": 1, "b": null}, {"a": 2}, {"a": 3, "b": ""}]')
+    assert found["export"].rows == [("1", None), ("2", MISSING), ("3", "")]
+
+
+def test_truth_is_written_as_json_writes_it(tmp_path: Path) -> None:
+    assert read(tmp_path, '[{"a": true, "b": false}]')["export"].rows == [("true", "false")]
+
+
+def test_a_key_that_shows_late_takes_its_place_and_is_not_lost(tmp_path: Path) -> None:
+    found = read(tmp_path, '[{"a": 1, "c": 3}, {"a": 1, "b": 2, "c": 3}, {"z": 9}]')
+    assert found["export"].columns == ["a", "b", "c", "z"]
+    assert found["export"].rows == [
+        ("1", MISSING, "3", MISSING),
+        ("1", "2", "3", MISSING),
+        (MISSING, MISSING, MISSING, "9"),
+    ]
+
+
+def test_nested_objects_become_dotted_columns(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '[{"id": 1, "address": {"city": "Köln", "geo": {"lat": 50.90}}},'
+        '{"id": 2, "address": null}, {"id": 3}]',
+    )
+    assert found["export"].columns == ["id", "address.city", "address.geo.lat"]
+    assert found["export"].rows == [
+        ("1", "Köln", "50.90"),
+        ("2", MISSING, MISSING),
+        ("3", MISSING, MISSING),
+    ]
+
+
+def test_names_that_meet_are_made_unique(tmp_path: Path) -> None:
+    found = read(tmp_path, '[{"a.b": 1, "a": {"b": 2}, "": 3}]')
+    assert found["export"].columns == ["a.b", "a.b_2", "column_3"]
+    assert found["export"].rows == [("1", "2", "3")]
+
+
+def test_arrays_of_scalars_are_json_without_blanks_in_one_cell(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, '[{"t": ["a", "b \\u00e9"], "n": [ 1.0,\n 2 ], "e": [], "m": [1, [2], {"k": 3}]}]'
+    )
+    assert found["export"].rows == [('["a","b é"]', "[1.0,2]", "[]", '[1,[2],{"k":3}]')]
+
+
+def test_arrays_of_objects_become_child_tables_with_their_parents_keys(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """[
+        {"id": 7, "number": "R-1", "total": 3, "items": [
+            {"label": "x", "taxes": [{"rate": 0.19}, {"rate": 0.070}]}, {"label": "y"}]},
+        {"id": 8, "number": "R-2", "total": 0, "items": []},
+        {"id": 9, "number": "R-3", "total": 1, "items": [{"label": "z", "taxes": []}]}
+        ]""",
+    )
+    assert list(found) == ["export", "export.items", "export.items.taxes"]
+    assert found["export"].columns == ["id", "number", "total"]
+    items = found["export.items"]
+    assert items.columns == ["_parent_record", "_position", "_parent_id", "_parent_number", "label"]
+    assert items.rows == [
+        ("1", "1", "7", "R-1", "x"),
+        ("1", "2", "7", "R-1", "y"),
+        ("3", "1", "9", "R-3", "z"),
+    ]
+    assert items.record == [1, 2, 3]
+    assert items.line == [2, 2, 5]
+    taxes = found["export.items.taxes"]
+    assert taxes.columns == ["_parent_record", "_position", "rate"]
+    assert taxes.rows == [("1", "1", "0.19"), ("1", "2", "0.070")]
+
+
+def test_the_one_array_of_an_object_is_found(tmp_path: Path) -> None:
+    text = '{"total": 2, "data": [{"id": 1}, {"id": 2}], "tags": ["x"], "links": {"next": null}}'
+    found = read(tmp_path, text)
+    assert list(found) == ["data"]
+    assert found["data"].rows == [("1",), ("2",)]
+    path = tmp_path / "export.json"
+    notes = " ".join(open_source(path).detected.notes)
+    assert "3 value(s) beside the arrays of records are no records: total, links.next" in notes
+
+
+def test_several_arrays_are_tables_named_by_their_paths(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '{"response": {"customers": [{"id": 1, "notes": [{"t": "x"}]}], "plans": [{"code": "A"}]}}',
+    )
+    assert list(found) == ["response.customers", "response.customers.notes", "response.plans"]
+    assert found["response.plans"].rows == [("A",)]
+
+
+def test_an_object_with_an_id_of_its_own_is_one_record(tmp_path: Path) -> None:
+    found = read(tmp_path, '{"id": 5, "name": "Ann", "contacts": [{"email": "a@example.org"}]}')
+    assert found["export"].rows == [("5", "Ann")]
+    assert found["export.contacts"].rows == [("1", "1", "5", "a@example.org")]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('{"version": "1.0"}', [("1.0",)]),
+        ("42", [("42",)]),
+        ('"text"', [("text",)]),
+        ("null", [(None,)]),
+        ("[1, null, 3]", [("1",), (None,), ("3",)]),
+        ('[["a", 1], ["b"]]', [("a", "1"), ("b", MISSING)]),
+        ("[{}]", [()]),
+    ],
+)
+def test_what_is_no_array_of_objects_is_read_all_the_same(
+    tmp_path: Path, text: str, rows: list[tuple[str, ...]]
+) -> None:
+    assert read(tmp_path, text)["export"].rows == rows
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data": []}'])
+def test_an_empty_export_has_a_table_without_records(tmp_path: Path, text: str) -> None:
+    [(_, table)] = read(tmp_path, text).items()
+    assert (table.columns, table.rows, table.rejects) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[\n  {"a": 1},\n  {"a": }\n]', "line 3, column 9 (byte 23) a value is expected"),
+        ('[{"a": 1},]', "line 1, column 11 (byte 11) a comma stands before a closing bracket"),
+        ('[{"é": 1,}]', "line 1, column 10 (byte 11)"),
+        ('[{"a": NaN}]', "line 1, column 8 (byte 8) NaN and Infinity are no JSON numbers"),
+        ('[{"a": 01}]', "line 1, column 9"),
+        ("[{'a': 1}]", "line 1, column 3"),
+        ('[{"a": "x\ty"}]', "a control character stands unescaped in a string"),
+        ('[{"a": 1}] x', "more stands behind the end of the document"),
+        ('{"a": 1}\n{"a": 2}', "format: ndjson"),
+    ],
+)
+def test_a_break_is_told_by_line_and_column(tmp_path: Path, text: str, place: str) -> None:
+    assert place in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("cut", [1, 12, 15, 19, 22, 27, 31, 33])
+def test_a_document_cut_short_is_not_loaded(tmp_path: Path, cut: int) -> None:
+    whole = '[{"a": 1.5, "b": "xyz"}, {"a": true}]'
+    assert "cut short" in refused(tmp_path, whole[:cut])
+
+
+def test_invalid_bytes_break_a_document(tmp_path: Path) -> None:
+    said = refused(tmp_path, b'[{"a": "x"},\n {"a": "caf\xe9"}]', encoding="utf-8")
+    assert "line 2, column 12" in said
+    assert "not valid UTF-8" in said
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ('{"a": 1, "a": 2}', "a key stands twice"),
+        ('{"a": {"b": 1, "b": 2}}', "a key stands twice"),
+        ('{"a": "\\ud83d"}', "unpaired surrogate"),
+        ('{"\\udc00": 1}', "unpaired surrogate"),
+        ('{"a": ' + "[" * 300 + "]" * 300 + "}", "nested deeper than 256"),
+        ('{"a": "' + "x" * 2000 + '"}', "a cell is longer than 1,000 bytes"),
+    ],
+)
+def test_a_record_that_is_valid_json_and_no_use_is_rejected(
+    tmp_path: Path, record: str, reason: str
+) -> None:
+    text = f'[{{"a": 1}},\n{record},\n{{"a": 3}}]'
+    table = read(tmp_path, text, limits=ReadLimits(max_cell_bytes=1000))["export"]
+    assert table.record == [1, 3]
+    [reject] = table.rejects
+    assert (reject.record, reject.line, reject.rule) == (2, 2, "record.unreadable")
+    assert reason in reject.accepted
+    assert reject.text == record
+
+
+def test_the_same_value_twice_is_no_fault(tmp_path: Path) -> None:
+    assert read(tmp_path, '[{"a": 1, "a": 1}]')["export"].rows == [("1",)]
+
+
+def test_escapes_are_undone(tmp_path: Path) -> None:
+    text = '[{"a": "\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\\u0000"}]'
+    assert read(tmp_path, text)["export"].rows == [('"\\/\b\f\n\r\té😀\x00',)]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1251"]
+)
+def test_any_encoding(tmp_path: Path, encoding: str) -> None:
+    names = ["Иванова Анна Петровна", "Петров Сергей Иванович", "Кузнецова Мария"]
+    text = json.dumps([{"id": i, "имя": name} for i, name in enumerate(names)], ensure_ascii=False)
+    data = text.encode(encoding)
+    if encoding == "utf-16":
+        assert data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    stated = {"encoding": "windows-1251"} if encoding == "cp1251" else {}
+    table = read(tmp_path, data, **stated)["export"]
+    assert table.columns == ["id", "имя"]
+    assert [row[1] for row in table.rows] == names
+
+
+def test_too_deep_a_document_is_refused_and_not_crashed_on(tmp_path: Path) -> None:
+    assert "nested deeper" in refused(tmp_path, "[" * 100_000)
+    assert "nested deeper" in refused(tmp_path, '{"a":' * 100_000)
+    assert "nested deeper" in refused(tmp_path, '[{"a":' * 50_000)
+
+
+def test_a_record_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
+    limits = ReadLimits(max_record_bytes=1 << 20)
+    text = '[{"a": "' + "x" * (8 << 20) + '"}]'
+    assert "longer than 1,048,576 bytes" in refused(tmp_path, text, limits=limits)
+
+
+def test_more_columns_than_the_limit_are_refused(tmp_path: Path) -> None:
+    text = json.dumps([{f"k{i}": i} for i in range(50)])
+    assert "50 columns" in refused(tmp_path, text, limits=ReadLimits(max_columns=40))
+    by_key = json.dumps({f"k{i}": {"id": i} for i in range(50)})
+    assert "as an array" in refused(tmp_path, by_key, limits=ReadLimits(max_columns=40))
+
+
+def test_an_array_under_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    assert "twice" in refused(tmp_path, '{"data": [{"a": 1}], "data": [{"a": 2}]}')
+
+
+def test_compressed_files_and_their_digest(tmp_path: Path) -> None:
+    path = tmp_path / "customers.json.gz"
+    path.write_bytes(gzip.compress(b'[{"id": 1}]'))
+    with open_source(path) as reader:
+        assert reader.tables() == ["customers"]
+        assert read_all(reader)["customers"].rows == [("1",)]
+        assert reader.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert reader.detected.compression == "gzip"
+
+
+def test_a_file_replaced_after_it_was_learnt_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"id": 1}]')
+    reader = open_source(path)
+    path.write_text('[{"id": 1, "more": 2}]')
+    with pytest.raises(SourceError, match="changed after"):
+        list(reader.batches("a"))
+
+
+def test_an_unknown_table_is_named_with_those_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"x": [{"i": 1}], "y": [{"i": 1}]}')
+    with pytest.raises(SourceError, match=r"no table 'z'; it has x, y"):
+        open_source(path).columns("z")
+
+
+def test_inspect_tells_tables_columns_and_rejects_without_content(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(
+        '{"customers": [{"id": 1, "since": "2020-01-31"}, {"id": 2, "id": "secret"}], '
+        '"plans": [{"price": 9.90}]}'
+    )
+    found = inspect(path)
+    assert (found["format"], found["encoding"]) == ("json", "utf-8")
+    assert found["tables"] == [
+        {
+            "name": "customers",
+            "rows": 1,
+            "columns": [
+                {"name": "id", "type": "integer", "nulls": 0},
+                {"name": "since", "type": "date", "nulls": 0},
+            ],
+        },
+        {
+            "name": "plans",
+            "rows": 1,
+            "columns": [{"name": "price", "type": "decimal", "nulls": 0}],
+        },
+    ]
+    assert found["problem_counts"] == {"record.unreadable": 1}
+    assert "secret" not in str(found)
