@@ -230,8 +230,8 @@ def audit_op(
                     closing.take_back(connection, tenant, migration, str(broken))
                     raise broken
             entry = closing.finish(connection, migration, options, usage()["peak_rss_mb"])
-            rows = tenants.contents(connection, tenant)
-            connection.rollback()
+            with connection.begin():
+                rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
     if not options.dry_run:
         for entity in entry.entities:
