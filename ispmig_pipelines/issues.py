@@ -78,6 +78,20 @@ RULES: dict[str, Rule] = _rules(
         "Name the right encoding in the spec, or correct the record in the export.",
     ),
     Rule(
+        "cell.error",
+        Severity.ERROR,
+        "The record has an error where a value should be: {found}.",
+        "Correct the formula in the spreadsheet, or put a value in its place.",
+    ),
+    Rule(
+        "record.expression",
+        Severity.ERROR,
+        "The record has an expression for column {found} that only its own database can work "
+        "out, where {accepted} is needed.",
+        "Export the table with its values (e.g. mysqldump, pg_dump), or write the value into the "
+        "script.",
+    ),
+    Rule(
         "value.required",
         Severity.ERROR,
         "{field} is required, and column {column} holds nothing.",

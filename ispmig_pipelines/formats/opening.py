@@ -20,6 +20,8 @@ from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.ndjson import NdjsonReader
 from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
 from ispmig_pipelines.formats.records import Detected, Reader
+from ispmig_pipelines.formats.xlsx import SpreadsheetReader
+from ispmig_pipelines.formats.xml import XmlReader
 
 SAMPLE_BYTES = 1 << 20
 """How much of the beginning of a file the evidence is taken from."""
@@ -46,6 +48,7 @@ class Opening:
         compression, member: how it is packed.
         csv: what the spec says about a CSV.
         limits: see :class:`ReadLimits`.
+        stated: the encoding is the spec's word, not a finding.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class Opening:
     member: str
     csv: CsvOptions | None
     limits: ReadLimits
+    stated: bool = False
 
 
 def _csv_reader(opening: Opening) -> Reader:
@@ -72,6 +76,24 @@ def _csv_reader(opening: Opening) -> Reader:
         member=opening.member,
         limits=opening.limits,
     )
+
+
+def _xml_reader(opening: Opening) -> Reader:
+    if opening.encoding is None:
+        raise _not_text(opening.path, opening.kind)
+    return XmlReader(
+        opening.path,
+        opening.sample,
+        opening.encoding,
+        stated=opening.stated,
+        compression=opening.compression,
+        member=opening.member,
+        limits=opening.limits,
+    )
+
+
+def _spreadsheet_reader(opening: Opening) -> Reader:
+    return SpreadsheetReader(opening.path, opening.kind, options=opening.csv, limits=opening.limits)
 
 
 def _json_reader(opening: Opening) -> Reader:
@@ -91,6 +113,11 @@ READERS: dict[str, Callable[[Opening], Reader]] = {
     "csv": _csv_reader,
     "json": _json_reader,
     "ndjson": _json_reader,
+    "xml": _xml_reader,
+    "xlsx": _spreadsheet_reader,
+    "xlsb": _spreadsheet_reader,
+    "xls": _spreadsheet_reader,
+    "ods": _spreadsheet_reader,
 }
 """The readers by format."""
 
@@ -143,7 +170,9 @@ def look_at(
             if csv is not None and not format:
                 # Who describes a CSV's dialect says that it is one.
                 kind = "csv"
-    return Opening(path, kind, sample, whole, found, compression, chosen, csv, limits)
+    return Opening(
+        path, kind, sample, whole, found, compression, chosen, csv, limits, stated=bool(encoding)
+    )
 
 
 def _further_samples(path: Path, compression: str, whole: bool) -> list[bytes]:

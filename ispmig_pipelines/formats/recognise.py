@@ -111,9 +111,15 @@ def text_kind(text: str) -> str:
         lowered = start[:300].lower()
         if lowered.startswith(("<!doctype html", "<html")):
             return "html"
-        if re.match(r"<(?:\?xml|!--|!DOCTYPE)", start):
+        if re.match(r"<(?:\?[A-Za-z]|!--|!DOCTYPE)", start):
             return "xml"
         if re.match(r"<[^\W\d][\w.:-]*[\s/>]", start) and ("</" in start or "/>" in start):
+            return "xml"
+        # Cut short or broken it is no table all the same.
+        first = start.partition("\n")[0]
+        if len(first) > 1 and (
+            not re.search(r"[,;|\t]", first) or re.match(r"<[\w.:-]+\s+[\w.:-]+\s*=\s*[\"']", first)
+        ):
             return "xml"
     if start[0] in "{[":
         kind = _json_kind(start)

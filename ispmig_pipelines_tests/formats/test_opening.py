@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,7 @@ KINDS = {
     "json": b'{"data": [{"id": 1}]}',
     "json-array": b'[\n  {"id": 1},\n  {"id": 2}\n]\n',
     "ndjson": b'{"id": 1}\n{"id": 2}\n',
-    "xml": b'<?xml version="1.0"?>\n<customers><customer id="1"/></customers>\n',
     "sql": b"-- dump\nCREATE TABLE `c` (id int);\nINSERT INTO `c` VALUES (1);\n",
-    "xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
     "sqlite": b"SQLite format 3\x00" + bytes(600),
 }
 
@@ -36,15 +33,6 @@ def test_formats_without_a_reader_are_named(tmp_path: Path, kind: str) -> None:
     found = inspect(path)
     assert (found["format"], found["tables"]) == (name, [])
     assert found["problems"][0]["code"] == "source"
-
-
-def test_a_workbook_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "book.csv"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-    with pytest.raises(SourceError, match=r"Excel workbook \(xlsx\)"):
-        open_source(path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,256 @@
+"""Where the table of a sheet begins and which columns it has, by evidence over its first rows.
+
+The evidence is weighed as for a CSV (:mod:`ispmig_pipelines.formats.csv_detect`): titles and
+remarks above the table are left out, and a header is told from a first record by what stands
+below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.batching import Piece
+from ispmig_pipelines.formats.csv_detect import detect_dialect
+from ispmig_pipelines.formats.csv_dialect import CsvOptions, column_names
+from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.records import Reject
+from ispmig_pipelines.formats.shapes import TEXT, shape
+from ispmig_pipelines.formats.xlsx_cells import Grid, is_there
+
+SAMPLE_ROWS = 500
+_BETWEEN = "\x1f"
+
+
+@dataclass(frozen=True)
+class SheetTable:
+    """A table in a sheet, settled.
+
+    Attributes:
+        columns: names, unique and in order.
+        first: place of its first column in the sheet, from 0.
+        first_row: number of the row of its first record.
+        notes: evidence worth telling.
+    """
+
+    columns: list[str]
+    first: int
+    first_row: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([pa.field(name, pa.string()) for name in self.columns])
+
+
+def find_table(
+    what: str, grids: Iterable[Grid], options: CsvOptions | None, limits: ReadLimits
+) -> SheetTable | None:
+    """Finds the table of a sheet; None where the sheet holds nothing.
+
+    Args:
+        what: file and sheet, for messages.
+        grids: the sheet's rows from its beginning; only the first ones are taken.
+        options: what the spec says about header and columns; row numbers are the sheet's.
+
+    Raises:
+        SourceError: the options do not fit the sheet, or it has too many columns.
+    """
+    options = options or CsvOptions()
+    sample = list(islice(_filled_rows(grids), SAMPLE_ROWS))
+    if not sample:
+        return None
+    stated = options.header is not None or options.skip_lines is not None
+    titles = 0 if stated else _title_rows([cells for _, cells, _ in sample])
+    rows = [(number, cells) for number, cells, _ in sample[titles:]]
+    with_errors = {number for number, _, error in sample if error}
+    low = min(min(cells) for _, cells in rows)
+    high = max(max(cells) for _, cells in rows)
+    numbers = [number for number, _ in rows]
+    text = "\n".join(
+        _BETWEEN.join(_one_line(cells.get(i, "")) for i in range(low, high + 1)) or " "
+        for _, cells in rows
+    )
+    finding = detect_dialect(text + "\n", _as_csv(options, numbers), whole=True)
+    skip, header_rows = finding.dialect.skip_lines, finding.dialect.header_rows
+    if not stated and any(number in with_errors for number, _ in rows[skip : skip + header_rows]):
+        # A name is no error: that row is a record, and a bad one.
+        header_rows = 0
+    table = rows[skip:]
+    if not table:
+        raise SourceError(
+            f"{what} has no row where its header was said to be; it has {len(rows)} rows with "
+            "something in them at its beginning. Correct the header's row in the spec."
+        )
+    low = min(min(cells) for _, cells in table)
+    high = max(max(cells) for _, cells in table)
+    header = [
+        [cells.get(i, "").strip() for i in range(low, high + 1)] for _, cells in table[:header_rows]
+    ]
+    names = _names(what, header, high - low + 1, options)
+    if len(names) > limits.max_columns:
+        raise SourceError(
+            f"{what} has {len(names):,} columns; the limit is {limits.max_columns:,}."
+        )
+    body = table[header_rows:]
+    after_header = table[header_rows - 1][0] + 1 if header_rows else table[0][0]
+    notes = []
+    if titles + skip:
+        notes.append(f"{titles + skip} row(s) above the table are left out")
+    if not header_rows:
+        notes.append("no header: the first row looks like the rows after it")
+    return SheetTable(names, low, body[0][0] if body else after_header, tuple(notes))
+
+
+def _title_rows(rows: list[dict[int, str]]) -> int:
+    """How many rows at the beginning are titles and remarks: nearly blank ones above a full row
+    of names."""
+    usual = sorted(len(row) for row in rows)[len(rows) // 2]
+    if usual < 3:
+        return 0
+    count = 0
+    while count < len(rows) and count < 30 and len(rows[count]) <= max(1, usual // 4):
+        count += 1
+    if count == len(rows):
+        return 0
+    names = [cell.strip() for cell in rows[count].values()]
+    is_header = len(names) >= usual * 0.8 and len(set(names)) == len(names)
+    return count if is_header and all(shape(name) == TEXT for name in names) else 0
+
+
+def _filled_rows(grids: Iterable[Grid]) -> Iterator[tuple[int, dict[int, str], bool]]:
+    """Number, cells and whether one of them is an error, of each row that holds something."""
+    for grid in grids:
+        errors = {position for position, _, _ in grid.errors}
+        for position, number in enumerate(grid.rows.tolist()):
+            cells = {
+                place: column[position]
+                for place, column in grid.columns.items()
+                if column[position] is not None and column[position].strip()
+            }
+            if cells:
+                yield number, cells, position in errors
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace(_BETWEEN, " ").split())
+
+
+def _as_csv(options: CsvOptions, numbers: list[int]) -> CsvOptions:
+    """What the spec says, with the sheet's row numbers as lines of the sample."""
+
+    def line(row: int) -> int:
+        return next((i for i, number in enumerate(numbers, 1) if number >= row), len(numbers) + 1)
+
+    header = options.header
+    if isinstance(header, list):
+        first = line(header[0])
+        header = [first + i for i in range(len(header))]
+    elif header is not None and not isinstance(header, bool):
+        header = line(header)
+    skip = options.skip_lines
+    return CsvOptions(
+        delimiter=_BETWEEN,
+        quote="",
+        escape="doubled",
+        comment="",
+        header=header,
+        skip_lines=None if skip is None else line(skip + 1) - 1,
+        columns=options.columns,
+    )
+
+
+def _names(what: str, header: list[list[str]], width: int, options: CsvOptions) -> list[str]:
+    if options.columns is not None:
+        if len(options.columns) != width:
+            raise SourceError(
+                f"{what} has {width} columns and the spec names {len(options.columns)}. Name "
+                "all of them, in order."
+            )
+        return list(options.columns)
+    if not header:
+        return [f"column_{i}" for i in range(1, width + 1)]
+    names = header[-1]
+    for row in reversed(header[:-1]):
+        # A cell of an upper row reaches over the blank ones to its right.
+        above = ""
+        for i, cell in enumerate(row):
+            above = cell or above
+            if above and above not in names[i]:
+                names[i] = f"{above} {names[i]}".strip()
+    return column_names(names)
+
+
+def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
+    """The records of a table: every row with something in it from its first one on.
+
+    A row with a cell beyond the table's columns, or with an error for a value, is rejected.
+    """
+    width = len(table.columns)
+    places = range(table.first, table.first + width)
+    count = 0
+    for grid in grids:
+        taken = grid.rows >= table.first_row
+        filled = np.zeros(grid.rows.size, dtype=bool)
+        outside = np.zeros(grid.rows.size, dtype=bool)
+        for place, column in grid.columns.items():
+            present = is_there(column) & np.not_equal(column, "")
+            filled |= present
+            if place not in places:
+                outside |= present
+        errors: dict[int, list[tuple[int, str]]] = {}
+        for position, place, code in grid.errors:
+            errors.setdefault(position, []).append((place, code))
+        kept = taken & filled
+        record = count + np.cumsum(kept)
+        count += int(kept.sum())
+        bad = outside.copy()
+        bad[list(errors)] = True
+        rejects = tuple(
+            _reject(table, grid, int(i), int(record[i]), errors.get(int(i), []))
+            for i in np.flatnonzero(kept & bad)
+        )
+        good = kept & ~bad
+        size = int(good.sum())
+        everything = bool(good.all())
+        columns = [
+            pa.array(grid.columns[place] if everything else grid.columns[place][good], pa.string())
+            if place in grid.columns
+            else pa.nulls(size, pa.string())
+            for place in places
+        ]
+        yield Piece(
+            pa.RecordBatch.from_arrays(columns, schema=table.schema),
+            record[good].astype(np.int64),
+            grid.rows[good].astype(np.int64),
+            rejects,
+            grid.done,
+        )
+
+
+def _reject(
+    table: SheetTable, grid: Grid, position: int, record: int, errors: list[tuple[int, str]]
+) -> Reject:
+    row = {
+        place: column[position]
+        for place, column in grid.columns.items()
+        if column[position] is not None
+    }
+    width = len(table.columns)
+    end = max(max(row) + 1, table.first + width)
+    text = "\t".join(row.get(i) or "" for i in range(min(table.first, min(row)), end))
+    line = int(grid.rows[position])
+    text = text.replace("\x00", "\\x00")
+    inside = [(place - table.first, code) for place, code in errors]
+    if all(0 <= place < width for place, _ in inside) and inside:
+        named = ", ".join(f"{code} in column {table.columns[place]}" for place, code in inside)
+        return Reject(record, line, "cell.error", text, found=named, accepted="a value")
+    if inside:
+        return Reject(record, line, "cell.error", text, found=errors[0][1], accepted="a value")
+    filled = sum(1 for place in row if not table.first <= place < table.first + width)
+    return Reject(record, line, "record.ragged", text, str(width + filled), str(width))

@@ -1,0 +1,156 @@
+"""What a spreadsheet's numbers mean as text: exact decimals, ISO dates, durations.
+
+Dates are numbers whose cell has a date format; day 1 is 1900-01-01, or 1904-01-02 in workbooks
+of the 1904 system. The 1900 system has a 29 February 1900, which never was: it is written as
+it is shown, and whoever converts it will refuse it.
+Source: ECMA-376 part 1, 18.17.4 (dates) and 18.8.30 (number formats).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import IntEnum
+from typing import Any
+
+_DAY_MS = 86_400_000
+_LAST_1900 = 2_958_465
+_LAST_1904 = 2_957_003
+_SIGNIFICANT = 15
+"""Digits that a spreadsheet keeps and shows; what stands behind them is the binary's noise."""
+
+
+_SHORT = re.compile(r"(?:0|-?[1-9]\d*)(?:\.\d*[1-9])?|-0\.\d*[1-9]")
+"""A number that is written as it is shown, if it has no more digits than are shown."""
+
+
+class NumberFormat(IntEnum):
+    """What a number format makes of a number."""
+
+    PLAIN = 0
+    DATE = 1
+    DATETIME = 2
+    TIME = 3
+    DURATION = 4
+
+
+_BUILT_IN: dict[int, NumberFormat] = (
+    dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), NumberFormat.DATE)
+    | dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47), NumberFormat.TIME)
+    | {22: NumberFormat.DATETIME, 46: NumberFormat.DURATION}
+)
+
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
+_BRACKETS = re.compile(r"\[[^\]]*\]")
+
+
+def number_format(number: int, code: str | None) -> NumberFormat:
+    """What a format does, by its number and, where the workbook defines it, its code."""
+    if code is None:
+        return _BUILT_IN.get(number, NumberFormat.PLAIN)
+    plain = _LITERAL.sub("", code).lower()
+    if re.search(r"\[(?:h+|m+|s+)\]", plain):
+        return NumberFormat.DURATION
+    plain = _BRACKETS.sub("", plain).split(";")[0]
+    plain = plain.replace("general", "").replace("am/pm", "h").replace("a/p", "h")
+    has_time = re.search("[hs]", plain) is not None
+    # Beside hours or seconds the letter m means minutes.
+    has_date = re.search("[yd]" if has_time else "[ydm]", plain) is not None
+    if has_date:
+        return NumberFormat.DATETIME if has_time else NumberFormat.DATE
+    return NumberFormat.TIME if has_time else NumberFormat.PLAIN
+
+
+def number_text(text: str) -> str:
+    """A number as plain digits: ``1.10`` is ``1.1``, ``5551234567.0`` is ``5551234567``.
+
+    Whole numbers stay as they are written, however long; fractions keep 15 significant digits,
+    as a spreadsheet shows them (``0.30000000000000004`` is ``0.3``). Very large and very small
+    ones keep their exponent. What is no number stays as it is.
+    """
+    if _SHORT.fullmatch(text) is not None and len(text) <= _SIGNIFICANT:
+        return text
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return text
+    if not number.is_finite():
+        return text
+    if number == number.to_integral_value() and "e" not in text.lower():
+        whole = format(number.to_integral_value(), "f")
+        return "0" if whole == "-0" else whole
+    exact = Decimal(format(number, f".{_SIGNIFICANT}g"))
+    if not exact:
+        return "0"
+    if not -21 <= exact.adjusted() <= 30:
+        return str(exact.normalize())
+    shown = format(exact, "f")
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def serial_text(text: str, form: NumberFormat, *, is_1904: bool) -> str:
+    """A number with a date format, as ISO text; a plain number where it is no date at all."""
+    try:
+        serial = float(text)
+    except ValueError:
+        return text
+    try:
+        ms = round(serial * _DAY_MS)
+    except (OverflowError, ValueError):
+        return number_text(text)
+    if form is NumberFormat.DURATION:
+        return duration_text(ms)
+    days, rest = divmod(ms, _DAY_MS)
+    if form is NumberFormat.TIME and days == 0:
+        return _clock(rest)
+    if days < 0 or days > (_LAST_1904 if is_1904 else _LAST_1900):
+        return number_text(text)
+    shown = _day(days, is_1904=is_1904)
+    return f"{shown}T{_clock(rest)}" if rest or form is NumberFormat.DATETIME else shown
+
+
+def _day(days: int, *, is_1904: bool) -> str:
+    if is_1904:
+        return (date(1904, 1, 1) + timedelta(days)).isoformat()
+    if days == 0:
+        return "1900-01-00"
+    if days == 60:
+        return "1900-02-29"
+    return (date(1899, 12, 31 if days < 60 else 30) + timedelta(days)).isoformat()
+
+
+def duration_text(ms: int) -> str:
+    """Milliseconds as hours, minutes and seconds: ``255:10:10``."""
+    sign = "-" if ms < 0 else ""
+    hours, rest = divmod(abs(ms), 3_600_000)
+    return f"{sign}{hours:02}{_clock(rest)[2:]}"
+
+
+def _clock(ms: int) -> str:
+    seconds, fraction = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    shown = f"{hours:02}:{minutes:02}:{seconds:02}"
+    return f"{shown}.{fraction:03}" if fraction else shown
+
+
+def value_text(value: Any) -> str | None:
+    """A value as a library hands it over, as the text that this module would make of it."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(repr(value))
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, time):
+        return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    if isinstance(value, timedelta):
+        return duration_text(round(value.total_seconds() * 1000))
+    return str(value)

@@ -1,0 +1,231 @@
+"""The reader of XML files: repeated elements are records, read as a stream.
+
+Attributes are columns ``@name``, nested elements dotted columns, elements that repeat inside a
+record tables of their own (:mod:`ispmig_pipelines.formats.xml_tables`). An element without
+content is an empty cell, a missing one or one that says ``xsi:nil`` no cell; white space stays.
+
+A file is read twice: once to find its structure and to hold it against expat, once for the
+records of a table. Neither pass keeps more than one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.bytes_in import ByteSource, open_bytes
+from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
+from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
+from ispmig_pipelines.formats.xml_records import NIL, RecordStream, Row
+from ispmig_pipelines.formats.xml_structure import (
+    Structure,
+    declared_encoding,
+    find_structure,
+)
+from ispmig_pipelines.formats.xml_tables import Table, find_tables
+
+BLOCK_BYTES = 1 << 18
+
+
+class XmlReader:
+    """One XML file; see :class:`~ispmig_pipelines.formats.records.Reader`."""
+
+    def __init__(
+        self,
+        path: Path,
+        sample: bytes,
+        encoding: Encoding,
+        *,
+        stated: bool = False,
+        compression: str = "",
+        member: str = "",
+        limits: ReadLimits = DEFAULT_LIMITS,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        """Settles the encoding; the rest is found when it is asked for.
+
+        Args:
+            path: the file.
+            sample: the beginning of its content.
+            encoding: what it is written in, as found or as the spec states it.
+            stated: the spec states it: the file's own declaration does not count.
+            block_bytes: how much is parsed at a time.
+
+        Raises:
+            SourceError: the declared encoding is unknown or cannot be true.
+        """
+        self._path = path
+        self._limits = limits
+        self._member = member
+        self._block_bytes = block_bytes
+        self._sha256 = ""
+        status = path.stat()
+        self.size = status.st_size
+        self._changed_at = status.st_mtime_ns
+        self._encoding = declared_encoding(str(path), sample, encoding, stated=stated)
+        self._structure: Structure | None = None
+        self._tables: dict[str, Table] = {}
+        self._detected = Detected(
+            format="xml",
+            encoding=self._encoding.name,
+            compression=compression,
+            notes=self._encoding.notes,
+        )
+
+    @property
+    def detected(self) -> Detected:
+        """How the file is written; what its structure tells is there after :meth:`tables`."""
+        return self._detected
+
+    def __enter__(self) -> XmlReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def tables(self) -> list[str]:
+        """The kinds of records, by the path of their element below the root.
+
+        Raises:
+            SourceError: the file is not well-formed, has a DTD, or goes beyond a limit.
+        """
+        if not self._tables:
+            structure = self._found()
+            self._structure = structure
+            self._tables = {table.name: table for table in find_tables(structure.root)}
+            for table in self._tables.values():
+                if len(table.columns) > self._limits.max_columns:
+                    raise SourceError(
+                        f"{self._path} has {len(table.columns):,} columns in its records of "
+                        f"{table.name}; the limit is {self._limits.max_columns:,}. Export it "
+                        "in another way."
+                    )
+            self._describe(structure)
+        return list(self._tables)
+
+    def columns(self, table: str) -> list[str]:
+        """Names of the table's columns; a nested table begins with what leads to its parent."""
+        return list(self._table(table).columns)
+
+    def sha256(self) -> str:
+        """Hex SHA-256 of the file on the disk, once a pass of ``batches`` came to its end."""
+        if not self._sha256:
+            raise ValueError("the file has not been read to its end")
+        return self._sha256
+
+    def batches(self, table: str, size: int = DEFAULT_BATCH_SIZE) -> Iterator[Records]:
+        """The table's records, from its beginning, at most ``size`` a batch.
+
+        Raises:
+            SourceError: the file breaks, or changed since its structure was found.
+        """
+        if size < 1:
+            raise ValueError("size must be at least 1")
+        chosen = self._table(table)
+        root_row = None
+        if chosen.parent is not None and chosen.parent.is_root:
+            root_row = self._root_row(chosen.parent)
+        schema = pa.schema([pa.field(name, pa.string()) for name in chosen.columns])
+        rows: list[Row] = []
+        lines: list[int | None] = []
+        first = 1
+        with self._open() as source:
+            for row, line in self._stream(chosen, root_row, source):
+                rows.append(row)
+                lines.append(line)
+                if len(rows) == size:
+                    yield _records(rows, lines, first, schema, source.bytes_read)
+                    first += size
+                    rows, lines = [], []
+            digest, bytes_read = source.sha256(), source.bytes_read
+        if rows:
+            yield _records(rows, lines, first, schema, bytes_read)
+        self._sha256 = digest
+
+    def _table(self, name: str) -> Table:
+        names = self.tables()
+        if name not in self._tables:
+            raise SourceError(
+                f"{self._path} has no table {name!r}; its tables are {', '.join(names)}."
+            )
+        return self._tables[name]
+
+    def _open(self) -> ByteSource:
+        source = open_bytes(self._path, limits=self._limits, member=self._member)
+        if (source.size, source.changed_at) != (self.size, self._changed_at):
+            source.close()
+            raise SourceError(
+                f"{self._path} changed after its structure was found out. Wait until the "
+                "export is finished and run again."
+            )
+        return source
+
+    def _blocks(self, source: ByteSource) -> Iterator[bytes]:
+        ascii_only = self._encoding.name == "ascii"
+        for block in utf8_blocks(source.read, self._encoding, self._block_bytes):
+            if ascii_only and not block.isascii():
+                raise SourceError(
+                    f"{self._path} declares itself ASCII and holds other characters. Name its "
+                    "encoding in the spec, e.g. encoding: utf-8."
+                )
+            yield block
+        source.read(1)
+
+    def _found(self) -> Structure:
+        with self._open() as source:
+            return find_structure(str(self._path), self._limits, self._blocks(source))
+
+    def _describe(self, structure: Structure) -> None:
+        root = structure.root
+        notes = [*self._detected.notes, *structure.notes]
+        listed = self._tables.values()
+        if root.own_attributes and not any(table.is_root for table in listed):
+            names = ", ".join(name for _, name in root.own_attributes)
+            notes.append(f"the root element's own attributes ({names}) belong to no record")
+        dialect = {"root": root.name}
+        spaces = sorted({table.node.uri for table in listed if table.node.uri})
+        if spaces:
+            dialect["namespaces"] = " ".join(spaces)
+        self._detected = replace(self._detected, dialect=dialect, notes=tuple(notes))
+
+    def _root_row(self, root: Table) -> Row:
+        with self._open() as source:
+            [(row, _)] = self._stream(root, None, source)
+        return row
+
+    def _stream(
+        self, table: Table, root_row: Row | None, source: ByteSource
+    ) -> Iterator[tuple[Row, int | None]]:
+        assert self._structure is not None  # noqa: S101 - whoever has a table has the structure
+        stream = RecordStream(
+            str(self._path), self._structure.root, table, self._limits, root_row=root_row
+        )
+        return stream.rows(self._blocks(source))
+
+
+def _records(
+    rows: list[Row], lines: list[int | None], first: int, schema: pa.Schema, bytes_read: int
+) -> Records:
+    columns, missing = [], {}
+    for column, field in zip(zip(*rows, strict=True), schema, strict=True):
+        if NIL in column:
+            cells = pa.array([None if cell is NIL else cell for cell in column], field.type)
+            absent = pa.array([cell is None for cell in column], pa.bool_())
+        else:
+            cells = pa.array(column, field.type)
+            absent = cells.is_null() if cells.null_count else None
+        columns.append(cells)
+        if absent is not None and absent.true_count:
+            missing[field.name] = absent
+    return Records(
+        cells=pa.RecordBatch.from_arrays(columns, schema=schema),
+        record=pa.array(range(first, first + len(rows)), pa.int64()),
+        line=pa.array(lines, pa.int64()),
+        bytes_read=bytes_read,
+        missing=missing,
+    )

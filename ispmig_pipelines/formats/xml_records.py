@@ -1,0 +1,316 @@
+"""The records of one table of an XML file, streamed with lxml.
+
+The tree grows block by block and is harvested behind the parser: of every element that is
+still open, all children but the last are complete. Those that are records are read, and all of
+them are dropped, so that the tree holds no more than one record and one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.xml_structure import XSI, Node
+from ispmig_pipelines.formats.xml_tables import Table
+
+_NIL = f"{{{XSI}}}nil"
+
+NIL = object()
+"""What stands in a row where the file says ``xsi:nil``; None stands where it says nothing."""
+
+Row = list[Any]
+
+
+class _Plan:
+    """How the cells of one element are read.
+
+    Attributes:
+        text: place of the cell of its text, -1 for none.
+        attributes: name and place of each attribute that is a cell.
+        children: tag → place of a child of nothing but text, or the child's own plan.
+        nillable: it may say ``xsi:nil``.
+    """
+
+    __slots__ = ("attributes", "children", "nillable", "text")
+
+    def __init__(self, *, nillable: bool) -> None:
+        self.text = -1
+        self.attributes: list[tuple[str, int]] = []
+        self.children: dict[str, int | _Plan] = {}
+        self.nillable = nillable
+
+
+def _plan(table: Table) -> _Plan:
+    top = _Plan(nillable=table.node.nillable)
+    for place, cell in enumerate(table.cells):
+        plan, node = top, table.node
+        for tag in cell.tags:
+            node = _child(node, tag)
+            found = plan.children.get(tag)
+            if not isinstance(found, _Plan):
+                found = plan.children[tag] = _Plan(nillable=node.nillable)
+            plan = found
+        if cell.attribute:
+            plan.attributes.append((cell.attribute, place))
+        else:
+            plan.text = place
+    _simplify(top)
+    return top
+
+
+def _child(node: Node, tag: str) -> Node:
+    return next(child for child in node.children.values() if child.tag == tag)
+
+
+def _simplify(plan: _Plan) -> None:
+    """Makes plain places of the children that are nothing but text: they are most of a file."""
+    for tag, child in plan.children.items():
+        if isinstance(child, _Plan):
+            if child.attributes or child.children or child.nillable:
+                _simplify(child)
+            else:
+                plan.children[tag] = child.text
+
+
+def _fill(plan: _Plan, element: etree._Element, row: Row) -> None:
+    if plan.nillable and element.get(_NIL, "").strip() in ("true", "1"):
+        # Nil is said of the content; attributes stand beside it.
+        for name, place in plan.attributes:
+            row[place] = element.get(name)
+        if plan.text >= 0:
+            row[plan.text] = NIL
+        return
+    for name, place in plan.attributes:
+        row[place] = element.get(name)
+    if plan.text >= 0:
+        row[plan.text] = _text(element)
+    children = plan.children
+    if children:
+        for child in element:
+            found = children.get(child.tag)
+            if isinstance(found, int):
+                row[found] = child.text or ""
+            elif found is not None:
+                _fill(found, child, row)
+
+
+def _text(element: etree._Element) -> str | None:
+    """The text of an element; of one with elements inside all of it, in order."""
+    if len(element) == 0:
+        return element.text or ""
+    own = (element.text or "") + "".join(child.tail or "" for child in element)
+    if not own.strip(" \t\r\n"):
+        return None
+    return "".join(element.itertext())
+
+
+_LAST_EXACT_LINE = 65_534
+
+
+def _line(element: etree._Element) -> int | None:
+    """The line on which an element's start tag ends; None where it is not known.
+
+    libxml2 keeps exact lines of elements up to 65,534. Beyond, it gives the line on which the
+    text ends that comes first: the element's own, its first child's, or the one behind it.
+    """
+    line = element.sourceline
+    if line is None or line <= _LAST_EXACT_LINE:
+        return line
+    while not element.text:
+        if not len(element):
+            return line - element.tail.count("\n") if element.tail else None
+        element = element[0]
+    return line - element.text.count("\n")
+
+
+@dataclass
+class _Level:
+    """One step from a record that stands alone to the records of the table read.
+
+    Attributes:
+        table: the records of this step.
+        below: tags from a record of the step before to one of this.
+        count: how many were seen.
+    """
+
+    table: Table
+    below: tuple[str, ...]
+    count: int = 0
+
+
+class RecordStream:
+    """The rows of one table, as the blocks of the document come in."""
+
+    def __init__(
+        self,
+        path: str,
+        root: Node,
+        table: Table,
+        limits: ReadLimits,
+        *,
+        root_row: Row | None = None,
+    ) -> None:
+        """``root_row``: the cells of the root's own record, where it is the table's parent."""
+        self._path = path
+        self._root = root
+        self._limits = limits
+        self._table = table
+        self._root_row = root_row
+        chain: list[Table] = [table]
+        while chain[0].parent is not None and not chain[0].parent.is_root:
+            chain.insert(0, chain[0].parent)
+        self._levels: list[_Level] = []
+        start = 0
+        for one in chain:
+            self._levels.append(_Level(one, one.path[start:]))
+            start = len(one.path)
+        self._plan = _plan(table)
+        self._width = len(table.cells)
+        self._parent_plan: _Plan | None = None
+        if table.parent is not None:
+            self._parent_plan = _plan(table.parent)
+        self._held = 0
+        self._harvested = 0
+
+    def rows(self, blocks: Iterable[bytes]) -> Iterator[tuple[Row, int | None]]:
+        """Each record's cells, the parent's first, and the line it begins on.
+
+        Raises:
+            SourceError: the document breaks, or a record of it is too large.
+        """
+        parser = etree.XMLPullParser(
+            events=("start",),
+            tag=self._root.tag,
+            encoding="UTF-8",
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            remove_comments=True,
+            remove_pis=True,
+            huge_tree=True,
+        )
+        root: etree._Element | None = None
+        try:
+            for block in blocks:
+                parser.feed(block)
+                if root is None:
+                    root = next((element for _, element in parser.read_events()), None)
+                    if root is None:
+                        continue
+                else:
+                    for _ in parser.read_events():
+                        pass
+                before = self._harvested
+                yield from self._harvest(root, 0, final=False)
+                self._hold(len(block), moved=self._harvested != before)
+            parser.close()
+        except etree.XMLSyntaxError as error:
+            line, column = error.position
+            raise SourceError(
+                f"{self._path} is not well-formed XML at line {line:,}, column {column:,}. "
+                "Nothing of it is read as if it were complete. Correct the export."
+            ) from None
+        if root is not None:
+            if self._table.is_root:
+                yield self._row(root, _line(root), None, 0, 1)
+            else:
+                yield from self._harvest(root, 0, final=True)
+
+    def _hold(self, size: int, *, moved: bool) -> None:
+        self._held = 0 if moved else self._held + size
+        if self._held > self._limits.max_record_bytes and not self._table.is_root:
+            raise SourceError(
+                f"{self._path} has a record of {'/'.join(self._levels[0].table.path)} of more "
+                f"than {self._limits.max_record_bytes:,} bytes, which is the limit for one "
+                "record. Export it in smaller pieces, or raise the limit."
+            )
+
+    def _harvest(
+        self, element: etree._Element, depth: int, *, final: bool
+    ) -> Iterator[tuple[Row, int | None]]:
+        """Reads and drops what is complete below an element ``depth`` steps under the root."""
+        if self._table.is_root:
+            # Its record is whole only at the end; what belongs to other tables is dropped.
+            self._prune(element, 0)
+            return
+        way = self._levels[0].below
+        wanted = way[depth]
+        is_record = depth + 1 == len(way)
+        complete = element[:] if final else element[:-1]
+        for child in complete:
+            if child.tag != wanted:
+                continue
+            if is_record:
+                self._levels[0].count = count = self._levels[0].count + 1
+                yield from self._nested(child, 0, count, None, 0, count)
+            else:
+                yield from self._harvest(child, depth + 1, final=True)
+        if complete:
+            self._harvested += 1
+            del element[: len(complete)]
+        if not final and not is_record and len(element) and element[-1].tag == wanted:
+            yield from self._harvest(element[-1], depth + 1, final=False)
+
+    def _prune(self, element: etree._Element, depth: int) -> None:
+        """Drops the complete elements that hold no cell of the root's record."""
+        keep = {cell.tags[depth] for cell in self._table.cells if len(cell.tags) > depth}
+        for child in element[:-1]:
+            if child.tag not in keep:
+                # With the text behind it, which belongs to the root where it has any.
+                if self._plan.text >= 0 and child.tail:
+                    continue
+                element.remove(child)
+        if len(element) and element[-1].tag in keep:
+            self._prune(element[-1], depth + 1)
+
+    def _nested(
+        self,
+        record: etree._Element,
+        level: int,
+        ordinal: int,
+        parent: etree._Element | None,
+        parent_ordinal: int,
+        position: int,
+    ) -> Iterator[tuple[Row, int | None]]:
+        if level + 1 == len(self._levels):
+            yield self._row(record, _line(record), parent, parent_ordinal, position)
+            return
+        below = self._levels[level + 1]
+        for place, child in enumerate(_under(record, below.below, 0), start=1):
+            below.count += 1
+            yield from self._nested(child, level + 1, below.count, record, ordinal, place)
+
+    def _row(
+        self,
+        record: etree._Element,
+        line: int | None,
+        parent: etree._Element | None,
+        parent_ordinal: int,
+        position: int,
+    ) -> tuple[Row, int | None]:
+        row: Row = [None] * self._width
+        _fill(self._plan, record, row)
+        above = self._table.parent
+        if above is None:
+            return row, line
+        carried: Row = [None] * len(above.cells)
+        if above.is_root:
+            parent_ordinal, carried = 1, self._root_row or carried
+        elif parent is not None and self._parent_plan is not None and self._table.parent_keys:
+            _fill(self._parent_plan, parent, carried)
+        keys = [carried[i] for i in self._table.parent_keys]
+        return [str(parent_ordinal), str(position), *keys, *row], line
+
+
+def _under(element: etree._Element, tags: tuple[str, ...], step: int) -> Iterator[etree._Element]:
+    last = step + 1 == len(tags)
+    for child in element.iterchildren(tags[step]):
+        if last:
+            yield child
+        else:
+            yield from _under(child, tags, step + 1)

@@ -1,0 +1,307 @@
+"""What an XML file is made of: every path of elements in it, found in one pass with expat.
+
+This pass is also the judge of the file: expat's own verdict on well-formedness is the one that
+counts, and document type declarations with anything in them are refused before an entity can
+be declared, so that bombs and references to other files or hosts have nothing to work with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from xml.parsers import expat
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.encoding import Encoding, known_codec
+from ispmig_pipelines.formats.limits import ReadLimits
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
+_SEPARATOR = "\x1f"
+"""Between namespace, local name and prefix; no XML document can hold this character."""
+
+_MOST_PATHS = 50_000
+_WHITE = " \t\r\n"
+
+_DECLARATION = re.compile(rb"\A<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.\-]*)[\"']")
+
+
+class Node:
+    """One path of elements: all the elements in the same place of the document.
+
+    Attributes:
+        name: the local name; uri, prefix: its namespace, "" where it has none.
+        count: how many elements there are.
+        repeated: some parent holds two of them or more.
+        with_children: how many of them hold other elements.
+        text: some of them hold text that is not blank.
+        attributes: (namespace, local name) → prefix, in order of appearance.
+        children: the paths one step below, in order of appearance.
+    """
+
+    __slots__ = (
+        "_by_raw", "_mark", "_parent_mark", "_raw_attributes", "attributes", "children", "count",
+        "name", "prefix", "repeated", "text", "uri", "with_children",
+    )  # fmt: skip
+
+    def __init__(self, uri: str, name: str, prefix: str) -> None:
+        self.uri = uri
+        self.name = name
+        self.prefix = prefix
+        self.count = 0
+        self.repeated = False
+        self.with_children = 0
+        self.text = False
+        self.attributes: dict[tuple[str, str], str] = {}
+        self.children: dict[tuple[str, str], Node] = {}
+        self._by_raw: dict[str, Node] = {}
+        self._raw_attributes: dict[str, None] = {}
+        # The last parent, and the last of these elements, that a child was seen in.
+        self._mark = 0
+        self._parent_mark = 0
+
+    @property
+    def tag(self) -> str:
+        """The name as lxml writes it: ``{namespace}name``."""
+        return f"{{{self.uri}}}{self.name}" if self.uri else self.name
+
+    @property
+    def nillable(self) -> bool:
+        """Some of them say ``xsi:nil``."""
+        return (XSI, "nil") in self.attributes
+
+    @property
+    def own_attributes(self) -> dict[tuple[str, str], str]:
+        """The attributes that are data: all but ``xsi:nil`` and where a schema lies."""
+        return {
+            key: prefix
+            for key, prefix in self.attributes.items()
+            if key[0] != XSI or key[1] == "type"
+        }
+
+    @property
+    def is_leaf(self) -> bool:
+        """None of them holds an element."""
+        return not self.children
+
+
+class Structure:
+    """The paths of a document, gathered block by block.
+
+    Attributes:
+        root: the path of the root element, once :meth:`close` was called.
+        notes: what is worth telling.
+    """
+
+    def __init__(self, path: str, limits: ReadLimits) -> None:
+        self._path = path
+        self._limits = limits
+        self._document = Node("", "", "")
+        self._document.count = 1
+        self._paths = 0
+        self._started = [0]
+        self._silent = 0
+        self.notes: list[str] = []
+        self._parser = self._made()
+
+    @property
+    def root(self) -> Node:
+        return next(iter(self._document.children.values()))
+
+    def feed(self, block: bytes) -> None:
+        """Takes the next bytes, in UTF-8.
+
+        Raises:
+            SourceError: the file is not well-formed, or goes beyond a limit, from here on.
+        """
+        before = self._started[0]
+        self._parse(block, final=False)
+        self._silent = self._silent + len(block) if self._started[0] == before else 0
+        if self._silent > self._limits.max_cell_bytes + len(block):
+            raise SourceError(
+                f"{self._path} holds more than {self._limits.max_cell_bytes:,} bytes in one "
+                f"piece without an element in it (before line "
+                f"{self._parser.CurrentLineNumber:,}); that is the limit for one cell. Correct "
+                "the export, or raise the limit."
+            )
+
+    def close(self) -> None:
+        """Says that the file ends here.
+
+        Raises:
+            SourceError: it should not: something is still open.
+        """
+        self._parse(b"", final=True)
+
+    def _parse(self, block: bytes, *, final: bool) -> None:
+        try:
+            self._parser.Parse(block, final)
+        except expat.ExpatError as error:
+            reason = expat.errors.messages.get(error.code, "not well-formed")
+            raise SourceError(
+                f"{self._path} is not well-formed XML at line {error.lineno:,}, column "
+                f"{error.offset + 1:,}: {reason}. {_advice(error.code)} Nothing of it is read "
+                "as if it were complete."
+            ) from None
+
+    def _made(self) -> expat.XMLParserType:
+        # The blocks are UTF-8 already, whatever the declaration says.
+        parser = expat.ParserCreate("UTF-8", _SEPARATOR)
+        parser.namespace_prefixes = True
+        parser.buffer_text = True
+        max_depth = self._limits.max_depth
+        stack: list[Node] = []
+        current = self._document
+        started = self._started
+        # Text since the last tag: appended by C code, and looked at only until it is known
+        # that the element holds text.
+        texts: list[str] = []
+
+        def start(raw: str, attributes: dict[str, str]) -> None:
+            nonlocal current
+            if texts:
+                if not current.text and "".join(texts).strip(_WHITE):
+                    current.text = True
+                texts.clear()
+            node = current._by_raw.get(raw)
+            if node is None:
+                node = self._child(current, raw)
+            serial = current.count
+            if node._mark == serial:
+                node.repeated = True
+            else:
+                node._mark = serial
+                if current._parent_mark != serial:
+                    current._parent_mark = serial
+                    current.with_children += 1
+            node.count += 1
+            if attributes and not attributes.keys() <= node._raw_attributes.keys():
+                self._attributes(node, attributes)
+            stack.append(current)
+            current = node
+            started[0] += 1
+            if len(stack) > max_depth:
+                raise SourceError(
+                    f"{self._path} nests its elements more than {max_depth} deep (line "
+                    f"{parser.CurrentLineNumber:,}). No export of records does; if this one "
+                    "does, raise the limit."
+                )
+
+        def end(_: str) -> None:
+            nonlocal current
+            if texts:
+                if not current.text and "".join(texts).strip(_WHITE):
+                    current.text = True
+                texts.clear()
+            current = stack.pop()
+
+        def doctype(name: str, system: str | None, public: str | None, internal: bool) -> None:
+            if system or public or internal:
+                what = "an internal subset" if internal else "a reference to another file"
+                raise SourceError(
+                    f"{self._path} has a document type declaration (DOCTYPE) with {what}, at line "
+                    f"{parser.CurrentLineNumber:,}. Entities and outside files are never "
+                    "resolved, as they can be made to read other files or to fill the memory. "
+                    "Export the data without it, or remove the declaration."
+                )
+            self.notes.append("the document type declaration says nothing and was passed over")
+
+        parser.StartElementHandler = start
+        parser.EndElementHandler = end
+        parser.StartDoctypeDeclHandler = doctype
+        parser.CharacterDataHandler = texts.append
+        return parser
+
+    def _child(self, parent: Node, raw: str) -> Node:
+        uri, name, prefix = _split(raw)
+        node = parent.children.get((uri, name))
+        if node is None:
+            self._paths += 1
+            if self._paths > _MOST_PATHS:
+                raise SourceError(
+                    f"{self._path} has more than {_MOST_PATHS:,} different paths of elements, "
+                    "as no table of records has: its element names seem to be data themselves. "
+                    "Export it in another way."
+                )
+            node = parent.children[uri, name] = Node(uri, name, prefix)
+        parent._by_raw[raw] = node
+        return node
+
+    def _attributes(self, node: Node, attributes: dict[str, str]) -> None:
+        for raw in attributes:
+            node._raw_attributes[raw] = None
+            uri, name, prefix = _split(raw)
+            node.attributes.setdefault((uri, name), prefix)
+        if len(node.attributes) > self._limits.max_columns:
+            raise SourceError(
+                f"{self._path} has elements with more than {self._limits.max_columns:,} different "
+                "attributes, which is the limit for columns. Export it in another way."
+            )
+
+
+def find_structure(path: str, limits: ReadLimits, blocks: Iterable[bytes]) -> Structure:
+    """The structure of a document that comes as blocks of UTF-8.
+
+    Raises:
+        SourceError: it is not well-formed, has a DTD, or goes beyond a limit.
+    """
+    structure = Structure(path, limits)
+    for block in blocks:
+        structure.feed(block)
+    structure.close()
+    return structure
+
+
+def declared_encoding(path: str, sample: bytes, found: Encoding, *, stated: bool) -> Encoding:
+    """What an XML file is written in: what the spec says, else its byte order mark, else its
+    declaration, else UTF-8.
+
+    Args:
+        sample: the beginning of the file.
+        found: what detection or the spec says.
+        stated: the spec says it.
+
+    Raises:
+        SourceError: the declaration names an encoding that is unknown or cannot be true.
+    """
+    if stated:
+        return found
+    wide = found.name.startswith(("utf-16", "utf-32"))
+    if wide:
+        return found
+    match = _DECLARATION.match(sample[found.bom :][:400])
+    name = match.group(1).decode("ascii") if match else "utf-8"
+    codec = known_codec(name)
+    if codec.startswith(("utf-16", "utf-32", "utf-7", "cp037", "cp500", "cp1140", "cp1026")) or (
+        codec in ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7")
+    ):
+        raise SourceError(
+            f"{path} declares the encoding {name}, and its first bytes cannot be that. Name its "
+            "encoding in the spec, e.g. encoding: utf-8, or correct the declaration."
+        )
+    if found.bom:
+        return found
+    return Encoding(codec, 0, (f"the XML declaration names {name}",) if match else ())
+
+
+def _split(raw: str) -> tuple[str, str, str]:
+    parts = raw.split(_SEPARATOR)
+    if len(parts) == 1:
+        return "", parts[0], ""
+    return parts[0], parts[1], parts[2] if len(parts) > 2 else ""
+
+
+def _advice(code: int) -> str:
+    codes = expat.errors.codes
+    if code in (codes["no element found"], codes["unclosed token"]):
+        return "It was probably cut short: export or transfer it again."
+    if code == codes["undefined entity"]:
+        return "Only the five entities of XML itself are known; export it again without others."
+    if code == codes["not well-formed (invalid token)"]:
+        return (
+            "An unescaped & or <, a character that XML forbids, or bytes of another encoding "
+            "than declared stand there: correct the export, or name its encoding in the spec."
+        )
+    if code == codes["junk after document element"]:
+        return "An XML file has one root element: several documents must be several files."
+    return "Correct the export."
