@@ -20,6 +20,8 @@ from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.ndjson import NdjsonReader
 from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
 from ispmig_pipelines.formats.records import Detected, Reader
+from ispmig_pipelines.formats.sql import SqlReader
+from ispmig_pipelines.formats.sql_dialect import SqlOptions
 from ispmig_pipelines.formats.xlsx import SpreadsheetReader
 from ispmig_pipelines.formats.xml import XmlReader
 
@@ -48,6 +50,7 @@ class Opening:
         compression, member: how it is packed.
         csv: what the spec says about a CSV.
         limits: see :class:`ReadLimits`.
+        sql: what the spec says about an SQL script.
         stated: the encoding is the spec's word, not a finding.
     """
 
@@ -61,6 +64,7 @@ class Opening:
     csv: CsvOptions | None
     limits: ReadLimits
     stated: bool = False
+    sql: SqlOptions | None = None
 
 
 def _csv_reader(opening: Opening) -> Reader:
@@ -109,8 +113,23 @@ def _json_reader(opening: Opening) -> Reader:
     )
 
 
+def _sql_reader(opening: Opening) -> Reader:
+    if opening.encoding is None:
+        raise _not_text(opening.path, opening.kind)
+    return SqlReader(
+        opening.path,
+        opening.sample,
+        opening.encoding,
+        options=opening.sql,
+        compression=opening.compression,
+        member=opening.member,
+        limits=opening.limits,
+    )
+
+
 READERS: dict[str, Callable[[Opening], Reader]] = {
     "csv": _csv_reader,
+    "sql": _sql_reader,
     "json": _json_reader,
     "ndjson": _json_reader,
     "xml": _xml_reader,
@@ -130,6 +149,7 @@ def look_at(
     csv: CsvOptions | None = None,
     member: str = "",
     limits: ReadLimits = DEFAULT_LIMITS,
+    sql: SqlOptions | None = None,
 ) -> Opening:
     """Finds out what a file is, reading only samples of it.
 
@@ -139,6 +159,7 @@ def look_at(
         encoding: what the spec says it is written in; "" to find out.
         csv: what the spec says about its dialect.
         member: which member of a zip archive with several.
+        sql: what the spec says about an SQL script.
 
     Raises:
         SourceError: it is missing, a folder, empty, or may not be read.
@@ -163,7 +184,10 @@ def look_at(
             found = detect_encoding(
                 [sample, *_further_samples(path, compression, whole)], whole=whole
             )
-        if found.binary and not encoding:
+        if found.binary and not encoding and text_kind(sample[:8192].decode("latin-1")) == "sql":
+            # Bytes of images and keys stand raw in the strings of a dump.
+            kind, found = "sql", Encoding("utf-8", 0, ("binary data stand in its strings",))
+        elif found.binary and not encoding:
             kind, found = "binary", None
         else:
             kind = format or text_kind(sample[found.bom :][: 1 << 18].decode(found.name, "replace"))
@@ -171,7 +195,17 @@ def look_at(
                 # Who describes a CSV's dialect says that it is one.
                 kind = "csv"
     return Opening(
-        path, kind, sample, whole, found, compression, chosen, csv, limits, stated=bool(encoding)
+        path,
+        kind,
+        sample,
+        whole,
+        found,
+        compression,
+        chosen,
+        csv,
+        limits,
+        stated=bool(encoding),
+        sql=sql,
     )
 
 
@@ -200,13 +234,14 @@ def open_source(
     csv: CsvOptions | None = None,
     member: str = "",
     limits: ReadLimits = DEFAULT_LIMITS,
+    sql: SqlOptions | None = None,
     ask: bool = True,
 ) -> Reader:
     """Opens a source file for reading its records, found out by content.
 
     Args:
         path: the file.
-        format, encoding, csv: what the spec says; what it leaves out is found by evidence.
+        format, encoding, csv, sql: what the spec says; what it leaves out is found by evidence.
         member: which member of a zip archive with several.
         limits: on unpacking, cells and columns.
         ask: refuse a file on which the evidence is split. ``inspect`` shows it all the same.
@@ -215,7 +250,9 @@ def open_source(
         SourceError: the file is missing, unreadable, of a kind that is not read, or its
             evidence is split and the spec does not settle it.
     """
-    opening = look_at(path, format=format, encoding=encoding, csv=csv, member=member, limits=limits)
+    opening = look_at(
+        path, format=format, encoding=encoding, csv=csv, member=member, limits=limits, sql=sql
+    )
     make = READERS.get(opening.kind)
     if make is None:
         raise unread_kind(opening.path, opening.kind)

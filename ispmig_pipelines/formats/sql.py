@@ -1,0 +1,335 @@
+"""The reader of SQL dumps: mysqldump, pg_dump, ``.dump``, and scripts of six databases.
+
+A first pass over the script finds its tables and where their rows stand; reading a table goes
+to those places alone. Statements are parsed, never executed, and nothing that a script names
+is opened.
+
+Cells are the values as the script writes them (:mod:`~ispmig_pipelines.formats.sql_literal`
+says how hex, bits and bytes become text): NULL is no cell, ``''`` an empty one. A row with a
+value that only its database can compute is a reject of rule ``record.expression``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.encoding import Encoding
+from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.records import (
+    DEFAULT_BATCH_SIZE,
+    Detected,
+    Records,
+    Reject,
+)
+from ispmig_pipelines.formats.sql_cells import Chunk
+from ispmig_pipelines.formats.sql_content import BLOCK_BYTES, Content
+from ispmig_pipelines.formats.sql_copy import CopyReader
+from ispmig_pipelines.formats.sql_define import TableDefinition, kinds_of
+from ispmig_pipelines.formats.sql_dialect import (
+    SqlOptions,
+    detect_sql_dialect,
+    stated_charset,
+)
+from ispmig_pipelines.formats.sql_index import Index, Range, Table, index_of, raw_key
+from ispmig_pipelines.formats.sql_literal import Evaluator
+from ispmig_pipelines.formats.sql_rows import RowReader, row_width
+from ispmig_pipelines.formats.sql_script import Begin, CopyLines, End, OddRow, PlainRows, Walker
+from ispmig_pipelines.formats.sql_tokens import Name, lexicon
+from ispmig_pipelines.formats.sql_window import Window
+
+_PENDING_BYTES = 1 << 20
+
+
+class SqlReader:
+    """One SQL script; see :class:`~ispmig_pipelines.formats.records.Reader`.
+
+    A table is named as the script names it (``public.customers``, ``dbo.Orders``, ``users``),
+    by its definition where there is one; names that mean one table are one table. Where USE
+    leads to tables of one name in several databases, the database stands before the name.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sample: bytes,
+        encoding: Encoding,
+        *,
+        options: SqlOptions | None = None,
+        compression: str = "",
+        member: str = "",
+        limits: ReadLimits = DEFAULT_LIMITS,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        """Settles the dialect from the sample and reads through the script once.
+
+        Args:
+            path: the file.
+            sample: the beginning of its content.
+            encoding: what it is written in.
+            options: what the spec says about the script.
+            block_bytes: how much is read at a time.
+
+        Raises:
+            SourceError: the script ends within a statement, or cannot be read.
+        """
+        options = options or SqlOptions()
+        encoding = _settled(encoding, sample)
+        self._content = Content(
+            path, encoding, compression=compression, member=member, limits=limits,
+            block_bytes=block_bytes,
+        )  # fmt: skip
+        self.size = self._content.size
+        text = sample[encoding.bom :].decode(encoding.name, "replace").encode()
+        self.dialect = detect_sql_dialect(text, options)
+        self._index: Index = index_of(self._content, self.dialect, complete=options.complete)
+        self.detected = Detected(
+            format="sql",
+            encoding=encoding.name,
+            compression=compression,
+            dialect={
+                "sql": self.dialect.name,
+                "backslash_escapes": "yes" if self.dialect.backslash else "no",
+            },
+            notes=(*encoding.notes, *self.dialect.notes, *self._index.notes),
+            questions=tuple(q for q in (encoding.question, *self._index.questions) if q),
+        )
+
+    def __enter__(self) -> SqlReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def tables(self) -> list[str]:
+        """The tables that the script defines or fills, in the order of their appearance."""
+        return list(self._index.tables)
+
+    def columns(self, table: str) -> list[str]:
+        """Those that the rows name, else those of the definition."""
+        return self._table(table).columns()
+
+    def table_definition(self, table: str) -> TableDefinition | None:
+        """Types, keys and comments, where the script defines the table."""
+        return self._table(table).definition
+
+    def sha256(self) -> str:
+        """Hex SHA-256 of the file on the disk."""
+        return self._index.sha256
+
+    def _table(self, name: str) -> Table:
+        try:
+            return self._index.tables[name]
+        except KeyError:
+            raise SourceError(
+                f"{self._content.path} has no table {name!r}; it has "
+                f"{', '.join(self._index.tables) or 'none'}."
+            ) from None
+
+    def batches(self, table: str, size: int = DEFAULT_BATCH_SIZE) -> Iterator[Records]:
+        """The table's records, from its beginning, at most ``size`` a batch.
+
+        Raises:
+            SourceError: the file changed since it was opened.
+        """
+        found = self._table(table)
+        if size < 1:
+            raise ValueError("size must be at least 1")
+        schema = pa.schema([pa.field(name, pa.string()) for name in found.columns()])
+        collected = _Batches(schema, size)
+        self._content.check()
+        for one in self._ranges(found):
+            with self._content.since(one.start) as (blocks, bytes_read):
+                window = Window(
+                    str(self._content.path), blocks, self._content.limits,
+                    offset=one.start, line=one.line,
+                )  # fmt: skip
+                for chunk in self._chunks(window, one, table, found):
+                    yield from collected.add(chunk, min(bytes_read(), self.size))
+        yield from collected.rest(self.size)
+
+    def _ranges(self, table: Table) -> list[Range]:
+        ranges = table.ranges
+        if self._content.can_seek or len(ranges) < 2:
+            return ranges
+        # What cannot be entered in its middle is read once, past the other tables' rows.
+        return [replace(ranges[0], end=ranges[-1].end)]
+
+    def _chunks(self, window: Window, place: Range, name: str, table: Table) -> Iterator[Chunk]:
+        of = self._index.of
+
+        def wants(found: Name, database: str) -> bool:
+            return of.get(raw_key(found, database)) == name
+
+        walker = Walker(
+            window, self.dialect, wants, database=place.database, delimiter=place.delimiter
+        )
+        rows = _Rows(self, table)
+        ours = False
+        for event in walker.walk(until=place.end):
+            if isinstance(event, Begin):
+                ours = wants(event.name, event.database)
+                if ours:
+                    yield from rows.begin(event)
+            elif isinstance(event, PlainRows):
+                yield from rows.plain(event)
+            elif isinstance(event, OddRow) and ours:
+                yield from rows.odd(event)
+            elif isinstance(event, CopyLines):
+                yield from rows.copied(event)
+            elif isinstance(event, End):
+                ours = False
+        yield from rows.flush()
+
+
+class _Rows:
+    """Gathers small regions of rows until they are worth taking apart."""
+
+    def __init__(self, reader: SqlReader, table: Table) -> None:
+        dialect = reader.dialect
+        self._table = table
+        self._lex = lexicon(dialect)
+        columns = table.columns()
+        kinds = kinds_of(table.definition, columns, dialect.name)
+        self._reader = RowReader(self._lex, Evaluator(self._lex), columns, kinds)
+        self._copy = CopyReader(columns, kinds, dialect.name)
+        self._columns: tuple[str, ...] | None = None
+        self._positions: list[int] | None = None
+        self._head = b""
+        self._plain: list[tuple[bytes, int]] = []
+        self._odd: list[tuple[list[bytes], bytes, int]] = []
+        self._bytes = 0
+
+    def begin(self, event: Begin) -> Iterator[Chunk]:
+        same = event.columns is not None and event.columns == self._columns
+        if self._positions is not None and same:
+            return
+        yield from self.flush()
+        self._columns = event.columns
+        self._positions = None
+
+    def _settle(self, width: int) -> list[int]:
+        if self._positions is None:
+            self._positions = self._table.positions(self._columns, width)
+        return self._positions
+
+    def plain(self, event: PlainRows) -> Iterator[Chunk]:
+        if self._odd or (self._plain and event.head != self._head):
+            yield from self.flush()
+        if self._positions is None:
+            self._settle(row_width(event.region, self._lex))
+        self._head = event.head
+        self._plain.append((event.region, event.line))
+        self._bytes += len(event.region)
+        if self._bytes >= _PENDING_BYTES:
+            yield from self.flush()
+
+    def odd(self, event: OddRow) -> Iterator[Chunk]:
+        if self._plain:
+            yield from self.flush()
+        self._settle(len(event.cells))
+        self._odd.append((event.cells, event.text, event.line))
+        self._bytes += len(event.text)
+        if self._bytes >= _PENDING_BYTES or len(self._odd) >= 10_000:
+            yield from self.flush()
+
+    def copied(self, event: CopyLines) -> Iterator[Chunk]:
+        yield from self.flush()
+        width = event.region.split(b"\n", 1)[0].count(b"\t") + 1
+        yield self._copy.read(event.region, self._settle(width), event.line)
+
+    def flush(self) -> Iterator[Chunk]:
+        plain, odd = self._plain, self._odd
+        self._plain, self._odd, self._bytes = [], [], 0
+        positions = self._positions or []
+        if plain:
+            yield self._reader.read(plain, self._head, positions)
+        if odd:
+            yield self._reader.read_odd(odd, positions)
+
+
+class _Batches:
+    """Chunks of any size on one side, batches of the wished size on the other."""
+
+    def __init__(self, schema: pa.Schema, size: int) -> None:
+        self._schema = schema
+        self._size = size
+        self._cells: list[pa.RecordBatch] = []
+        self._record: list[np.ndarray] = []
+        self._line: list[np.ndarray] = []
+        self._rejects: list[Reject] = []
+        self._rows = 0
+        self._read = 0
+        self._passed = 0
+
+    def add(self, chunk: Chunk, bytes_read: int) -> Iterator[Records]:
+        self._read = bytes_read
+        if chunk.cells.num_rows:
+            self._cells.append(chunk.cells)
+            self._record.append(chunk.ordinal.astype(np.int64) + self._passed + 1)
+            self._line.append(chunk.line)
+            self._rows += chunk.cells.num_rows
+        self._rejects.extend(
+            replace(reject, record=reject.record + self._passed + 1) for reject in chunk.rejects
+        )
+        self._passed += chunk.count
+        while self._rows >= self._size:
+            yield self._batch(self._size)
+        if len(self._rejects) >= self._size:
+            yield self._batch(self._rows)
+
+    def rest(self, bytes_read: int) -> Iterator[Records]:
+        self._read = bytes_read
+        if self._rows or self._rejects:
+            yield self._batch(self._rows)
+
+    def _batch(self, rows: int) -> Records:
+        cells = pa.Table.from_batches(self._cells, self._schema)
+        record = np.concatenate(self._record) if self._record else np.zeros(0, np.int64)
+        line = np.concatenate(self._line) if self._line else np.zeros(0, np.int64)
+        taken = cells.slice(0, rows).combine_chunks().to_batches()
+        rest = cells.slice(rows)
+        last = int(record[rows - 1]) if 0 < rows < record.size else None
+        held = [r for r in self._rejects if last is not None and r.record > last]
+        given = self._rejects[: len(self._rejects) - len(held)]
+        self._rejects = held
+        self._cells = rest.to_batches() if rest.num_rows else []
+        self._record = [record[rows:]] if rest.num_rows else []
+        self._line = [line[rows:]] if rest.num_rows else []
+        self._rows -= rows
+        empty = pa.RecordBatch.from_arrays(
+            [pa.array([], pa.string()) for _ in self._schema], schema=self._schema
+        )
+        return Records(
+            cells=taken[0] if taken else empty,
+            record=pa.array(record[:rows], pa.int64()),
+            line=pa.array(line[:rows], pa.int64()),
+            rejects=tuple(given),
+            bytes_read=self._read,
+        )
+
+
+def _settled(encoding: Encoding, sample: bytes) -> Encoding:
+    """The encoding, with what the script itself says about it as further evidence."""
+    if encoding.bom or encoding.name.startswith(("utf-", "ascii")) or encoding.name == "":
+        return encoding
+    if not encoding.notes and not encoding.question:
+        # The spec has named it.
+        return encoding
+    stated = stated_charset(sample)
+    if stated == "utf-8" and _RAW_BYTES.search(sample):
+        return Encoding(
+            "utf-8", 0, ("the script says utf-8; what is not stands in strings of binary data",)
+        )
+    if stated and stated != "utf-8":
+        return Encoding(stated, 0, (f"the script says that it is written in {stated}",))
+    return encoding
+
+
+_RAW_BYTES = re.compile(rb"_binary\s*'|\b(?:\w*blob|(?:var)?binary\s*\()", re.IGNORECASE)
