@@ -17,6 +17,7 @@ from ispmig_pipelines.formats.records import (
     Records,
     Reject,
 )
+from ispmig_pipelines.formats.sql_dialect import SqlOptions
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -27,5 +28,6 @@ __all__ = [
     "Reader",
     "Records",
     "Reject",
+    "SqlOptions",
     "open_source",
 ]

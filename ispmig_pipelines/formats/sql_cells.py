@@ -7,6 +7,7 @@ whose elements are by turns what stands between cells and a cell, holds them wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,7 +63,7 @@ class Gatherer:
 
 
 def replaced(
-    column: pa.BinaryArray, where: np.ndarray, values: list[bytes | None]
+    column: pa.BinaryArray, where: np.ndarray, values: Sequence[bytes | None]
 ) -> pa.BinaryArray:
     """The column with the cells at the rows ``where`` (ascending) replaced."""
     mask = np.zeros(len(column), dtype=bool)

@@ -21,6 +21,7 @@ from ispmig_pipelines.mapping.spec_models import (
     Source,
     SpecDocument,
     Split,
+    Sql,
     units_of,
 )
 from ispmig_pipelines.mapping.yaml_document import Mistake, Path, YamlDocument
@@ -122,6 +123,8 @@ def _keys_at(path: Path) -> list[str]:
             model = Source
         case ["sources", _, "csv"]:
             model = Csv
+        case ["sources", _, "sql"]:
+            model = Sql
         case ["entities", _]:
             model = Block
         case ["entities", _, "fields", _]:

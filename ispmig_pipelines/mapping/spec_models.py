@@ -198,6 +198,20 @@ class Csv(Part):
         return self
 
 
+class Sql(Part):
+    """How an SQL script is to be read, where its own evidence does not say it."""
+
+    dialect: (
+        Literal["mysql", "postgresql", "sqlite", "sqlserver", "oracle", "db2", "generic"] | None
+    ) = Field(default=None, description="Whose SQL it is; with it, what a backslash means.")
+    backslash_escapes: bool | None = Field(
+        default=None, description="A backslash in a string escapes the character after it."
+    )
+    complete: bool = Field(
+        default=False, description="The script is whole, although its closing line is missing."
+    )
+
+
 class Source(Part):
     """Where records come from: files of one table."""
 
@@ -210,6 +224,7 @@ class Source(Part):
         default=None, description="The table or sheet, where a file holds several."
     )
     csv: Csv | None = None
+    sql: Sql | None = None
 
     @field_validator("encoding")
     @classmethod

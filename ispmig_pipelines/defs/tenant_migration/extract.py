@@ -16,7 +16,7 @@ import pyarrow as pa
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import SourceError, SpecError
-from ispmig_pipelines.formats import CsvOptions, open_source
+from ispmig_pipelines.formats import CsvOptions, SqlOptions, open_source
 from ispmig_pipelines.formats.records import Reader, Records
 from ispmig_pipelines.mapping.spec import Spec, check_columns
 from ispmig_pipelines.mapping.spec_models import Source
@@ -55,6 +55,7 @@ def open_file(source: Source, path: Path) -> Reader:
         format=source.format or "",
         encoding=source.encoding or "",
         csv=CsvOptions(**source.csv.model_dump(exclude_unset=True)) if source.csv else None,
+        sql=SqlOptions(**source.sql.model_dump(exclude_none=True)) if source.sql else None,
     )
 
 
