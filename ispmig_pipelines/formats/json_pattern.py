@@ -22,7 +22,7 @@ STRING = rb'"[^"\\\x00-\x1f]*+(?>' + _ESCAPE + rb'[^"\\\x00-\x1f]*+)*+"'
 _NUMBER = rb"-?+(?>0|[1-9][0-9]*+)(?>\.[0-9]++)?+(?>[eE][-+]?+[0-9]++)?+"
 _SCALAR = b"(?>" + STRING + b"|" + _NUMBER + b"|true|false|null)"
 
-MOST_MEMBERS = 1_000
+MOST_MEMBERS = 500
 """More keys than this are left to the parser: their expression would take long to compile."""
 
 
