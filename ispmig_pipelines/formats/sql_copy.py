@@ -25,9 +25,8 @@ from ispmig_pipelines.formats.sql_cells import (
 from ispmig_pipelines.formats.sql_literal import BLOB, BYTES, text_in_bytes
 from ispmig_pipelines.formats.sql_tokens import unescape_copy
 
-_TAB, _NEWLINE, _BACKSLASH, _N = 9, 10, 92, 78
-_SEPARATOR = np.zeros(256, dtype=bool)
-_SEPARATOR[[_TAB, _NEWLINE]] = True
+_NEWLINE, _BACKSLASH, _N = 10, 92, 78
+_SEPARATOR = bytes(byte in b"\t\n" for byte in range(256))
 
 
 class CopyReader:
@@ -53,7 +52,7 @@ class CopyReader:
             region = region.replace(b"\r\n", b"\n")
         width = len(positions)
         buffer = np.frombuffer(region, dtype=np.uint8)
-        places = np.flatnonzero(_SEPARATOR[buffer])
+        places = np.flatnonzero(np.frombuffer(region.translate(_SEPARATOR), dtype=bool))
         at_end = np.flatnonzero(buffer[places] == _NEWLINE)
         count = at_end.size
         widths = np.diff(at_end, prepend=-1)

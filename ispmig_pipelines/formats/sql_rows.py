@@ -33,12 +33,11 @@ from ispmig_pipelines.formats.sql_literal import (
     NotLiteral,
     text_in_bytes,
 )
-from ispmig_pipelines.formats.sql_tokens import Lexicon, unescape_backslashes
+from ispmig_pipelines.formats.sql_tokens import Lexicon, unescape_all, unescape_backslashes
 
 _QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COMMA = 39, 92, 40, 41, 44
 
-_SPECIAL = np.zeros(256, dtype=bool)
-_SPECIAL[[_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COMMA]] = True
+_SPECIAL = bytes(byte in b"'\\()," for byte in range(256))
 _SPACE = np.zeros(256, dtype=bool)
 _SPACE[[9, 10, 11, 12, 13, 32]] = True
 _NO_DIGIT = np.ones(256, dtype=bool)
@@ -68,7 +67,8 @@ class _Cells:
 
 def _split(region: bytes, head: bytes, width: int, *, backslash: bool) -> _Cells:
     buffer = np.frombuffer(region, dtype=np.uint8)
-    places = np.flatnonzero(_SPECIAL[buffer])
+    # translate() is several times as fast as looking every byte up with numpy.
+    places = np.flatnonzero(np.frombuffer(region.translate(_SPECIAL), dtype=bool))
     what = buffer[places]
     backslashes = places[what == _BACKSLASH]
     if not backslash:
@@ -221,6 +221,8 @@ class RowReader:
         odd = ~(string | null | number)
         contents = Gatherer(region, starts + string, ends - string)
         sound = is_sound(region)
+        # Then no escape can make a cell that is not sound.
+        simple = sound and not (self._backslash and b"\\0" in region)
         empty = pa.nulls(rows, pa.string())
         arrays: list[pa.Array] = [empty] * len(self._columns)
         for value, position in enumerate(positions):
@@ -228,7 +230,10 @@ class RowReader:
             kind = self._kinds[position]
             where = np.flatnonzero(odd[:, value] | escaped[:, value] | odd_text[:, value])
             clean = sound
-            if where.size:
+            if where.size and simple and not (odd[:, value] | odd_text[:, value]).any():
+                raw = column.take(pa.array(where)).to_pylist()
+                column = replaced(column, where, unescape_all(raw, backslash=self._backslash))
+            elif where.size:
                 column, zero = self._replace(
                     column, where, odd[:, value], escaped[:, value], odd_text[:, value],
                     kind, position, region, cells, lines, bad, rejects,
