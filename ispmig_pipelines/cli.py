@@ -204,7 +204,10 @@ def migrations(tenant: Slug, as_json: Json = False) -> None:
 
 @app.command()
 def migration(
-    migration_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="From ispmig migrations.")],
+    migration_id: Annotated[
+        int,
+        typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="From ispmig migrations."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Show one migration, whole."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -22,6 +23,10 @@ from psycopg import sql
 from ispmig_pipelines.platform import embedded
 from ispmig_pipelines.platform.embedded_cluster import binaries_version, bundled_binaries
 from ispmig_pipelines.settings import settings
+
+# How long an example takes depends on the machine, and says nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Data of tests need not survive the machine; everything else is as in production.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

@@ -266,8 +266,8 @@ def unread_kind(path: Path, kind: str) -> SourceError:
     """The error for a file of a kind without a reader."""
     if kind in DATA_KINDS:
         return SourceError(
-            f"{path} is {kind_name(kind)}, by its content; this version reads CSV. Export the "
-            "data as CSV. If it is a CSV all the same, say so in the spec (format: csv)."
+            f"{path} is {kind_name(kind)}, by its content, and that is not read. Export the data "
+            "as CSV. If it is a CSV all the same, say so in the spec (format: csv)."
         )
     return _not_text(path, kind)
 

@@ -28,7 +28,7 @@ def test_formats_without_a_reader_are_named(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "customers.csv"
     path.write_bytes(KINDS[kind])
     name = kind.split("-")[0]
-    with pytest.raises(SourceError, match="by its content; this version reads CSV"):
+    with pytest.raises(SourceError, match="by its content, and that is not read"):
         open_source(path)
     found = inspect(path)
     assert (found["format"], found["tables"]) == (name, [])
