@@ -89,8 +89,11 @@ def binary_kind(head: bytes) -> str:
 
 _SQL_STATEMENT = re.compile(
     r"^\s*(?:CREATE\s+(?:TABLE|DATABASE|SCHEMA|SEQUENCE|TYPE|PROC|VIEW|FUNCTION|EXTENSION)\b"
-    r"|INSERT\s+INTO\s+\S+|DROP\s+(?:TABLE|DATABASE)\b|BEGIN\s+TRANSACTION\s*;|PRAGMA\s+\w+\s*="
+    r"|(?:INSERT|REPLACE)\s+(?:\w+\s+){0,2}?INTO\s+\S+|DROP\s+(?:TABLE|DATABASE)\b"
+    r"|BEGIN\s+TRANSACTION\s*;|PRAGMA\s+\w+\s*=|DELIMITER\s+(?:\$\$|;;|//|\|)\s*$"
+    r"|CONNECT\s+TO\s+\w+\s*[;@]"
     r"|SET\s+\w+\s*=?\s*\S+.*;\s*$|USE\s+[\[`\"]?\w+[\]`\"]?\s*;?\s*$"
+    r"|INSERT\s+[\w\[\]\"`.$#]+\s*(?:\([^)]*\)\s*)?VALUES?\s*\(|INSERT\s+ALL\s+INTO\b"
     r"|COPY\s+\S+\s*\(.*\)\s+FROM\s+stdin|ALTER\s+TABLE\b|LOCK\s+TABLES\b|/\*!\d{5}\s)",
     re.IGNORECASE | re.MULTILINE,
 )

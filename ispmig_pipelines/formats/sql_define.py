@@ -201,6 +201,9 @@ def _is_column_after_all(part: list[Item]) -> bool:
     if word not in (b"key", b"index", b"check", b"period", b"partition", b"like") or len(part) < 2:
         return False
     kind, following = part[1]
+    if len(part) > 3 and part[2][1] == b"(" and part[3][0] != "number":
+        # KEY date (date)
+        return False
     types = rb"(?:var)?char|text|int|bigint|smallint|decimal|numeric|date|timestamp|boolean|integer"
     return kind == "word" and re.match(types, following, re.IGNORECASE) is not None
 

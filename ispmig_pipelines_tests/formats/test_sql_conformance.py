@@ -491,3 +491,49 @@ def test_nothing_a_script_names_is_opened(path: Path, tmp_path: Path) -> None:
     assert [r.rule for r in rejects] == ["record.expression"]
     assert not (tmp_path / "made").exists()
     assert "not opened" in " ".join(reader.detected.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect", "rows"),
+    [
+        ("insert c values (1,'a')\ninsert c values (2,'b')\n", "sqlserver", 2),
+        ("REPLACE INTO c VALUES (1,'a');\n", "generic", 1),
+        ("INSERT IGNORE INTO c VALUES (1,'a');\n", "mysql", 1),
+        ("INSERT OR REPLACE INTO c VALUES (1,'a');\n", "sqlite", 1),
+        ("Insert into C (A) values (1);\n", "generic", 1),
+        ("INSERT ALL INTO c (x) VALUES (1) INTO c (x) VALUES (2) SELECT 1 FROM DUAL;", "oracle", 2),
+        ("CONNECT TO X@\nINSERT INTO C VALUES (1,'a;')@\n", "db2", 1),
+        ("DELIMITER $$\nCREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN INSERT INTO c "
+         "VALUES (1); END$$\nDELIMITER ;\nINSERT INTO c VALUES (2);\n", "mysql", 1),
+        ("-- export\r\nINSERT INTO c VALUES\r\n(1),\r\n(2);\r\n", "generic", 2),
+    ],
+)  # fmt: skip
+def test_scripts_are_known_by_their_content(
+    path: Path, content: str, dialect: str, rows: int
+) -> None:
+    path.write_text(content, newline="")
+    with open_source(path) as reader:
+        assert (reader.detected.format, reader.detected.dialect["sql"]) == ("sql", dialect)
+        [table] = reader.tables()
+        assert sum(records.cells.num_rows for records in reader.batches(table)) == rows
+
+
+def test_definitions_with_keys_checks_and_defaults(path: Path) -> None:
+    reader = opened(
+        path,
+        "CREATE TABLE t (a int CHECK (a > 0), KEY date (date), b numeric(10,2) DEFAULT 0.00 NOT "
+        "NULL, c enum('a,b','c)') DEFAULT 'a,b', CONSTRAINT x CHECK (b IN (1,2)), UNIQUE (a), "
+        "gen int GENERATED ALWAYS AS (a*2) STORED, `key` varchar(3), date date, PRIMARY KEY (a));\n"
+        "INSERT INTO t VALUES (1,2,'c)','k',NULL);\n",
+    )
+    table = reader.table_definition("t")
+    assert table is not None
+    assert [(c.name, c.type, c.default, c.nullable, c.primary_key) for c in table.columns] == [
+        ("a", "int", "", False, True),
+        ("b", "numeric(10,2)", "0.00", False, False),
+        ("c", "enum('a,b','c)')", "'a,b'", True, False),
+        ("gen", "int", "", True, False),
+        ("key", "varchar(3)", "", True, False),
+        ("date", "date", "", True, False),
+    ]
+    assert read(reader)[0] == [["1", "2", "c)", None, "k", None]]
