@@ -10,18 +10,22 @@ records of a table. Neither pass keeps more than one record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.batching import Piece, batched
 from ispmig_pipelines.formats.bytes_in import ByteSource, open_bytes
 from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
-from ispmig_pipelines.formats.xml_records import NIL, RecordStream, Row
+from ispmig_pipelines.formats.xml_mould import alike
+from ispmig_pipelines.formats.xml_records import NIL, RecordStream, Row, Rows
 from ispmig_pipelines.formats.xml_structure import (
     Structure,
     declared_encoding,
@@ -46,6 +50,7 @@ class XmlReader:
         member: str = "",
         limits: ReadLimits = DEFAULT_LIMITS,
         block_bytes: int = BLOCK_BYTES,
+        fast: bool = True,
     ) -> None:
         """Settles the encoding; the rest is found when it is asked for.
 
@@ -55,6 +60,8 @@ class XmlReader:
             encoding: what it is written in, as found or as the spec states it.
             stated: the spec states it: the file's own declaration does not count.
             block_bytes: how much is parsed at a time.
+            fast: whether records that are written alike may be read by an expression; both ways
+                give the same records.
 
         Raises:
             SourceError: the declared encoding is unknown or cannot be true.
@@ -63,6 +70,7 @@ class XmlReader:
         self._limits = limits
         self._member = member
         self._block_bytes = block_bytes
+        self._fast = fast
         self._sha256 = ""
         status = path.stat()
         self.size = status.st_size
@@ -131,21 +139,27 @@ class XmlReader:
         if chosen.parent is not None and chosen.parent.is_root:
             root_row = self._root_row(chosen.parent)
         schema = pa.schema([pa.field(name, pa.string()) for name in chosen.columns])
-        rows: list[Row] = []
-        lines: list[int | None] = []
-        first = 1
         with self._open() as source:
-            for row, line in self._stream(chosen, root_row, source):
-                rows.append(row)
-                lines.append(line)
-                if len(rows) == size:
-                    yield _records(rows, lines, first, schema, source.bytes_read)
-                    first += size
-                    rows, lines = [], []
-            digest, bytes_read = source.sha256(), source.bytes_read
-        if rows:
-            yield _records(rows, lines, first, schema, bytes_read)
+            pieces = self._pieces(self._stream(chosen, root_row, source), schema, source)
+            for records in batched(pieces, size, schema):
+                yield _told_apart(records)
+            digest = source.sha256()
         self._sha256 = digest
+
+    def _pieces(
+        self, stream: Iterator[Rows], schema: pa.Schema, source: ByteSource
+    ) -> Iterator[Piece]:
+        count = 0
+        for rows in stream:
+            columns = [pa.array(column, pa.string()) for column in rows.columns]
+            size = len(rows.lines)
+            yield Piece(
+                pa.RecordBatch.from_arrays(columns, schema=schema),
+                np.arange(count + 1, count + size + 1),
+                _lines(rows.lines),
+                bytes_read=source.bytes_read,
+            )
+            count += size
 
     def _table(self, name: str) -> Table:
         names = self.tables()
@@ -178,7 +192,12 @@ class XmlReader:
 
     def _found(self) -> Structure:
         with self._open() as source:
-            return find_structure(str(self._path), self._limits, self._blocks(source))
+            return find_structure(
+                str(self._path),
+                self._limits,
+                self._blocks(source),
+                alike if self._fast else None,
+            )
 
     def _describe(self, structure: Structure) -> None:
         root = structure.root
@@ -195,37 +214,43 @@ class XmlReader:
 
     def _root_row(self, root: Table) -> Row:
         with self._open() as source:
-            [(row, _)] = self._stream(root, None, source)
-        return row
+            [rows] = self._stream(root, None, source)
+        return [column[0] for column in rows.columns]
 
-    def _stream(
-        self, table: Table, root_row: Row | None, source: ByteSource
-    ) -> Iterator[tuple[Row, int | None]]:
+    def _stream(self, table: Table, root_row: Row | None, source: ByteSource) -> Iterator[Rows]:
         assert self._structure is not None  # noqa: S101 - whoever has a table has the structure
         stream = RecordStream(
-            str(self._path), self._structure.root, table, self._limits, root_row=root_row
+            str(self._path),
+            self._structure.root,
+            table,
+            self._limits,
+            root_row=root_row,
+            fast=self._fast and self._structure.plain,
         )
         return stream.rows(self._blocks(source))
 
 
-def _records(
-    rows: list[Row], lines: list[int | None], first: int, schema: pa.Schema, bytes_read: int
-) -> Records:
-    columns, missing = [], {}
-    for column, field in zip(zip(*rows, strict=True), schema, strict=True):
-        if NIL in column:
-            cells = pa.array([None if cell is NIL else cell for cell in column], field.type)
-            absent = pa.array([cell is None for cell in column], pa.bool_())
-        else:
-            cells = pa.array(column, field.type)
-            absent = cells.is_null() if cells.null_count else None
+def _lines(lines: Sequence[int | None]) -> np.ndarray:
+    """Lines as numbers, 0 where one is not known."""
+    return np.fromiter((line or 0 for line in lines), np.int64, len(lines))
+
+
+def _told_apart(records: Records) -> Records:
+    """The records with NULLs and missing cells told apart, and unknown lines null."""
+    missing: dict[str, pa.BooleanArray] = {}
+    columns: list[pa.StringArray] = []
+    for name, cells in zip(records.cells.schema.names, records.cells.columns, strict=True):
+        absent = cells.is_null()
+        nil = pc.equal(cells, NIL)
+        if pc.any(nil).as_py():
+            cells = pc.if_else(pc.fill_null(nil, False), pa.scalar(None, pa.string()), cells)
+        if pc.any(absent).as_py():
+            missing[name] = absent
         columns.append(cells)
-        if absent is not None and absent.true_count:
-            missing[field.name] = absent
-    return Records(
-        cells=pa.RecordBatch.from_arrays(columns, schema=schema),
-        record=pa.array(range(first, first + len(rows)), pa.int64()),
-        line=pa.array(lines, pa.int64()),
-        bytes_read=bytes_read,
+    unknown = pc.equal(records.line, 0)
+    return replace(
+        records,
+        cells=pa.RecordBatch.from_arrays(columns, schema=records.cells.schema),
+        line=pc.if_else(unknown, pa.scalar(None, pa.int64()), records.line),
         missing=missing,
     )

@@ -7,23 +7,45 @@ them are dropped, so that the tree holds no more than one record and one block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lxml import etree
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.xml_mould import Mould, mouldable
 from ispmig_pipelines.formats.xml_structure import XSI, Node
 from ispmig_pipelines.formats.xml_tables import Table
 
 _NIL = f"{{{XSI}}}nil"
 
-NIL = object()
-"""What stands in a row where the file says ``xsi:nil``; None stands where it says nothing."""
+NIL = "\x00nil"
+"""The cell of an element that says ``xsi:nil``; no XML document can hold this text. None is the
+cell of one that is missing."""
 
-Row = list[Any]
+Row = list[str | None]
+
+_RUN = "ispmig-run"
+"""Element that stands in the tree for records that were taken out of the text before it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some records: their cells column by column, their lines, and how many lines they fill."""
+
+    columns: list[Sequence[str | None]]
+    lines: Sequence[int | None]
+    height: int = 0
+
+
+def _gathered(rows: list[tuple[Row, int | None]]) -> Iterator[Rows]:
+    """The rows, which are taken out of their list."""
+    if rows:
+        cells, lines = zip(*rows, strict=True)
+        rows.clear()
+        yield Rows(list(zip(*cells, strict=True)), lines)
 
 
 class _Plan:
@@ -109,6 +131,17 @@ def _text(element: etree._Element) -> str | None:
     return "".join(element.itertext())
 
 
+_ROWS_AT_ONCE = 4_096
+_MOST_MOULDS = 20
+
+
+def _mould(table: Table, sample: str) -> Mould | None:
+    try:
+        return Mould(table, sample)
+    except ValueError:
+        return None
+
+
 _LAST_EXACT_LINE = 65_534
 
 
@@ -154,8 +187,15 @@ class RecordStream:
         limits: ReadLimits,
         *,
         root_row: Row | None = None,
+        fast: bool = True,
     ) -> None:
-        """``root_row``: the cells of the root's own record, where it is the table's parent."""
+        """Prepares to read.
+
+        Args:
+            root_row: the cells of the root's own record, where it is the table's parent.
+            fast: records that are written alike may be read by an expression; both ways give
+                the same records.
+        """
         self._path = path
         self._root = root
         self._limits = limits
@@ -176,9 +216,16 @@ class RecordStream:
             self._parent_plan = _plan(table.parent)
         self._held = 0
         self._harvested = 0
+        self._fast = fast and mouldable(root, table)
+        self._mould: Mould | None = None
+        self._trials = _MOST_MOULDS
+        self._runs: dict[int, Rows] = {}
+        self._run_count = 0
+        self._line = 1
+        self._cut_lines = 0
 
-    def rows(self, blocks: Iterable[bytes]) -> Iterator[tuple[Row, int | None]]:
-        """Each record's cells, the parent's first, and the line it begins on.
+    def rows(self, blocks: Iterable[bytes]) -> Iterator[Rows]:
+        """The records, the parent's cells first, and the line each begins on.
 
         Raises:
             SourceError: the document breaks, or a record of it is too large.
@@ -195,8 +242,12 @@ class RecordStream:
             huge_tree=True,
         )
         root: etree._Element | None = None
+        found: list[tuple[Row, int | None]] = []
+        decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             for block in blocks:
+                if self._fast:
+                    block = self._cut(decoder.decode(block)).encode()
                 parser.feed(block)
                 if root is None:
                     root = next((element for _, element in parser.read_events()), None)
@@ -206,20 +257,81 @@ class RecordStream:
                     for _ in parser.read_events():
                         pass
                 before = self._harvested
-                yield from self._harvest(root, 0, final=False)
+                for one in self._harvest(root, 0, final=False):
+                    if isinstance(one, Rows):
+                        yield from _gathered(found)
+                        yield one
+                    else:
+                        found.append(one)
+                        if len(found) == _ROWS_AT_ONCE:
+                            yield from _gathered(found)
                 self._hold(len(block), moved=self._harvested != before)
             parser.close()
         except etree.XMLSyntaxError as error:
             line, column = error.position
             raise SourceError(
-                f"{self._path} is not well-formed XML at line {line:,}, column {column:,}. "
-                "Nothing of it is read as if it were complete. Correct the export."
+                f"{self._path} is not well-formed XML at line {line + self._cut_lines:,}, column "
+                f"{column:,}. Nothing of it is read as if it were complete. Correct the export."
             ) from None
-        if root is not None:
-            if self._table.is_root:
-                yield self._row(root, _line(root), None, 0, 1)
-            else:
-                yield from self._harvest(root, 0, final=True)
+        if root is None:
+            return
+        if self._table.is_root:
+            found.append(self._row(root, _line(root), None, 0, 1))
+        else:
+            for one in self._harvest(root, 0, final=True):
+                if isinstance(one, Rows):
+                    yield from _gathered(found)
+                    yield one
+                else:
+                    found.append(one)
+        yield from _gathered(found)
+
+    def _cut(self, text: str) -> str:
+        """The text without the records that are alike, each run of them one element."""
+        if self._mould is None:
+            if self._trials:
+                self._trials -= 1
+                self._mould = _mould(self._table, text)
+            if self._mould is None:
+                self._line += text.count("\n")
+                return text
+        rest: list[str] = []
+        groups: list[tuple[str | None, ...]] = []
+        lines: list[int] = []
+        at = 0
+        line = self._line
+        for record in self._mould.find(text):
+            start, end = record.span()
+            between = text[at:start]
+            end_line, line = line, line + between.count("\n")
+            if groups and between and not between.isspace():
+                rest.append(self._run(groups, lines, end_line, text))
+                groups, lines = [], []
+            if not groups:
+                rest.append(between)
+            groups.append(record.groups())
+            lines.append(line)
+            line += text.count("\n", start, end)
+            at = end
+        if groups:
+            rest.append(self._run(groups, lines, line, text))
+        rest.append(text[at:])
+        self._line = line + text.count("\n", at)
+        left = sum(map(len, rest))
+        if self._trials and left * 5 > len(text):
+            # The records have changed; the next block makes another mould.
+            self._mould = None
+        return "".join(rest)
+
+    def _run(
+        self, groups: list[tuple[str | None, ...]], lines: list[int], end_line: int, text: str
+    ) -> str:
+        assert self._mould is not None  # noqa: S101 - it made the groups
+        plain = "&" not in text and "\r" not in text
+        columns = self._mould.columns(groups, plain=plain)
+        self._run_count += 1
+        self._runs[self._run_count] = Rows(columns, lines, end_line - lines[0])
+        return f'<{_RUN} n="{self._run_count}" xmlns=""/>'
 
     def _hold(self, size: int, *, moved: bool) -> None:
         self._held = 0 if moved else self._held + size
@@ -232,7 +344,7 @@ class RecordStream:
 
     def _harvest(
         self, element: etree._Element, depth: int, *, final: bool
-    ) -> Iterator[tuple[Row, int | None]]:
+    ) -> Iterator[tuple[Row, int | None] | Rows]:
         """Reads and drops what is complete below an element ``depth`` steps under the root."""
         if self._table.is_root:
             # Its record is whole only at the end; what belongs to other tables is dropped.
@@ -243,6 +355,12 @@ class RecordStream:
         is_record = depth + 1 == len(way)
         complete = element[:] if final else element[:-1]
         for child in complete:
+            if child.tag == _RUN:
+                run = self._runs.pop(int(child.get("n", "0")))
+                self._levels[0].count += len(run.lines)
+                self._cut_lines += run.height
+                yield run
+                continue
             if child.tag != wanted:
                 continue
             if is_record:
@@ -278,7 +396,9 @@ class RecordStream:
         position: int,
     ) -> Iterator[tuple[Row, int | None]]:
         if level + 1 == len(self._levels):
-            yield self._row(record, _line(record), parent, parent_ordinal, position)
+            line = _line(record)
+            line = None if line is None else line + self._cut_lines
+            yield self._row(record, line, parent, parent_ordinal, position)
             return
         below = self._levels[level + 1]
         for place, child in enumerate(_under(record, below.below, 0), start=1):

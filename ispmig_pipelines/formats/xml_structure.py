@@ -8,7 +8,7 @@ be declared, so that bombs and references to other files or hosts have nothing t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from xml.parsers import expat
 
 from ispmig_pipelines.errors import SourceError
@@ -21,6 +21,7 @@ _SEPARATOR = "\x1f"
 """Between namespace, local name and prefix; no XML document can hold this character."""
 
 _MOST_PATHS = 50_000
+_MOST_MOULDS = 40
 _WHITE = " \t\r\n"
 
 _DECLARATION = re.compile(rb"\A<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.\-]*)[\"']")
@@ -31,34 +32,30 @@ class Node:
 
     Attributes:
         name: the local name; uri, prefix: its namespace, "" where it has none.
-        count: how many elements there are.
         repeated: some parent holds two of them or more.
-        with_children: how many of them hold other elements.
         text: some of them hold text that is not blank.
         attributes: (namespace, local name) → prefix, in order of appearance.
         children: the paths one step below, in order of appearance.
     """
 
     __slots__ = (
-        "_by_raw", "_mark", "_parent_mark", "_raw_attributes", "attributes", "children", "count",
-        "name", "prefix", "repeated", "text", "uri", "with_children",
+        "_by_raw", "_count", "_mark", "_raw_attributes", "attributes", "children", "name",
+        "prefix", "repeated", "text", "uri",
     )  # fmt: skip
 
     def __init__(self, uri: str, name: str, prefix: str) -> None:
         self.uri = uri
         self.name = name
         self.prefix = prefix
-        self.count = 0
         self.repeated = False
-        self.with_children = 0
         self.text = False
         self.attributes: dict[tuple[str, str], str] = {}
         self.children: dict[tuple[str, str], Node] = {}
         self._by_raw: dict[str, Node] = {}
         self._raw_attributes: dict[str, None] = {}
-        # The last parent, and the last of these elements, that a child was seen in.
+        # How many there were, and in which of its parents the last one was.
+        self._count = 0
         self._mark = 0
-        self._parent_mark = 0
 
     @property
     def tag(self) -> str:
@@ -85,24 +82,39 @@ class Node:
         return not self.children
 
 
+Alike = Callable[[Node], tuple[re.Pattern[bytes], list[Node]] | None]
+
+
 class Structure:
     """The paths of a document, gathered block by block.
 
     Attributes:
         root: the path of the root element, once :meth:`close` was called.
         notes: what is worth telling.
+        plain: markup stands only where it is markup, and all names mean the same everywhere:
+            there are no tags inside comments and the like, and no namespaces but the root's.
     """
 
-    def __init__(self, path: str, limits: ReadLimits) -> None:
+    def __init__(self, path: str, limits: ReadLimits, alike: Alike | None = None) -> None:
+        """``alike``: makes an expression for runs of records out of what is known so far, and
+        says which path each of its groups stands below."""
         self._path = path
         self._limits = limits
         self._document = Node("", "", "")
-        self._document.count = 1
+        self._document._count = 1
         self._paths = 0
         self._started = [0]
         self._silent = 0
         self.notes: list[str] = []
+        self.plain = True
+        self._alike: Alike = alike or (lambda _: None)
+        self._moulds: tuple[re.Pattern[bytes], list[Node]] | None = None
+        self._trials = _MOST_MOULDS if alike else 0
+        self._heard = 0
+        self._here = [self._document]
+        self._in_section = False
         self._parser = self._made()
+        self._listen(True)
 
     @property
     def root(self) -> Node:
@@ -115,7 +127,11 @@ class Structure:
             SourceError: the file is not well-formed, or goes beyond a limit, from here on.
         """
         before = self._started[0]
-        self._parse(block, final=False)
+        if self._moulds is None:
+            self._parse(block, final=False)
+        else:
+            self._feed_alike(block)
+        self._remake(len(block))
         self._silent = self._silent + len(block) if self._started[0] == before else 0
         if self._silent > self._limits.max_cell_bytes + len(block):
             raise SourceError(
@@ -124,6 +140,42 @@ class Structure:
                 f"{self._parser.CurrentLineNumber:,}); that is the limit for one cell. Correct "
                 "the export, or raise the limit."
             )
+
+    def _feed_alike(self, block: bytes) -> None:
+        """Passes over the records that hold nothing new: expat sees them, and nobody else."""
+        assert self._moulds is not None  # noqa: S101 - whoever calls has looked
+        pattern, containers = self._moulds
+        at = 0
+        for run in pattern.finditer(block):
+            if run.start() > at:
+                self._parse(block[at : run.start()], final=False)
+                self._heard += run.start() - at
+            inside = self._here[0] is containers[(run.lastindex or 1) - 1]
+            if inside and self.plain and not self._in_section:
+                self._listen(False)
+                self._parse(run.group(), final=False)
+                self._listen(True)
+                self._started[0] += 1
+            else:
+                self._parse(run.group(), final=False)
+                self._heard += len(run.group())
+            at = run.end()
+        if at < len(block):
+            self._parse(block[at:], final=False)
+            self._heard += len(block) - at
+
+    def _remake(self, size: int) -> None:
+        """Makes the moulds anew where they let too much through."""
+        if not self._trials or (self._moulds is not None and self._heard * 5 < size):
+            self._heard = 0
+            return
+        self._heard = 0
+        self._trials -= 1
+        self._moulds = None
+        if self._document.children:
+            found = self._alike(self.root)
+            if found is not None:
+                self._moulds = found
 
     def close(self) -> None:
         """Says that the file ends here.
@@ -149,9 +201,12 @@ class Structure:
         parser = expat.ParserCreate("UTF-8", _SEPARATOR)
         parser.namespace_prefixes = True
         parser.buffer_text = True
+        # Newer ones put off tokens that are not whole yet; the moulds must know where they are.
+        getattr(parser, "SetReparseDeferralEnabled", lambda _: None)(False)
         max_depth = self._limits.max_depth
         stack: list[Node] = []
         current = self._document
+        here = self._here
         started = self._started
         # Text since the last tag: appended by C code, and looked at only until it is known
         # that the element holds text.
@@ -166,19 +221,16 @@ class Structure:
             node = current._by_raw.get(raw)
             if node is None:
                 node = self._child(current, raw)
-            serial = current.count
+            serial = current._count
             if node._mark == serial:
                 node.repeated = True
             else:
                 node._mark = serial
-                if current._parent_mark != serial:
-                    current._parent_mark = serial
-                    current.with_children += 1
-            node.count += 1
+            node._count += 1
             if attributes and not attributes.keys() <= node._raw_attributes.keys():
                 self._attributes(node, attributes)
             stack.append(current)
-            current = node
+            current = here[0] = node
             started[0] += 1
             if len(stack) > max_depth:
                 raise SourceError(
@@ -193,7 +245,7 @@ class Structure:
                 if not current.text and "".join(texts).strip(_WHITE):
                     current.text = True
                 texts.clear()
-            current = stack.pop()
+            current = here[0] = stack.pop()
 
         def doctype(name: str, system: str | None, public: str | None, internal: bool) -> None:
             if system or public or internal:
@@ -206,11 +258,40 @@ class Structure:
                 )
             self.notes.append("the document type declaration says nothing and was passed over")
 
-        parser.StartElementHandler = start
-        parser.EndElementHandler = end
+        def note_markup(data: str) -> None:
+            self.plain = self.plain and "<" not in data
+
+        def start_section() -> None:
+            # Its text is delivered by itself, for note_markup's sake.
+            self._in_section = True
+            parser.CharacterDataHandler = section
+
+        def section(data: str) -> None:
+            note_markup(data)
+            texts.append(data)
+
+        def end_section() -> None:
+            self._in_section = False
+            parser.CharacterDataHandler = texts.append
+
+        def namespace(_: str | None, __: str) -> None:
+            if stack:
+                self.plain = False
+
         parser.StartDoctypeDeclHandler = doctype
-        parser.CharacterDataHandler = texts.append
+        parser.CommentHandler = note_markup
+        parser.ProcessingInstructionHandler = lambda _, data: note_markup(data)
+        parser.StartCdataSectionHandler = start_section
+        parser.EndCdataSectionHandler = end_section
+        parser.StartNamespaceDeclHandler = namespace
+        self._handlers = (start, end, texts.append)
         return parser
+
+    def _listen(self, whether: bool) -> None:
+        start, end, text = self._handlers if whether else (None, None, None)
+        self._parser.StartElementHandler = start
+        self._parser.EndElementHandler = end
+        self._parser.CharacterDataHandler = text
 
     def _child(self, parent: Node, raw: str) -> Node:
         uri, name, prefix = _split(raw)
@@ -239,13 +320,15 @@ class Structure:
             )
 
 
-def find_structure(path: str, limits: ReadLimits, blocks: Iterable[bytes]) -> Structure:
+def find_structure(
+    path: str, limits: ReadLimits, blocks: Iterable[bytes], alike: Alike | None = None
+) -> Structure:
     """The structure of a document that comes as blocks of UTF-8.
 
     Raises:
         SourceError: it is not well-formed, has a DTD, or goes beyond a limit.
     """
-    structure = Structure(path, limits)
+    structure = Structure(path, limits, alike)
     for block in blocks:
         structure.feed(block)
     structure.close()

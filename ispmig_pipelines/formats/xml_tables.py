@@ -85,6 +85,9 @@ def find_tables(root: Node) -> list[Table]:
             # A parent without any cell of its own only keeps its records together.
             table.parent = table.parent.parent
         _link(table)
+    for table, name in zip(listed, column_names([table.name for table in listed]), strict=True):
+        # Namespaces without a prefix can give two kinds of records the same name.
+        table.name = name
     return listed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -428,16 +429,87 @@ def test_what_is_written_is_read_whatever_the_batch_and_the_block(
     text = rendered([*records, {"id": "last"}], cdata, pretty)
     path = tmp_path_factory.mktemp("law") / "a.xml"
     path.write_text(text, newline="")
-    reader = XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=block)
-    got, ordinals = [], []
-    for batch in reader.batches("c", size):
-        assert batch.cells.num_rows <= size
-        for place, row in enumerate(batch.cells.to_pylist()):
-            absent = {n for n, mask in batch.missing.items() if mask[place].as_py()}
-            got.append({n: cell for n, cell in row.items() if n not in absent})
-        ordinals += batch.record.to_pylist()
-    assert got == [*records, {"id": "last"}]
-    assert ordinals == list(range(1, len(records) + 2))
+    for fast in (True, False):
+        reader = XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=block, fast=fast)
+        got, ordinals, lines = [], [], []
+        for batch in reader.batches("c", size):
+            assert batch.cells.num_rows <= size
+            for place, row in enumerate(batch.cells.to_pylist()):
+                absent = {n for n, mask in batch.missing.items() if mask[place].as_py()}
+                got.append({n: cell for n, cell in row.items() if n not in absent})
+            ordinals += batch.record.to_pylist()
+            lines += batch.line.to_pylist()
+        assert got == [*records, {"id": "last"}]
+        assert ordinals == list(range(1, len(records) + 2))
+        assert lines == [text.count("\n", 0, m.start()) + 1 for m in re.finditer("<c[ >]", text)]
+
+
+SAME = "<c id='1'><n>a</n></c>".replace("'", '"') + "<c><n>b &amp; c</n><k/></c>"
+LATE = {
+    "a new element": "<c><n>x</n><new>1</new></c>",
+    "a new attribute": '<c key="1"><n>x</n></c>',
+    "a repeated element": "<c><n>x</n><n>y</n></c>",
+    "text beside elements": "<c>note<n>x</n></c>",
+    "text where none was": "<c><n>x</n><k>1</k></c>",
+    "elements where text was": "<c><n><m>1</m></n></c>",
+    "another order": "<c><k/><n>x</n></c>",
+    "another way to write it": "<c  id = '1'  ><n  >x</n ></c >",
+    "nothing in it": "<c/>",
+    "the same name deeper": "<d><c><n>deeper</n></c><c><n>deeper</n></c></d>",
+    "the same name inside": "<c><n>x</n><c><n>inner</n></c></c>",
+    "records in a comment": f"<!-- {SAME} -->",
+    "records in a section": f"<c><n><![CDATA[{SAME}]]></n></c>",
+    "records in an instruction": f"<?keep {SAME}?>",
+    "another namespace": '<c xmlns="urn:other"><n>x</n></c>',
+    "nil": '<c><n xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="1"/></c>',
+    "a comment between": "<!-- no -->",
+    "text in a container": "note",
+}
+
+
+@pytest.mark.parametrize("late", sorted(LATE))
+def test_what_comes_late_is_found_by_the_expressions_as_by_the_parser(
+    tmp_path: Path, late: str
+) -> None:
+    path = tmp_path / "a.xml"
+    many = f"{SAME}\n" * 400
+    path.write_text(f"<l>\n{many}{LATE[late]}\n{many}{LATE[late]}</l>")
+    found = []
+    for fast in (True, False):
+        reader = XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=2_000, fast=fast)
+        found.append(
+            {
+                table: [
+                    (b.cells.to_pylist(), b.record.to_pylist(), b.line.to_pylist(),
+                     {n: m.to_pylist() for n, m in b.missing.items()})
+                    for b in reader.batches(table)
+                ]
+                for table in reader.tables()
+            }
+        )  # fmt: skip
+    assert found[0] == found[1]
+    assert sum(len(b[0]) for b in found[0]["c"]) >= 1_600
+    assert late != "another namespace" or len(found[0]["c_2"][0][0]) == 2
+
+
+def test_several_tables_of_records_that_are_alike(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    customers = "".join(f'<x:c id="{i}"><x:n>a{i}</x:n></x:c>\n' for i in range(500))
+    plans = "".join(f"<x:p><x:code>{i}</x:code></x:p>\n" for i in range(500))
+    path.write_text(f'<x:l xmlns:x="urn:x"><x:cs>{customers}</x:cs><x:ps>{plans}</x:ps></x:l>')
+    reader = XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=1_000)
+    assert reader.tables() == ["cs.c", "ps.p"]
+    for table, column in (("cs.c", "@id"), ("ps.p", "code")):
+        cells = [c for b in reader.batches(table, 33) for c in b.cells.column(column).to_pylist()]
+        assert cells == [str(i) for i in range(500)]
+
+
+def test_a_break_behind_records_that_are_alike_is_found_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text("<l>\n" + "<c><n>1</n></c>\n" * 5_000 + "<c><n>&nbsp;</n></c>\n</l>")
+    reader = XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=4_000)
+    with pytest.raises(SourceError, match=r"line 5,002, column 7: undefined entity"):
+        reader.tables()
 
 
 def test_the_digest_is_of_the_file_as_it_lies_on_the_disk(tmp_path: Path) -> None:

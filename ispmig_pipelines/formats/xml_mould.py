@@ -1,0 +1,224 @@
+"""The records of an XML file that are written alike, read by one expression each.
+
+Most records of a file differ in nothing but their texts. An expression made from the structure
+that is known so far (the mould) matches exactly the records that hold nothing new, and takes
+the texts out of them several times faster than a parser. What it does not match goes to the
+parser. A mould only ever matches whole start tags with known attributes in one order, known
+elements in one order, and text without markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ispmig_pipelines.formats.xml_structure import Node
+from ispmig_pipelines.formats.xml_tables import Table, find_tables
+
+_WHITE = r"[ \t\r\n]*+"
+_VALUE = r'[^"<\t\r\n]*+'
+_MOST_GROUPS = 500
+
+
+class _NotAlikeError(Exception):
+    """The structure cannot be made into an expression."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one group of the expression holds.
+
+    Attributes:
+        tags, attribute: the cell, as in :class:`~ispmig_pipelines.formats.xml_tables.Cell`.
+        closing: length of the end tag that the group ends in, after the ``>`` it begins with;
+            0 where it is the text itself. Without the tag an empty element could not be told
+            from a missing one.
+    """
+
+    tags: tuple[str, ...]
+    attribute: str
+    closing: int
+
+
+def written_name(node: Node) -> str:
+    """The name of an element as it stands in the file."""
+    return f"{node.prefix}:{node.name}" if node.prefix else node.name
+
+
+class _Pattern:
+    """An expression in the making."""
+
+    def __init__(self, *, sample: str | None) -> None:
+        """``sample``: a piece of the document, where texts are to be captured; else None."""
+        self._sample = sample
+        self.slots: list[Slot] = []
+
+    def element(self, node: Node, tags: tuple[str, ...], *, capture: bool) -> str:
+        name = re.escape(written_name(node))
+        start = f"<{name}{self._attributes(node, tags, capture)}"
+        if node.is_leaf:
+            # Text is only let pass where text is known to be: elsewhere it would be news.
+            text = "[^<]*+" if node.text else _WHITE
+            content = f">{text}</{name}>|{_WHITE}/>"
+            has_cell = node.text or not node.own_attributes
+            if self._sample is None or not (capture and has_cell):
+                return f"{start}(?:{content})"
+            if re.search(rf"<{name}(?:\s[^<>]*)?/>", self._sample) is None:
+                self._slot(Slot(tags, "", 0))
+                return f"{start}>({text})</{name}>"
+            self._slot(Slot(tags, "", len(written_name(node)) + 3))
+            return f"{start}({content})"
+        if node.text:
+            raise _NotAlikeError
+        inside = "".join(
+            self._child(child, (*tags, child.tag), capture) for child in node.children.values()
+        )
+        return f"{start}(?:>{_WHITE}{inside}</{name}>|{_WHITE}/>)"
+
+    def _child(self, node: Node, tags: tuple[str, ...], capture: bool) -> str:
+        # Possessive: what does not fit is found out at once, without trying again.
+        if node.repeated:
+            return f"(?:{self.element(node, tags, capture=False)}{_WHITE})*+"
+        return f"(?:{self.element(node, tags, capture=capture)}{_WHITE})?+"
+
+    def _attributes(self, node: Node, tags: tuple[str, ...], capture: bool) -> str:
+        written = []
+        for (uri, name), prefix in node.own_attributes.items():
+            called = re.escape(f"{prefix}:{name}" if prefix else name)
+            if self._sample is not None and capture:
+                self._slot(Slot(tags, f"{{{uri}}}{name}" if uri else name, 0))
+                written.append(f'(?: +{called}="({_VALUE})")?+')
+            else:
+                written.append(f'(?: +{called}="{_VALUE}")?+')
+        return "".join(written)
+
+    def _slot(self, slot: Slot) -> None:
+        self.slots.append(slot)
+        if len(self.slots) > _MOST_GROUPS:
+            raise _NotAlikeError
+
+
+def run_pattern(nodes: Iterable[Node]) -> re.Pattern[bytes] | None:
+    """An expression for runs of records in UTF-8; the number of its last group tells the node.
+
+    None where some of the records cannot be made into one.
+    """
+    try:
+        runs = [
+            f"((?:{_Pattern(sample=None).element(node, (), capture=False)}{_WHITE})++)"
+            for node in nodes
+        ]
+    except _NotAlikeError:
+        return None
+    return re.compile("|".join(runs).encode()) if runs else None
+
+
+def alike(root: Node) -> tuple[re.Pattern[bytes], list[Node]] | None:
+    """An expression for runs of the records that stand alone, and the path each is found below.
+
+    Made of what is known of a document so far, it matches no record that holds anything new.
+    """
+    nodes, containers = [], []
+    for table in find_tables(root):
+        if table.parent is None and table.node.repeated:
+            container = root
+            for tag in table.path[:-1]:
+                container = next(n for n in container.children.values() if n.tag == tag)
+            nodes.append(table.node)
+            containers.append(container)
+    pattern = run_pattern(nodes)
+    return None if pattern is None else (pattern, containers)
+
+
+def mouldable(root: Node, table: Table) -> bool:
+    """Whether the records of a table can be told by their name alone."""
+    return (
+        table.parent is None
+        and table.node.repeated
+        and sum(node.name == table.node.name for node in _all(root)) == 1
+    )
+
+
+def _all(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.children.values())
+
+
+class Mould:
+    """The expression for the records of one table.
+
+    Attributes:
+        slots: what its groups hold, in order.
+    """
+
+    def __init__(self, table: Table, sample: str) -> None:
+        """Makes the expression; ``sample`` shows how empty elements are written.
+
+        Raises:
+            ValueError: the records cannot be made into an expression.
+        """
+        pattern = _Pattern(sample=sample)
+        try:
+            text = pattern.element(table.node, (), capture=True)
+        except _NotAlikeError:
+            raise ValueError("the records hold text beside elements") from None
+        self.slots = pattern.slots
+        places = {(cell.tags, cell.attribute): i for i, cell in enumerate(table.cells)}
+        self._places = [places[slot.tags, slot.attribute] for slot in self.slots]
+        self._width = len(table.cells)
+        self._record = re.compile(text)
+
+    def find(self, text: str) -> Iterator[re.Match[str]]:
+        """The records in a piece of the document, in order."""
+        return self._record.finditer(text)
+
+    def columns(
+        self, groups: list[tuple[str | None, ...]], *, plain: bool
+    ) -> list[Sequence[str | None]]:
+        """The cells of some records, column by column.
+
+        Args:
+            plain: no text of them holds a reference or a carriage return.
+        """
+        columns: list[Sequence[str | None]] = [[None] * len(groups)] * self._width
+        for slot, place, column in zip(
+            self.slots, self._places, zip(*groups, strict=True), strict=True
+        ):
+            cells: Sequence[str | None] = column
+            if slot.closing:
+                end = -slot.closing
+                cells = [
+                    None if cell is None else cell[1:end] if cell[0] == ">" else ""
+                    for cell in column
+                ]
+            if not plain:
+                cells = [
+                    cell
+                    if cell is None or ("&" not in cell and "\r" not in cell)
+                    else resolved(cell)
+                    for cell in cells
+                ]
+            columns[place] = cells
+        return columns
+
+
+_REFERENCES = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));")
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+
+
+def resolved(raw: str) -> str:
+    """The text that stands in a well-formed document as ``raw``."""
+    if "\r" in raw:
+        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+    return _REFERENCES.sub(_character, raw) if "&" in raw else raw
+
+
+def _character(match: re.Match[str]) -> str:
+    named, decimal, hexadecimal = match.groups()
+    if named:
+        return _NAMED[named]
+    return chr(int(decimal) if decimal else int(hexadecimal, 16))
