@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+OLDEST_POSTGRES := /usr/lib/postgresql/15/bin
+DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
+	platform/test_tenants.py platform/test_ddl.py platform/test_server.py properties)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format docs clean
 
@@ -30,6 +34,10 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n 2
+	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
+		echo "Once more what the oldest PostgreSQL must do too"; \
+		$(BIN)/python -m pytest -n 2 -q --postgres 15 $(DATABASE_TESTS); \
+	fi
 
 check: setup
 	@$(BIN)/ruff check .

@@ -57,7 +57,7 @@ class ListingFormat(StrEnum):
 @app.callback()
 def options(debug: Debug = False) -> None:
     """What holds for every command."""
-    _options["debug"] = debug
+    _options["debug"] = _options["debug"] or debug
 
 
 @tenant_app.command("add")
@@ -355,6 +355,10 @@ def _connected() -> Iterator[Connection]:
 
 def main() -> None:
     """The entry point of the command ``ispmig``."""
+    # Asked for when something went wrong, and then added at the end of the command.
+    if "--debug" in sys.argv:
+        sys.argv.remove("--debug")
+        _options["debug"] = True
     if "--json" not in sys.argv:
         app()
         return
