@@ -67,9 +67,11 @@ class _Plan:
         self.nillable = nillable
 
 
-def _plan(table: Table) -> _Plan:
+def _plan(table: Table, places: Iterable[int] | None = None) -> _Plan:
+    """The plan of a record; of only some of its cells where ``places`` names them."""
     top = _Plan(nillable=table.node.nillable)
-    for place, cell in enumerate(table.cells):
+    for place in range(len(table.cells)) if places is None else places:
+        cell = table.cells[place]
         plan, node = top, table.node
         for tag in cell.tags:
             node = _child(node, tag)
@@ -211,9 +213,9 @@ class RecordStream:
             start = len(one.path)
         self._plan = _plan(table)
         self._width = len(table.cells)
-        self._parent_plan: _Plan | None = None
-        if table.parent is not None:
-            self._parent_plan = _plan(table.parent)
+        self._key_plan: _Plan | None = None
+        if table.parent is not None and table.parent_keys and not table.parent.is_root:
+            self._key_plan = _plan(table.parent, table.parent_keys)
         self._held = 0
         self._harvested = 0
         self._fast = fast and mouldable(root, table)
@@ -276,7 +278,7 @@ class RecordStream:
         if root is None:
             return
         if self._table.is_root:
-            found.append(self._row(root, _line(root), None, 0, 1))
+            found.append((self._row(root, []), _line(root)))
         else:
             for one in self._harvest(root, 0, final=True):
                 if isinstance(one, Rows):
@@ -365,7 +367,7 @@ class RecordStream:
                 continue
             if is_record:
                 self._levels[0].count = count = self._levels[0].count + 1
-                yield from self._nested(child, 0, count, None, 0, count)
+                yield from self._nested(child, 0, count, self._before(count))
             else:
                 yield from self._harvest(child, depth + 1, final=True)
         if complete:
@@ -387,44 +389,40 @@ class RecordStream:
             self._prune(element[-1], depth + 1)
 
     def _nested(
-        self,
-        record: etree._Element,
-        level: int,
-        ordinal: int,
-        parent: etree._Element | None,
-        parent_ordinal: int,
-        position: int,
+        self, record: etree._Element, level: int, ordinal: int, before: list[str | None]
     ) -> Iterator[tuple[Row, int | None]]:
+        """The table's records in one of a level above, or the record itself.
+
+        Args:
+            ordinal: of ``record``, in its own table.
+            before: the cells of what leads back to its parent.
+        """
         if level + 1 == len(self._levels):
             line = _line(record)
-            line = None if line is None else line + self._cut_lines
-            yield self._row(record, line, parent, parent_ordinal, position)
+            yield self._row(record, before), None if line is None else line + self._cut_lines
             return
         below = self._levels[level + 1]
+        keys: list[str | None] = []
+        if level + 2 == len(self._levels) and self._key_plan is not None:
+            cells: Row = [None] * len(self._levels[level].table.cells)
+            _fill(self._key_plan, record, cells)
+            keys = [cells[i] for i in self._table.parent_keys]
         for place, child in enumerate(_under(record, below.below, 0), start=1):
             below.count += 1
-            yield from self._nested(child, level + 1, below.count, record, ordinal, place)
+            back = [str(ordinal), str(place), *keys]
+            yield from self._nested(child, level + 1, below.count, back)
 
-    def _row(
-        self,
-        record: etree._Element,
-        line: int | None,
-        parent: etree._Element | None,
-        parent_ordinal: int,
-        position: int,
-    ) -> tuple[Row, int | None]:
+    def _row(self, record: etree._Element, before: list[str | None]) -> Row:
         row: Row = [None] * self._width
         _fill(self._plan, record, row)
-        above = self._table.parent
-        if above is None:
-            return row, line
-        carried: Row = [None] * len(above.cells)
-        if above.is_root:
-            parent_ordinal, carried = 1, self._root_row or carried
-        elif parent is not None and self._parent_plan is not None and self._table.parent_keys:
-            _fill(self._parent_plan, parent, carried)
-        keys = [carried[i] for i in self._table.parent_keys]
-        return [str(parent_ordinal), str(position), *keys, *row], line
+        return [*before, *row] if before else row
+
+    def _before(self, ordinal: int) -> list[str | None]:
+        """What leads a record that stands below the root back to the root's own record."""
+        if self._table.parent is None or not self._table.parent.is_root:
+            return []
+        root_row = self._root_row or [None] * len(self._table.parent.cells)
+        return ["1", str(ordinal), *(root_row[i] for i in self._table.parent_keys)]
 
 
 def _under(element: etree._Element, tags: tuple[str, ...], step: int) -> Iterator[etree._Element]:

@@ -423,6 +423,47 @@ def test_several_sheets_are_several_tables(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "a.xlsx", "Plans")[0] == [["A", "9.5"]]
 
 
+def test_an_opendocument_spreadsheet(tmp_path: Path) -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    names = {"office": office, "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+             "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0"}  # fmt: skip
+
+    def cell(kind: str, text: str, value: str = "") -> str:
+        return (
+            f'<table:table-cell office:value-type="{kind}"{value}><text:p>{text}</text:p>'
+            "</table:table-cell>"
+        )
+
+    rows = [
+        cell("string", "id") + cell("string", "zip") + cell("string", "since"),
+        cell("float", "1", ' office:value="1.50"') + cell("string", "00501")
+        + cell("date", "x", ' office:date-value="2020-02-29"'),
+    ]  # fmt: skip
+    spaces = " ".join(f'xmlns:{name}="{uri}"' for name, uri in names.items())
+    table = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    mime = "application/vnd.oasis.opendocument.spreadsheet"
+    path = tmp_path / "a.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", mime)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            "<manifest:manifest xmlns:manifest="
+            '"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{mime}"/>'
+            "</manifest:manifest>",
+        )
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Kunden">{table}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    with open_source(path) as reader:
+        assert (reader.detected.format, reader.tables()) == ("ods", ["Kunden"])
+        assert "cannot be told from empty cells" in " ".join(reader.detected.notes)
+    assert rows_of(path)[0] == [["1.5", "00501", "2020-02-29"]]
+
+
 # ---------------------------------------------------------------- what is refused
 
 
