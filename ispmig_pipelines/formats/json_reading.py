@@ -8,6 +8,7 @@ file anew; a file that changed in between is refused.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Recor
 _SUFFIX = re.compile(r"\.(?:json|ndjson|jsonl|jsonlines|ldjson|geojson|singer|txt)$", re.IGNORECASE)
 
 
-class JsonSource:
+class JsonSource(ABC):
     """One file of JSON in either form; see :class:`~ispmig_pipelines.formats.records.Reader`.
 
     A subclass says how the records follow each other (:meth:`_learn`, :meth:`_records`).
@@ -93,13 +94,13 @@ class JsonSource:
             questions=(encoding.question,) if encoding.question else (),
         )
 
+    @abstractmethod
     def _learn(self) -> Iterable[Table]:
         """The tables, from a pass (:meth:`_through`) over the whole file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _records(self, cursor: Cursor, table: Table) -> Iterator[Run | One]:
         """The root records of the table; runs only where it is a root table itself."""
-        raise NotImplementedError
 
     @property
     def table_name(self) -> str:
