@@ -37,11 +37,12 @@ from ispmig_pipelines.formats.sql_dialect import (
     detect_sql_dialect,
     stated_charset,
 )
+from ispmig_pipelines.formats.sql_events import Begin, CopyLines, End, OddRow, PlainRows
 from ispmig_pipelines.formats.sql_index import Index, Range, Table, index_of, raw_key
 from ispmig_pipelines.formats.sql_literal import Evaluator
 from ispmig_pipelines.formats.sql_rows import RowReader, row_width
-from ispmig_pipelines.formats.sql_script import Begin, CopyLines, End, OddRow, PlainRows, Walker
 from ispmig_pipelines.formats.sql_tokens import Name, lexicon
+from ispmig_pipelines.formats.sql_walker import Walker
 from ispmig_pipelines.formats.sql_window import Window
 
 _PENDING_BYTES = 1 << 20

@@ -17,17 +17,17 @@ from ispmig_pipelines.formats.sql_define import (
     parse_create_table,
 )
 from ispmig_pipelines.formats.sql_dialect import BACKSLASH_QUESTION, GENERIC, SqlDialect
-from ispmig_pipelines.formats.sql_rows import row_width
-from ispmig_pipelines.formats.sql_script import (
+from ispmig_pipelines.formats.sql_events import (
     Begin,
     Changed,
     Definition,
     End,
     OddRow,
     PlainRows,
-    Walker,
 )
+from ispmig_pipelines.formats.sql_rows import row_width
 from ispmig_pipelines.formats.sql_tokens import Lexicon, Name, lexicon, parse_name
+from ispmig_pipelines.formats.sql_walker import Walker
 from ispmig_pipelines.formats.sql_window import Window
 
 _JOIN_WITHIN = 1 << 20
