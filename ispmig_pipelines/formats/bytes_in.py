@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from ispmig_pipelines.errors import SourceError, StorageError
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.remote import SourceFile
 
 _READ = 1 << 18
 
@@ -68,7 +69,7 @@ class ByteSource:
     """
 
     def __init__(
-        self, path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = ""
+        self, path: SourceFile, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = ""
     ) -> None:
         """Opens ``path``.
 
@@ -85,7 +86,7 @@ class ByteSource:
         self._expanded = 0
         self._finished = False
         file = _open_regular(path)
-        status = os.fstat(file.fileno())
+        status = os.fstat(file.fileno()) if isinstance(path, Path) else path.stat()
         self.size = status.st_size
         self.changed_at = status.st_mtime_ns
         self._raw_file = file
@@ -127,11 +128,7 @@ class ByteSource:
                 "stands at the end, is missing or broken. It was probably cut short on the way: "
                 "transfer it again."
             ) from None
-        names = [
-            info.filename
-            for info in self._archive.infolist()
-            if not info.is_dir() and not _is_litter(info.filename)
-        ]
+        names = _files(self._archive)
         if _document_kind(names):
             self._archive.close()
             self._archive = None
@@ -166,9 +163,8 @@ class ByteSource:
             raise SourceError(f"{self.path} is a zip archive without any file in it.")
         if len(names) > 1:
             raise SourceError(
-                f"{self.path} is a zip archive of {len(names)} files ({_listed(names)}), and one "
-                "source is one file. Name the member in the spec, or unpack the archive and "
-                "name its files."
+                f"{self.path} is a zip archive of {len(names)} files ({_listed(names)}). Say "
+                f"which of them is meant, e.g. member: {names[0]}"
             )
         return names[0]
 
@@ -265,16 +261,19 @@ class ByteSource:
     def _end(self) -> None:
         if self._finished:
             return
-        status = self.path.stat() if self.path.exists() else None
-        if status is None or (status.st_size, status.st_mtime_ns) != (
-            self.size,
-            self.changed_at,
-        ):
+        if not self._unchanged():
             raise SourceError(
                 f"{self.path} changed while it was being read, so what was read is neither the "
                 "old file nor the new. Wait until the export is finished and run again."
             )
         self._finished = True
+
+    def _unchanged(self) -> bool:
+        try:
+            status = self.path.stat()
+        except (FileNotFoundError, SourceError):
+            return False
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.changed_at)
 
     def sha256(self) -> str:
         """Hex SHA-256 of the whole file on the disk, exactly as it was read.
@@ -289,25 +288,52 @@ class ByteSource:
                 pass
             return self._raw.hexdigest()
         # A zip archive is read from its end, so its bytes are taken once more, in order.
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(self.path)
 
 
-def open_bytes(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = "") -> ByteSource:
+def open_bytes(
+    path: SourceFile, *, limits: ReadLimits = DEFAULT_LIMITS, member: str = ""
+) -> ByteSource:
     """Opens a source file for reading its content; see :class:`ByteSource`."""
     return ByteSource(path, limits=limits, member=member)
 
 
-def zip_document_kind(path: Path) -> str:
+def digest_of(path: SourceFile) -> str:
+    """Hex SHA-256 of a file, reading it once from its beginning."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def zip_document_kind(path: SourceFile) -> str:
     """``xlsx``, ``xlsb``, ``ods``, ``docx`` where a zip file is such a document, else ""."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             return _document_kind(archive.namelist())
     except (zipfile.BadZipFile, OSError):
         return ""
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def zip_members(path: SourceFile) -> list[str]:
+    """The files in a zip archive in its own order; none if it is no archive of files.
+
+    Raises:
+        SourceError: the file is missing or may not be read.
+    """
+    with _open_regular(path) as file:
+        if _compression(file.read(8) or b"\0") != "zip":
+            return []
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = _files(archive)
+        except zipfile.BadZipFile:
+            # Told when it is opened.
+            return []
+    return [] if _document_kind(names) else names
+
+
+def _open_regular(path: SourceFile) -> BinaryIO:
+    if not isinstance(path, Path):
+        return path.open("rb")
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -359,6 +385,14 @@ _DOCUMENTS: tuple[tuple[str, Callable[[list[str]], bool]], ...] = (
 
 def _document_kind(names: list[str]) -> str:
     return next((kind for kind, holds in _DOCUMENTS if holds(names)), "")
+
+
+def _files(archive: zipfile.ZipFile) -> list[str]:
+    return [
+        info.filename
+        for info in archive.infolist()
+        if not info.is_dir() and not _is_litter(info.filename)
+    ]
 
 
 def _is_litter(name: str) -> bool:

@@ -23,6 +23,7 @@ from ispmig_pipelines.formats.records import (
     Records,
     Reject,
 )
+from ispmig_pipelines.remote import SourceFile
 
 MOST_FOOTER_LINES = 10
 
@@ -45,7 +46,7 @@ class CsvReader:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         sample: bytes,
         encoding: Encoding,
         *,
@@ -368,7 +369,7 @@ def _joined(rows: list[list[str]]) -> list[str]:
     return [" ".join(part) for part in parts]
 
 
-def _table_name(path: Path, member: str) -> str:
+def _table_name(path: SourceFile, member: str) -> str:
     name = Path(member).name if member else path.name
     for suffix in (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip"):
         name = name.removesuffix(suffix)

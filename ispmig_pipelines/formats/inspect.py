@@ -6,7 +6,6 @@ No cell's content is in the answer: counts, types by shape, and where records ar
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from ispmig_pipelines.formats.opening import (
 from ispmig_pipelines.formats.records import Detected, Reader, Reject
 from ispmig_pipelines.formats.shapes import NULL_WORDS, TEXT, column_type, shape
 from ispmig_pipelines.issues import RULES
+from ispmig_pipelines.remote import SourceFile
 
 MOST_PROBLEMS = 100
 """Problems listed one by one; ``problem_counts`` counts them all."""
@@ -69,7 +69,7 @@ class _Column:
 
 
 def inspect(
-    path: Path | str,
+    path: SourceFile | str,
     *,
     format: str = "",
     encoding: str = "",
@@ -100,7 +100,7 @@ def inspect(
         return _read_through(opening.path, reader)
 
 
-def _read_through(path: Path, reader: Reader) -> dict[str, Any]:
+def _read_through(path: SourceFile, reader: Reader) -> dict[str, Any]:
     tables: list[dict[str, Any]] = []
     problems: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
@@ -122,7 +122,7 @@ def _read_through(path: Path, reader: Reader) -> dict[str, Any]:
 
 
 def _answer(
-    path: Path,
+    path: SourceFile,
     detected: Detected,
     tables: list[dict[str, Any]],
     problems: list[dict[str, Any]],

@@ -32,6 +32,7 @@ from ispmig_pipelines.formats.json_stream import (
 from ispmig_pipelines.formats.json_values import LONG, Unfit
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records, Reject
+from ispmig_pipelines.remote import SourceFile
 
 _SUFFIX = re.compile(r"\.(?:json|ndjson|jsonl|jsonlines|ldjson|geojson|singer|txt)$", re.IGNORECASE)
 
@@ -46,7 +47,7 @@ class JsonSource(ABC):
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         encoding: Encoding,
         *,
         compression: str = "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.bytes_in import open_bytes, zip_document_kind
@@ -24,6 +25,7 @@ from ispmig_pipelines.formats.sql import SqlReader
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
 from ispmig_pipelines.formats.xlsx import SpreadsheetReader
 from ispmig_pipelines.formats.xml import XmlReader
+from ispmig_pipelines.remote import SourceFile, source_file
 
 SAMPLE_BYTES = 1 << 20
 """How much of the beginning of a file the evidence is taken from."""
@@ -54,7 +56,7 @@ class Opening:
         stated: the encoding is the spec's word, not a finding.
     """
 
-    path: Path
+    path: SourceFile
     kind: str
     sample: bytes
     whole: bool
@@ -66,33 +68,35 @@ class Opening:
     stated: bool = False
     sql: SqlOptions | None = None
 
+    def text(self) -> Encoding:
+        """Its encoding, for a reader of text.
+
+        Raises:
+            SourceError: it holds none.
+        """
+        if self.encoding is None:
+            raise _not_text(self.path, self.kind)
+        return self.encoding
+
+    def packing(self) -> dict[str, Any]:
+        """What every reader of a stream is told about how to come by it."""
+        return {"compression": self.compression, "member": self.member, "limits": self.limits}
+
 
 def _csv_reader(opening: Opening) -> Reader:
-    if opening.encoding is None:
-        raise _not_text(opening.path, opening.kind)
     return CsvReader(
         opening.path,
         opening.sample,
-        opening.encoding,
+        opening.text(),
         whole=opening.whole,
         options=opening.csv,
-        compression=opening.compression,
-        member=opening.member,
-        limits=opening.limits,
+        **opening.packing(),
     )
 
 
 def _xml_reader(opening: Opening) -> Reader:
-    if opening.encoding is None:
-        raise _not_text(opening.path, opening.kind)
     return XmlReader(
-        opening.path,
-        opening.sample,
-        opening.encoding,
-        stated=opening.stated,
-        compression=opening.compression,
-        member=opening.member,
-        limits=opening.limits,
+        opening.path, opening.sample, opening.text(), stated=opening.stated, **opening.packing()
     )
 
 
@@ -101,29 +105,16 @@ def _spreadsheet_reader(opening: Opening) -> Reader:
 
 
 def _json_reader(opening: Opening) -> Reader:
-    if opening.encoding is None:
-        raise _not_text(opening.path, opening.kind)
-    make = NdjsonReader if opening.kind == "ndjson" else JsonReader
-    return make(
-        opening.path,
-        opening.encoding,
-        compression=opening.compression,
-        member=opening.member,
-        limits=opening.limits,
-    )
+    return JsonReader(opening.path, opening.text(), **opening.packing())
+
+
+def _ndjson_reader(opening: Opening) -> Reader:
+    return NdjsonReader(opening.path, opening.text(), **opening.packing())
 
 
 def _sql_reader(opening: Opening) -> Reader:
-    if opening.encoding is None:
-        raise _not_text(opening.path, opening.kind)
     return SqlReader(
-        opening.path,
-        opening.sample,
-        opening.encoding,
-        options=opening.sql,
-        compression=opening.compression,
-        member=opening.member,
-        limits=opening.limits,
+        opening.path, opening.sample, opening.text(), options=opening.sql, **opening.packing()
     )
 
 
@@ -131,7 +122,7 @@ READERS: dict[str, Callable[[Opening], Reader]] = {
     "csv": _csv_reader,
     "sql": _sql_reader,
     "json": _json_reader,
-    "ndjson": _json_reader,
+    "ndjson": _ndjson_reader,
     "xml": _xml_reader,
     "xlsx": _spreadsheet_reader,
     "xlsb": _spreadsheet_reader,
@@ -142,7 +133,7 @@ READERS: dict[str, Callable[[Opening], Reader]] = {
 
 
 def look_at(
-    path: Path | str,
+    path: SourceFile | str,
     *,
     format: str = "",
     encoding: str = "",
@@ -154,7 +145,7 @@ def look_at(
     """Finds out what a file is, reading only samples of it.
 
     Args:
-        path: the file.
+        path: the file, by its path or URL.
         format: what the spec says it is; "" to find out.
         encoding: what the spec says it is written in; "" to find out.
         csv: what the spec says about its dialect.
@@ -164,7 +155,7 @@ def look_at(
     Raises:
         SourceError: it is missing, a folder, empty, or may not be read.
     """
-    path = Path(path)
+    path = source_file(path)
     with open_bytes(path, limits=limits, member=member) as source:
         sample = source.read(SAMPLE_BYTES)
         whole = len(sample) < SAMPLE_BYTES
@@ -209,9 +200,10 @@ def look_at(
     )
 
 
-def _further_samples(path: Path, compression: str, whole: bool) -> list[bytes]:
+def _further_samples(path: SourceFile, compression: str, whole: bool) -> list[bytes]:
     """Pieces from all over a plain file: an accent may first stand in its last gigabyte."""
-    if whole or compression:
+    if whole or compression or not isinstance(path, Path):
+        # In a stream, each would be all that stands before it.
         return []
     size = path.stat().st_size
     pieces = []
@@ -227,7 +219,7 @@ def _further_samples(path: Path, compression: str, whole: bool) -> list[bytes]:
 
 
 def open_source(
-    path: Path | str,
+    path: SourceFile | str,
     *,
     format: str = "",
     encoding: str = "",
@@ -240,7 +232,7 @@ def open_source(
     """Opens a source file for reading its records, found out by content.
 
     Args:
-        path: the file.
+        path: the file, by its path or URL.
         format, encoding, csv, sql: what the spec says; what it leaves out is found by evidence.
         member: which member of a zip archive with several.
         limits: on unpacking, cells and columns.
@@ -262,7 +254,7 @@ def open_source(
     return reader
 
 
-def unread_kind(path: Path, kind: str) -> SourceError:
+def unread_kind(path: SourceFile, kind: str) -> SourceError:
     """The error for a file of a kind without a reader."""
     if kind in DATA_KINDS:
         return SourceError(
@@ -272,7 +264,7 @@ def unread_kind(path: Path, kind: str) -> SourceError:
     return _not_text(path, kind)
 
 
-def _not_text(path: Path, kind: str) -> SourceError:
+def _not_text(path: SourceFile, kind: str) -> SourceError:
     return SourceError(
         f"{path} is no export of data: by its content it is {kind_name(kind)}. Name the file "
         "that holds the records."

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +43,7 @@ from ispmig_pipelines.formats.sql_rows import RowReader, row_width
 from ispmig_pipelines.formats.sql_tokens import Name, lexicon
 from ispmig_pipelines.formats.sql_walker import Walker
 from ispmig_pipelines.formats.sql_window import Window
+from ispmig_pipelines.remote import SourceFile
 
 _PENDING_BYTES = 1 << 20
 
@@ -58,7 +58,7 @@ class SqlReader:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         sample: bytes,
         encoding: Encoding,
         *,

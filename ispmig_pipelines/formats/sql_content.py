@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ispmig_pipelines.errors import SourceError, StorageError
 from ispmig_pipelines.formats.bytes_in import open_bytes
 from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
 from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.remote import SourceFile
 
 BLOCK_BYTES = 4 << 20
 """How much is read at a time."""
@@ -25,7 +27,7 @@ class Content:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         encoding: Encoding,
         *,
         compression: str,
@@ -34,6 +36,7 @@ class Content:
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.path = path
+        self.identity = path.resolve() if isinstance(path, Path) else path
         self.encoding = encoding
         self.member = member
         self.limits = limits
@@ -68,7 +71,7 @@ class Content:
                 yield _without_first(blocks, offset), bytes_read
             return
         with self.path.open("rb", buffering=0) as file:
-            self.check(file.fileno())
+            self.check(file)
             file.seek(offset + self.encoding.bom)
 
             def read() -> bytes:
@@ -81,15 +84,16 @@ class Content:
                     ) from error
 
             yield iter(read, b""), file.tell
-            self.check(file.fileno())
+            self.check(file)
 
-    def check(self, descriptor: int | None = None) -> None:
+    def check(self, file: BinaryIO | None = None) -> None:
         """Sees to it that the file is what it was.
 
         Raises:
             SourceError: it changed.
         """
-        status = self.path.stat() if descriptor is None else os.fstat(descriptor)
+        open_here = file is not None and isinstance(self.path, Path)
+        status = os.fstat(file.fileno()) if file and open_here else self.path.stat()
         if (status.st_size, status.st_mtime_ns) != (self.size, self.changed_at):
             raise self.changed()
 

@@ -464,7 +464,7 @@ def index_of(content: Content, dialect: SqlDialect, *, complete: bool = False) -
         SourceError: the script ends within a statement, or cannot be read.
     """
     key = (
-        content.path.resolve(), content.size, content.changed_at, content.member,
+        content.identity, content.size, content.changed_at, content.member,
         content.encoding.name, content.encoding.bom, content.block_bytes, content.limits, dialect,
         complete,
     )  # fmt: skip

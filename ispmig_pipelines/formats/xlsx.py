@@ -10,7 +10,7 @@ empty ones, and an emptied text cell as the first text of the workbook.
 
 from __future__ import annotations
 
-import hashlib
+import io
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +23,7 @@ import python_calamine as calamine
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.batching import Piece, batched
+from ispmig_pipelines.formats.bytes_in import digest_of
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
@@ -39,6 +40,7 @@ from ispmig_pipelines.formats.xlsx_package import (
     shared_texts,
 )
 from ispmig_pipelines.formats.xlsx_values import value_text
+from ispmig_pipelines.remote import SourceFile
 
 _CALAMINE_ROWS = 20_000
 
@@ -57,7 +59,7 @@ class SpreadsheetReader:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         kind: str,
         *,
         options: CsvOptions | None = None,
@@ -142,8 +144,7 @@ class SpreadsheetReader:
                 f"{self._path} changed while it was being read. Wait until the export is "
                 "finished and run again."
             )
-        with self._path.open("rb") as file:
-            self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._sha256 = digest_of(self._path)
 
     def _progress(self, source: _Source, table: SheetTable) -> Iterator[Piece]:
         for piece in pieces(table, source.grids()):
@@ -225,10 +226,19 @@ class SpreadsheetReader:
         if self._kind == "xls":
             _refuse_encrypted(self._path)
         else:
-            with _reading(self._path), zipfile.ZipFile(self._path) as archive:
+            with (
+                _reading(self._path),
+                self._path.open("rb") as file,
+                zipfile.ZipFile(file) as archive,
+            ):
                 check_archive(self._path, archive, self._limits)
         with _reading(self._path):
-            self._book = calamine.load_workbook(str(self._path))
+            # The library asks for places all over the file: what is remote is held whole.
+            self._book = calamine.load_workbook(
+                str(self._path)
+                if isinstance(self._path, Path)
+                else io.BytesIO(self._path.open("rb").read())
+            )
             sheets = self._book.sheets_metadata
         self._note("errors in cells cannot be told from empty cells in this format")
         for sheet in sheets:
@@ -275,7 +285,7 @@ def _nothing(table: SheetTable) -> pa.RecordBatch:
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
-def _refuse_encrypted(path: Path) -> None:
+def _refuse_encrypted(path: SourceFile) -> None:
     """An XLSX behind a password is packed into a document of the old kind."""
     with path.open("rb") as file:
         overlap = b""
@@ -286,7 +296,7 @@ def _refuse_encrypted(path: Path) -> None:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: SourceFile) -> Iterator[None]:
     """The library's errors in our words; it panics on some broken files."""
     try:
         yield

@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
 
 import numpy as np
 from lxml import etree
@@ -31,6 +30,7 @@ from ispmig_pipelines.formats.xlsx_package import (
     unescaped,
 )
 from ispmig_pipelines.formats.xlsx_values import NumberFormat, number_text, serial_text
+from ispmig_pipelines.remote import SourceFile
 
 _BLOCK_CHARACTERS = 1 << 20
 _MOST_CACHED = 200_000
@@ -82,7 +82,7 @@ class SheetCells:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         archive: zipfile.ZipFile,
         part: str,
         workbook: Workbook,

@@ -9,18 +9,36 @@ import codecs
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
 from lxml import etree
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.limits import ReadLimits
-from ispmig_pipelines.formats.xlsx_values import NumberFormat, number_format
+from ispmig_pipelines.formats.xlsx_values import ZERO_PADDED, number_format, zero_padding
+from ispmig_pipelines.remote import SourceFile
 
 _READ = 1 << 20
+_MOST_TREE_BYTES = 256 << 20
+
+MOST_SHARED_BYTES = 1 << 30
+"""Most bytes of shared texts, which are kept in memory while a workbook is read.
+
+A full sheet of a million rows with forty different texts in each has as many.
+"""
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    etree.XMLSyntaxError,
+    NotImplementedError,
+)
 
 PARSER_OPTIONS = {
     "resolve_entities": False,
@@ -54,17 +72,19 @@ class Workbook:
     Attributes:
         sheets: in the workbook's order.
         is_1904: its days count from 1904.
-        formats: number format by style.
+        formats: by style, what its number format makes of a number: a
+            :class:`~ispmig_pipelines.formats.xlsx_values.NumberFormat`, or ``ZERO_PADDED`` + how
+            many digits it shows at least.
         shared_part: where the shared texts lie, or "".
     """
 
     sheets: tuple[Sheet, ...]
     is_1904: bool
-    formats: tuple[NumberFormat, ...]
+    formats: tuple[int, ...]
     shared_part: str
 
 
-def check_archive(path: Path, archive: zipfile.ZipFile, limits: ReadLimits) -> None:
+def check_archive(path: SourceFile, archive: zipfile.ZipFile, limits: ReadLimits) -> None:
     """Refuses an archive that unfolds to more than the limits allow, before it does.
 
     Raises:
@@ -84,7 +104,7 @@ def check_archive(path: Path, archive: zipfile.ZipFile, limits: ReadLimits) -> N
         )
 
 
-def open_archive(path: Path, file: BinaryIO, limits: ReadLimits) -> zipfile.ZipFile:
+def open_archive(path: SourceFile, file: BinaryIO, limits: ReadLimits) -> zipfile.ZipFile:
     """The workbook's archive, checked.
 
     Raises:
@@ -98,7 +118,7 @@ def open_archive(path: Path, file: BinaryIO, limits: ReadLimits) -> zipfile.ZipF
     return archive
 
 
-def damaged(path: Path, what: str = "") -> SourceError:
+def damaged(path: SourceFile, what: str = "") -> SourceError:
     """The error for a workbook that cannot be read to its end."""
     return SourceError(
         f"{path} is a workbook that is cut short or damaged{': ' + what if what else ''}. "
@@ -107,13 +127,13 @@ def damaged(path: Path, what: str = "") -> SourceError:
     )
 
 
-def read_workbook(path: Path, archive: zipfile.ZipFile) -> Workbook:
+def read_workbook(path: SourceFile, archive: zipfile.ZipFile) -> Workbook:
     """The sheets and styles of a workbook.
 
     Raises:
         SourceError: a part that must be there is missing or broken.
     """
-    names = {name.lower().lstrip("/"): name for name in archive.namelist()}
+    names = _members(archive)
     book = _main_part(path, archive, names)
     tree = _tree(path, archive, names, book)
     if tree is None:
@@ -124,17 +144,17 @@ def read_workbook(path: Path, archive: zipfile.ZipFile) -> Workbook:
     sheets: list[Sheet] = []
     for sheet in tree.iterfind("{*}sheets/{*}sheet"):
         identity = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
-        kind, part = relations.get(identity, ("", ""))
+        usual = posixpath.join(posixpath.dirname(book), f"worksheets/sheet{len(sheets) + 1}.xml")
+        kind, part = relations.get(identity, ("worksheet", usual))
         sheets.append(
             Sheet(
-                name=sheet.get("name") or f"Sheet{len(sheets) + 1}",
+                name=_unique(sheet.get("name") or f"Sheet{len(sheets) + 1}", sheets),
                 part=names.get(part.lower(), ""),
                 state=sheet.get("state", "visible"),
                 kind=kind,
             )
         )
-    shared = next((part for kind, part in relations.values() if kind == "sharedStrings"), "")
-    styles = next((part for kind, part in relations.values() if kind == "styles"), "")
+    shared, styles = (_named_part(kind, relations, book) for kind in ("sharedStrings", "styles"))
     return Workbook(
         sheets=tuple(sheets),
         is_1904=stated.strip().lower() in ("1", "true", "on"),
@@ -143,15 +163,15 @@ def read_workbook(path: Path, archive: zipfile.ZipFile) -> Workbook:
     )
 
 
-def _main_part(path: Path, archive: zipfile.ZipFile, names: dict[str, str]) -> str:
+def _main_part(path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str]) -> str:
     for kind, part in _relations(path, archive, names, "").values():
-        if kind == "officeDocument":
+        if kind == "officeDocument" and part.lower() in names:
             return part
-    return "xl/workbook.xml"
+    return next((name for name in names if name.endswith("workbook.xml")), "xl/workbook.xml")
 
 
 def _relations(
-    path: Path, archive: zipfile.ZipFile, names: dict[str, str], part: str
+    path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str], part: str
 ) -> dict[str, tuple[str, str]]:
     """Identity → kind and target of what a part refers to."""
     folder, leaf = posixpath.split(part)
@@ -176,10 +196,12 @@ def _tree(
     name = names.get(part.lower())
     if name is None:
         return None
+    if archive.getinfo(name).file_size > _MOST_TREE_BYTES:
+        raise damaged(path, f"its part {name} is larger than any real one")
     try:
         with archive.open(name) as file:
             tree = etree.parse(file, etree.XMLParser(**PARSER_OPTIONS))
-    except (zipfile.BadZipFile, EOFError, OSError, etree.XMLSyntaxError, NotImplementedError):
+    except _BROKEN:
         raise damaged(path, f"its part {name} cannot be read") from None
     except RuntimeError:
         raise protected(path) from None
@@ -187,7 +209,7 @@ def _tree(
     return tree.getroot()
 
 
-def protected(path: Path) -> SourceError:
+def protected(path: SourceFile) -> SourceError:
     """The error for a workbook behind a password."""
     return SourceError(
         f"{path} is protected with a password. Open it in a spreadsheet program, remove the "
@@ -195,7 +217,7 @@ def protected(path: Path) -> SourceError:
     )
 
 
-def refuse_doctype(path: Path, doctype: str) -> None:
+def refuse_doctype(path: SourceFile, doctype: str) -> None:
     """No part of a workbook has a document type declaration; bombs have.
 
     Raises:
@@ -208,7 +230,7 @@ def refuse_doctype(path: Path, doctype: str) -> None:
         )
 
 
-def _formats(styles: etree._Element | None) -> tuple[NumberFormat, ...]:
+def _formats(styles: etree._Element | None) -> tuple[int, ...]:
     if styles is None:
         return ()
     codes = {
@@ -218,33 +240,48 @@ def _formats(styles: etree._Element | None) -> tuple[NumberFormat, ...]:
     found = []
     for style in styles.iterfind("{*}cellXfs/{*}xf"):
         number = _whole(style.get("numFmtId"))
-        found.append(number_format(number, codes.get(number)))
+        code = codes.get(number)
+        width = zero_padding(code)
+        found.append(ZERO_PADDED + width if width else int(number_format(number, code)))
     return tuple(found)
 
 
 def _whole(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 
 def part_text(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[str]:
     """A part as text, piece by piece.
 
     Raises:
-        SourceError: it is cut short, damaged, or not written in Unicode.
+        SourceError: it is cut short or damaged, or written in an unknown encoding.
     """
     try:
         with archive.open(name) as file:
             block = file.read(_READ)
-            wide = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")()
+            decoder = codecs.getincrementaldecoder(_encoding(block))()
             while block:
                 yield decoder.decode(block)
                 block = file.read(_READ)
             yield decoder.decode(b"", True)
-    except (zipfile.BadZipFile, EOFError, OSError, UnicodeDecodeError, NotImplementedError):
+    except (*_BROKEN, UnicodeDecodeError, LookupError):
         raise damaged(path, f"its part {name} cannot be read") from None
     except RuntimeError:
         raise protected(path) from None
+
+
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.:-]+)")
+
+
+def _encoding(head: bytes) -> str:
+    """What a part is written in: by its byte order mark, else as it declares."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith((b"<\x00", b"\x00<")):
+        return "utf-16-le" if head.startswith(b"<") else "utf-16-be"
+    declared = _DECLARED.match(head.removeprefix(codecs.BOM_UTF8)[:200])
+    name = declared.group(1).decode("ascii").lower() if declared else "utf-8"
+    return "utf-8-sig" if name in ("utf-8", "utf8") else name
 
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -285,36 +322,89 @@ def _resolved(match: re.Match[str]) -> str:
     return chr(int(decimal) if decimal else int(hexadecimal, 16))
 
 
-def shared_texts(path: Path, archive: zipfile.ZipFile, name: str) -> list[str]:
+_PLAIN_ITEM = re.compile(
+    r"<si>\s*<t(?: xml:space=[\"']preserve[\"'])?(?:/>|>([^<]*)</t>)\s*</si>|<si\s*/>"
+)
+_LIST = re.compile(r"<((?:[\w.\-]+:)?)sst\b[^<>]*>")
+
+
+def shared_texts(path: Path, archive: zipfile.ZipFile, name: str) -> pa.StringArray:
     """The texts that cells of all sheets refer to by number.
 
+    Most are written in one plain manner, which an expression reads; lxml reads any others.
+
     Raises:
-        SourceError: they are cut short or damaged.
+        SourceError: they are cut short or damaged, or more than may be kept in memory.
     """
-    texts: list[str] = []
     if not name:
-        return texts
+        return pa.array([], pa.string())
+    if archive.getinfo(name).file_size > MOST_SHARED_BYTES:
+        raise SourceError(
+            f"{path} has {archive.getinfo(name).file_size:,} bytes of texts in its cells, which "
+            f"would all be kept in memory; the limit is {MOST_SHARED_BYTES:,}. Export it in "
+            "smaller pieces, or as CSV."
+        )
+    blocks = list(_shared_blocks(path, name, part_text(path, archive, name)))
+    return pa.chunked_array(blocks, pa.string()).combine_chunks() if blocks else pa.array(
+        [], pa.string()
+    )
+
+
+def _shared_blocks(path: Path, name: str, pieces: Iterator[str]) -> Iterator[pa.StringArray]:
+    text = ""
+    root = None
+    for piece in pieces:
+        text += piece
+        root = _LIST.search(text)
+        if root is not None or len(text) > _MOST_TREE_BYTES:
+            break
+    refuse_doctype(path, "<!DOCTYPE" if "<!DOCTYPE" in text[: root.start() if root else None] else "")
+    if root is None:
+        raise damaged(path, f"its part {name} cannot be read")
+    opening, prefix = root.group(), root.group(1)
+    if opening.endswith("/>"):
+        return
+    text = text[root.end() :]
+    item_end, list_end = f"</{prefix}si>", f"</{prefix}sst>"
+    while (end := text.find(list_end)) < 0:
+        cut = text.rfind(item_end)
+        if cut >= 0:
+            cut += len(item_end)
+            yield _shared_block(path, name, opening, prefix, text[:cut])
+            text = text[cut:]
+        elif len(text) > _MOST_TREE_BYTES:
+            raise damaged(path, f"a text in its part {name} does not end")
+        piece = next(pieces, "")
+        if not piece and (piece := next(pieces, "")) == "":
+            raise damaged(path, f"its part {name} ends too early")
+        text += piece
+    yield _shared_block(path, name, opening, prefix, text[:end])
+    # What is broken behind the texts, or packed wrongly, must not go unnoticed.
+    for _ in pieces:
+        pass
+
+
+def _shared_block(
+    path: Path, name: str, opening: str, prefix: str, block: str
+) -> pa.StringArray:
+    if not prefix:
+        parts = _PLAIN_ITEM.split(block)
+        if not any(gap and not gap.isspace() for gap in parts[::2]):
+            texts = ["" if text is None else text for text in parts[1::2]]
+            if "&" in block or "_x" in block or "\r" in block:
+                texts = [plain_text(text) for text in texts]
+            return pa.array(texts, pa.string())
     try:
-        with archive.open(name) as file:
-            for _, item in etree.iterparse(file, tag="{*}si", **PARSER_OPTIONS):
-                if not texts:
-                    refuse_doctype(path, item.getroottree().docinfo.doctype)
-                texts.append(rich_text(item))
-                parent = item.getparent()
-                item.clear()
-                if parent is not None:
-                    del parent[: parent.index(item)]
-    except (zipfile.BadZipFile, EOFError, OSError, etree.XMLSyntaxError, NotImplementedError):
+        root = etree.fromstring(
+            f"{opening}{block}</{prefix}sst>".encode(), etree.XMLParser(**PARSER_OPTIONS)
+        )
+    except etree.XMLSyntaxError:
         raise damaged(path, f"its part {name} cannot be read") from None
-    except RuntimeError:
-        raise protected(path) from None
-    return texts
+    return pa.array([rich_text(item) for item in root.iterchildren("{*}si")], pa.string())
 
 
 def rich_text(item: etree._Element) -> str:
     """The text of a shared or inline text, its pieces joined and its phonetic guide left out."""
-    if len(item) == 1 and etree.QName(item[0]).localname == "t":
-        return unescaped(item[0].text or "")
     pieces = []
     for child in item:
         kind = etree.QName(child).localname

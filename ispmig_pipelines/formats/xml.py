@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +31,7 @@ from ispmig_pipelines.formats.xml_structure import (
     find_structure,
 )
 from ispmig_pipelines.formats.xml_tables import Table, find_tables
+from ispmig_pipelines.remote import SourceFile
 
 BLOCK_BYTES = 1 << 18
 
@@ -41,7 +41,7 @@ class XmlReader:
 
     def __init__(
         self,
-        path: Path,
+        path: SourceFile,
         sample: bytes,
         encoding: Encoding,
         *,

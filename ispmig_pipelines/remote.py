@@ -1,0 +1,387 @@
+"""Source files that lie elsewhere: ``s3://`` and ``https://``, read as streams, never copied.
+
+A :class:`RemoteFile` is used where a :class:`pathlib.Path` is: both are a :class:`SourceFile`.
+Credentials and endpoints are those of the tools everybody has: for S3 what the AWS tools read
+(``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL_S3``, a role, …), for HTTPS the
+user's ``.netrc``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from ispmig_pipelines.errors import SourceError, StorageError
+
+_BUFFER = 1 << 20
+_TIMEOUT = 60.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SCHEMES = ("s3", "https", "http")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+class Status(Protocol):
+    """What readers ask of a file's status; :class:`os.stat_result` has it."""
+
+    @property
+    def st_size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """A number that changes when the content does."""
+        ...
+
+
+class SourceFile(Protocol):
+    """A file that is read: a local :class:`~pathlib.Path` or a :class:`RemoteFile`.
+
+    Its text is fit for people and logs: it never holds a password or a signature.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stem(self) -> str: ...
+
+    def stat(self) -> Status: ...
+
+    def open(self, mode: Literal["rb"], buffering: Literal[0] = 0) -> BinaryIO: ...
+
+
+@dataclass(frozen=True)
+class _Status:
+    st_size: int
+    st_mtime_ns: int
+
+
+def is_url(text: str) -> bool:
+    """Whether the text names something by URL rather than by path."""
+    return bool(_URL.match(text))
+
+
+def source_file(place: SourceFile | str) -> SourceFile:
+    """The file of that path or URL.
+
+    Raises:
+        SourceError: a URL of a kind that is not read.
+    """
+    if not isinstance(place, str):
+        return place
+    return RemoteFile(place) if is_url(place) else Path(place)
+
+
+def matching(url: str) -> list[RemoteFile]:
+    """The files that a URL names: itself, or what matches its pattern (``s3://`` only), sorted.
+
+    A ``*`` does not cross a ``/``, as in paths.
+
+    Raises:
+        SourceError: a URL that is not read, or a bucket that cannot be listed.
+    """
+    file = RemoteFile(url)
+    if file.scheme != "s3" or not _MAGIC.search(file.key):
+        return [file]
+    fixed = _MAGIC.split(file.key, maxsplit=1)[0]
+    with _told(file):
+        pages = file.s3.get_paginator("list_objects_v2").paginate(Bucket=file.bucket, Prefix=fixed)
+        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+    return [RemoteFile(f"s3://{file.bucket}/{key}") for key in sorted(keys) if _fits(key, file.key)]
+
+
+def _fits(key: str, pattern: str) -> bool:
+    parts, wanted = key.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+
+
+class RemoteFile:
+    """One file in an S3 bucket or on a web server, at its URL.
+
+    Attributes:
+        url: whole, with whatever secrets stand in it.
+        scheme: ``s3``, ``https`` or ``http`` (this machine only).
+        bucket, key: of an S3 object, exactly as written: nothing in a key is an escape.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Takes the URL; nothing is asked of any server.
+
+        Raises:
+            SourceError: it is no URL of a file that is read here.
+        """
+        self.url = url
+        self.scheme = url.split("://", 1)[0].lower()
+        if self.scheme not in _SCHEMES:
+            raise SourceError(
+                f"{self.scheme}:// is no place that files are read from. Files are read from "
+                "paths, s3://bucket/key and https://…; a database is named under database:."
+            )
+        if self.scheme == "s3":
+            self.bucket, _, self.key = url.split("://", 1)[1].partition("/")
+            if not self.bucket or not self.key:
+                raise SourceError(
+                    f"{url} does not name a file. Write s3://bucket/key, e.g. "
+                    "s3://exports/acme/customers.csv."
+                )
+            return
+        self.bucket = self.key = ""
+        if not _may_be_asked(url):
+            raise SourceError(
+                f"{self} would be sent over the network in the clear. Write https://."
+                if self.scheme == "http"
+                else f"{self} does not name a server."
+            )
+
+    def __str__(self) -> str:
+        if self.scheme == "s3":
+            return self.url
+        parts = urlsplit(self.url)
+        # Passwords stand before the @, signatures of shared links in the query.
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
+
+    def __repr__(self) -> str:
+        return f"RemoteFile({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemoteFile) and other.url == self.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        path = self.key if self.scheme == "s3" else unquote(urlsplit(self.url).path)
+        return PurePosixPath(path).name or urlsplit(self.url).hostname or self.bucket
+
+    @property
+    def stem(self) -> str:
+        """Its name without the last suffix."""
+        return PurePosixPath(self.name).stem
+
+    @cached_property
+    def s3(self) -> Any:
+        """The client that asks for it."""
+        # Slow to import, and most sources are local.
+        import boto3
+        from botocore.config import Config
+
+        with _told(self):
+            return boto3.client(
+                "s3",
+                config=Config(
+                    connect_timeout=10,
+                    read_timeout=_TIMEOUT,
+                    retries={"mode": "standard", "max_attempts": 5},
+                ),
+            )
+
+    @cached_property
+    def _session(self) -> Any:
+        import requests
+
+        session = requests.Session()
+        session.hooks["response"].append(_stay_private)
+        return session
+
+    def stat(self) -> _Status:
+        """Size and version, asked anew.
+
+        Raises:
+            SourceError: there is no such file, it may not be read, or its server does not tell
+                how long it is.
+            StorageError: the server cannot be reached or failed.
+        """
+        with _told(self):
+            if self.scheme == "s3":
+                head = self.s3.head_object(Bucket=self.bucket, Key=self.key)
+                return _Status(
+                    head["ContentLength"], _version(head.get("ETag"), head.get("LastModified"))
+                )
+            # Links that are shared are often signed for GET alone.
+            with self._session.get(
+                self.url,
+                headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"},
+                stream=True,
+                timeout=_TIMEOUT,
+            ) as response:
+                size = _length(response)
+                if size is None:
+                    raise SourceError(
+                        f"{self}: its server does not say how long the file is, so nobody could "
+                        "know whether all of it came. Save it to a file and name that."
+                    )
+                return _Status(
+                    size,
+                    _version(response.headers.get("ETag"), response.headers.get("Last-Modified")),
+                )
+
+    def open(self, mode: Literal["rb"] = "rb", buffering: int = 0) -> BinaryIO:
+        """Opens it for reading from its beginning; seeking asks for another range.
+
+        Raises:
+            SourceError, StorageError: as :meth:`stat`; reading raises the second.
+        """
+        from smart_open import http, s3
+
+        with _told(self):
+            stream = (
+                s3.open(self.bucket, self.key, "rb", client=self.s3)
+                if self.scheme == "s3"
+                else http.open(self.url, "rb", session=self._session, timeout=_TIMEOUT)
+            )
+        return io.BufferedReader(_Stream(self, stream), _BUFFER)
+
+
+def _version(tag: object, changed: object) -> int:
+    digest = hashlib.sha256(f"{tag}|{changed}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+def _length(response: Any) -> int | None:
+    if response.status_code == 416:
+        # No first byte: the file is empty.
+        return 0
+    response.raise_for_status()
+    if response.status_code == 206:
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    else:
+        total = response.headers.get("Content-Length", "")
+    return int(total) if total.isdecimal() else None
+
+
+def _may_be_asked(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme.lower() == "https":
+        return bool(parts.hostname)
+    return parts.scheme.lower() == "http" and parts.hostname in _LOOPBACK
+
+
+def _stay_private(response: Any, *args: object, **kwargs: object) -> None:
+    """Refuses a redirection that would leave encryption, or this machine's own server, behind."""
+    target = response.headers.get("Location")
+    if response.is_redirect and target and is_url(target) and not _may_be_asked(target):
+        raise SourceError(
+            f"{RemoteFile(response.url)} sends its readers on to a place without encryption. "
+            "Name the https:// address of the file itself."
+        )
+
+
+class _Stream(io.RawIOBase):
+    """The remote bytes; what goes wrong while they are read is told in words."""
+
+    def __init__(self, file: RemoteFile, stream: Any) -> None:
+        self._file = file
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        with _told(self._file):
+            part = self._stream.read(len(view))
+        view[: len(part)] = part
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        # Who stays where he is needs no new request.
+        if whence == io.SEEK_SET and offset == self._stream.tell():
+            return offset
+        with _told(self._file):
+            return int(self._stream.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._stream.tell())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
+_DENIED = frozenset(
+    {"401", "403", "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+)
+
+
+@contextmanager
+def _told(file: RemoteFile) -> Iterator[None]:
+    """Tells in words what a server or the network did, without its texts: they may quote us."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from requests.exceptions import HTTPError, RequestException
+    from urllib3.exceptions import HTTPError as TransportError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, RequestException, TransportError, OSError) as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ClientError | HTTPError):
+            cause = getattr(cause, "backend_error", None) or cause.__cause__ or cause.__context__
+        if isinstance(cause, ClientError):
+            raise _refused(file, cause.response.get("Error", {}).get("Code", "")) from None
+        if isinstance(cause, HTTPError) and cause.response is not None:
+            raise _refused(file, str(cause.response.status_code)) from None
+        raise _failed(file, error) from None
+
+
+def _refused(file: RemoteFile, code: str) -> SourceError | StorageError:
+    if code in _GONE:
+        return SourceError(f"{file} does not exist. Check the address.")
+    if code in _DENIED:
+        how = (
+            "the keys of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's "
+            "role, and what its policy allows"
+            if file.scheme == "s3"
+            else "the link has not expired, and a login for the server stands in ~/.netrc if it "
+            "asks for one"
+        )
+        return SourceError(f"{file} may not be read (its server answers {code}). Check {how}.")
+    if code == "412":
+        return SourceError(
+            f"{file} changed while it was being read, so what was read is neither the old file "
+            "nor the new. Wait until the export is finished and run again."
+        )
+    passing = code in ("408", "429", "SlowDown", "RequestTimeout", "InternalError", "Throttling")
+    return StorageError(
+        f"{file} could not be read: its server answers {code or 'with an error'}. Try again later.",
+        transient=passing or code.startswith("5") or code == "ServiceUnavailable",
+    )
+
+
+def _failed(file: RemoteFile, error: BaseException) -> SourceError | StorageError:
+    kind = type(error).__name__
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"):
+        return SourceError(
+            f"{file} needs credentials and there are none. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, as for the AWS command line."
+        )
+    if kind == "ParamValidationError":
+        return SourceError(f"{file} does not name a bucket that could exist. Check the address.")
+    if kind == "SSLError":
+        return SourceError(
+            f"{file}: its server cannot prove that it is who it says. Nothing was read; have its "
+            "certificate mended, or name its authority in REQUESTS_CA_BUNDLE."
+        )
+    return StorageError(
+        f"{file} could not be read: the connection to its server failed ({kind}). Check the "
+        "address and the network, and try again.",
+        transient=True,
+    )
