@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.csv_arrow import parsed_by_arrow
 from ispmig_pipelines.formats.csv_dialect import CsvDialect
+from ispmig_pipelines.formats.csv_layout import Layout
 from ispmig_pipelines.formats.csv_tokens import Cells, Token, Tokenizer
 from ispmig_pipelines.formats.encoding import shown
 from ispmig_pipelines.formats.limits import ReadLimits
@@ -29,7 +30,6 @@ BLOCK_BYTES = 4 << 20
 _PATIENCE = 8 << 10
 _STAND_IN = b"\x1f"
 _BLANKS = b" \t\x0b\x0c\x1a"
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -81,7 +81,6 @@ class Scanner:
         self._max_record = 4 * limits.max_cell_bytes
         self._comment = dialect.comment.encode()
         self.schema = pa.schema([pa.field(c, pa.string()) for c in columns])
-        self._placeholders = [f"c{i}" for i in range(len(columns))]
         self._record = 0
         self._line = 1
         self._in_header = True
@@ -419,7 +418,7 @@ class Scanner:
                 delimiter = _STAND_IN
         if not shrunk:
             return 0, None
-        layout = _Layout(
+        layout = Layout(
             shrunk,
             delimiter,
             tokens.quote if quoted else b"",
@@ -443,7 +442,7 @@ class Scanner:
             at = ends[1]
         return at
 
-    def _sound_records(self, layout: _Layout) -> tuple[int, Chunk | None]:
+    def _sound_records(self, layout: Layout) -> tuple[int, Chunk | None]:
         data = layout.data
         ends = layout.record_ends
         if not ends.size:
@@ -505,9 +504,7 @@ class Scanner:
         self._line += layout.lines_until(used)
         return used, Chunk(batch, ordinals[good], lines[good], rejects)
 
-    def _maybe_skipped(
-        self, layout: _Layout, starts: np.ndarray, lengths: np.ndarray
-    ) -> np.ndarray:
+    def _maybe_skipped(self, layout: Layout, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         first = layout.bytes[np.minimum(starts, len(layout.data) - 1)]
         maybe = np.isin(first, np.frombuffer(_BLANKS, np.uint8))
         if self._comment:
@@ -553,134 +550,23 @@ class Scanner:
             return self._batch_of([])
         if count == good.size:
             source = pa.py_buffer(data).slice(0, used)
-            begins = data[:3]
         else:
             edges = np.flatnonzero(np.diff(np.concatenate(([0], good.astype(np.int8), [0]))))
-            source = b"".join(
-                data[starts[a] : ends[b - 1] + 1]
-                for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+            source = pa.py_buffer(
+                b"".join(
+                    data[starts[a] : ends[b - 1] + 1]
+                    for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+                )
             )
-            begins = source[:3]
-            source = pa.py_buffer(source)
-        if begins == _BOM:
-            # Arrow would take these three bytes of the first cell for a byte order mark.
-            return None
         delimiter = self._tokens.delimiter if len(self._tokens.delimiter) == 1 else _STAND_IN
-        try:
-            table = arrow_csv.read_csv(
-                source,
-                read_options=arrow_csv.ReadOptions(
-                    column_names=self._placeholders, block_size=len(source) + 1
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=delimiter.decode(),
-                    quote_char=self._dialect.quote if quoted else False,
-                    double_quote=True,
-                    newlines_in_values=quoted,
-                    ignore_empty_lines=False,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    # Checked already, with the record's number.
-                    check_utf8=False,
-                    column_types=dict.fromkeys(self._placeholders, pa.string()),
-                    strings_can_be_null=self._dialect.empty_is_null,
-                    null_values=[""],
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-        if table.num_rows != count:
-            return None
-        table = table.combine_chunks()
-        return pa.RecordBatch.from_arrays(
-            [column.chunk(0) for column in table.columns], schema=self.schema
+        return parsed_by_arrow(
+            source,
+            self.schema,
+            count,
+            delimiter=delimiter.decode(),
+            quote=self._dialect.quote if quoted else "",
+            empty_is_null=self._dialect.empty_is_null,
         )
-
-
-class _Layout:
-    """Where the records and cells of a block are, as far as it is provably well-formed."""
-
-    def __init__(
-        self, data: bytes, delimiter: bytes, quote: bytes, final: bool, *, literal_quotes: bool
-    ) -> None:
-        self.data = data
-        self.bytes = np.frombuffer(data, np.uint8)
-        self._newlines = np.flatnonzero(self.bytes == 10)
-        self._delimiters = np.flatnonzero(self.bytes == delimiter[0])
-        self.quoted = bool(quote)
-        self._returns = b"\r" in data
-        size = len(data)
-        stop = size
-        ends = self._newlines
-        outside_at_end = True
-        if quote:
-            quotes = np.flatnonzero(self.bytes == quote[0])
-            stop = self._first_bad_quote(quotes, delimiter[0], quote[0])
-            if stop < size and literal_quotes:
-                quotes, stop = self._without_literal_quotes(quotes, delimiter[0], quote[0])
-            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-            inside = np.searchsorted(quotes, self._delimiters) % 2 == 1
-            self._delimiters = self._delimiters[~inside]
-            outside_at_end = quotes.size % 2 == 0
-        if self._returns:
-            returns = np.flatnonzero(self.bytes == 13)
-            followed = self.bytes[np.minimum(returns + 1, size - 1)]
-            lone = returns[(followed != 10) | (returns == size - 1)]
-            if quote and lone.size:
-                lone = lone[np.searchsorted(quotes, lone) % 2 == 0]
-            if lone.size:
-                stop = min(stop, int(lone[0]))
-        if final and stop == size and outside_at_end and (not ends.size or ends[-1] != size - 1):
-            ends = np.append(ends, size)
-        self.record_ends = ends[: int(np.searchsorted(ends, stop, side="right"))]
-
-    def _first_bad_quote(self, quotes: np.ndarray, delimiter: int, quote: int) -> int:
-        size = len(self.data)
-        opening, closing = quotes[::2], quotes[1::2]
-        before = self.bytes[np.maximum(opening - 1, 0)]
-        good = (before == delimiter) | (before == 10) | (before == quote) | (opening == 0)
-        stop = size if good.all() else int(opening[np.argmin(good)])
-        after = self.bytes[np.minimum(closing + 1, size - 1)]
-        good = (after == delimiter) | (after == 10) | (after == 13) | (after == quote)
-        good |= closing == size - 1
-        return stop if good.all() else min(stop, int(closing[np.argmin(good)]))
-
-    def _without_literal_quotes(
-        self, quotes: np.ndarray, delimiter: int, quote: int
-    ) -> tuple[np.ndarray, int]:
-        """The quotes that mean something, and the first that cannot be explained.
-
-        A quote that opens no cell is text (``12" pipe``). On a line where none stands at the
-        beginning of a cell, all are text, provided that the line does not begin within a quoted
-        cell; what stands before the first such line is explained all the same.
-        """
-        before = self.bytes[np.maximum(quotes - 1, 0)]
-        opens = (before == delimiter) | (before == 10) | (quotes == 0)
-        line_of = np.searchsorted(self._newlines, quotes)
-        text = ~np.isin(line_of, line_of[opens])
-        kept = quotes[~text]
-        stop = self._first_bad_quote(kept, delimiter, quote)
-        within = quotes[text][np.searchsorted(kept, quotes[text]) % 2 == 1]
-        return kept, min(stop, int(within[0])) if within.size else stop
-
-    def text_ends(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Where each record's text ends, a carriage return before the line feed left out."""
-        if not self._returns:
-            return ends
-        last = self.bytes[np.maximum(ends - 1, 0)]
-        return ends - ((last == 13) & (ends > starts))
-
-    def cells_per_record(self, ends: np.ndarray) -> np.ndarray:
-        until = np.searchsorted(self._delimiters, ends)
-        return np.diff(until, prepend=0) + 1
-
-    def lines_before(self, places: np.ndarray) -> np.ndarray:
-        """How many lines end before each of the (rising) places."""
-        return np.searchsorted(self._newlines, places)
-
-    def lines_until(self, place: int) -> int:
-        return int(np.searchsorted(self._newlines, place))
 
 
 def _last_marked(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
