@@ -1,0 +1,616 @@
+"""Blobs by key, in a local folder or below a prefix of an S3 bucket.
+
+What is written under a key appears there whole or not at all: locally a temporary file is
+synced and then renamed, on S3 an upload is completed only at its end. So whoever finds a key
+finds all of its bytes, and a process that was killed leaves nothing that looks finished.
+
+S3 is any store that speaks its protocol. Credentials, region and endpoint are found as boto3
+finds them (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL`` and the others).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+from urllib.parse import urlsplit
+
+from ispmig_pipelines.errors import StorageError, UsageError
+
+S3_SCHEME = "s3"
+PART_BYTES = 16 << 20
+"""Size of the first parts of an upload; S3 takes 10,000 parts, so that later ones are larger."""
+
+_PARTS_OF_ONE_SIZE = 1_500
+_READ_ATTEMPTS = 5
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What lies under a key.
+
+    Attributes:
+        key: below the storage's folder or prefix, with ``/`` between its parts.
+        size: bytes.
+        modified: when it was written, in UTC.
+    """
+
+    key: str
+    size: int
+    modified: dt.datetime
+
+
+class Storage(Protocol):
+    """Where blobs lie."""
+
+    def writing(self, key: str, *, overwrite: bool = True) -> AbstractContextManager[BinaryIO]:
+        """A stream to write the blob into; it is there when the block ends without an error.
+
+        Raises:
+            UsageError: there is one already, and it is not to be overwritten.
+            StorageError: it cannot be written.
+        """
+        ...
+
+    def reading(
+        self, key: str, start: int = 0, length: int | None = None
+    ) -> AbstractContextManager[BinaryIO]:
+        """A stream of the blob's bytes, from ``start``, at most ``length`` of them.
+
+        Raises:
+            StorageError: it is not there, or cannot be read.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[Blob]:
+        """Every blob whose key begins with ``prefix``, in order of their keys."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a blob of this key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Deletes a blob; one that is not there is fine too."""
+        ...
+
+    def place(self, key: str = "") -> str:
+        """Path or URL of a blob, or of the whole storage, for people."""
+        ...
+
+
+def open_storage(place: str | Path, *, private: bool = False) -> Storage:
+    """The storage at a path or an ``s3://bucket/prefix`` URL; nothing is made or asked yet.
+
+    Args:
+        private: local folders and files are for their owner only; else as the umask says.
+
+    Raises:
+        UsageError: a URL that is none of S3.
+    """
+    text = str(place)
+    scheme = text.partition("://")[0] if "://" in text else ""
+    if scheme == S3_SCHEME:
+        parts = urlsplit(text)
+        if not parts.netloc or parts.query or parts.fragment:
+            raise UsageError(
+                f"{text} is no place in S3. Write s3://bucket/prefix, with the name of a bucket."
+            )
+        return S3Storage(parts.netloc, parts.path.strip("/"))
+    if scheme:
+        raise UsageError(
+            f"{text.partition('://')[0]}:// is no place that can be written to. Name a folder, or "
+            "s3://bucket/prefix."
+        )
+    return LocalStorage(Path(text).expanduser().absolute(), private=private)
+
+
+def check_key(key: str) -> str:
+    """The key itself.
+
+    Raises:
+        ValueError: it could lead out of its folder, or is no name of a file.
+    """
+    parts = key.split("/")
+    if (
+        any(part in ("", ".", "..") for part in parts)
+        or "\\" in key
+        or any(ord(character) < 32 or ord(character) == 127 for character in key)
+    ):
+        raise ValueError(f"not a key: {key!r}")
+    return key
+
+
+class LocalStorage:
+    """Blobs as files of one folder; the folder is made when the first is written."""
+
+    def __init__(self, root: Path, *, private: bool = False) -> None:
+        self.root = root
+        self._folder_mode, self._file_mode = (0o700, 0o600) if private else (0o777, 0o666)
+
+    @contextmanager
+    def writing(self, key: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
+        """See :meth:`Storage.writing`."""
+        final = self._path(key)
+        if not overwrite and final.exists():
+            raise _already_there(self.place(key))
+        with _disk(f"writing {final}"):
+            self._make(final.parent)
+            part = final.with_name(f".{final.name}.{secrets.token_hex(6)}{_PART}")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            descriptor = os.open(part, flags, self._file_mode)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    yield cast(BinaryIO, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                _put_in_place(part, final, overwrite=overwrite)
+                _sync_folder(final.parent)
+            finally:
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def reading(self, key: str, start: int = 0, length: int | None = None) -> Iterator[BinaryIO]:
+        """See :meth:`Storage.reading`."""
+        path = self._path(key)
+        with _disk(f"reading {path}"):
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                raise _not_there(str(path)) from None
+            with file:
+                file.seek(start)
+                if length is None:
+                    yield cast(BinaryIO, file)
+                else:
+                    yield cast(BinaryIO, _Limited(file, length))
+
+    def list(self, prefix: str = "") -> Iterator[Blob]:
+        """See :meth:`Storage.list`."""
+        with _disk(f"listing {self.root}"):
+            found = []
+            for folder, _, names in os.walk(self.root):
+                for name in names:
+                    if name.startswith(".") and name.endswith(_PART):
+                        continue
+                    path = Path(folder, name)
+                    key = path.relative_to(self.root).as_posix()
+                    if key.startswith(prefix):
+                        found.append((key, path))
+            for key, path in sorted(found):
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue
+                yield Blob(key, status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC))
+
+    def exists(self, key: str) -> bool:
+        """See :meth:`Storage.exists`."""
+        return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """See :meth:`Storage.delete`."""
+        path = self._path(key)
+        with _disk(f"deleting {path}"):
+            path.unlink(missing_ok=True)
+
+    def place(self, key: str = "") -> str:
+        """See :meth:`Storage.place`."""
+        return str(self.root / key) if key else str(self.root)
+
+    def _path(self, key: str) -> Path:
+        path = self.root / check_key(key)
+        # A link inside the folder must not lead out of it either.
+        if not path.parent.resolve().is_relative_to(self.root.resolve()) or path.is_symlink():
+            raise StorageError(
+                f"{path} is a link, or lies behind one that leads out of {self.root}. Take the "
+                "link away, or choose another folder."
+            )
+        return path
+
+    def _make(self, folder: Path) -> None:
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        for one in reversed(missing):
+            one.mkdir(mode=self._folder_mode, exist_ok=True)
+
+
+def _put_in_place(part: Path, final: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        part.replace(final)
+        return
+    try:
+        # Unlike a rename, a link is refused where somebody else was faster.
+        os.link(part, final)
+    except FileExistsError:
+        raise _already_there(str(final)) from None
+    except OSError:
+        # A file system without links.
+        part.replace(final)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every file system lets a folder be synced; the rename stands all the same.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class _Limited(io.RawIOBase):
+    """The next ``length`` bytes of a stream."""
+
+    def __init__(self, stream: Any, length: int) -> None:
+        self._stream = stream
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data = cast(bytes, self._stream.read(wanted))
+        self._left -= len(data)
+        return data
+
+
+@contextmanager
+def _disk(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"The disk failed while {doing}: {error.strerror or error}. Make room, correct the "
+            "permissions, or choose another place."
+        ) from error
+
+
+def _already_there(place: str) -> UsageError:
+    return UsageError(f"There is {place} already, and it is not to be overwritten.")
+
+
+def _not_there(place: str) -> StorageError:
+    return StorageError(f"There is no {place} (any more).")
+
+
+class S3Storage:
+    """Blobs as objects below a prefix of a bucket."""
+
+    def __init__(self, bucket: str, prefix: str = "", *, client: Any = None) -> None:
+        """
+        Args:
+            client: of boto3; made when it is first needed.
+        """
+        self.bucket = bucket
+        self.prefix = prefix.strip("/")
+        self._given = client
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client of this storage."""
+        if self._given is None:
+            with self._told("reaching", ""):
+                self._given = _make_client()
+        return self._given
+
+    @contextmanager
+    def writing(self, key: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
+        """See :meth:`Storage.writing`."""
+        if not overwrite and self.exists(key):
+            raise _already_there(self.place(key))
+        upload = _Upload(self, self._name(key), overwrite=overwrite)
+        try:
+            yield cast(BinaryIO, upload)
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    @contextmanager
+    def reading(self, key: str, start: int = 0, length: int | None = None) -> Iterator[BinaryIO]:
+        """See :meth:`Storage.reading`."""
+        stream = _Download(self, self._name(key), start, length)
+        try:
+            yield cast(BinaryIO, io.BufferedReader(stream, 1 << 20))
+        finally:
+            stream.close()
+
+    def list(self, prefix: str = "") -> Iterator[Blob]:
+        """See :meth:`Storage.list`."""
+        below = f"{self.prefix}/" if self.prefix else ""
+        with self._told("listing", prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=below + prefix
+            )
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield Blob(
+                        found["Key"].removeprefix(below),
+                        found["Size"],
+                        found["LastModified"].astimezone(dt.UTC),
+                    )
+
+    def exists(self, key: str) -> bool:
+        """See :meth:`Storage.exists`."""
+        from botocore.exceptions import ClientError
+
+        with self._told("looking for", key):
+            try:
+                self.client.head_object(Bucket=self.bucket, Key=self._name(key))
+            except ClientError as error:
+                # HEAD has no body to say more: a bucket that is not there answers alike.
+                if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+                    raise
+                self.client.head_bucket(Bucket=self.bucket)
+                return False
+            return True
+
+    def delete(self, key: str) -> None:
+        """See :meth:`Storage.delete`."""
+        with self._told("deleting", key):
+            self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+
+    def place(self, key: str = "") -> str:
+        """See :meth:`Storage.place`."""
+        return "/".join(part for part in (f"s3://{self.bucket}", self.prefix, key) if part)
+
+    def _name(self, key: str) -> str:
+        check_key(key)
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    @contextmanager
+    def _told(self, doing: str, key: str) -> Iterator[None]:
+        """Turns what boto3 raises into our errors, in words."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            raise self._refused(error, doing, key) from None
+        except BotoCoreError as error:
+            raise self._unreached(error, doing, key) from None
+
+    def _refused(self, error: Any, doing: str, key: str) -> StorageError | UsageError:
+        code = _code(error)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        where = self.place(key)
+        if code == "PreconditionFailed" or status == 412:
+            return _already_there(where)
+        if code in ("NoSuchBucket",) or (code == "404" and doing != "reading"):
+            return StorageError(
+                f"There is no bucket {self.bucket} where S3 is asked for it. Make it, or correct "
+                f"{self.place()}; AWS_ENDPOINT_URL and AWS_REGION say where it is looked for."
+            )
+        if code in ("NoSuchKey", "404"):
+            return _not_there(where)
+        if code in _DENIED or status in (401, 403):
+            return StorageError(
+                f"S3 refused {doing} {where}: these credentials may not do it ({code}). Correct "
+                "the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) or what they may do: list, get, "
+                "put and delete objects there."
+            )
+        again = code in _THROTTLED or status >= 500
+        return StorageError(
+            f"S3 failed at {doing} {where} ({code}, status {status}), also when asked again."
+            + (" Try again in a while." if again else ""),
+            transient=again,
+        )
+
+    def _unreached(self, error: Any, doing: str, key: str) -> StorageError:
+        from botocore import exceptions as raised
+
+        where = self.place(key)
+        if isinstance(error, raised.NoCredentialsError | raised.PartialCredentialsError):
+            return StorageError(
+                f"There are no credentials for {where}. Give them as AWS tools do: AWS_PROFILE, or "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's own role."
+            )
+        if isinstance(error, raised.ParamValidationError | raised.InvalidEndpointDiscoveryError):
+            return StorageError(
+                f"{where} cannot name anything in S3: check the bucket's name and the prefix."
+            )
+        return StorageError(
+            f"S3 could not be reached for {doing} {where} ({type(error).__name__}). Check the "
+            "network and AWS_ENDPOINT_URL, and try again.",
+            transient=not isinstance(error, raised.ProfileNotFound),
+        )
+
+
+_DENIED = frozenset(
+    {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+     "AllAccessDisabled", "AccountProblem", "InvalidToken"}
+)  # fmt: skip
+_THROTTLED = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "InternalError",
+     "ServiceUnavailable", "RequestLimitExceeded"}
+)  # fmt: skip
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _make_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        # Throttling, 5xx and broken connections, with growing and random pauses.
+        retries={"mode": "standard", "total_max_attempts": 8},
+        connect_timeout=10,
+        read_timeout=60,
+    )
+    # A session of its own: the default one remembers credentials that are gone.
+    session = boto3.session.Session()
+    client = session.client(S3_SCHEME, config=config)
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return client
+    # Stores of other makers mostly have no host name of its own for each bucket.
+    return session.client(S3_SCHEME, config=config.merge(Config(s3={"addressing_style": "path"})))
+
+
+class _Upload(io.RawIOBase):
+    """A stream into one object: in parts where it is long, at once where it is short."""
+
+    def __init__(self, storage: S3Storage, name: str, *, overwrite: bool) -> None:
+        self._storage = storage
+        self._name = name
+        self._key = name.removeprefix(f"{storage.prefix}/") if storage.prefix else name
+        self._object = {"Bucket": storage.bucket, "Key": name}
+        self._only_new = {} if overwrite else {"IfNoneMatch": "*"}
+        self._buffer = bytearray()
+        self._upload = ""
+        self._parts: list[dict[str, Any]] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._buffer += view
+        while len(self._buffer) >= self._part_size:
+            size = self._part_size
+            self._send(bytes(self._buffer[:size]))
+            del self._buffer[:size]
+        return len(view)
+
+    @property
+    def _part_size(self) -> int:
+        return PART_BYTES << (len(self._parts) // _PARTS_OF_ONE_SIZE)
+
+    def _send(self, part: bytes) -> None:
+        client = self._storage.client
+        with self._storage._told("writing", self._key):
+            if not self._upload:
+                self._upload = client.create_multipart_upload(**self._object)["UploadId"]
+            number = len(self._parts) + 1
+            sent = client.upload_part(
+                **self._object, UploadId=self._upload, PartNumber=number, Body=part
+            )
+        checksums = {k: v for k, v in sent.items() if k.startswith("Checksum") and k != _KIND}
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"], **checksums})
+
+    def complete(self) -> None:
+        """Makes the object appear."""
+        client = self._storage.client
+        if self._upload:
+            if self._buffer:
+                self._send(bytes(self._buffer))
+            with self._storage._told("writing", self._key):
+                client.complete_multipart_upload(
+                    **self._object,
+                    **self._only_new,
+                    UploadId=self._upload,
+                    MultipartUpload={"Parts": self._parts},
+                )
+        else:
+            with self._storage._told("writing", self._key):
+                client.put_object(**self._object, **self._only_new, Body=bytes(self._buffer))
+        self._buffer.clear()
+        self._upload = ""
+
+    def abort(self) -> None:
+        """Throws away what was sent; what cannot be thrown away now, the bucket's rules may."""
+        if self._upload:
+            with contextlib.suppress(Exception):
+                self._storage.client.abort_multipart_upload(**self._object, UploadId=self._upload)
+        self._buffer.clear()
+        self._upload = ""
+
+
+_KIND = "ChecksumType"
+
+
+class _Download(io.RawIOBase):
+    """A stream out of one object that goes on where a broken connection left it."""
+
+    def __init__(self, storage: S3Storage, name: str, start: int, length: int | None) -> None:
+        self._storage = storage
+        self._key = name.removeprefix(f"{storage.prefix}/") if storage.prefix else name
+        self._object = {"Bucket": storage.bucket, "Key": name}
+        self._position = start
+        self._end: int | None = None if length is None else start + length
+        self._tag: dict[str, str] = {}
+        self._body: Any = None
+        self._failures = 0
+        if length != 0:
+            self._open()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        from botocore.exceptions import BotoCoreError
+
+        if self._end is not None and self._position >= self._end:
+            return 0
+        while True:
+            wanted = len(buffer)
+            if self._end is not None:
+                wanted = min(wanted, self._end - self._position)
+            try:
+                with self._storage._told("reading", self._key):
+                    try:
+                        data = self._body.read(wanted)
+                    except (BotoCoreError, OSError) as error:
+                        self._failures += 1
+                        if self._failures >= _READ_ATTEMPTS:
+                            raise
+                        del error
+                        self._open()
+                        continue
+            except OSError as error:
+                raise StorageError(
+                    f"The connection broke while reading {self._storage.place(self._key)}, also "
+                    "when tried again.",
+                    transient=True,
+                ) from error
+            buffer[: len(data)] = data
+            self._position += len(data)
+            return len(data)
+
+    def _open(self) -> None:
+        if self._body is not None:
+            self._body.close()
+        ranged = {}
+        if self._position or self._end is not None:
+            last = "" if self._end is None else str(self._end - 1)
+            ranged = {"Range": f"bytes={self._position}-{last}"}
+        from botocore.exceptions import ClientError
+
+        with self._storage._told("reading", self._key):
+            try:
+                found = self._storage.client.get_object(**self._object, **ranged, **self._tag)
+            except ClientError as error:
+                if _code(error) != "InvalidRange":
+                    raise
+                # Nothing begins there: that is the end, as with a file.
+                self._body, self._end = io.BytesIO(), self._position
+                return
+        # What is gone on with must be the same object.
+        self._tag = {"IfMatch": found["ETag"]}
+        self._body = found["Body"]
+
+    def close(self) -> None:
+        if self._body is not None and not self.closed:
+            self._body.close()
+        super().close()
