@@ -12,11 +12,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
-from ispmig_pipelines.mapping.nearest import did_you_mean
 from ispmig_pipelines.mapping.spec_check import mistakes_of
 from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, SpecDocument
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.nearest import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ispmig_pipelines.mapping.literals import unfit
-from ispmig_pipelines.mapping.nearest import did_you_mean, nearest
 from ispmig_pipelines.mapping.spec_models import (
     OPTIONS_OF,
     Block,
@@ -28,6 +27,7 @@ from ispmig_pipelines.mapping.yaml_document import Mistake, Path, YamlDocument
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
+from ispmig_pipelines.nearest import did_you_mean, nearest
 
 
 def mistakes_of(yaml: YamlDocument) -> list[Mistake]:

@@ -29,9 +29,9 @@ from ispmig_pipelines.mapping.convert.date_format import (
     compile_format,
 )
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal, distinct
-from ispmig_pipelines.mapping.nearest import did_you_mean, nearest
 from ispmig_pipelines.mapping.style import Style
 from ispmig_pipelines.model.field_info import TIMESTAMP
+from ispmig_pipelines.nearest import did_you_mean, nearest
 
 DAY = 86_400_000_000
 """Microseconds."""
