@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.batching import Piece
@@ -21,7 +22,7 @@ from ispmig_pipelines.formats.csv_dialect import CsvOptions, column_names
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.records import Reject
 from ispmig_pipelines.formats.shapes import TEXT, shape
-from ispmig_pipelines.formats.xlsx_cells import Grid, is_there
+from ispmig_pipelines.formats.xlsx_cells import Grid
 
 SAMPLE_ROWS = 500
 _BETWEEN = "\x1f"
@@ -127,14 +128,30 @@ def _filled_rows(grids: Iterable[Grid]) -> Iterator[tuple[int, dict[int, str], b
     """Number, cells and whether one of them is an error, of each row that holds something."""
     for grid in grids:
         errors = {position for position, _, _ in grid.errors}
-        for position, number in enumerate(grid.rows.tolist()):
-            cells = {
-                place: column[position]
-                for place, column in grid.columns.items()
-                if column[position] is not None and column[position].strip()
-            }
-            if cells:
-                yield number, cells, position in errors
+        filled = np.flatnonzero(_filled(grid.columns.values(), grid.rows.size))[:SAMPLE_ROWS]
+        taken = pa.array(filled)
+        columns = [(place, grid.columns[place].take(taken)) for place in sorted(grid.columns)]
+        cells: list[dict[int, str]] = [{} for _ in filled]
+        for place, column in columns:
+            for row, text in zip(cells, column.to_pylist(), strict=True):
+                if text is not None and text.strip():
+                    row[place] = text
+        for position, row in zip(filled.tolist(), cells, strict=True):
+            yield int(grid.rows[position]), row, position in errors
+
+
+def _filled(columns: Iterable[pa.StringArray], size: int) -> np.ndarray:
+    """Which rows hold something but white space."""
+    filled = np.zeros(size, dtype=bool)
+    for column in columns:
+        # Nearly all rows are told by their first columns.
+        open_rows = np.flatnonzero(~filled)
+        if not open_rows.size:
+            break
+        some = column.take(pa.array(open_rows)) if open_rows.size < size else column
+        present = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(some)), 0)
+        filled[open_rows] = pc.fill_null(present, False).to_numpy(zero_copy_only=False)
+    return filled
 
 
 def _one_line(text: str) -> str:
@@ -194,34 +211,36 @@ def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
     width = len(table.columns)
     places = range(table.first, table.first + width)
     count = 0
+    begun = False
     for grid in grids:
+        size = grid.rows.size
         taken = grid.rows >= table.first_row
-        filled = np.zeros(grid.rows.size, dtype=bool)
-        outside = np.zeros(grid.rows.size, dtype=bool)
-        for place, column in grid.columns.items():
-            present = is_there(column) & np.not_equal(column, "")
-            filled |= present
-            if place not in places:
-                outside |= present
+        if begun:
+            # Rows that the file has in another order than their numbers are records all the same.
+            taken[:] = True
+        begun = begun or bool(taken.any())
+        outside = _filled((c for p, c in grid.columns.items() if p not in places), size)
+        filled = _filled((grid.columns[p] for p in places if p in grid.columns), size) | outside
         errors: dict[int, list[tuple[int, str]]] = {}
-        for position, place, code in grid.errors:
-            errors.setdefault(position, []).append((place, code))
+        for position, place, what in grid.errors:
+            errors.setdefault(position, []).append((place, what))
+        filled[list(errors)] = True
         kept = taken & filled
         record = count + np.cumsum(kept)
         count += int(kept.sum())
-        bad = outside.copy()
+        bad = outside
         bad[list(errors)] = True
         rejects = tuple(
             _reject(table, grid, int(i), int(record[i]), errors.get(int(i), []))
             for i in np.flatnonzero(kept & bad)
         )
         good = kept & ~bad
-        size = int(good.sum())
+        rows = pa.array(np.flatnonzero(good))
         everything = bool(good.all())
         columns = [
-            pa.array(grid.columns[place] if everything else grid.columns[place][good], pa.string())
+            (grid.columns[place] if everything else grid.columns[place].take(rows))
             if place in grid.columns
-            else pa.nulls(size, pa.string())
+            else pa.nulls(len(rows), pa.string())
             for place in places
         ]
         yield Piece(
@@ -233,24 +252,36 @@ def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
         )
 
 
+def cell_reference(place: int, row: int) -> str:
+    """A cell's name in a spreadsheet: place 0 in row 2 is ``A2``, place 27 is ``AB2``."""
+    letters = ""
+    place += 1
+    while place:
+        place, letter = divmod(place - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row}"
+
+
 def _reject(
     table: SheetTable, grid: Grid, position: int, record: int, errors: list[tuple[int, str]]
 ) -> Reject:
-    row = {
-        place: column[position]
-        for place, column in grid.columns.items()
-        if column[position] is not None
-    }
+    row: dict[int, str] = {}
+    for place, column in grid.columns.items():
+        text = column[position].as_py()
+        if text is not None:
+            row[place] = text
     width = len(table.columns)
-    end = max(max(row) + 1, table.first + width)
-    text = "\t".join(row.get(i) or "" for i in range(min(table.first, min(row)), end))
+    end = max(max(row, default=0) + 1, table.first + width)
+    begin = min(table.first, min(row, default=table.first))
+    text = "\t".join(row.get(i, "") for i in range(begin, end))
     line = int(grid.rows[position])
     text = text.replace("\x00", "\\x00")
-    inside = [(place - table.first, code) for place, code in errors]
-    if all(0 <= place < width for place, _ in inside) and inside:
-        named = ", ".join(f"{code} in column {table.columns[place]}" for place, code in inside)
-        return Reject(record, line, "cell.error", text, found=named, accepted="a value")
-    if inside:
-        return Reject(record, line, "cell.error", text, found=errors[0][1], accepted="a value")
+    if errors:
+        named = []
+        for place, what in sorted(set(errors)):
+            inside = 0 <= place - table.first < width
+            column_name = f" in column {table.columns[place - table.first]}" if inside else ""
+            named.append(f"{what}{column_name} (cell {cell_reference(place, line)})")
+        return Reject(record, line, "cell.error", text, found=", ".join(named), accepted="a value")
     filled = sum(1 for place in row if not table.first <= place < table.first + width)
     return Reject(record, line, "record.ragged", text, str(width + filled), str(width))

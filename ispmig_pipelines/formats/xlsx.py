@@ -191,14 +191,16 @@ class SpreadsheetReader:
             self._detected, dialect={"date_system": "1904" if book.is_1904 else "1900"}
         )
         for sheet in book.sheets:
-            if not sheet.is_table or not sheet.part:
+            if sheet.is_table and not sheet.part:
+                raise damaged(self._path, f"its sheet {sheet.name} is missing")
+            if not sheet.is_table:
                 self._note(_why_left_out(sheet))
                 continue
             characters = self._archive.getinfo(sheet.part).file_size
             self._sources[sheet.name] = _Source(self._cells_of(sheet, book, shared), characters)
 
     def _cells_of(
-        self, sheet: Sheet, book: Workbook, shared: list[str]
+        self, sheet: Sheet, book: Workbook, shared: pa.StringArray
     ) -> Callable[[], Iterator[Grid]]:
         def grids() -> Iterator[Grid]:
             assert self._archive is not None  # noqa: S101 - opened before any sheet
@@ -212,6 +214,9 @@ class SpreadsheetReader:
                 fast=self._fast,
             )
             yield from cells.grids()
+            for hidden, of in ((cells.hidden_rows, "rows"), (cells.hidden_columns, "columns")):
+                if hidden:
+                    self._note(f"sheet {sheet.name} has {hidden:,} hidden {of}, which are read")
             if cells.merged:
                 self._note(
                     f"sheet {sheet.name} has {cells.merged:,} merged ranges: only the first "
@@ -261,9 +266,7 @@ class SpreadsheetReader:
                 part = rows[start : start + _CALAMINE_ROWS]
                 columns = {}
                 for place, column in enumerate(zip(*part, strict=True)):
-                    texts = np.empty(len(part), dtype=object)
-                    texts[:] = [value_text(value) for value in column]
-                    columns[place] = texts
+                    columns[place] = pa.array([value_text(v) for v in column], pa.string())
                 yield Grid(np.arange(start + 1, start + len(part) + 1), columns)
 
         return grids

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from lxml import etree
 
-from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.xlsx_mould import CELL, GROUPS, Mould, learn
 from ispmig_pipelines.formats.xlsx_package import (
@@ -29,17 +30,58 @@ from ispmig_pipelines.formats.xlsx_package import (
     rich_text,
     unescaped,
 )
-from ispmig_pipelines.formats.xlsx_values import NumberFormat, number_text, serial_text
+from ispmig_pipelines.formats.xlsx_values import (
+    SHORT,
+    SIGNIFICANT,
+    ZERO_PADDED,
+    NumberFormat,
+    number_text,
+    serial_text,
+)
 from ispmig_pipelines.remote import SourceFile
 
-_BLOCK_CHARACTERS = 1 << 20
+_BLOCK_CHARACTERS = 1 << 22
 _MOST_CACHED = 200_000
 _LEARN_FROM = 200_000
 _MOST_MOULDS = 8
 
+MOST_COLUMNS = 18_278
+"""Columns that three letters can name; spreadsheet programs stop at 16,384 (XFD)."""
+
+ERROR_CODES = frozenset(
+    [
+        "#NULL!",
+        "#DIV/0!",
+        "#VALUE!",
+        "#REF!",
+        "#NAME?",
+        "#NUM!",
+        "#N/A",
+        "#GETTING_DATA",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+        "#UNKNOWN!",
+        "#CONNECT!",
+        "#BUSY!",
+        "#EXTERNAL!",
+        "#PYTHON!",
+    ]
+)
+"""What stands in a cell in place of a value that could not be computed."""
+
+UNCOMPUTED = "a formula that was never computed"
+"""A formula without its last value, as programs leave it that write formulas and compute none."""
+
+NO_TEXT = "a text that the workbook does not have"
+TWICE = "a second value"
+NO_CODE = "an error"
+
 
 class _Kind(IntEnum):
-    """What stands in a cell. Numbers with a date format are ``NUMBER`` + their format."""
+    """What stands in a cell. Numbers with a date format are ``NUMBER`` + their format, those
+    with leading zeros ``ZERO_PADDED`` + their width."""
 
     NUMBER = 0
     # 1 to 4 are NumberFormat's.
@@ -54,14 +96,15 @@ class Grid:
     """Some rows of a sheet.
 
     Attributes:
-        rows: their numbers, from 1, ascending; rows without a cell are left out.
-        columns: by place, from 0, the texts of the rows (None: empty).
-        errors: (place in ``rows``, column, code) of each error cell.
+        rows: their numbers, from 1, ascending; rows without a cell are left out. A number
+            stands twice where the file has two rows of it.
+        columns: by place, from 0, the texts of the rows (null: empty).
+        errors: place in ``rows``, column, and what stands there in place of a value.
         done: how many characters of the sheet were read so far.
     """
 
     rows: np.ndarray
-    columns: dict[int, np.ndarray]
+    columns: dict[int, pa.StringArray]
     errors: list[tuple[int, int, str]] = field(default_factory=list)
     done: int = 0
 
@@ -70,14 +113,18 @@ _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
 _SHEET_DATA = re.compile(r"<((?:[\w.\-]+:)?)sheetData(?:\s[^<>]*)?(/?)>")
 _ROOT = re.compile(r"<((?:[\w.\-]+:)?)worksheet\b[^<>]*>")
 _UNNUMBERED = re.compile(r'<row(?![^<>]* r="\d)')
-_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,9})")
+_HIDDEN_ROW = re.compile(r"<(?:[\w.\-]+:)?row(?=[^<>]* hidden=[\"'](?:1|true)[\"'])")
+_HIDDEN_COLUMN = re.compile(r"<(?:[\w.\-]+:)?col(?=[^<>]* hidden=[\"'](?:1|true)[\"'])[^<>]*>")
+_REACH = re.compile(r" (?:min|max)=[\"'](\d{1,5})[\"']")
 
 
 class SheetCells:
     """One sheet of a workbook.
 
     Attributes:
-        merged: how many merged ranges it has, known once it was read to its end.
+        merged, hidden_rows, hidden_columns: how many merged ranges, hidden rows and hidden
+            columns it has, known once it was read to its end.
     """
 
     def __init__(
@@ -86,7 +133,7 @@ class SheetCells:
         archive: zipfile.ZipFile,
         part: str,
         workbook: Workbook,
-        shared: list[str],
+        shared: pa.StringArray,
         limits: ReadLimits,
         *,
         fast: bool = True,
@@ -98,9 +145,9 @@ class SheetCells:
         self._workbook = workbook
         self._limits = limits
         self._fast = fast
-        self._shared = np.array([*shared, None], dtype=object)
-        self._kinds: dict[str, int] = _Kinds(workbook.formats)
-        self._places: dict[str, int] = _Places(limits.max_columns)
+        self._shared = shared
+        self._kinds: dict[str | None, int] = _Kinds(workbook.formats)
+        self._places: dict[str, int] = _Places()
         self._numbers: dict[tuple[int, str], str] = {}
         self._mould: Mould | None = None
         self._trials = _MOST_MOULDS
@@ -108,6 +155,8 @@ class SheetCells:
         self._root = ""
         self._prefix = ""
         self.merged = 0
+        self.hidden_rows = 0
+        self.hidden_columns = 0
 
     def grids(self) -> Iterator[Grid]:
         """The sheet's rows, in order.
@@ -125,13 +174,16 @@ class SheetCells:
             end = text.find(end_tag)
             if end >= 0:
                 break
-            cut = text.rfind(row_end)
-            if cut >= 0 and len(text) >= _BLOCK_CHARACTERS:
-                cut += len(row_end)
-                yield self._grid(text[:cut], done := done + cut)
-                text = text[cut:]
-            elif len(text) > 4 * self._limits.max_cell_bytes:
-                raise damaged(self._path, "a row of it does not end")
+            if len(text) >= _BLOCK_CHARACTERS:
+                # Whatever stands before a row's beginning is whole rows, also of blank ones.
+                ended = text.rfind(row_end)
+                begun = max(text.rfind(f"<{self._prefix}row{after}") for after in " >/")
+                cut = max(ended + len(row_end) if ended >= 0 else 0, begun)
+                if cut > 0:
+                    yield self._grid(text[:cut], done := done + cut)
+                    text = text[cut:]
+                elif len(text) > 4 * self._limits.max_cell_bytes:
+                    raise damaged(self._path, "a row of it does not end")
             piece = next(pieces, None)
             if piece is None:
                 raise damaged(self._path, f"its part {self._part} ends within the cells")
@@ -146,6 +198,8 @@ class SheetCells:
             text += piece
             found = _SHEET_DATA.search(text)
             if found is None:
+                if len(text) > 4 * self._limits.max_cell_bytes:
+                    raise damaged(self._path, f"its part {self._part} has no cells")
                 continue
             head = text[: found.start()]
             refuse_doctype(self._path, "<!DOCTYPE" if "<!DOCTYPE" in head else "")
@@ -153,6 +207,7 @@ class SheetCells:
             if root is None:
                 break
             self._root, self._prefix = root.group(), found.group(1)
+            self.hidden_columns = _hidden_columns(head)
             return text[found.end() :], -1 if found.group(2) else found.end()
         if "<!DOCTYPE" in text:
             refuse_doctype(self._path, text)
@@ -174,17 +229,23 @@ class SheetCells:
     # ------------------------------------------------------------ from markup to cells
 
     def _grid(self, block: str, done: int) -> Grid:
-        grid = self._moulded(block) if self._fast and not self._prefix else None
+        if " hidden=" in block:
+            self.hidden_rows += len(_HIDDEN_ROW.findall(block))
+        grid = None
+        if self._fast:
+            plain = self._unprefixed(block)
+            grid = self._moulded(plain) or self._matched(plain)
         if grid is None:
-            grid = self._by_cell(block)
+            grid = self._parsed(block)
         if grid.rows.size:
-            self._last_row = int(grid.rows[-1])
+            self._last_row = max(self._last_row, int(grid.rows[-1]))
         grid.done = done
         return grid
 
-    def _by_cell(self, block: str) -> Grid:
-        found = self._matched(block) if self._fast and not self._prefix else None
-        return self._assembled(*(found or self._parsed(block)))
+    def _unprefixed(self, block: str) -> str:
+        if not self._prefix or "<![CDATA[" in block:
+            return block
+        return block.replace(f"<{self._prefix}", "<").replace(f"</{self._prefix}", "</")
 
     def _moulded(self, block: str) -> Grid | None:
         """The rows that are written alike, and the others cell by cell among them."""
@@ -206,102 +267,83 @@ class SheetCells:
         rows = np.fromiter(map(int, numbers), np.int64, len(numbers))
         if rows.size and ((rows[1:] <= rows[:-1]).any() or rows[0] <= self._last_row):
             return None
-        columns = self._columns(groups, rows.size, block)
-        if columns is None:
-            return None
-        grid = Grid(rows, *columns)
-        if not gaps:
+        grid = self._columns(rows, groups, block)
+        if grid is None or not gaps:
             return grid
-        return _merged(grid, self._by_cell("".join(gaps)))
+        others = self._matched("".join(gaps))
+        return None if others is None else _merged(grid, others)
 
-    def _columns(
-        self, groups: list[list[str | None]], size: int, block: str
-    ) -> tuple[dict[int, np.ndarray], list[tuple[int, int, str]]] | None:
+    def _columns(self, rows: np.ndarray, groups: list[list[str | None]], block: str) -> Grid | None:
         assert self._mould is not None  # noqa: S101 - they are its groups
-        columns: dict[int, np.ndarray] = {}
-        errors: list[tuple[int, int, str]] = []
-        marked = "&" in block or "_x" in block or "\r" in block
+        grid = Grid(rows, {})
+        marked = _is_marked(block)
         at = 0
         for column in self._mould.columns:
-            try:
-                place = self._places[column.letters]
-            except KeyError:
-                return None
-            values = np.empty(size, dtype=object)
+            kinds: np.ndarray | int
+            values = pa.array(groups[at + (column.attributes is None)], pa.string())
             if column.attributes is None:
-                kinds = np.fromiter((self._kinds[way or ""] for way in groups[at]), np.int64, size)
+                kinds = np.fromiter(map(self._kinds.__getitem__, groups[at]), np.int64, rows.size)
+                # The cell is there where its attributes are.
+                there = pa.array(groups[at], pa.string()).is_valid()
+                bare = pc.and_(there, values.is_null())
+                if pc.any(bare).as_py():
+                    blank = np.where(_is_text(kinds), "", None)
+                    blank[kinds == _Kind.ERROR] = NO_CODE
+                    values = pc.if_else(bare, pa.array(blank, pa.string()), values)
                 at += 1
             else:
-                kinds = np.full(size, self._kinds[column.attributes])
-            values[:] = groups[at]
+                kinds = self._kinds[column.attributes]
             at += 1
-            present = is_there(values)
-            if column.attributes is None:
-                # The cell is there where its attributes are.
-                values[~present & is_there(groups[at - 2]) & _is_text(kinds)] = ""
-            blank = np.equal(values, "") & ~_is_text(kinds)
-            values[blank] = None
-            present = is_there(values)
-            if not present.any():
-                continue
-            if marked:
-                texts = np.flatnonzero((kinds == _Kind.TEXT) & present)
-                values[texts] = [
-                    plain_text(text) if "&" in text or "_x" in text or "\r" in text else text
-                    for text in values[texts]
-                ]
-            errors.extend(
-                (int(i), place, values[i].strip())
-                for i in np.flatnonzero((kinds == _Kind.ERROR) & present)
-            )
-            self._resolve(kinds, values, present)
-            columns[place] = values
-        return columns, errors
+            place = self._places[column.letters]
+            try:
+                texts = self._resolved(grid, place, kinds, values, marked=marked)
+            except ValueError:
+                return None
+            if texts.null_count < rows.size:
+                grid.columns[place] = texts
+        return grid
 
-    def _matched(self, block: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-        """The cells, where the expression accounts for the whole block."""
+    def _matched(self, block: str) -> Grid | None:
+        """The cells one by one, where the expression accounts for the whole block."""
         parts = CELL.split(block)
         step = GROUPS + 1
         if any(gap and not gap.isspace() for gap in parts[::step]):
             return None
-        letters = parts[1::step]
+        letters = np.array(parts[1::step], dtype=object)
         # A tag of a row has no groups.
-        is_cell = np.array([letter is not None for letter in letters], dtype=bool)
-        picked = np.flatnonzero(is_cell)
-        count = picked.size
+        picked = np.flatnonzero(np.not_equal(letters, _NONE))
 
-        def group(number: int) -> list[str]:
+        def group(number: int) -> np.ndarray:
             column = np.empty(len(letters), dtype=object)
             column[:] = parts[number::step]
-            return list(column[picked])
+            return column[picked]
 
-        try:
-            places = np.fromiter(map(self._places.__getitem__, group(1)), np.int64, count)
-            rows = np.fromiter(map(int, group(2)), np.int64, count)
-            kinds = np.fromiter(map(self._kinds.__getitem__, group(3)), np.int64, count)
-        except KeyError:
+        count = picked.size
+        places = np.fromiter(map(self._places.__getitem__, letters[picked]), np.int64, count)
+        rows = np.fromiter(map(int, group(2)), np.int64, count)
+        kinds = np.fromiter(map(self._kinds.__getitem__, group(3)), np.int64, count)
+        keys = rows * (MOST_COLUMNS + 1) + places
+        if (keys[1:] <= keys[:-1]).any() or (count and rows[0] <= self._last_row):
             return None
-        values = np.empty(count, dtype=object)
-        values[:] = group(4)
-        inline = np.empty(count, dtype=object)
-        inline[:] = group(5)
+        formulas, values, blanks, inline = group(4), group(5), group(6), group(7)
+        values[is_there(blanks)] = ""
         has_inline = is_there(inline)
         values[has_inline] = inline[has_inline]
-        if (rows[1:] < rows[:-1]).any() or (count and rows[0] <= self._last_row):
+        kinds[has_inline] = _Kind.TEXT
+        _settle_blanks(kinds, values, is_there(formulas))
+        numbers, position = np.unique(rows, return_inverse=True)
+        try:
+            return self._assembled(
+                numbers, position, places, kinds, values, marked=_is_marked(block)
+            )
+        except ValueError:
             return None
-        blank = ~is_there(values) | np.equal(values, "")
-        values[blank] = None
-        # A text cell without text is an empty text; any other cell without a value is none.
-        values[blank & _is_text(kinds)] = ""
-        marked = np.flatnonzero(kinds == _Kind.TEXT)
-        if "&" in block or "_x" in block or "\r" in block:
-            for i in marked:
-                if values[i] is not None:
-                    values[i] = plain_text(values[i])
-        return places, rows, kinds, values
 
-    def _parsed(self, block: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The cells of any block, read by lxml; cells and rows without a reference follow on."""
+    def _parsed(self, block: str) -> Grid:
+        """The cells of any block, read by lxml; cells and rows without a reference follow on.
+
+        Two rows of the same number are one row if no cell stands in both, else two rows.
+        """
         close = f"</{self._prefix_of_root()}worksheet>"
         root = self._root.removesuffix("/>") + ">" if self._root.endswith("/>") else self._root
         try:
@@ -313,137 +355,281 @@ class SheetCells:
                 self._path,
                 f"its part {self._part} is not well-formed after row {self._last_row:,}",
             ) from None
-        cells: dict[tuple[int, int], tuple[int, str | None]] = {}
+        rows: dict[int, list[_Row]] = {}
         row_number = self._last_row
         for row in tree.iterchildren("{*}row"):
             stated = row.get("r", "")
-            row_number = int(stated) if stated.isdecimal() and int(stated) else row_number + 1
+            has_number = stated.isdecimal() and len(stated) < 10 and int(stated) > 0
+            row_number = int(stated) if has_number else row_number + 1
+            found: dict[int, _Row] = {}
             place = -1
             for cell in row.iterchildren("{*}c"):
                 reference = _REFERENCE.fullmatch(cell.get("r", ""))
-                place = self._place(reference.group(1)) if reference else place + 1
-                kind = self._kinds[_attributes(cell)]
-                cells[row_number, place] = (kind, _value(cell, kind))
+                if reference is not None:
+                    place = self._places[reference.group(1).upper()]
+                    # A cell knows best where it stands.
+                    row_number = int(reference.group(2)) or row_number
+                else:
+                    place += 1
+                cells = found.setdefault(row_number, {})
+                one = _cell(cell, self._kinds[_attributes(cell)])
+                if place in cells and cells[place] != one:
+                    one = (_Kind.ERROR, TWICE)
+                cells[place] = one
+            for number, cells in found.items():
+                alike = rows.setdefault(number, [])
+                if alike and not alike[-1].keys() & cells.keys():
+                    alike[-1].update(cells)
+                elif cells:
+                    alike.append(cells)
         # In the order of the sheet, whatever the order of the file.
-        ordered = sorted(cells)
-        values = np.empty(len(ordered), dtype=object)
-        values[:] = [cells[key][1] for key in ordered]
-        return (
-            np.array([place for _, place in ordered], np.int64),
+        ordered = [(number, cells) for number in sorted(rows) for cells in rows[number]]
+        count = sum(len(cells) for _, cells in ordered)
+        values = np.empty(count, dtype=object)
+        values[:] = [value for _, cells in ordered for _, value in cells.values()]
+        return self._assembled(
             np.array([number for number, _ in ordered], np.int64),
-            np.array([cells[key][0] for key in ordered], np.int64),
+            np.repeat(np.arange(len(ordered)), [len(cells) for _, cells in ordered]),
+            np.fromiter((place for _, cells in ordered for place in cells), np.int64, count),
+            np.fromiter(
+                (kind for _, cells in ordered for kind, _ in cells.values()), np.int64, count
+            ),
             values,
+            marked=False,
         )
 
     def _prefix_of_root(self) -> str:
         found = _ROOT.match(self._root)
         return found.group(1) if found else ""
 
-    def _place(self, letters: str) -> int:
-        try:
-            return self._places[letters.upper()]
-        except KeyError:
-            raise SourceError(
-                f"{self._path} has cells beyond column {self._limits.max_columns:,}, which is "
-                "the limit for columns."
-            ) from None
-
     # ------------------------------------------------------------ from cells to text
 
     def _assembled(
-        self, places: np.ndarray, rows: np.ndarray, kinds: np.ndarray, values: np.ndarray
+        self,
+        numbers: np.ndarray,
+        position: np.ndarray,
+        places: np.ndarray,
+        kinds: np.ndarray,
+        values: np.ndarray,
+        *,
+        marked: bool,
     ) -> Grid:
-        numbers, position = np.unique(rows, return_inverse=True)
-        present = is_there(values)
-        errors = [
-            (int(position[i]), int(places[i]), values[i].strip())
-            for i in np.flatnonzero((kinds == _Kind.ERROR) & present)
-        ]
-        self._resolve(kinds, values, present)
-        columns = {}
-        for place in np.unique(places[present]):
-            mine = (places == place) & present
-            column = np.full(numbers.size, None, dtype=object)
-            column[position[mine]] = values[mine]
-            columns[int(place)] = column
-        return Grid(numbers, columns, errors)
+        """Cells as columns: each one's position among the rows, place, kind and value."""
+        grid = Grid(numbers, {})
+        order = np.argsort(places, kind="stable")
+        starts = np.flatnonzero(np.diff(places[order], prepend=-1))
+        for mine in np.split(order, starts[1:]) if order.size else ():
+            index = np.full(numbers.size, -1, np.int64)
+            index[position[mine]] = mine
+            present = index >= 0
+            column = np.empty(numbers.size, dtype=object)
+            column[present] = values[index[present]]
+            kind = np.zeros(numbers.size, np.int64)
+            kind[present] = kinds[index[present]]
+            place = int(places[mine[0]])
+            texts = self._resolved(grid, place, kind, pa.array(column, pa.string()), marked=marked)
+            if texts.null_count < numbers.size:
+                grid.columns[place] = texts
+        return grid
 
-    def _resolve(self, kinds: np.ndarray, values: np.ndarray, present: np.ndarray) -> None:
-        """Turns what stands in the cells into text, in place."""
-        shared = np.flatnonzero((kinds == _Kind.SHARED) & present & np.not_equal(values, ""))
-        if shared.size:
-            try:
-                index = np.fromiter(map(int, values[shared]), np.int64, shared.size)
-            except ValueError:
-                index = np.array([-1])
-            if index.min() < 0 or index.max() >= len(self._shared) - 1:
-                raise damaged(self._path, f"its part {self._part} names a text that is not there")
-            values[shared] = self._shared[index]
-        for i in np.flatnonzero((kinds == _Kind.BOOLEAN) & present):
-            values[i] = {"1": "true", "0": "false"}.get(
-                values[i].strip(), values[i].strip().lower()
-            )
-        plain = np.flatnonzero((kinds == _Kind.NUMBER) & present)
-        values[plain] = [
-            # Most numbers are written as they are shown.
-            text if text.isdecimal() and text[0] != "0" else self._number(0, text)
-            for text in values[plain]
-        ]
-        for kind in NumberFormat:
-            if kind is not NumberFormat.PLAIN:
-                dated = np.flatnonzero((kinds == kind) & present)
-                values[dated] = [self._number(kind, text) for text in values[dated]]
+    def _resolved(
+        self,
+        grid: Grid,
+        place: int,
+        kinds: np.ndarray | int,
+        values: pa.StringArray,
+        *,
+        marked: bool,
+    ) -> pa.StringArray:
+        """What stands in the cells of a column, as text; its errors are noted in the grid.
+
+        Raises:
+            ValueError: a reference in a text is none of XML's own.
+        """
+        if isinstance(kinds, int):
+            return self._of_kind(grid, place, kinds, values, None, marked)
+        different = np.unique(kinds[values.is_valid().to_numpy(zero_copy_only=False)])
+        if different.size == 0:
+            return values
+        if different.size == 1:
+            return self._of_kind(grid, place, int(different[0]), values, None, marked)
+        parts, order = [], []
+        for kind in np.unique(kinds):
+            mine = np.flatnonzero(kinds == kind)
+            order.append(mine)
+            taken = values.take(pa.array(mine))
+            parts.append(self._of_kind(grid, place, int(kind), taken, mine, marked))
+        back = np.argsort(np.concatenate(order))
+        return pa.concat_arrays(parts).take(pa.array(back))
+
+    def _of_kind(
+        self,
+        grid: Grid,
+        place: int,
+        kind: int,
+        values: pa.StringArray,
+        positions: np.ndarray | None,
+        marked: bool,
+    ) -> pa.StringArray:
+        def note(where: pa.BooleanArray, what: str = "") -> None:
+            for i in np.flatnonzero(pc.fill_null(where, False).to_numpy(zero_copy_only=False)):
+                at = int(i if positions is None else positions[i])
+                grid.errors.append((at, place, what or values[int(i)].as_py().strip()))
+
+        if kind == _Kind.SHARED:
+            return self._shared_texts(values, note)
+        if kind == _Kind.TEXT:
+            return _changed(values, _marked(values), plain_text) if marked else values
+        if kind == _Kind.ERROR:
+            note(values.is_valid())
+            return values
+        blank = pc.equal(values, "")
+        if pc.any(blank).as_py():
+            values = pc.if_else(blank, pa.scalar(None, pa.string()), values)
+        if kind == _Kind.BOOLEAN:
+            return _changed(values, values.is_valid(), _boolean_text)
+        if kind != _Kind.NUMBER:
+            return _changed(values, values.is_valid(), lambda text: self._number(kind, text))
+        odd = _odd_numbers(values)
+        if not pc.any(odd).as_py():
+            return values
+        note(pc.is_in(values, _CODES))
+        return _changed(values, odd, lambda text: self._number(kind, text))
+
+    def _shared_texts(
+        self, values: pa.StringArray, note: Callable[[pa.BooleanArray, str], None]
+    ) -> pa.StringArray:
+        blank = pc.equal(values, "")
+        has_blank = pc.any(blank).as_py()
+        index = pc.if_else(blank, pa.scalar(None, pa.string()), values) if has_blank else values
+        try:
+            index = index.cast(pa.int64())
+        except pa.ArrowInvalid:
+            index = pa.array([_index(text) for text in index.to_pylist()], pa.int64())
+        missing = pc.or_(pc.less(index, 0), pc.greater_equal(index, len(self._shared)))
+        if pc.any(missing).as_py():
+            note(missing, NO_TEXT)
+            index = pc.if_else(missing, pa.scalar(None, pa.int64()), index)
+        texts = self._shared.take(index)
+        return pc.if_else(blank, "", texts) if has_blank else texts
 
     def _number(self, kind: int, text: str) -> str:
         found = self._numbers.get((kind, text))
         if found is None:
             if len(self._numbers) >= _MOST_CACHED:
                 self._numbers.clear()
-            found = (
-                serial_text(text, NumberFormat(kind), is_1904=self._workbook.is_1904)
-                if kind
-                else number_text(text)
-            )
+            found = number_text(text)
+            if kind > ZERO_PADDED:
+                found = found.zfill(kind - ZERO_PADDED) if found.isdecimal() else found
+            elif kind:
+                found = serial_text(text, NumberFormat(kind), is_1904=self._workbook.is_1904)
             self._numbers[kind, text] = found
         return found
 
 
-def _merged(one: Grid, other: Grid) -> Grid:
-    """Both grids' rows, in order."""
+_Row = dict[int, tuple[int, str | None]]
+"""Kind and value of the cells of a row, by place."""
+
+_CODES = pa.array(sorted(ERROR_CODES), pa.string())
+
+
+def _hidden_columns(head: str) -> int:
+    reaches = [_REACH.findall(tag) for tag in _HIDDEN_COLUMN.findall(head)]
+    # What a program hides to the end of the sheet, no one has ever used.
+    return sum(
+        max(map(int, reach)) - min(map(int, reach)) + 1
+        for reach in reaches
+        if reach and max(map(int, reach)) < 16_384
+    )
+
+
+def _is_marked(text: str) -> bool:
+    return "&" in text or "_x" in text or "\r" in text
+
+
+def _marked(values: pa.StringArray) -> pa.BooleanArray:
+    return pc.match_substring_regex(values, "&|_x|\r")
+
+
+def _changed(
+    values: pa.StringArray, where: pa.BooleanArray, change: Callable[[str], str]
+) -> pa.StringArray:
+    """The texts, those at the places changed; each different one is worked out once."""
+    where = pc.fill_null(where, False)
+    coded = values.filter(where).dictionary_encode()
+    if not len(coded):
+        return values
+    changed = pa.array([change(text) for text in coded.dictionary.to_pylist()], pa.string())
+    return pc.replace_with_mask(values, where, changed.take(coded.indices))
+
+
+def _odd_numbers(values: pa.StringArray) -> pa.BooleanArray:
+    """Which numbers may be written in another way than they are shown."""
+    if not pc.any(pc.invert(pc.ascii_is_decimal(values))).as_py():
+        return pc.and_(pc.starts_with(values, "0"), pc.greater(pc.binary_length(values), 1))
+    plain = pc.match_substring_regex(values, f"^(?:{SHORT})$")
+    return pc.or_(pc.invert(plain), pc.greater(pc.binary_length(values), SIGNIFICANT))
+
+
+def _boolean_text(text: str) -> str:
+    return {"1": "true", "0": "false"}.get(text.strip(), text.strip().lower())
+
+
+def _index(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return -1
+
+
+def _settle_blanks(kinds: np.ndarray, values: np.ndarray, formulas: np.ndarray) -> None:
+    """Tells apart, in place, the cells without a value: empty texts, errors, and none at all."""
+    absent = ~is_there(values)
+    text = _is_text(kinds)
+    uncomputed = formulas & (absent | (np.equal(values, "") & ~text))
+    values[absent & text] = ""
+    bare = (kinds == _Kind.ERROR) & (absent | np.equal(values, ""))
+    values[bare] = NO_CODE
+    kinds[uncomputed] = _Kind.ERROR
+    values[uncomputed] = UNCOMPUTED
+
+
+def _merged(one: Grid, other: Grid) -> Grid | None:
+    """Both grids' rows, in order; None where a row stands in both."""
     rows = np.concatenate([one.rows, other.rows])
     order = np.argsort(rows, kind="stable")
-    place_of = np.empty(order.size, np.int64)
-    place_of[order] = np.arange(order.size)
+    if (np.diff(rows[order]) == 0).any():
+        return None
+    taken = pa.array(order)
     columns = {}
     for place in {**one.columns, **other.columns}:
-        column = np.full(rows.size, None, dtype=object)
-        if place in one.columns:
-            column[place_of[: one.rows.size]] = one.columns[place]
-        if place in other.columns:
-            column[place_of[one.rows.size :]] = other.columns[place]
-        columns[place] = column
-    errors = [(int(place_of[i]), place, code) for i, place, code in one.errors]
-    errors += [(int(place_of[one.rows.size + i]), place, code) for i, place, code in other.errors]
+        parts = [
+            grid.columns.get(place, pa.nulls(grid.rows.size, pa.string())) for grid in (one, other)
+        ]
+        columns[place] = pa.concat_arrays(parts).take(taken)
+    place_of = np.empty(order.size, np.int64)
+    place_of[order] = np.arange(order.size)
+    errors = [(int(place_of[i]), place, what) for i, place, what in one.errors]
+    errors += [(int(place_of[one.rows.size + i]), place, what) for i, place, what in other.errors]
     return Grid(rows[order], columns, sorted(errors))
 
 
-class _Kinds(dict[str, int]):
+class _Kinds(dict[str | None, int]):
     """The kind of a cell by its attributes as they are written, e.g. `` s="4" t="s"``."""
 
-    def __init__(self, formats: tuple[NumberFormat, ...]) -> None:
+    def __init__(self, formats: tuple[int, ...]) -> None:
         super().__init__()
         self._formats = formats
 
-    def __missing__(self, attributes: str) -> int:
-        named = dict(_ATTRIBUTE.findall(attributes))
+    def __missing__(self, attributes: str | None) -> int:
+        named = dict(_ATTRIBUTE.findall(attributes or ""))
         style = named.get("s", "0")
-        kind = _TYPES.get(named.get("t", "n"))
+        kind: int | None = _TYPES.get(named.get("t", "n"))
         if kind is None:
-            place = int(style) if style.isdecimal() else 0
-            form = self._formats[place] if place < len(self._formats) else NumberFormat.PLAIN
-            kind = int(form)
-        self[attributes] = kind
-        return kind
+            place = int(style) if style.isdecimal() and len(style) < 10 else 0
+            kind = self._formats[place] if place < len(self._formats) else NumberFormat.PLAIN
+        self[attributes] = int(kind)
+        return int(kind)
 
 
 _TYPES: dict[str, int] = {
@@ -460,16 +646,10 @@ _TYPES: dict[str, int] = {
 class _Places(dict[str, int]):
     """The place of a column, from 0, by its letters."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
     def __missing__(self, letters: str) -> int:
         place = 0
         for letter in letters:
             place = place * 26 + ord(letter) - 64
-        if place > self._most:
-            raise KeyError(letters)
         self[letters] = place - 1
         return place - 1
 
@@ -477,9 +657,9 @@ class _Places(dict[str, int]):
 _NONE = np.array(None, dtype=object)
 
 
-def is_there(values: Sequence[str | None] | np.ndarray) -> np.ndarray:
+def is_there(values: np.ndarray) -> np.ndarray:
     """Which of some texts are there at all, empty or not."""
-    return np.asarray(np.not_equal(np.asarray(values, dtype=object), _NONE), dtype=bool)
+    return np.asarray(np.not_equal(values, _NONE), dtype=bool)
 
 
 def _is_text(kinds: np.ndarray) -> np.ndarray:
@@ -490,11 +670,18 @@ def _attributes(cell: etree._Element) -> str:
     return f' s="{cell.get("s", "0")}" t="{cell.get("t", "n")}"'
 
 
-def _value(cell: etree._Element, kind: int) -> str | None:
-    value = cell.find("{*}v")
+def _cell(cell: etree._Element, kind: int) -> tuple[int, str | None]:
+    """Kind and value of a cell; see :func:`_settle_blanks`."""
+    is_text = kind in (_Kind.TEXT, _Kind.SHARED)
+    element = cell.find("{*}v")
     inline = cell.find("{*}is")
-    if inline is not None and (kind == _Kind.TEXT or value is None):
-        return rich_text(inline)
-    if value is None or not value.text:
-        return "" if kind in (_Kind.TEXT, _Kind.SHARED) else None
-    return unescaped(value.text) if kind == _Kind.TEXT else value.text
+    if inline is not None and (kind == _Kind.TEXT or element is None):
+        return _Kind.TEXT, rich_text(inline)
+    value = None if element is None else element.text or ""
+    if cell.find("{*}f") is not None and not (value or (is_text and value is not None)):
+        return _Kind.ERROR, UNCOMPUTED
+    if kind == _Kind.ERROR:
+        return kind, value or NO_CODE
+    if is_text:
+        return kind, unescaped(value or "") if kind == _Kind.TEXT else value or ""
+    return kind, value

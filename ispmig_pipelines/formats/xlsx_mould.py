@@ -14,19 +14,20 @@ from dataclasses import dataclass
 _VARIED = 0.98
 """A column whose commonest way of writing is rarer than this is captured with its attributes."""
 
-_FORMULA = r"(?:<f(?:/>| [^<>]*/>|(?: [^<>]*)?>[^<]*</f>))?"
-_VALUE = r"<v>([^<]*)</v>"
+_FORMULA = r"<f(?:/>| [^<>]*/>|(?: [^<>]*)?>[^<]*</f>)"
+_V = r'<v(?: xml:space="preserve")?>'
 _INLINE = r'<is><t(?: xml:space="preserve")?>([^<]*)</t></is>'
-_IS_TEXT = re.compile(r' t="(?:s|str|inlineStr|d)"')
+_IS_TEXT = re.compile(r' t="(?:s|str|inlineStr|d|e)"')
 _ATTRIBUTES = r'((?: [a-z]+="[^"<>]*")*)'
 
 CELL = re.compile(
-    rf'<c r="([A-Z]{{1,3}})(\d{{1,7}})"{_ATTRIBUTES}(?:/>|>{_FORMULA}'
-    rf"(?:{_VALUE}|<v/>|{_INLINE})?</c>)|</?row(?: [^<>]*)?>"
+    rf'<c r="([A-Z]{{1,3}})(\d{{1,7}})"{_ATTRIBUTES}(?:/>|>({_FORMULA})?'
+    rf"(?:{_V}([^<]*)</v>|(<v/>)|{_INLINE})?</c>)|</?row(?: [^<>]*)?>"
 )
-"""One cell in the plain manner: letters, row, attributes, value, inline text. Or a row's tag."""
+"""One cell in the plain manner: letters, row, attributes, formula, value, blank value, inline
+text. Or a row's tag."""
 
-GROUPS = 5
+GROUPS = 7
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ class Mould:
 def learn(block: str) -> Mould | None:
     """The mould of most rows of a block; None where they are not written in the plain manner."""
     ways: dict[str, Counter[tuple[str, bool]]] = {}
-    for letters, _, attributes, value, inline in CELL.findall(block):
+    formulas: set[str] = set()
+    for letters, _, attributes, formula, value, _, inline in CELL.findall(block):
         if letters:
-            is_inline = bool(inline) or (not value and "inlineStr" in attributes)
+            is_inline = "inlineStr" in attributes and (bool(inline) or not value)
             ways.setdefault(letters, Counter())[attributes, is_inline] += 1
+            if formula:
+                formulas.add(letters)
     if not ways:
         return None
     columns, patterns = [], []
@@ -67,11 +71,15 @@ def learn(block: str) -> Mould | None:
         (attributes, is_inline), count = ways[letters].most_common(1)[0]
         varied = count < _VARIED * ways[letters].total()
         columns.append(MouldColumn(letters, None if varied else attributes))
-        value = _INLINE if is_inline else _VALUE
+        # Where a formula stands, a value must: one that was never computed has none.
+        text = "([^<]+)" if letters in formulas else "([^<]*)"
+        value = _INLINE if is_inline else f"{_V}{text}</v>"
+        formula = f"(?:{_FORMULA})?" if letters in formulas else ""
         written = _ATTRIBUTES if varied else re.escape(attributes)
-        full = f">{_FORMULA}{value}</c>"
+        full = f">{formula}{value}</c>"
         if varied or not _IS_TEXT.search(attributes):
-            full = f"(?:/>|>{_FORMULA}(?:{value}|<v/>)?</c>)"
+            blank = "" if letters in formulas else "<v/>|"
+            full = f"(?:/>|>(?:{blank}{formula}{value})?</c>)"
         # Else a text cell without a text must be told from no cell at all, which a group of the
         # expression cannot: that row is read cell by cell.
         patterns.append(rf'(?:<c r="{letters}\1"{written}{full})?')

@@ -24,6 +24,7 @@ from ispmig_pipelines.remote import SourceFile
 
 _READ = 1 << 20
 _MOST_TREE_BYTES = 256 << 20
+_MOST_ITEM = 64 << 20
 
 MOST_SHARED_BYTES = 1 << 30
 """Most bytes of shared texts, which are kept in memory while a workbook is read.
@@ -163,6 +164,30 @@ def read_workbook(path: SourceFile, archive: zipfile.ZipFile) -> Workbook:
     )
 
 
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Members by their name as other parts refer to it: some programs write backslashes, or
+    upper case in one place and lower case in the other."""
+    return {
+        posixpath.normpath(name.replace("\\", "/").lower()).lstrip("/"): name
+        for name in archive.namelist()
+    }
+
+
+def _unique(name: str, sheets: list[Sheet]) -> str:
+    taken = {sheet.name for sheet in sheets}
+    shown, count = name, 1
+    while shown in taken:
+        count += 1
+        shown = f"{name}_{count}"
+    return shown
+
+
+def _named_part(kind: str, relations: dict[str, tuple[str, str]], book: str) -> str:
+    """Where the part of a kind lies: as the workbook says, else where it usually does."""
+    usual = posixpath.join(posixpath.dirname(book), f"{kind}.xml")
+    return next((part for found, part in relations.values() if found == kind), usual)
+
+
 def _main_part(path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str]) -> str:
     for kind, part in _relations(path, archive, names, "").values():
         if kind == "officeDocument" and part.lower() in names:
@@ -191,7 +216,7 @@ def _relations(
 
 
 def _tree(
-    path: Path, archive: zipfile.ZipFile, names: dict[str, str], part: str
+    path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str], part: str
 ) -> etree._Element | None:
     name = names.get(part.lower())
     if name is None:
@@ -250,7 +275,7 @@ def _whole(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 
-def part_text(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[str]:
+def part_text(path: SourceFile, archive: zipfile.ZipFile, name: str) -> Iterator[str]:
     """A part as text, piece by piece.
 
     Raises:
@@ -284,7 +309,9 @@ def _encoding(head: bytes) -> str:
     return "utf-8-sig" if name in ("utf-8", "utf8") else name
 
 
-_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_ESCAPE = re.compile(
+    r"_x([Dd][89ABab][0-9A-Fa-f]{2})__x([Dd][C-Fc-f][0-9A-Fa-f]{2})_|_x([0-9A-Fa-f]{4})_"
+)
 
 
 def unescaped(text: str) -> str:
@@ -298,20 +325,27 @@ def unescaped(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    code = int(match.group(1), 16)
+    high, low, single = match.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))
+    code = int(single, 16)
     return match.group() if 0xD800 <= code <= 0xDFFF else chr(code)
 
 
-_ENTITIES = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d+)|#x([0-9A-Fa-f]+));")
+_REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));|&")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
 
 def plain_text(raw: str) -> str:
-    """The text of an element, as it stands in the part, without its references."""
+    """The text of an element, as it stands in the part, without its references.
+
+    Raises:
+        ValueError: one of them is none of XML's own.
+    """
     if "\r" in raw:
         raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     if "&" in raw:
-        raw = _ENTITIES.sub(_resolved, raw)
+        raw = _REFERENCE.sub(_resolved, raw)
     return unescaped(raw)
 
 
@@ -319,7 +353,10 @@ def _resolved(match: re.Match[str]) -> str:
     named, decimal, hexadecimal = match.groups()
     if named:
         return _NAMED[named]
-    return chr(int(decimal) if decimal else int(hexadecimal, 16))
+    code = int(decimal) if decimal else int(hexadecimal, 16) if hexadecimal else 0
+    if not (code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0x110000):
+        raise ValueError("no reference of XML")
+    return chr(code)
 
 
 _PLAIN_ITEM = re.compile(
@@ -328,7 +365,7 @@ _PLAIN_ITEM = re.compile(
 _LIST = re.compile(r"<((?:[\w.\-]+:)?)sst\b[^<>]*>")
 
 
-def shared_texts(path: Path, archive: zipfile.ZipFile, name: str) -> pa.StringArray:
+def shared_texts(path: SourceFile, archive: zipfile.ZipFile, name: str) -> pa.StringArray:
     """The texts that cells of all sheets refer to by number.
 
     Most are written in one plain manner, which an expression reads; lxml reads any others.
@@ -345,55 +382,56 @@ def shared_texts(path: Path, archive: zipfile.ZipFile, name: str) -> pa.StringAr
             "smaller pieces, or as CSV."
         )
     blocks = list(_shared_blocks(path, name, part_text(path, archive, name)))
-    return pa.chunked_array(blocks, pa.string()).combine_chunks() if blocks else pa.array(
-        [], pa.string()
-    )
+    return pa.chunked_array(blocks, pa.string()).combine_chunks()
 
 
-def _shared_blocks(path: Path, name: str, pieces: Iterator[str]) -> Iterator[pa.StringArray]:
+def _shared_blocks(path: SourceFile, name: str, pieces: Iterator[str]) -> Iterator[pa.StringArray]:
     text = ""
     root = None
     for piece in pieces:
         text += piece
         root = _LIST.search(text)
-        if root is not None or len(text) > _MOST_TREE_BYTES:
+        if root is not None or len(text) > _MOST_ITEM:
             break
-    refuse_doctype(path, "<!DOCTYPE" if "<!DOCTYPE" in text[: root.start() if root else None] else "")
+    head = text[: root.start()] if root else text
+    refuse_doctype(path, "<!DOCTYPE" if "<!DOCTYPE" in head else "")
     if root is None:
         raise damaged(path, f"its part {name} cannot be read")
     opening, prefix = root.group(), root.group(1)
-    if opening.endswith("/>"):
-        return
     text = text[root.end() :]
     item_end, list_end = f"</{prefix}si>", f"</{prefix}sst>"
+    if opening.endswith("/>"):
+        text = list_end
     while (end := text.find(list_end)) < 0:
         cut = text.rfind(item_end)
         if cut >= 0:
             cut += len(item_end)
             yield _shared_block(path, name, opening, prefix, text[:cut])
             text = text[cut:]
-        elif len(text) > _MOST_TREE_BYTES:
-            raise damaged(path, f"a text in its part {name} does not end")
-        piece = next(pieces, "")
-        if not piece and (piece := next(pieces, "")) == "":
+        piece = next(pieces, None)
+        if piece is None or len(text) > _MOST_ITEM:
             raise damaged(path, f"its part {name} ends too early")
         text += piece
     yield _shared_block(path, name, opening, prefix, text[:end])
-    # What is broken behind the texts, or packed wrongly, must not go unnoticed.
+    # What is packed wrongly behind the texts must not go unnoticed.
     for _ in pieces:
         pass
 
 
 def _shared_block(
-    path: Path, name: str, opening: str, prefix: str, block: str
+    path: SourceFile, name: str, opening: str, prefix: str, block: str
 ) -> pa.StringArray:
     if not prefix:
         parts = _PLAIN_ITEM.split(block)
         if not any(gap and not gap.isspace() for gap in parts[::2]):
-            texts = ["" if text is None else text for text in parts[1::2]]
-            if "&" in block or "_x" in block or "\r" in block:
-                texts = [plain_text(text) for text in texts]
-            return pa.array(texts, pa.string())
+            texts = [text or "" for text in parts[1::2]]
+            try:
+                if "&" in block or "_x" in block or "\r" in block:
+                    texts = [plain_text(text) for text in texts]
+                return pa.array(texts, pa.string())
+            except ValueError:
+                pass
+    opening = opening.removesuffix("/>").removesuffix(">") + ">"
     try:
         root = etree.fromstring(
             f"{opening}{block}</{prefix}sst>".encode(), etree.XMLParser(**PARSER_OPTIONS)

@@ -17,12 +17,17 @@ from typing import Any
 _DAY_MS = 86_400_000
 _LAST_1900 = 2_958_465
 _LAST_1904 = 2_957_003
-_SIGNIFICANT = 15
+SIGNIFICANT = 15
 """Digits that a spreadsheet keeps and shows; what stands behind them is the binary's noise."""
 
 
-_SHORT = re.compile(r"(?:0|-?[1-9]\d*)(?:\.\d*[1-9])?|-0\.\d*[1-9]")
+_LONGEST_WHOLE = 30
+_MOST_ZEROS = 30
+
+SHORT = r"(?:0|-?[1-9]\d*)(?:\.\d*[1-9])?|-0\.\d*[1-9]"
 """A number that is written as it is shown, if it has no more digits than are shown."""
+
+_SHORT = re.compile(SHORT)
 
 
 class NumberFormat(IntEnum):
@@ -41,8 +46,14 @@ _BUILT_IN: dict[int, NumberFormat] = (
     | {22: NumberFormat.DATETIME, 46: NumberFormat.DURATION}
 )
 
+ZERO_PADDED = 100
+"""Added to a width, the kind of a number that is shown with leading zeros up to it."""
+
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _BRACKETS = re.compile(r"\[[^\]]*\]")
+_FRACTION = re.compile(r"s[.,]0+")
+_GENERAL = re.compile("general|standaard|standard")
+"""The format of a plain number; some programs write it in their user's language."""
 
 
 def number_format(number: int, code: str | None) -> NumberFormat:
@@ -53,7 +64,10 @@ def number_format(number: int, code: str | None) -> NumberFormat:
     if re.search(r"\[(?:h+|m+|s+)\]", plain):
         return NumberFormat.DURATION
     plain = _BRACKETS.sub("", plain).split(";")[0]
-    plain = plain.replace("general", "").replace("am/pm", "h").replace("a/p", "h")
+    plain = _GENERAL.sub("", plain).replace("am/pm", "h").replace("a/p", "h")
+    if re.search("[0#?]", _FRACTION.sub("", plain)):
+        # Digits have no place in a date: these letters are a unit ("0 days", "0.00 USD").
+        return NumberFormat.PLAIN
     has_time = re.search("[hs]", plain) is not None
     # Beside hours or seconds the letter m means minutes.
     has_date = re.search("[yd]" if has_time else "[ydm]", plain) is not None
@@ -62,14 +76,25 @@ def number_format(number: int, code: str | None) -> NumberFormat:
     return NumberFormat.TIME if has_time else NumberFormat.PLAIN
 
 
+def zero_padding(code: str | None) -> int:
+    """How many digits a format of nothing but zeros shows at least (``00000`` for ZIP codes).
+
+    0 for every other format: what else it puts around or among the digits is no part of the
+    number.
+    """
+    first = (code or "").split(";")[0]
+    return len(first) if 2 <= len(first) <= _MOST_ZEROS and not first.strip("0") else 0
+
+
 def number_text(text: str) -> str:
     """A number as plain digits: ``1.10`` is ``1.1``, ``5551234567.0`` is ``5551234567``.
 
-    Whole numbers stay as they are written, however long; fractions keep 15 significant digits,
-    as a spreadsheet shows them (``0.30000000000000004`` is ``0.3``). Very large and very small
-    ones keep their exponent. What is no number stays as it is.
+    Whole numbers keep every digit they are written with, however long, and whether or not they
+    are written with an exponent (some programs write all numbers so); fractions keep 15
+    significant digits, as a spreadsheet shows them (``0.30000000000000004`` is ``0.3``). Very
+    large and very small ones keep their exponent. What is no number stays as it is.
     """
-    if _SHORT.fullmatch(text) is not None and len(text) <= _SIGNIFICANT:
+    if _SHORT.fullmatch(text) is not None and len(text) <= SIGNIFICANT:
         return text
     try:
         number = Decimal(text.strip())
@@ -77,10 +102,11 @@ def number_text(text: str) -> str:
         return text
     if not number.is_finite():
         return text
-    if number == number.to_integral_value() and "e" not in text.lower():
+    written_out = number.adjusted() <= _LONGEST_WHOLE or "e" not in text.lower()
+    if written_out and number == number.to_integral_value():
         whole = format(number.to_integral_value(), "f")
         return "0" if whole == "-0" else whole
-    exact = Decimal(format(number, f".{_SIGNIFICANT}g"))
+    exact = Decimal(format(number, f".{SIGNIFICANT}g"))
     if not exact:
         return "0"
     if not -21 <= exact.adjusted() <= 30:

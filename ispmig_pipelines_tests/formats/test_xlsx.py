@@ -393,7 +393,7 @@ def test_an_error_in_one_cell_rejects_that_record_only(tmp_path: Path) -> None:
     # The text "#N/A" is a text.
     assert rows == [["2", "#N/A"]]
     assert (reject.record, reject.line, reject.text) == (1, 2, "1\t#DIV/0!")
-    assert reject.found == "#DIV/0! in column name"
+    assert reject.found == "#DIV/0! in column name (cell B2)"
     [problem] = inspect(path)["problems"]
     assert problem["code"] == "cell.error"
     assert "#DIV/0! in column name" in problem["message"]
