@@ -180,7 +180,8 @@ class RemoteFile:
         from botocore.config import Config
 
         with _told(self):
-            return boto3.client(
+            # A session of its own: the shared one keeps the first credentials it ever saw.
+            return boto3.session.Session().client(
                 "s3",
                 config=Config(
                     connect_timeout=10,

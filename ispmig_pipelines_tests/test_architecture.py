@@ -16,8 +16,8 @@ import ispmig_pipelines
 PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
-FOUNDATION = {"errors", "settings", "issues", "storage", "staging"}
-KNOWS = FOUNDATION | {"model"}
+FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "storage", "staging"}
+KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "up", "tables", "quarantine_file", "migrating", "endings",
                       "definitions"}  # fmt: skip
@@ -26,6 +26,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
     "issues": {"errors"},
+    "nearest": set(),
+    "remote": {"errors"},
+    "condition": {"errors", "model", "nearest"},
     "storage": {"errors", "settings"},
     "staging": {"errors", "settings", "issues"},
     "model": {"errors", "issues"},

@@ -17,6 +17,7 @@ from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source,
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
+from ispmig_pipelines.remote import SourceFile, is_url, matching
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,27 @@ class Spec:
         """The feeds of one source, in order."""
         return tuple(feed for feed in self.feeds if feed.source == source)
 
-    def source_files(self, source: str) -> list[Path]:
+    def source_files(self, source: str) -> list[SourceFile]:
         """The source's files: patterns expanded and sorted, each file once.
+
+        Whether a file at a URL is there is not asked before it is opened.
 
         Raises:
             SourceError: a path does not exist, or a pattern matches nothing.
         """
         folder = self.path.parent
-        found: list[Path] = []
+        found: list[SourceFile] = []
         for pattern in self.sources[source].files:
+            if is_url(pattern):
+                objects = matching(pattern)
+                if not objects:
+                    line = self.yaml.line(("sources", source, "files"))
+                    raise SourceError(
+                        f"Source {source!r} ({self.path.name}:{line}) names {pattern!r}, and no "
+                        "object of the bucket matches it."
+                    )
+                found.extend(f for f in objects if f not in found)
+                continue
             whole = folder / Path(pattern).expanduser()
             if whole.exists():
                 matches = [whole]

@@ -215,7 +215,12 @@ class Sql(Part):
 class Source(Part):
     """Where records come from: files of one table."""
 
-    files: Names = Field(description="A path, a glob or a list of them; relative to the spec.")
+    files: Names = Field(
+        description="A path, a glob or a list of them, relative to the spec; or s3://… or https://…"
+    )
+    member: Name | None = Field(
+        default=None, description="Which files of a zip archive, as a name or a pattern."
+    )
     format: Literal["csv", "json", "ndjson", "xml", "sql", "xlsx"] | None = Field(
         default=None, description="Only where the content does not tell."
     )

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.tenant_migration.extract import open_file
+from ispmig_pipelines.defs.tenant_migration.extract import Place, open_file, places
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
@@ -125,6 +124,7 @@ class _SourceAgain:
         batch_size: int,
     ) -> None:
         self._source = spec.sources[mapped.source.name]
+        self._spec = spec
         self._plan = prepare(spec, feed, list(mapped.source.columns), only=fields)
         self._mapped = mapped
         self._fields = fields
@@ -133,14 +133,21 @@ class _SourceAgain:
 
     def records(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """Every record of the feed; notes on the way what is not as it was."""
+        try:
+            here = {str(place): place for place in places(self._spec, self._mapped.source.name)}
+        except SourceError:
+            here = {}
         for file in self._mapped.source.files:
+            if file.path not in here:
+                self.problems.append(f"{file.path} is not there any more")
+                continue
             try:
-                yield from self._file(file, progress)
+                yield from self._file(here[file.path], file, progress)
             except SourceError as error:
                 self.problems.append(f"{file.path} cannot be read again: {error}")
 
-    def _file(self, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
-        with open_file(self._source, Path(file.path)) as reader:
+    def _file(self, place: Place, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
+        with open_file(self._source, place) as reader:
             if set(reader.columns(file.table)) != set(self._mapped.source.columns):
                 self.problems.append(f"{file.path} has other columns now than when it was loaded")
                 return

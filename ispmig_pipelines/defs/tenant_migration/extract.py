@@ -6,6 +6,7 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedS
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import CsvOptions, SqlOptions, open_source
+from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.records import Reader, Records
 from ispmig_pipelines.mapping.spec import Spec, check_columns
 from ispmig_pipelines.mapping.spec_models import Source
+from ispmig_pipelines.remote import SourceFile
 from ispmig_pipelines.staging import Staging
 
 POSITION = (
@@ -41,17 +44,56 @@ UNREADABLE_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
+class Place:
+    """One file of a source: a file, or a member of a zip archive.
+
+    Attributes:
+        file: where it lies.
+        member: its name in the archive, or "".
+    """
+
+    file: SourceFile
+    member: str = ""
+
+    def __str__(self) -> str:
+        where = self.file.absolute() if isinstance(self.file, Path) else self.file
+        return f"{where}/{self.member}" if self.member else str(where)
+
+
+@dataclass(frozen=True)
 class _Opened:
-    path: Path
+    place: Place
     table: str
     columns: list[str]
     reader: Reader
 
 
-def open_file(source: Source, path: Path) -> Reader:
+def places(spec: Spec, name: str) -> list[Place]:
+    """Every file of a source, in order.
+
+    Raises:
+        SourceError: a path does not exist, or a pattern matches nothing.
+    """
+    pattern = spec.sources[name].member
+    found = []
+    for file in spec.source_files(name):
+        members = zip_members(file)
+        wanted = [m for m in members if fnmatch.fnmatchcase(m, pattern or "*")]
+        if pattern and not wanted:
+            held = f"holds {', '.join(members)}" if members else "is no zip archive"
+            raise SourceError(
+                f"Source {name}: no member {pattern!r} in {file}, which {held}. Correct member "
+                f"in {spec.path.name}, or leave it out."
+            )
+        found += [Place(file, member) for member in wanted] or [Place(file)]
+    return found
+
+
+def open_file(source: Source, place: Place) -> Reader:
     """Opens a file of a source, read as the spec says where it says something."""
     return open_source(
-        path,
+        place.file,
+        member=place.member,
         format=source.format or "",
         encoding=source.encoding or "",
         csv=CsvOptions(**source.csv.model_dump(exclude_unset=True)) if source.csv else None,
@@ -93,7 +135,7 @@ def extract(
                 name, opened[name], index, staging, batch_size, progress(name, None)
             )
             if not staged[name].read:
-                where = ", ".join(str(o.path) for o in opened[name])
+                where = ", ".join(str(o.place) for o in opened[name])
                 raise SourceError(
                     f"Source {name}: {where} has a header and not one record. Export it again, "
                     f"or take the source out of {spec.path.name} if there is nothing to move."
@@ -105,33 +147,44 @@ def extract(
 def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[_Opened]:
     source = spec.sources[name]
     opened: list[_Opened] = []
-    for path in spec.source_files(name):
-        if path.resolve().is_relative_to(private.resolve()):
+    among_members = False
+    for place in places(spec, name):
+        file = place.file
+        if isinstance(file, Path) and file.resolve().is_relative_to(private.resolve()):
             raise SourceError(
-                f"Source {name}: {path} lies where staged data of tenants is kept. Copy the "
+                f"Source {name}: {file} lies where staged data of tenants is kept. Copy the "
                 "export to a folder of its own."
             )
-        reader = files.enter_context(open_file(source, path))
+        reader = files.enter_context(open_file(source, place))
         tables = reader.tables()
+        if place.member and source.table and source.table not in tables:
+            # The other files of an archive are other tables.
+            among_members = True
+            continue
         table = source.table or tables[0]
         if table not in tables or (not source.table and len(tables) > 1):
             raise SourceError(
-                f"Source {name}: {path} holds the tables {', '.join(tables)}; name one of them "
+                f"Source {name}: {place} holds the tables {', '.join(tables)}; name one of them "
                 f"under sources in {spec.path.name}, e.g.  table: {tables[0]}"
             )
-        opened.append(_Opened(path, table, reader.columns(table), reader))
+        opened.append(_Opened(place, table, reader.columns(table), reader))
+    if among_members and not opened:
+        raise SourceError(
+            f"Source {name}: no file in {', '.join(str(f) for f in spec.source_files(name))} holds "
+            f"the table {source.table!r}. `ispmig inspect` lists the tables of each."
+        )
     first = opened[0]
     for other in opened[1:]:
         if set(other.columns) != set(first.columns):
             missing = sorted(set(first.columns) - set(other.columns))
             extra = sorted(set(other.columns) - set(first.columns))
             raise SourceError(
-                f"Source {name}: its files do not have the same columns. {other.path.name} "
+                f"Source {name}: its files do not have the same columns. {other.place} "
                 + " and ".join(
                     [f"lacks {', '.join(missing)}"] * bool(missing)
                     + [f"has besides {', '.join(extra)}"] * bool(extra)
                 )
-                + f" compared with {first.path.name}. Make them two sources of the spec, or "
+                + f" compared with {first.place}. Make them two sources of the spec, or "
                 "correct the export."
             )
     return opened
@@ -173,7 +226,8 @@ def _stage(
                 StagedFile(
                     index=index,
                     source=name,
-                    path=str(one.path.absolute()),
+                    path=str(one.place),
+                    member=one.place.member,
                     table=one.table,
                     sha256=one.reader.sha256(),
                     size=one.reader.size,

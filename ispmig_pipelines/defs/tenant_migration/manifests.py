@@ -29,6 +29,7 @@ class StagedFile:
     size: int
     records: int
     rejects: int
+    member: str = ""
 
     def as_json(self) -> dict[str, object]:
         """As the ledger keeps it."""
