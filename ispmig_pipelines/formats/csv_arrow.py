@@ -31,6 +31,9 @@ def parsed_by_arrow(
     if source.size >= 3 and source.slice(0, 3).to_pybytes() == _BOM:
         # Arrow would take these three bytes of the first cell for a byte order mark.
         return None
+    if source.slice(source.size - 1).to_pybytes() == delimiter.encode():
+        # Without a line end Arrow takes a last empty cell for quoted where the one before it is.
+        source = pa.py_buffer(source.to_pybytes() + b"\n")
     placeholders = [f"c{i}" for i in range(len(schema))]
     try:
         table = arrow_csv.read_csv(

@@ -44,8 +44,9 @@ class CsvOptions(BaseModel):
         default=None, description="Lines after the last record that are no records."
     )
     empty_is_null: bool = Field(
-        default=False,
-        description="An unquoted empty cell is NULL and a quoted one an empty text.",
+        default=True,
+        description="An unquoted empty cell is NULL and a quoted one an empty text; if not, "
+        "both are empty texts.",
     )
 
     @field_validator("delimiter")
@@ -104,7 +105,7 @@ class CsvDialect:
             and a delimiter, belong to neither.
         columns: names from the spec, or ().
         footer_lines: physical lines after the last record; None: by evidence at the end.
-        empty_is_null: an unquoted empty cell is NULL.
+        empty_is_null: an unquoted empty cell is NULL, a quoted one (``""``) an empty text.
     """
 
     delimiter: str = ","
@@ -118,7 +119,7 @@ class CsvDialect:
     spaced: bool = False
     columns: tuple[str, ...] = ()
     footer_lines: int | None = None
-    empty_is_null: bool = False
+    empty_is_null: bool = True
 
     def described(self) -> dict[str, str]:
         """The dialect in words, for ``inspect`` and the run's page."""

@@ -219,7 +219,8 @@ class Scanner:
         size = len(buffer)
         plain_lines = not tokens.backslash and not tokens.any_newline
         quote, delimiter = tokens.quote, tokens.delimiter
-        empty_is_null, comment = tokens.empty_is_null, self._comment
+        nothing = None if tokens.empty_is_null else b""
+        comment = self._comment
         while at < size and at < limit:
             if plain_lines and (feed := buffer.find(b"\n", at)) >= 0 and feed < clean_until:
                 # The same as below, without its cost, for lines in which nothing is special.
@@ -230,10 +231,9 @@ class Scanner:
                     and text[-1] != 13
                     and not (quote and quote in text)
                     and not (comment and text.startswith(comment))
-                    and not empty_is_null
                     and feed - at <= self._max_record
                 ):
-                    cells: Cells = text.split(delimiter)  # type: ignore[assignment]
+                    cells: Cells = [cell or nothing for cell in text.split(delimiter)]
                     if len(cells) == width:
                         self._record += 1
                         rows.append(cells)

@@ -117,15 +117,16 @@ class Tokenizer:
             return None
         raw = found.groups()
         quote = self.quote
-        if self.backslash or self.empty_is_null:
+        if self.backslash:
             cells: Cells = [
                 self._unquote(cell[1:-1]) if cell[:1] == quote else self._plain(cell)
                 for cell in raw
             ]
         else:
             twice = quote * 2
+            nothing = None if self.empty_is_null else b""
             cells = [
-                cell
+                cell or nothing
                 if cell[:1] != quote
                 else cell[1:-1]
                 if twice not in cell

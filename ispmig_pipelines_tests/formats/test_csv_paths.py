@@ -157,10 +157,24 @@ def test_backslash_n_is_null_only_where_backslashes_escape() -> None:
 
 def test_quoted_and_unquoted_empty_cells_can_be_told_apart() -> None:
     data = b'1,,""\n'
-    plain, telling = CsvDialect(header_rows=0), CsvDialect(header_rows=0, empty_is_null=True)
+    plain, telling = CsvDialect(header_rows=0, empty_is_null=False), CsvDialect(header_rows=0)
     for fast in (True, False):
         assert scanned(data, plain, 3, fast=fast, block=99)[0][0][2] == ("1", "", "")
         assert scanned(data, telling, 3, fast=fast, block=99)[0][0][2] == ("1", None, "")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_empty_cell_after_a_quoted_one_is_null_also_at_the_very_end(fast: bool) -> None:
+    records, _, _ = scanned(b'"a",\n"b",', CsvDialect(header_rows=0), 2, fast=fast, block=99)
+    assert [r[2] for r in records] == [("a", None), ("b", None)]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_in_one_column_a_blank_line_is_no_record_and_two_quotes_are_an_empty_text(
+    fast: bool,
+) -> None:
+    records, _, _ = scanned(b'a\n\n""\nb\n', CsvDialect(header_rows=0), 1, fast=fast, block=99)
+    assert [r[2] for r in records] == [("a",), ("",), ("b",)]
 
 
 def test_a_cell_longer_than_the_limit_does_not_swallow_the_file() -> None:
