@@ -55,6 +55,14 @@ def elements(node: Node) -> re.Pattern[bytes] | None:
     return re.compile(b"(?>" + SPACE + record + SPACE + b",)*+")
 
 
+def values(node: Node) -> re.Pattern[bytes] | None:
+    """Any number of values that follow each other."""
+    record = record_pattern(node)
+    if record is None:
+        return None
+    return re.compile(b"(?>" + SPACE + record + b")*+")
+
+
 def _object(node: Node) -> bytes:
     parts = [
         re.escape(key_bytes(key)) + SPACE + b":" + SPACE + _value(member)

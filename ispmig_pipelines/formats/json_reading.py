@@ -20,7 +20,9 @@ from ispmig_pipelines.formats.bytes_in import ByteSource, open_bytes
 from ispmig_pipelines.formats.encoding import Encoding, shown, utf8_blocks
 from ispmig_pipelines.formats.json_batches import Batcher, Piece
 from ispmig_pipelines.formats.json_columns import extract
-from ispmig_pipelines.formats.json_schema import Rows, Table
+from ispmig_pipelines.formats.json_options import JsonOptions, names_path
+from ispmig_pipelines.formats.json_schema import Node, Rows, Table
+from ispmig_pipelines.formats.json_schema import Path as Keys
 from ispmig_pipelines.formats.json_stream import (
     BLOCK_BYTES,
     LEAST_RUN,
@@ -35,6 +37,8 @@ from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Recor
 from ispmig_pipelines.remote import SourceFile
 
 _SUFFIX = re.compile(r"\.(?:json|ndjson|jsonl|jsonlines|ldjson|geojson|singer|txt)$", re.IGNORECASE)
+
+_MOST_NAMED = 10
 
 
 class JsonSource(ABC):
@@ -53,6 +57,7 @@ class JsonSource(ABC):
         compression: str = "",
         member: str = "",
         limits: ReadLimits = DEFAULT_LIMITS,
+        options: JsonOptions | None = None,
         fast: bool = True,
         block_bytes: int = BLOCK_BYTES,
         least_run: int = LEAST_RUN,
@@ -62,6 +67,7 @@ class JsonSource(ABC):
         Args:
             path: the file.
             encoding: what it is written in.
+            options: what the spec says about it.
             fast: whether the fast path may be used; without it every record is parsed by
                 itself. Both give the same records.
             block_bytes: how much is read at a time.
@@ -74,6 +80,7 @@ class JsonSource(ABC):
         self._encoding = encoding
         self._member = member
         self._limits = limits
+        self._options = options or JsonOptions()
         self._fast = fast
         self._block_bytes = block_bytes
         self._least_run = least_run if fast else 0
@@ -83,9 +90,15 @@ class JsonSource(ABC):
         self._changed_at = status.st_mtime_ns
         self._notes: list[str] = []
         self._dialect: dict[str, str] = {}
+        self._repeated: set[str] = set()
         self._sha256 = ""
         for table in self._learn():
             self._add(table)
+        if self._repeated:
+            self._notes.append(
+                "a key stands more than once in an object; the later values are under names of "
+                f"their own: {listed([(name,) for name in sorted(self._repeated)])}"
+            )
         self._detected = Detected(
             format=self.format,
             encoding=encoding.name,
@@ -212,6 +225,35 @@ class JsonSource(ABC):
             "finished and run again."
         )
 
+    def _chosen(self, found: list[tuple[Keys, list[Table]]]) -> list[Table]:
+        """Of the tables found below some paths the one that the spec names, and those in it."""
+        said = self._options.path
+        places = [
+            (sum((table.path for table in one.chain()), path), one)
+            for path, tables in found
+            for one in tables
+        ]
+        wanted = [table for place, table in places if names_path(said, place)]
+        chosen = [table for _, table in places if any(w in table.chain() for w in wanted)]
+        if chosen:
+            return chosen
+        held = listed([place for place, _ in places])
+        raise SourceError(
+            f"{self._path} has no records at {said} (json: path of the spec): "
+            f"{f'records stand at {held}' if held else 'it holds no records at all'}. Write the "
+            "keys with dots between them, or as a JSON pointer."
+        )
+
+    def _tell_repeated(self, node: Node) -> None:
+        """Notes which keys of the records were made for values under a key that repeats."""
+        waiting: list[tuple[str, Node]] = [("", node)]
+        while waiting:
+            dotted, node = waiting.pop()
+            self._repeated.update(dotted + name for name in node.repeated)
+            waiting.extend((f"{dotted}{key}.", inner) for key, inner in node.members.items())
+            if node.element is not None:
+                waiting.append((dotted, node.element))
+
     def _table(self, name: str) -> Table:
         if name not in self._tables:
             listed = ", ".join(self._tables) or "no tables at all"
@@ -222,8 +264,8 @@ class JsonSource(ABC):
         if len(table.names) > self._limits.max_columns:
             raise SourceError(
                 f"{self._path} has {len(table.names):,} columns in table {table.name}; the limit "
-                f"is {self._limits.max_columns:,}. Records under keys of their own are not read: "
-                "export them as an array."
+                f"is {self._limits.max_columns:,}. If keys of theirs are data, export the values "
+                "under them as an array."
             )
         name, count = table.name, 1
         while name in self._tables:
@@ -231,6 +273,12 @@ class JsonSource(ABC):
             name = f"{table.name}_{count}"
         table.name = name
         self._tables[name] = table
+
+
+def listed(paths: list[Keys]) -> str:
+    """Paths of keys as a message names them; the first ten."""
+    named = ", ".join(".".join(path) or "$" for path in paths[:_MOST_NAMED])
+    return shown(named.encode()) + (", …" if len(paths) > _MOST_NAMED else "")
 
 
 def _is_long(cells: list[object], limit: int) -> bool:

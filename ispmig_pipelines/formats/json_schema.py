@@ -1,31 +1,39 @@
 """What the records of a JSON source look like: their tables and columns, learnt from all of them.
 
 Members of nested objects become dotted columns. An array of objects becomes a child table,
-named by its path below its parent's name; any other array stays in one cell as JSON.
+named by its path below its parent's name; any other array stays in one cell as JSON. Objects
+under keys that can be no names (``{"1001": {...}, "1002": {...}}``) are records of a child table,
+too, their keys in its column ``_key``: PHP writes arrays that way when their indexes have gaps.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag, auto
 from typing import Any
 
 from ispmig_pipelines.formats.csv_dialect import column_names
 from ispmig_pipelines.formats.encoding import shown
-from ispmig_pipelines.formats.json_values import cell, compact
+from ispmig_pipelines.formats.json_values import Repeated, cell, compact
 
 PARENT_RECORD = "_parent_record"
 POSITION = "_position"
 PARENT = "_parent_"
 VALUE = "value"
 
+KEY = "_key"
+"""Column of the key that a record stands under, where an object maps keys to records."""
+
 MISSING = object()
 """Stands for the value of a key that is not there."""
 
+_UUID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
+_UUID_LENGTH = 36
+
 _IDENTIFIES = re.compile(
-    r"(?i:_?id|uuid|guid|key|code|number|no|ident|login|username)"
+    r"(?i:_?id|uuid|guid|_?key|code|number|no|ident|login|username)"
     r"|.*[_\- .](?i:id|uuid|guid|number|no|ident)|.*[a-z](?:Id|ID|Uuid|UUID|Number|No|Ident)"
 )
 
@@ -50,17 +58,22 @@ class Node:
     Attributes:
         kinds: what has been seen.
         members: of its objects, by key, in the order of the source.
-        element: the objects of its arrays of objects, as records.
+        element: the objects of its arrays of objects (or under keys that are no names), as
+            records.
+        keyed: objects under keys that are no names have been seen.
         nested_list: an array with arrays or mixed content has been seen.
+        repeated: keys that were made for values under a key that stands more than once.
     """
 
-    __slots__ = ("element", "kinds", "members", "nested_list")
+    __slots__ = ("element", "keyed", "kinds", "members", "nested_list", "repeated")
 
     def __init__(self) -> None:
         self.kinds = Kind(0)
         self.members: dict[str, Node] = {}
         self.element: Node | None = None
+        self.keyed = False
         self.nested_list = False
+        self.repeated: set[str] = set()
 
     def observe(self, value: Any) -> bool:
         """Takes one more value into account; whether it taught anything new."""
@@ -70,19 +83,29 @@ class Node:
         if kind is Kind.OBJECT:
             new |= self._observe_members(value)
         elif kind is Kind.TABLE:
-            if self.element is None:
-                self.element = Node()
             for inner in value:
-                new |= self.element.observe(inner)
+                new |= self._observe_element(inner)
         elif kind is Kind.LIST and not self.nested_list:
             self.nested_list = any(isinstance(inner, (dict, list)) for inner in value)
             new |= self.nested_list
         return new
 
+    def _observe_element(self, value: dict[str, Any]) -> bool:
+        if self.element is None:
+            self.element = Node()
+        return self.element.observe(value)
+
     def _observe_members(self, value: dict[str, Any]) -> bool:
         new = False
         before: str | None = None
+        if isinstance(value, Repeated):
+            self.repeated.update(value.added)
         for key, inner in value.items():
+            if isinstance(inner, dict) and is_no_name(key):
+                new |= not self.keyed
+                self.keyed = True
+                new |= self._observe_element(inner)
+                continue
             node = self.members.get(key)
             if node is None:
                 node = Node()
@@ -117,6 +140,13 @@ class Node:
         )
 
 
+def is_no_name(key: str) -> bool:
+    """Whether a key can only be data: a number or a UUID is no name of a property."""
+    return (key.isdecimal() and key.isascii()) or (
+        len(key) >= _UUID_LENGTH and _UUID.fullmatch(key) is not None
+    )
+
+
 def kind_of(value: Any) -> Kind:
     """What ``value`` is."""
     if value is None:
@@ -140,6 +170,11 @@ def as_record(value: Any) -> dict[str, Any]:
     return {VALUE: value}
 
 
+def _name_of(key: str, names: list[str]) -> str:
+    place = int(key.removeprefix("column_"))
+    return names[place - 1] if place <= len(names) and names[place - 1].strip() else key
+
+
 Path = tuple[str, ...]
 
 
@@ -161,6 +196,7 @@ class Table:
         own: the columns filled from the record.
         parent: the table its records lie in, or None.
         path: of the array, from the parent's record.
+        keyed: its records may stand under keys instead of in an array.
         identifying: of the parent's columns, those that are repeated here.
         names: of all columns, unique: what comes from the parent first.
     """
@@ -170,8 +206,18 @@ class Table:
     own: list[Column]
     parent: Table | None = None
     path: Path = ()
+    keyed: bool = False
     identifying: list[Column] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+
+    def rename(self, names: list[str]) -> None:
+        """Gives the columns of records that are arrays their names, in order."""
+        own = [
+            ".".join((name, *column.path[1:]))
+            for column in self.own
+            for name in [_name_of(column.path[0], names)]
+        ]
+        self.names = column_names([*self.names[: len(self.names) - len(own)], *own])
 
     def chain(self) -> list[Table]:
         """The tables from the root down to this one."""
@@ -201,33 +247,38 @@ class Rows:
             yield ordinal, [*inherited, *_cells(record, table.own)]
             return
         child = self._chain[level + 1]
-        array = _at(record, child.path)
-        if not isinstance(array, list) or kind_of(array) is not Kind.TABLE:
-            return
-        keys = _cells(record, child.identifying)
-        for position, inner in enumerate(array, start=1):
-            self._counted[level + 1] += 1
-            yield from self._below(
-                level + 1,
-                inner,
-                self._counted[level + 1],
-                [str(ordinal), str(position), *keys],
+        held = _at(record, child.path)
+        found: Iterable[tuple[Any, Any]] = ()
+        if isinstance(held, list) and kind_of(held) is Kind.TABLE:
+            found = ((MISSING, inner) for inner in held)
+        elif child.keyed and isinstance(held, dict):
+            found = (
+                (key, inner)
+                for key, inner in held.items()
+                if isinstance(inner, dict) and is_no_name(key)
             )
+        keys = _cells(record, child.identifying)
+        for position, (key, inner) in enumerate(found, start=1):
+            self._counted[level + 1] += 1
+            back = [str(ordinal), str(position), *([key] if child.keyed else []), *keys]
+            yield from self._below(level + 1, inner, self._counted[level + 1], back)
 
 
 def tables_of(name: str, root: Node) -> list[Table]:
     """The table of the root's records and, after each table, the tables of its arrays.
 
     A child's rows begin with ``_parent_record`` (ordinal of the parent in its own table),
-    ``_position`` (from 1, in its array), and the columns that identify the parent, as
-    ``_parent_id``.
+    ``_position`` (from 1, in its array), ``_key`` where they stand under keys, and the columns
+    that identify the parent, as ``_parent_id``.
     """
     return list(_tables(name, root, None, ()))
 
 
-def _tables(name: str, node: Node, parent: Table | None, path: Path) -> Iterator[Table]:
+def _tables(
+    name: str, node: Node, parent: Table | None, path: Path, *, keyed: bool = False
+) -> Iterator[Table]:
     own = list(_columns(node, ()))
-    table = Table(name, node, own, parent, path)
+    table = Table(name, node, own, parent, path, keyed)
     first: list[str] = []
     if parent is not None:
         table.identifying = [
@@ -240,13 +291,18 @@ def _tables(name: str, node: Node, parent: Table | None, path: Path) -> Iterator
         first = [
             PARENT_RECORD,
             POSITION,
+            *([KEY] if keyed else []),
             *(PARENT + column.path[0].lstrip("_") for column in table.identifying),
         ]
     names = [*first, *(".".join(column.path) for column in own)]
     table.names = column_names([shown(n.encode()) for n in names])
     yield table
-    for inner_path, element in _arrays(node, ()):
-        yield from _tables(".".join((name, *inner_path)), element, table, inner_path)
+    if node.keyed and node.element is not None:
+        yield from _tables(f"{name}.{KEY}", node.element, table, (), keyed=True)
+    for inner_path, holder in _arrays(node, ()):
+        assert holder.element is not None  # noqa: S101 - it holds records
+        inner_name = ".".join((name, *inner_path))
+        yield from _tables(inner_name, holder.element, table, inner_path, keyed=holder.keyed)
 
 
 def _columns(node: Node, path: Path) -> Iterator[Column]:
@@ -261,7 +317,7 @@ def _arrays(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     for key, member in node.members.items():
         here = (*path, key)
         if member.element is not None:
-            yield here, member.element
+            yield here, member
         yield from _arrays(member, here)
 
 

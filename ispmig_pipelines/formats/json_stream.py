@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.json_schema import Node, Path
-from ispmig_pipelines.formats.json_values import DEEP, BrokenJson, Unfit, parse
+from ispmig_pipelines.formats.json_schema import Node
+from ispmig_pipelines.formats.json_values import BrokenJson, Unfit, parse
 from ispmig_pipelines.formats.limits import ReadLimits
 
 BLOCK_BYTES = 2 << 20
@@ -20,10 +20,10 @@ LEAST_RUN = 16 << 10
 
 _REMEMBERED_RUN = 64 << 10
 _SPACE = re.compile(rb"[ \t\n\r]*+")
+_SPACE_OR_SEPARATOR = re.compile(rb"[ \t\n\r\x1e]*+")
 _BETWEEN = re.compile(rb"[ \t\n\r,]*+")
-_QUOTE, _COMMA, _COLON = ord('"'), ord(","), ord(":")
-_ARRAY, _ARRAY_END, _OBJECT, _OBJECT_END = b"[]{}"
-_END = -1
+END = -1
+"""What stands behind the last byte."""
 
 
 @dataclass
@@ -109,15 +109,20 @@ class Cursor:
         column = len(before) + 1 + (0 if newline >= 0 else self._column)
         return f"line {self.line(index):,}, column {column:,} (byte {self.base + index + 1:,})"
 
-    def skip(self) -> int:
-        """Goes to the next byte that is not white space and says which it is; -1 at the end."""
+    def skip(self, *, separators: bool = False) -> int:
+        """Goes to the next byte that is not white space and says which it is; END at the end.
+
+        Args:
+            separators: pass over record separators (RFC 7464), too.
+        """
+        space = _SPACE_OR_SEPARATOR if separators else _SPACE
         while True:
-            found = _SPACE.match(self.data, self.at)
+            found = space.match(self.data, self.at)
             self.at = found.end() if found else self.at
             if self.at < len(self.data):
                 return self.data[self.at]
             if not self.more():
-                return _END
+                return END
 
 
 class Proof:
@@ -262,173 +267,3 @@ def _no_json(text: bytes, raw: bytes, line: int, at: int, reason: str) -> One:
     column = len(text[:at].decode("utf-8", "replace")) + 1
     unfit = Unfit(f"at its character {column:,} it is no valid JSON: {reason}")
     return One(unfit, line, raw, "record.unreadable")
-
-
-# ---------------------------------------------------------------- one document
-
-
-class Document:
-    """Walks through one JSON document and yields the elements of its arrays.
-
-    Only arrays that are the document, or that are reached from it through objects alone, are
-    walked through; what is nested deeper belongs to its element.
-
-    Attributes:
-        root: ``[``, ``{`` or "" for a scalar, once walking has begun.
-        arrays: paths of the arrays that were met.
-        others: paths of values beside them.
-        twice: paths that stand twice.
-    """
-
-    def __init__(
-        self, cursor: Cursor, proof: Callable[[Path], Proof | None], limits: ReadLimits
-    ) -> None:
-        self._cursor = cursor
-        self._proof = proof
-        self._limits = limits
-        self.root = ""
-        self.arrays: list[Path] = []
-        self.others: list[Path] = []
-        self.twice: set[Path] = set()
-
-    def elements(self) -> Iterator[tuple[Path, Run | One]]:
-        """Elements of the arrays, each with the path of its array.
-
-        Raises:
-            SourceError: the document is no valid JSON; the text says where.
-        """
-        first = self._cursor.skip()
-        if first == _ARRAY:
-            self.root = "["
-            yield from self._array(())
-        elif first == _OBJECT:
-            self.root = "{"
-            yield from self._object((), 1)
-        else:
-            yield (), self._one()
-        self._check_end()
-
-    def whole(self) -> Iterator[tuple[Path, Run | One]]:
-        """The document as one record."""
-        self._cursor.skip()
-        yield (), self._one()
-        self._check_end()
-
-    def _check_end(self) -> None:
-        if self._cursor.skip() != _END:
-            raise self._broken(
-                "more stands behind the end of the document (where each line is a value of its "
-                "own, say format: ndjson in the spec)"
-            )
-
-    def _array(self, path: Path) -> Iterator[tuple[Path, Run | One]]:
-        cursor = self._cursor
-        if path in self.arrays:
-            self.twice.add(path)
-        self.arrays.append(path)
-        cursor.at += 1
-        proof = self._proof(path)
-        after_comma = False
-        while True:
-            if proof is not None:
-                end = proof.reach(cursor)
-                if end > cursor.at:
-                    run = Run(cursor.data, cursor.at, end, cursor.line(cursor.at))
-                    cursor.at = end
-                    after_comma = True
-                    yield path, run
-            byte = cursor.skip()
-            if byte == _ARRAY_END:
-                if after_comma:
-                    raise self._broken("a comma stands before a closing bracket")
-                cursor.at += 1
-                return
-            yield path, self._one()
-            byte = cursor.skip()
-            if byte == _COMMA:
-                cursor.at += 1
-                after_comma = True
-            elif byte == _ARRAY_END:
-                cursor.at += 1
-                return
-            else:
-                raise self._broken("a comma or a closing bracket is expected")
-
-    def _object(self, path: Path, depth: int) -> Iterator[tuple[Path, Run | One]]:
-        cursor = self._cursor
-        if depth > self._limits.max_depth:
-            raise self._broken(DEEP.format(limit=self._limits.max_depth))
-        cursor.at += 1
-        keys: set[str] = set()
-        while True:
-            byte = cursor.skip()
-            if byte == _OBJECT_END and not keys:
-                cursor.at += 1
-                return
-            if byte != _QUOTE:
-                raise self._broken("a key in double quotes is expected")
-            key = self._one().value
-            if isinstance(key, Unfit):
-                raise self._broken(key.reason)
-            here = (*path, key)
-            if key in keys:
-                self.twice.add(here)
-            keys.add(key)
-            if len(keys) > self._limits.max_columns:
-                raise SourceError(
-                    f"{cursor.name} has an object of more than {self._limits.max_columns:,} "
-                    f"keys at {cursor.place(cursor.at)}. Records under keys of their own are not "
-                    "read: export them as an array."
-                )
-            if cursor.skip() != _COLON:
-                raise self._broken("a colon is expected")
-            cursor.at += 1
-            byte = cursor.skip()
-            if byte == _ARRAY:
-                yield from self._array(here)
-            elif byte == _OBJECT:
-                yield from self._object(here, depth + 1)
-            else:
-                self.others.append(here)
-                self._one()
-            byte = cursor.skip()
-            if byte == _COMMA:
-                cursor.at += 1
-            elif byte == _OBJECT_END:
-                cursor.at += 1
-                return
-            else:
-                raise self._broken("a comma or a closing brace is expected")
-
-    def _one(self) -> One:
-        cursor = self._cursor
-        while True:
-            try:
-                found = parse(
-                    cursor.data, cursor.at, final=cursor.final, max_depth=self._limits.max_depth
-                )
-            except BrokenJson as error:
-                cursor.at = error.at
-                raise self._broken(error.reason, cut=error.cut) from None
-            if found is not None:
-                break
-            if not cursor.more():
-                cursor.at = len(cursor.data)
-                raise self._broken("the document ends too early", cut=True)
-        value, end = found
-        one = One(value, cursor.line(cursor.at), cursor.data[cursor.at : end])
-        cursor.at = end
-        return one
-
-    def _broken(self, reason: str, *, cut: bool = False) -> SourceError:
-        cursor = self._cursor
-        cut = cut or (cursor.final and cursor.at >= len(cursor.data))
-        advice = (
-            "It was probably cut short on the way: transfer or export it again."
-            if cut
-            else "Export it again."
-        )
-        return SourceError(
-            f"{cursor.name} is no valid JSON: at {cursor.place(cursor.at)} {reason}. Nothing of "
-            f"it is loaded as if it were complete. {advice}"
-        )

@@ -45,24 +45,35 @@ class Unfit:
     reason: str
 
 
-class _DuplicateKey(ValueError):
-    pass
+class Repeated(dict[str, Any]):
+    """An object in which a key stands more than once.
+
+    The first value keeps the key; the later ones are under ``key_2``, ``key_3``, as the names of
+    equal columns of a CSV are made. ``pairs`` are the members as they stand in the source,
+    ``added`` the keys that were made.
+    """
+
+    __slots__ = ("added", "pairs")
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+        self.added: list[str] = []
+        wanted = {key for key, _ in pairs}
+        counts: dict[str, int] = {}
+        super().__init__()
+        for key, value in pairs:
+            name = key
+            while name in self or (name != key and name in wanted):
+                counts[key] = counts.get(key, 1) + 1
+                name = f"{key}_{counts[key]}"
+            if name != key:
+                self.added.append(name)
+            self[name] = value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: dict[str, Any] = {}
-        for key, value in pairs:
-            # The same value twice can be read in one way only.
-            if key in seen and not _same(seen[key], value):
-                raise _DuplicateKey
-            seen[key] = value
-    return found
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and compact(one) == compact(other)
+    return found if len(found) == len(pairs) else Repeated(pairs)
 
 
 def _no_constant(name: str) -> Any:
@@ -75,20 +86,21 @@ _STRICT = json.JSONDecoder(
     parse_int=Number,
     parse_constant=_no_constant,
 )
-_LENGTH_ONLY = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_no_constant)
 
-TWICE = "a key stands twice in one object, with different values"
 HALF = "an escape names half a character (an unpaired surrogate)"
 DEEP = "it is nested deeper than {limit} levels"
 LONG = "a cell is longer than {limit:,} bytes"
 
 
-def parse(data: bytes, at: int, *, final: bool, max_depth: int) -> tuple[Any, int] | None:
+def parse(
+    data: bytes, at: int, *, final: bool, max_depth: int, probe: int = _FIRST_PROBE
+) -> tuple[Any, int] | None:
     """The value that begins at byte ``at``, and the byte after it.
 
     Args:
         data: UTF-8; what is invalid in it is found out only as far as the value reaches.
         final: the source ends where ``data`` ends.
+        probe: bytes to look at first; best a little more than the value has.
 
     Returns:
         the value (:class:`Unfit` where it is well-formed and cannot be used), or None when more
@@ -97,7 +109,7 @@ def parse(data: bytes, at: int, *, final: bool, max_depth: int) -> tuple[Any, in
     Raises:
         BrokenJson: there is no JSON value.
     """
-    size = _FIRST_PROBE
+    size = probe
     while True:
         piece = data[at : at + size]
         reaches_end = at + size >= len(data)
@@ -139,36 +151,28 @@ class _Break:
 
 
 def _attempt(text: str, *, complete: bool, depth: int) -> tuple[Any, int] | _Break | None:
-    decoder = _STRICT
-    value: Any = None
-    for decoder in (_STRICT, _LENGTH_ONLY):
-        try:
-            value, end = decoder.raw_decode(text)
-        except _DuplicateKey:
-            continue
-        except RecursionError:
-            return _Break(DEEP.format(limit=depth), 0)
-        except json.JSONDecodeError as error:
-            open_string = error.msg.startswith("Unterminated string")
-            if not complete and (open_string or error.pos >= len(text) - _NEAR_END):
-                return None
-            rest = text[error.pos : error.pos + _NEAR_END].strip(" \t\n\r")
-            begun = any(word.startswith(rest) for word in ("true", "false", "null", "-", "\\u"))
-            cut = complete and (open_string or begun)
-            return _Break(_in_words(error.msg), error.pos, cut)
-        except ValueError as error:
-            # NaN and Infinity: Python reads them, JSON does not have them.
-            at = _outside_strings(text, str(error))
-            return _Break("NaN and Infinity are no JSON numbers", at)
-        break
+    try:
+        value, end = _STRICT.raw_decode(text)
+    except RecursionError:
+        return _Break(DEEP.format(limit=depth), 0)
+    except json.JSONDecodeError as error:
+        open_string = error.msg.startswith("Unterminated string")
+        if not complete and (open_string or error.pos >= len(text) - _NEAR_END):
+            return None
+        rest = text[error.pos : error.pos + _NEAR_END].strip(" \t\n\r")
+        begun = any(word.startswith(rest) for word in ("true", "false", "null", "-", "\\u"))
+        cut = complete and (open_string or begun)
+        return _Break(_in_words(error.msg), error.pos, cut)
+    except ValueError as error:
+        # NaN and Infinity: Python reads them, JSON does not have them.
+        at = _outside_strings(text, str(error))
+        return _Break("NaN and Infinity are no JSON numbers", at)
     # A number or a word may go on behind what is there.
     if not complete and text[end - 1] not in '"]}' and len(text) - end < _NEAR_END:
         return None
     opened = text.count("{", 0, end) + text.count("[", 0, end)
     if opened > depth and deeper_than(value, depth):
         return Unfit(DEEP.format(limit=depth)), end
-    if decoder is _LENGTH_ONLY:
-        return Unfit(TWICE), end
     if "\\u" in text[:end] and _has_lone_surrogate(value):
         return Unfit(HALF), end
     return value, end
@@ -242,9 +246,8 @@ def compact(value: Any) -> str:
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return (
-            "{" + ",".join(f"{_quoted(key)}:{compact(inner)}" for key, inner in value.items()) + "}"
-        )
+        pairs = value.pairs if isinstance(value, Repeated) else value.items()
+        return "{" + ",".join(f"{_quoted(key)}:{compact(inner)}" for key, inner in pairs) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(compact, value)) + "]"
     return _quoted(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ispmig_pipelines.formats.json_header import RowsSeen, header_of
 from ispmig_pipelines.formats.json_pattern import lines
 from ispmig_pipelines.formats.json_reading import JsonSource
 from ispmig_pipelines.formats.json_schema import Node, Table, as_record, tables_of
@@ -42,6 +43,7 @@ class NdjsonReader(JsonSource):
             self._dialect["messages"] = "Singer"
             found: list[Table] = []
             for name, node in self._streams.items():
+                self._tell_repeated(node)
                 tables = tables_of(name, node)
                 self._stream_of[id(tables[0])] = name
                 found.extend(tables)
@@ -53,14 +55,29 @@ class NdjsonReader(JsonSource):
 
     def _learn_lines(self) -> list[Table]:
         self._node = Node()
+        self._headed = False
+        rows: RowsSeen | None = None
         self._proof = Proof(lines) if self._fast else None
         with self._through() as cursor:
             for item in line_records(cursor, self._proof, self._limits, self._encoding.name):
                 if isinstance(item, One) and not isinstance(item.value, Unfit):
+                    if isinstance(item.value, list) and not self._node.kinds:
+                        rows = RowsSeen()
+                    if rows is not None:
+                        rows.observe(item.value)
                     new = self._node.observe(as_record(item.value))
                     if self._proof is not None:
                         self._proof.learn(self._node, new=new)
-        return tables_of(self.table_name, self._node)
+        self._tell_repeated(self._node)
+        tables = tables_of(self.table_name, self._node)
+        if rows is not None:
+            names, note = header_of(rows, self._options.header)
+            if names is not None:
+                self._headed = True
+                tables[0].rename(names)
+            if note:
+                self._notes.append(note)
+        return self._chosen([((), tables)]) if self._options.path else tables
 
     def _learn_streams(self, cursor: Cursor) -> None:
         broken = messages = 0
@@ -81,7 +98,8 @@ class NdjsonReader(JsonSource):
         if not self._singer:
             if self._proof is not None:
                 self._proof.restart(self._node, self._least_run)
-            yield from line_records(cursor, self._proof, self._limits, self._encoding.name)
+            found = line_records(cursor, self._proof, self._limits, self._encoding.name)
+            yield from _behind_first(found) if self._headed else found
             return
         stream = self._stream_of[id(table.chain()[0])]
         first = next(iter(self._streams))
@@ -93,6 +111,16 @@ class NdjsonReader(JsonSource):
                     yield item
             elif item.value["type"] == "RECORD" and item.value["stream"] == stream:
                 yield One(item.value["record"], item.line, item.raw)
+
+
+def _behind_first(found: Iterator[Run | One]) -> Iterator[Run | One]:
+    """The records but the first that is one: it is the header."""
+    skip = True
+    for item in found:
+        if skip and isinstance(item, One) and not isinstance(item.value, Unfit):
+            skip = False
+        else:
+            yield item
 
 
 def _is_message(value: Any) -> bool:

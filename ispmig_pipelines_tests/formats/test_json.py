@@ -7,12 +7,16 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import ReadLimits, open_source
+from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines.formats.inspect import inspect
+from ispmig_pipelines.formats.json import JsonReader
+from ispmig_pipelines.formats.json_options import JsonOptions
 from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
 
 
@@ -179,7 +183,9 @@ def test_an_empty_export_has_a_table_without_records(tmp_path: Path, text: str) 
         ("[{'a': 1}]", "line 1, column 3"),
         ('[{"a": "x\ty"}]', "a control character stands unescaped in a string"),
         ('[{"a": 1}] x', "more stands behind the end of the document"),
-        ('{"a": 1}\n{"a": 2}', "format: ndjson"),
+        ("[1]\n[2]", "format: ndjson"),
+        ('{"a": 1}\n["b"]', "format: ndjson"),
+        ('{"a": 1} {"a": 2} 3', "it is no object"),
     ],
 )
 def test_a_break_is_told_by_line_and_column(tmp_path: Path, text: str, place: str) -> None:
@@ -201,8 +207,6 @@ def test_invalid_bytes_break_a_document(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        ('{"a": 1, "a": 2}', "a key stands twice"),
-        ('{"a": {"b": 1, "b": 2}}', "a key stands twice"),
         ('{"a": "\\ud83d"}', "unpaired surrogate"),
         ('{"\\udc00": 1}', "unpaired surrogate"),
         ('{"a": ' + "[" * 300 + "]" * 300 + "}", "nested deeper than 256"),
@@ -221,8 +225,31 @@ def test_a_record_that_is_valid_json_and_no_use_is_rejected(
     assert reject.text == record
 
 
-def test_the_same_value_twice_is_no_fault(tmp_path: Path) -> None:
-    assert read(tmp_path, '[{"a": 1, "a": 1}]')["export"].rows == [("1",)]
+def notes(path: Path, **options: object) -> str:
+    with open_source(path, **options) as reader:  # type: ignore[arg-type]
+        return " ".join(reader.detected.notes)
+
+
+def test_values_under_a_key_that_repeats_are_kept_under_names_of_their_own(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '[{"a": 1, "a": 2, "b": {"c": 3, "c": 4}}, {"a": 5}, {"a": 6, "a_2": 7, "a": 6, "a": 9}]',
+    )
+    table = found["export"]
+    assert table.columns == ["a", "a_2", "a_3", "a_4", "b.c", "b.c_2"]
+    assert table.rows == [
+        ("1", "2", MISSING, MISSING, "3", "4"),
+        ("5", MISSING, MISSING, MISSING, MISSING, MISSING),
+        ("6", "7", "6", "9", MISSING, MISSING),
+    ]
+    assert "more than once in an object" in notes(tmp_path / "export.json")
+    assert "a_2, a_3, a_4, b.c_2" in notes(tmp_path / "export.json")
+
+
+def test_a_cell_that_is_json_keeps_the_keys_it_has(tmp_path: Path) -> None:
+    assert read(tmp_path, '[{"l": [1, {"k": 1, "k": 2}]}]')["export"].rows == [
+        ('[1,{"k":1,"k":2}]',)
+    ]
 
 
 def test_escapes_are_undone(tmp_path: Path) -> None:
@@ -260,12 +287,242 @@ def test_a_record_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
 def test_more_columns_than_the_limit_are_refused(tmp_path: Path) -> None:
     text = json.dumps([{f"k{i}": i} for i in range(50)])
     assert "50 columns" in refused(tmp_path, text, limits=ReadLimits(max_columns=40))
-    by_key = json.dumps({f"k{i}": {"id": i} for i in range(50)})
-    assert "as an array" in refused(tmp_path, by_key, limits=ReadLimits(max_columns=40))
+    by_key = json.dumps({f"k{i}": {f"i{i}": i} for i in range(50)})
+    assert "keyed: true" in refused(tmp_path, by_key, limits=ReadLimits(max_columns=40))
 
 
-def test_an_array_under_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    assert "twice" in refused(tmp_path, '{"data": [{"a": 1}], "data": [{"a": 2}]}')
+def test_arrays_under_a_key_that_repeats_are_tables_of_their_own(tmp_path: Path) -> None:
+    found = read(tmp_path, '{"data": [{"a": 1}], "data": [{"a": 2}]}')
+    assert {name: table.rows for name, table in found.items()} == {
+        "data": [("1",)],
+        "data_2": [("2",)],
+    }
+
+
+# ---------------------------------------------------------------- records under keys
+
+
+def test_an_object_that_maps_keys_to_records_is_a_table_with_the_key_as_a_column(
+    tmp_path: Path,
+) -> None:
+    found = read(
+        tmp_path,
+        '{"1001": {"name": "Ann", "to": {"city": "Bonn"}},\n'
+        ' "1002": {"name": "Bob", "ips": [{"ip": "10.0.0.1"}]},\n "1003": {}}',
+    )
+    assert found["export"].columns == ["_key", "name", "to.city"]
+    assert found["export"].rows == [
+        ("1001", "Ann", "Bonn"),
+        ("1002", "Bob", MISSING),
+        ("1003", MISSING, MISSING),
+    ]
+    assert (found["export"].record, found["export"].line) == ([1, 2, 3], [1, 2, 3])
+    assert found["export.ips"].columns == ["_parent_record", "_position", "_parent_key", "ip"]
+    assert found["export.ips"].rows == [("2", "1", "1002", "10.0.0.1")]
+    assert "maps keys to records" in notes(tmp_path / "export.json")
+
+
+def test_records_under_keys_stand_beside_arrays_and_below_other_keys(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '{"status": "ok", "customers": {"7": {"n": "Ann"}, "9": {"n": "Bob", "_key": "own"}},'
+        ' "plans": [{"code": "A"}]}',
+    )
+    assert found["customers"].columns == ["_key", "n", "_key_2"]
+    assert found["customers"].rows == [("7", "Ann", MISSING), ("9", "Bob", "own")]
+    assert found["plans"].rows == [("A",)]
+
+
+def test_keys_that_could_be_names_need_more_evidence(tmp_path: Path) -> None:
+    record = '{"name": "x", "city": "y", "zip": "z"}'
+    logins = ["ann", "bob", "cyd", "dan", "eve"]
+    few = "{" + ",".join(f'"{login}": {record}' for login in logins[:3]) + "}"
+    many = "{" + ",".join(f'"{login}": {record}' for login in logins) + "}"
+    assert read(tmp_path, many)["export"].rows == [(login, "x", "y", "z") for login in logins]
+    assert len(read(tmp_path, few)["export"].rows) == 1
+    assert "json: path: $, keyed: true" in notes(tmp_path / "export.json")
+    unlike = '{"a": {"x": 1}, "b": {"y": 2}, "c": {"z": 3}, "d": {"u": 4}, "e": {"v": 5}}'
+    assert read(tmp_path, unlike)["export"].columns == ["a.x", "b.y", "c.z", "d.u", "e.v"]
+
+
+def test_arrays_under_keys_are_records_with_the_key(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, '{"1001": [{"ip": "a"}, {"ip": "b"}], "1002": [], "1003": [{"ip": "c"}]}'
+    )
+    assert found["export"].rows == [("1001", "a"), ("1001", "b"), ("1003", "c")]
+
+
+def test_what_is_no_record_among_records_under_keys_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, '{"1": {"a": 1}, "2": {"a": 2}, "total": 2}')
+    assert found["export"].rows == [("1", "1"), ("2", "2")]
+    assert "are no records: total" in notes(tmp_path / "export.json")
+
+
+def test_arrays_of_php_with_gaps_are_child_tables_as_those_without(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '[{"id": 1, "s": {"3": {"ip": "a"}, "7": {"ip": "b"}}}, {"id": 2, "s": [{"ip": "c"}]},'
+        ' {"id": 3, "s": []}, {"5": {"x": 1}}]',
+    )
+    assert found["export"].columns == ["id"]
+    assert found["export.s"].columns == ["_parent_record", "_position", "_key", "_parent_id", "ip"]
+    assert found["export.s"].rows == [
+        ("1", "1", "3", "1", "a"),
+        ("1", "2", "7", "1", "b"),
+        ("2", "1", MISSING, "2", "c"),
+    ]
+    assert found["export._key"].rows == [("4", "1", "5", MISSING, "1")]
+
+
+def test_many_records_under_keys_are_streamed(tmp_path: Path) -> None:
+    members = ",".join(f'"{i}": {{"a": {i}, "b": "x{i}"}}' for i in range(30_000))
+    table = read(tmp_path, "{" + members + "}")["export"]
+    assert table.rows == [(str(i), str(i), f"x{i}") for i in range(30_000)]
+
+
+# ---------------------------------------------------------------- what the spec names
+
+
+def opened(tmp_path: Path, text: str, **said: Any) -> dict[str, Seen]:
+    path = tmp_path / "export.json"
+    path.write_text(text)
+    return read_all(JsonReader(path, Encoding("utf-8"), options=JsonOptions(**said)))
+
+
+NESTED = """{"meta": {"tags": ["x"]}, "a.b": [{"i": 1}], "customers": {"list": [
+    {"id": 7, "services": [{"ip": "a", "logs": [{"t": 1}]}]}, {"id": 8}]},
+    "byname": {"ann": {"n": 1}, "bob": {"n": 2}}}"""
+
+
+@pytest.mark.parametrize(
+    ("said", "tables"),
+    [
+        ("customers.list", ["customers.list", "customers.list.services",
+                            "customers.list.services.logs"]),
+        ("/customers/list", ["customers.list", "customers.list.services",
+                             "customers.list.services.logs"]),
+        ("$.customers.list[*].services", ["customers.list.services",
+                                          "customers.list.services.logs"]),
+        ("a.b", ["a.b"]),
+        ("/a.b", ["a.b"]),
+        ("meta.tags", ["meta.tags"]),
+        ("byname", ["byname"]),
+    ],
+)  # fmt: skip
+def test_the_path_of_the_spec_chooses(tmp_path: Path, said: str, tables: list[str]) -> None:
+    found = opened(tmp_path, NESTED, path=said)
+    assert list(found) == tables
+    assert found == {name: t for name, t in {**opened(tmp_path, NESTED), **found}.items()
+                     if name in tables}  # fmt: skip
+
+
+def test_the_path_of_the_spec_says_what_the_records_are(tmp_path: Path) -> None:
+    assert opened(tmp_path, NESTED, path="byname")["byname"].rows == [("ann", "1"), ("bob", "2")]
+    assert opened(tmp_path, NESTED, path="byname", keyed=False)["byname"].rows == [("1", "2")]
+    assert opened(tmp_path, NESTED, path="meta.tags")["meta.tags"].rows == [("x",)]
+    whole = opened(tmp_path, '{"data": [{"a": 1}], "n": 2}', path="$")
+    assert whole["export"].rows == [("2",)]
+    assert whole["export.data"].rows == [("1", "1", "1")]
+
+
+def test_a_path_that_leads_nowhere_is_told_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no records at data\.items .* a\.b, customers\.list, "):
+        opened(tmp_path, NESTED, path="data.items")
+
+
+# ---------------------------------------------------------------- several values in one file
+
+
+@pytest.mark.parametrize("between", ["\n", "", "\r\n\r\n", " "])
+def test_objects_one_after_the_other_are_records(tmp_path: Path, between: str) -> None:
+    values = [json.dumps({"id": i, "sub": [{"x": i}]}, indent=2) for i in range(5)]
+    found = read(tmp_path, between.join(values))
+    assert found["export"].rows == [(str(i),) for i in range(5)]
+    assert found["export.sub"].rows == [(str(i + 1), "1", str(i), str(i)) for i in range(5)]
+    assert "several values" in notes(tmp_path / "export.json", format="json")
+
+
+def test_a_text_sequence_is_read_whatever_its_values(tmp_path: Path) -> None:
+    found = read(tmp_path, '\x1e{\n"a": 1}\n\x1e{"a":\n2}\n\x1e3\n')
+    assert found["export"].columns == ["a", "value"]
+    assert found["export"].rows == [("1", MISSING), ("2", MISSING), (MISSING, "3")]
+    assert found["export"].line == [1, 3, 5]
+
+
+def test_objects_one_after_the_other_that_break_are_refused(tmp_path: Path) -> None:
+    assert "line 3, column 6" in refused(tmp_path, '{"a": 1}\n{"a": 2}\n{"a":}')
+    assert "cut short" in refused(tmp_path, '{\n"a": 1}\n{\n"a": 2')
+
+
+# ---------------------------------------------------------------- rows that are arrays
+
+
+def test_a_row_of_names_above_numbers_is_a_header(tmp_path: Path) -> None:
+    table = read(tmp_path, '[["id", "name"],\n["1", "Ann"],\n["2", "Bob"]]')["export"]
+    assert table.columns == ["id", "name"]
+    assert table.rows == [("1", "Ann"), ("2", "Bob")]
+    assert (table.record, table.line) == ([1, 2], [2, 3])
+    typed = read(tmp_path, '[["id", "name"], [1, "Ann"], [2, null]]')["export"]
+    assert (typed.columns, typed.rows) == (["id", "name"], [("1", "Ann"), ("2", None)])
+
+
+def test_rows_that_do_not_tell_have_no_header_and_the_spec_can_say_so(tmp_path: Path) -> None:
+    text = '[["name", "city"], ["Ann", "Bonn"]]'
+    assert read(tmp_path, text)["export"].columns == ["column_1", "column_2"]
+    assert "json: header: true" in notes(tmp_path / "export.json")
+    said = opened(tmp_path, text, header=True)["export"]
+    assert (said.columns, said.rows) == (["name", "city"], [("Ann", "Bonn")])
+    unsaid = opened(tmp_path, '[["id"], [1], [2]]', header=False)["export"]
+    assert unsaid.rows == [("id",), ("1",), ("2",)]
+
+
+@pytest.mark.parametrize("columns", ['["id", "name"]', '[{"name": "id"}, {"name": "name"}]'])
+def test_names_beside_rows_are_theirs(tmp_path: Path, columns: str) -> None:
+    text = f'{{"columns": {columns}, "data": [[1, "Ann"], [2, "Bob"]]}}'
+    table = read(tmp_path, text)["data"]
+    assert (table.columns, table.rows) == (["id", "name"], [("1", "Ann"), ("2", "Bob")])
+
+
+# ---------------------------------------------------------------- phpMyAdmin
+
+PHPMYADMIN = """[
+{"type":"header","version":"5.2.1","comment":"Export to JSON plugin for phpMyAdmin"},
+{"type":"database","name":"radius"},
+{"type":"table","name":"nas","database":"radius","data":
+[
+{"id":"1","nasname":"10.0.0.1"},
+{"id":"2","nasname":"10.0.0.2"}
+]
+}
+,{"type":"table","name":"radcheck","database":"radius","data":
+[
+{"id":"7","username":"ann","value":null}
+]
+}
+,{"type":"table","name":"radreply","database":"radius","data":
+[
+]
+}
+]
+"""
+
+
+def test_each_table_of_phpmyadmins_json_is_a_table(tmp_path: Path) -> None:
+    found = read(tmp_path, PHPMYADMIN)
+    assert list(found) == ["nas", "radcheck", "radreply"]
+    assert found["nas"].rows == [("1", "10.0.0.1"), ("2", "10.0.0.2")]
+    assert found["nas"].line == [6, 7]
+    assert found["radcheck"].rows == [("7", "ann", None)]
+    two = PHPMYADMIN.replace('"radcheck","database":"radius"', '"nas","database":"other"')
+    assert list(read(tmp_path, two)) == ["radius.nas", "other.nas", "radius.radreply"]
+    assert "cut short" in refused(tmp_path, PHPMYADMIN[:400])
+
+
+def test_a_table_of_phpmyadmins_json_may_be_larger_than_a_record(tmp_path: Path) -> None:
+    rows = ",\n".join(f'{{"id":"{i}","nasname":"n{i}"}}' for i in range(40_000))
+    text = PHPMYADMIN.replace('{"id":"1","nasname":"10.0.0.1"}', rows)
+    found = read(tmp_path, text, limits=ReadLimits(max_record_bytes=3 << 20))
+    assert len(found["nas"].rows) == 40_001
 
 
 def test_compressed_files_and_their_digest(tmp_path: Path) -> None:
@@ -297,7 +554,7 @@ def test_an_unknown_table_is_named_with_those_there_are(tmp_path: Path) -> None:
 def test_inspect_tells_tables_columns_and_rejects_without_content(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text(
-        '{"customers": [{"id": 1, "since": "2020-01-31"}, {"id": 2, "id": "secret"}], '
+        '{"customers": [{"id": 1, "since": "2020-01-31"}, {"id": "secret\\ud800"}], '
         '"plans": [{"price": 9.90}]}'
     )
     found = inspect(path)

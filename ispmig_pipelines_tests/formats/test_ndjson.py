@@ -40,7 +40,6 @@ def test_a_record_a_line(tmp_path: Path, line_end: str, last: bool) -> None:
         ('{"id": 1', "it is no valid JSON"),
         ('{"id": 1} {"id": 2}', "more stands behind the value"),
         ("id,name", "a value is expected"),
-        ('{"id": 1, "id": 2}', "a key stands twice"),
         ('{"id": "\\udead"}', "unpaired surrogate"),
         ('{"id": Infinity}', "NaN and Infinity"),
         ("[" * 5000, "nested deeper"),
@@ -84,6 +83,18 @@ def test_lines_of_arrays(tmp_path: Path) -> None:
     table = read(tmp_path, '["a", 1]\n["b", null, [1]]\n')["export"]
     assert table.columns == ["column_1", "column_2", "column_3"]
     assert table.rows == [("a", "1", MISSING), ("b", None, "[1]")]
+
+
+def test_a_line_of_names_above_lines_of_values_is_a_header(tmp_path: Path) -> None:
+    table = read(tmp_path, '["id", "name"]\n[1, "Ann"]\n[2, "Bob"]\n')["export"]
+    assert table.columns == ["id", "name"]
+    assert table.rows == [("1", "Ann"), ("2", "Bob")]
+    assert (table.record, table.line) == ([1, 2], [2, 3])
+
+
+def test_values_under_a_key_that_repeats_are_kept(tmp_path: Path) -> None:
+    table = read(tmp_path, '{"id": 1, "id": 2}\n{"id": 3}\n')["export"]
+    assert (table.columns, table.rows) == (["id", "id_2"], [("1", "2"), ("3", MISSING)])
 
 
 def test_record_separators_are_left_out(tmp_path: Path) -> None:
