@@ -121,14 +121,16 @@ def tenant_remove(
 
 @app.command()
 def inspect(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to look into.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Paths, s3://… or https://….")
+    ],
     as_json: Json = False,
 ) -> None:
     """Say what is in files, by their content."""
     with _told(as_json):
-        from ispmig_pipelines.formats.inspect import inspect as look
+        from ispmig_pipelines.formats.inspect import inspect_all
 
-        found = [look(path) for path in files]
+        found = [answer for place in files for answer in inspect_all(place)]
         _say({"files": found}, lambda out: tables.inspected(out, found))
 
 

@@ -148,7 +148,8 @@ def inspected(out: Console, files: list[dict[str, Any]]) -> None:
         told = [file["format"], file["encoding"], file["compression"]]
         if file["delimiter"]:
             told.append(f"delimiter {file['delimiter']!r}")
-        out.print(f"{file['path']}: {', '.join(t for t in told if t)}", markup=False)
+        where = f"{file['path']}/{file['member']}" if file["member"] else file["path"]
+        out.print(f"{where}: {', '.join(t for t in told if t)}", markup=False)
         for name in ("notes", "questions"):
             for text in file.get(name, ()):
                 out.print(f"  {text}", markup=False)

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.opening import (
     DATA_KINDS,
     READERS,
+    Opening,
     described,
     look_at,
     open_source,
@@ -24,8 +26,9 @@ from ispmig_pipelines.formats.opening import (
 )
 from ispmig_pipelines.formats.records import Detected, Reader, Reject
 from ispmig_pipelines.formats.shapes import NULL_WORDS, TEXT, column_type, shape
+from ispmig_pipelines.formats.sql_dialect import SqlOptions
 from ispmig_pipelines.issues import RULES
-from ispmig_pipelines.remote import SourceFile
+from ispmig_pipelines.remote import SourceFile, source_file
 
 MOST_PROBLEMS = 100
 """Problems listed one by one; ``problem_counts`` counts them all."""
@@ -76,6 +79,7 @@ def inspect(
     csv: CsvOptions | None = None,
     member: str = "",
     limits: ReadLimits = DEFAULT_LIMITS,
+    sql: SqlOptions | None = None,
 ) -> dict[str, Any]:
     """Everything about one file, as one element of ``files`` in ``ispmig inspect --json``.
 
@@ -88,19 +92,40 @@ def inspect(
     Raises:
         SourceError: the file is missing, empty, cut short, or holds no tables at all.
     """
-    opening = look_at(path, format=format, encoding=encoding, csv=csv, member=member, limits=limits)
+    opening = look_at(
+        path, format=format, encoding=encoding, csv=csv, member=member, limits=limits, sql=sql
+    )
     if opening.kind not in READERS:
         error = unread_kind(opening.path, opening.kind)
         if opening.kind not in DATA_KINDS:
             raise error
-        return _answer(opening.path, described(opening), [], [_problem_of(error)], Counter(), 0, "")
+        return _answer(opening, described(opening), [], [_problem_of(error)], Counter(), 0, "")
     with open_source(
-        path, format=format, encoding=encoding, csv=csv, member=member, limits=limits, ask=False
+        path,
+        format=format,
+        encoding=encoding,
+        csv=csv,
+        member=member,
+        limits=limits,
+        sql=sql,
+        ask=False,
     ) as reader:
-        return _read_through(opening.path, reader)
+        return _read_through(opening, reader)
 
 
-def _read_through(path: SourceFile, reader: Reader) -> dict[str, Any]:
+def inspect_all(place: SourceFile | str, **options: Any) -> list[dict[str, Any]]:
+    """:func:`inspect` of a file; of an archive with several files, of each of them.
+
+    Args:
+        place: the file, by its path or URL.
+        options: of :func:`inspect`.
+    """
+    file = source_file(place)
+    members = [options.pop("member")] if options.get("member") else zip_members(file)
+    return [inspect(file, member=member, **options) for member in members or [""]]
+
+
+def _read_through(opening: Opening, reader: Reader) -> dict[str, Any]:
     tables: list[dict[str, Any]] = []
     problems: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
@@ -118,11 +143,11 @@ def _read_through(path: SourceFile, reader: Reader) -> dict[str, Any]:
         tables.append(
             {"name": table, "rows": rows, "columns": [column.described() for column in columns]}
         )
-    return _answer(path, reader.detected, tables, problems, counts, reader.size, reader.sha256())
+    return _answer(opening, reader.detected, tables, problems, counts, reader.size, reader.sha256())
 
 
 def _answer(
-    path: SourceFile,
+    opening: Opening,
     detected: Detected,
     tables: list[dict[str, Any]],
     problems: list[dict[str, Any]],
@@ -131,7 +156,8 @@ def _answer(
     sha256: str,
 ) -> dict[str, Any]:
     return {
-        "path": str(path),
+        "path": str(opening.path),
+        "member": opening.member,
         "format": detected.format,
         "dialect": detected.dialect,
         "encoding": detected.encoding,
@@ -142,7 +168,7 @@ def _answer(
         "problem_counts": dict(counts),
         "notes": list(detected.notes),
         "questions": list(detected.questions),
-        "bytes": size or path.stat().st_size,
+        "bytes": size or opening.path.stat().st_size,
         "sha256": sha256,
     }
 

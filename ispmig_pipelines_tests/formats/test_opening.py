@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, ReadLimits, open_source
-from ispmig_pipelines.formats.inspect import inspect
+from ispmig_pipelines.formats.inspect import inspect, inspect_all
 from ispmig_pipelines.formats.opening import READERS, look_at
 from ispmig_pipelines_tests.corpora import corpus
 
@@ -185,3 +186,17 @@ def test_only_blank_lines(tmp_path: Path) -> None:
     path.write_text("\n\n   \n")
     with pytest.raises(SourceError, match="blank lines and comments"):
         open_source(path)
+
+
+def test_each_file_of_an_archive_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("customers.csv", "No,Name\n1,Ann\n2,Bob\n")
+        archive.writestr("deeper/plans.json", '[{"plan": "basic"}]')
+        archive.writestr("__MACOSX/._customers.csv", "litter")
+    found = inspect_all(path)
+    assert [(f["member"], f["format"], f["tables"][0]["rows"]) for f in found] == [
+        ("customers.csv", "csv", 2),
+        ("deeper/plans.json", "json", 1),
+    ]
+    assert [f["tables"][0]["name"] for f in found] == ["customers", "plans"]
