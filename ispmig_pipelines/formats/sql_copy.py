@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ispmig_pipelines.formats.encoding import shown
 from ispmig_pipelines.formats.records import Reject
@@ -22,7 +23,7 @@ from ispmig_pipelines.formats.sql_cells import (
     replaced,
     unsound,
 )
-from ispmig_pipelines.formats.sql_literal import BLOB, BYTES, text_in_bytes
+from ispmig_pipelines.formats.sql_render import BLOB, BOOLEAN, BYTES, text_in
 from ispmig_pipelines.formats.sql_tokens import unescape_copy
 
 _NEWLINE, _BACKSLASH, _N = 10, 92, 78
@@ -120,8 +121,10 @@ class CopyReader:
                 raw = column.take(pa.array(where)).to_pylist()
                 values = [unescape_copy(cell) for cell in raw]
                 if kind in (BYTES, BLOB):
-                    values = [text_in_bytes(v, kind, self._dialect) for v in values]
+                    values = [text_in(v, kind, self._dialect) for v in values]
                 column = replaced(column, where, values)
+            if kind == BOOLEAN:
+                column = _words(column)
             arrays[position] = column
         return arrays
 
@@ -156,6 +159,16 @@ class CopyReader:
                     )
             if where.size:
                 arrays[position] = replaced(arrays[position], where, [None] * where.size)
+
+
+_WORDS = pa.array([b"t", b"f"], pa.binary()), pa.array([b"true", b"false"], pa.binary())
+
+
+def _words(column: pa.BinaryArray) -> pa.BinaryArray:
+    """A column of booleans as INSERT statements write them."""
+    short, whole = _WORDS
+    place = pc.index_in(column, value_set=short)
+    return pc.coalesce(whole.take(place), column)
 
 
 _BYTE_ESCAPE = re.compile(rb"\\(?:[0-7]|x[0-9a-fA-F])")

@@ -6,17 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from ispmig_pipelines.formats.sql_dialect import POSTGRESQL, SQLSERVER
-from ispmig_pipelines.formats.sql_literal import (
-    BIT,
-    BLOB,
-    BYTES,
-    NUMBER,
-    OTHER,
-    TEXT,
-    Evaluator,
-    NotLiteral,
-)
+from ispmig_pipelines.formats.sql_literal import Evaluator, NotLiteral
+from ispmig_pipelines.formats.sql_render import column_kind
 from ispmig_pipelines.formats.sql_tokens import Lexicon, Name, parse_name
 
 
@@ -51,32 +42,6 @@ class TableDefinition:
     columns: tuple[ColumnDefinition, ...] = ()
     comment: str = ""
     like: Name | None = field(default=None, compare=False)
-
-
-_TEXT_TYPE = re.compile(
-    r"char|text|clob|enum|\bset\b|json|xml|string|uuid|uniqueidentifier|date|time|inet|citext"
-)
-_NUMBER_TYPE = re.compile(r"int|decimal|numeric|number|float|double|real|money|serial|bool")
-
-
-def column_kind(type_text: str, dialect: str) -> str:
-    """The kind of a column as :mod:`~ispmig_pipelines.formats.sql_literal` tells them apart."""
-    lowered = type_text.lower()
-    first = re.match(r"\w*", lowered)
-    word = first.group() if first else ""
-    if "blob" in word or word in ("bytea", "image"):
-        return BLOB
-    if "binary" in word or word in ("raw", "rowversion") or "for bit data" in lowered:
-        return BYTES
-    if word == "timestamp" and dialect == SQLSERVER:
-        return BYTES
-    if lowered.startswith("long raw"):
-        return BLOB
-    if word == "bit":
-        return BIT if dialect != POSTGRESQL else OTHER
-    if _TEXT_TYPE.search(word) and "interval" not in word:
-        return TEXT
-    return NUMBER if _NUMBER_TYPE.search(word) else OTHER
 
 
 _NO_COLUMN = frozenset({

@@ -33,7 +33,8 @@ _ELEMENTS: tuple[tuple[str, str, str], ...] = (
     ("SSSSS", "", ""),
     ("SS", "second", r"\d{1,2}"),
     ("TZH:TZM", "zone", r"[+-]\d{2}:\d{2}"),
-    ("TZR", "", ""),
+    # A region's name would need its rules of that day: only an offset is read.
+    ("TZR", "zone", r"[+-]\d{2}:\d{2}"),
     ("A.M.", "half", r"[AaPp]\.[Mm]\."),
     ("P.M.", "half", r"[AaPp]\.[Mm]\."),
     ("AM", "half", r"[AaPp][Mm]"),

@@ -25,14 +25,8 @@ from ispmig_pipelines.formats.sql_cells import (
     replaced,
     unsound,
 )
-from ispmig_pipelines.formats.sql_literal import (
-    BIT,
-    BLOB,
-    BYTES,
-    Evaluator,
-    NotLiteral,
-    text_in_bytes,
-)
+from ispmig_pipelines.formats.sql_literal import Evaluator, NotLiteral
+from ispmig_pipelines.formats.sql_render import STRINGS_READ, text_in
 from ispmig_pipelines.formats.sql_tokens import Lexicon, unescape_all, unescape_backslashes
 
 _QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COMMA = 39, 92, 40, 41, 44
@@ -215,7 +209,7 @@ class RowReader:
         string &= ~compound
         odd_text = np.zeros_like(string)
         for value, position in enumerate(positions):
-            if self._kinds[position] in (BYTES, BLOB, BIT):
+            if self._kinds[position] in STRINGS_READ:
                 odd_text[:, value] = string[:, value]
         null, number = _null_and_number(buffer, starts, ends, ~string)
         odd = ~(string | null | number)
@@ -272,7 +266,7 @@ class RowReader:
                 if escaped[row]:
                     value = unescape_backslashes(value) if backslash else value.replace(b"''", b"'")
                 if odd_text[row]:
-                    value = text_in_bytes(value, kind, dialect)
+                    value = text_in(value, kind, dialect)
             if value is not None and not is_sound(value):
                 doubtful = True
             values.append(value)

@@ -145,7 +145,8 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
         + rb"|(?P<double>" + double + rb")"
         + rb"|(?P<quoted>" + back + (rb"|" + bracket if brackets else b"") + rb")"
         + (rb"|(?P<dollar>" + dollar + rb")" if dollars else rb"|(?P<dollar>(?!))")
-        + rb"|(?P<number>(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+(?![\w]))"
+        + rb"|(?P<number>(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d++)?+"
+        + (rb"[dDfF]?+" if name == ORACLE else b"") + rb"(?!\w))"
         + rb"|(?P<word>" + (rb"(?!\$)" if dollars else b"") + _WORD + rb")"
         + rb"|(?P<op>\|\||::|/(?!\*)|[(),+\-*=<>.;{}\[\]:])"
         # What opens and is never closed is no token at all: more must be read to tell.
@@ -315,6 +316,32 @@ def unescape_all(cells: list[bytes], *, backslash: bool) -> list[bytes]:
         if b"\\" not in text:
             return text.replace(quote, b"'").replace(slash, b"\\").split(b"\0")
     return [unescape_backslashes(cell) for cell in cells]
+
+
+_UNICODE_ESCAPE = re.compile(
+    rb"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\+([0-9a-fA-F]{6})|([0-9a-fA-F]{4})|(\\))"
+)
+
+
+def unescape_unicode(text: bytes) -> bytes:
+    """The content of ``U&'d\\0061ta'`` and of ``UNISTR('d\\0061ta')``, pairs of halves as one.
+
+    What is no character comes out as bytes that are no UTF-8.
+    """
+    if b"\\" not in text:
+        return text
+    try:
+        whole = _UNICODE_ESCAPE.sub(_code_point, text).decode("utf-8", "surrogatepass")
+        return whole.encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    except UnicodeDecodeError:
+        return b"\xff"
+
+
+def _code_point(found: re.Match[bytes]) -> bytes:
+    if found.group(5):
+        return b"\\"
+    number = int(found.group(1) or found.group(2) or found.group(3) or found.group(4), 16)
+    return chr(number).encode("utf-8", "surrogatepass") if number < 0x110000 else b"\xff"
 
 
 _C_UNESCAPE = re.compile(

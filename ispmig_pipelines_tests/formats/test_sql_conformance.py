@@ -113,13 +113,14 @@ def test_forms_of_insert(path: Path) -> None:
 def test_hex_and_bits_become_text_by_the_type_of_their_column(path: Path) -> None:
     assert rows_of(
         path,
-        "CREATE TABLE `t` (a varchar(9), b blob, c varbinary(9), d int, e bit(8), f blob);\n"
-        "INSERT INTO t VALUES (0x4869, 0x4869, 0x4869, 0x1F, b'00000101', 0x89504E47),"
-        "(X'4869', _binary 'Hi', _binary 'Hi', 0b11, 5, _binary '\x01\\0');\n",
+        "CREATE TABLE `t` (a varchar(9), b blob, c varbinary(9), d int, e bit(8), f blob, "
+        "g binary(4));\n"
+        "INSERT INTO t VALUES (0x4869, 0x4869, 0x4869, 0x1F, b'00000101', 0x89504E47, 0x48690000),"
+        "(X'4869', _binary 'Hi', 'Hi', 0b11, 5, _binary '\x01\\0', 'Hi\\0\\0');\n",
         dialect="mysql",
     ) == [
-        ["Hi", "Hi", "0x4869", "31", "5", "0x89504E47"],
-        ["Hi", "Hi", "0x4869", "3", "5", "0x0100"],
+        ["Hi", "Hi", "Hi", "31", "5", "0x89504E47", "0x48690000"],
+        ["Hi", "Hi", "Hi", "3", "5", "0x0100", "0x48690000"],
     ]
 
 
