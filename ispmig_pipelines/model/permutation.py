@@ -1,0 +1,104 @@
+"""Keyed permutations: of numbers below a limit, and of texts that keep their shape.
+
+Different inputs give different outputs, so a column of keys that is permuted is still one of
+keys. Numbers go through a Feistel network of keyed BLAKE2b over two radices, walked on until the
+result is below the limit (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from hashlib import blake2b
+from math import isqrt
+
+_ROUNDS = 8
+_PAGE = 256
+
+
+def keyed(key: bytes, value: bytes, size: int = 16) -> bytes:
+    """``size`` (at most 64) bytes that nobody can foretell without the key."""
+    return blake2b(value, key=key, digest_size=size).digest()
+
+
+def subkey(key: bytes, purpose: str) -> bytes:
+    """A key for one purpose; knowing it says nothing about those for others."""
+    return keyed(key, purpose.encode(), 32)
+
+
+def permuted(number: int, limit: int, key: bytes, tweak: bytes = b"") -> int:
+    """Where a permutation of the numbers below ``limit`` puts one of them.
+
+    Args:
+        tweak: picks one of many permutations under the same key.
+    """
+    if limit < 2:
+        return number
+    radix = isqrt(limit - 1) + 1
+    while True:
+        number = _network(number, radix, key, tweak)
+        if number < limit:
+            return number
+
+
+def _network(number: int, radix: int, key: bytes, tweak: bytes) -> int:
+    left, right = divmod(number, radix)
+    width = (radix.bit_length() + 7) // 8
+    for turn in range(_ROUNDS):
+        said = blake2b(
+            bytes([turn]) + right.to_bytes(width, "big") + tweak, key=key, digest_size=64
+        ).digest()
+        left, right = right, (left + int.from_bytes(said, "big")) % radix
+    return left * radix + right
+
+
+@lru_cache(maxsize=10_000)
+def _alphabet(character: str) -> tuple[str, ...]:
+    """The characters that may stand for one: of its kind, and of its neighbourhood in Unicode.
+
+    Signs, spaces and marks stand for themselves.
+    """
+    if character.isascii():
+        for alphabet in ("0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"):
+            if character in alphabet:
+                return tuple(alphabet)
+        return (character,)
+    kind = unicodedata.category(character)
+    if kind[0] not in "LN" or not unicodedata.is_normalized("NFC", character):
+        return (character,)
+    first = ord(character) // _PAGE * _PAGE
+    return tuple(
+        other
+        for other in map(chr, range(first, first + _PAGE))
+        if not other.isascii()
+        and unicodedata.category(other) == kind
+        and unicodedata.is_normalized("NFC", other)
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _place(character: str) -> tuple[int, int]:
+    """(place in its alphabet, size of the alphabet)."""
+    alphabet = _alphabet(character)
+    return alphabet.index(character), len(alphabet)
+
+
+def same_shape(text: str, key: bytes) -> str:
+    """Another text of the same shape: digits for digits, letters for letters of their case.
+
+    Different texts give different ones. A text without letters and digits stays as it is.
+    """
+    number, limit = 0, 1
+    for character in text:
+        place, size = _place(character)
+        number = number * size + place
+        limit *= size
+    # Texts of different shapes must not be put by the same permutation of one limit.
+    shape = "".join(_alphabet(character)[0] for character in text).encode()
+    number = permuted(number, limit, key, keyed(key, shape))
+    found = []
+    for character in reversed(text):
+        alphabet = _alphabet(character)
+        number, place = divmod(number, len(alphabet))
+        found.append(alphabet[place])
+    return "".join(reversed(found))

@@ -1,0 +1,213 @@
+"""Masked values look like what they stand for, join like it, and lead nowhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import re
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ispmig_pipelines.mapping.convert.phone import phone_converter
+from ispmig_pipelines.mapping.convert.values import frame_column
+from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.check import checks_of
+from ispmig_pipelines.model.field_info import FieldType, Privacy
+from ispmig_pipelines.model.masking import KEY_BYTES, Masker, is_masked, root
+from ispmig_pipelines.model.permutation import permuted, same_shape
+from ispmig_pipelines_tests.corpora import corpus
+
+KEY = bytes(range(KEY_BYTES))
+MASKER = Masker(KEY)
+
+
+def masked(entity: str, field: str, *values: str | None) -> list[Any]:
+    return MASKER.column(entity, field, pa.array(values, pa.string())).to_pylist()
+
+
+def one(entity: str, field: str, value: str) -> str:
+    return str(masked(entity, field, value)[0])
+
+
+@given(st.integers(2, 5000), st.integers(0, 3))
+def test_a_permutation_meets_every_number_once(limit: int, tweak: int) -> None:
+    found = {permuted(n, limit, KEY, bytes([tweak])) for n in range(limit)}
+    assert found == set(range(limit))
+
+
+@given(st.text(max_size=30))
+def test_a_shape_is_kept(text: str) -> None:
+    other = same_shape(text, KEY)
+    assert len(other) == len(text)
+    for before, after in zip(text, other, strict=True):
+        if before.isascii():
+            assert after.isascii()
+            assert (before.isdigit(), before.isupper(), before.islower()) == (
+                after.isdigit(),
+                after.isupper(),
+                after.islower(),
+            )
+        if not before.isalnum():
+            assert after == before
+
+
+@given(st.lists(st.text(alphabet="aB1é東-", max_size=3), unique=True, max_size=60))
+def test_different_keys_stay_different(keys: list[str]) -> None:
+    assert len({same_shape(key, KEY) for key in keys}) == len(keys)
+
+
+def test_every_account_of_a_small_range_gets_another_of_it() -> None:
+    accounts = [f"{n:03}" for n in range(1000)]
+    assert sorted(masked("customer", "account_number", *accounts)) == accounts
+
+
+SAMPLES = {
+    FieldType.EMAIL: "Ann.Lee@provider.de",
+    FieldType.PHONE: "+4930123456",
+    FieldType.COUNTRY: "DE",
+    FieldType.CURRENCY: "EUR",
+    FieldType.INTEGER: "7",
+    FieldType.DATA_RATE: "100000",
+    FieldType.MONEY: "-1234.5000",
+    FieldType.COORDINATE: "52.520008",
+    FieldType.RATE: "0.190000",
+    FieldType.QUANTITY: "12.500000",
+    FieldType.BOOLEAN: "true",
+    FieldType.DATE: "1990-02-28",
+    FieldType.TIMESTAMP: "2024-02-29T10:00:00.000001+00:00",
+    FieldType.ADDRESS: "2001:db8::1",
+    FieldType.MAC: "00:11:22:33:44:55",
+}
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_every_field_is_masked_by_its_class_and_still_passes_its_own_checks(entity: str) -> None:
+    for field, info in ENTITIES[entity].fields.items():
+        text = {"last_four": "0042", "language": "en"}.get(field, "O'Brien 42")
+        sample = info.choices[0] if info.choices else SAMPLES.get(info.type, text)
+        sample = "2027" if field == "expiry_year" else sample
+        (found,) = masked(entity, field, sample)
+        if info.privacy is Privacy.SECRET:
+            assert found is None
+            continue
+        if not is_masked(entity, field):
+            assert found == sample
+            continue
+        assert found != sample, field
+        # The field's checks take the field's own type.
+        typed = pa.array([found], pa.string())
+        if info.type is FieldType.TIMESTAMP:
+            typed = pa.array([dt.datetime.fromisoformat(found)], info.arrow_type)
+        elif info.arrow_type != pa.string():
+            typed = typed.cast(info.arrow_type)
+        column = frame_column(typed, info.pandas_dtype)
+        for check in checks_of(info):
+            assert check(column).check_passed, (field, found)
+
+
+def test_what_is_masked_follows_the_privacy_class_and_the_key_that_is_referred_to() -> None:
+    for entity, info in ENTITIES.items():
+        for field, about in info.fields.items():
+            if about.privacy in (Privacy.PERSONAL, Privacy.PAYMENT, Privacy.SECRET):
+                assert is_masked(entity, field)
+            if about.references:
+                assert is_masked(entity, field) == is_masked(*root(entity, field))
+    assert not is_masked("plan", "name")
+
+
+def test_references_still_join() -> None:
+    number = one("customer", "account_number", "AC-7")
+    for entity, info in ENTITIES.items():
+        for field, parent in info.references.items():
+            if parent == "customer":
+                assert one(entity, field, "AC-7") == number
+    assert one("invoice_line", "invoice_number", "I1") == one("invoice", "invoice_number", "I1")
+    assert one("device", "management_address", "10.1.1.1") == one(
+        "ip_assignment", "address", "10.1.1.1"
+    )
+    assert one("customer", "email", "a@b.de") == one("customer", "billing_email", "a@b.de")
+
+
+def test_another_tenants_key_gives_other_values() -> None:
+    other = Masker(bytes(KEY_BYTES))
+    value = pa.array(["AC-10023"])
+    assert other.column("customer", "account_number", value).to_pylist() != masked(
+        "customer", "account_number", "AC-10023"
+    )
+    with pytest.raises(ValueError, match="short"):
+        Masker(b"short")
+
+
+def test_nothing_stays_nothing_and_an_empty_text_empty() -> None:
+    assert masked("customer", "first_name", None, "", "Ann")[:2] == [None, ""]
+    assert masked("customer", "portal_secret", None, "x") == [None, None]
+
+
+def test_emails_are_at_domains_that_nobody_has() -> None:
+    assert re.fullmatch(
+        r"[a-z]+\.[a-z]+\.[0-9a-f]{12}@example\.(com|net|org)", one("customer", "email", "a@b.de")
+    )
+
+
+def test_telephones_stay_telephones_of_their_country() -> None:
+    """Every example number of libphonenumber: what is masked is read as it stands."""
+    lines = corpus("vocab/phone_examples.tsv").read_text(encoding="utf-8").splitlines()
+    numbers = sorted({cell for line in lines for cell in line.split("\t") if cell[:1] == "+"})
+    convert = phone_converter(Style())
+    read = convert(pa.array(numbers)).values.to_pylist()
+    numbers = [n for n, same in zip(numbers, read, strict=True) if n == same]
+    assert len(numbers) > 500
+    found = pa.array(masked("customer", "phone", *numbers), pa.string())
+    assert convert(found).values.to_pylist() == found.to_pylist()
+    assert len(set(found.to_pylist())) == len(numbers)
+
+
+@given(st.ip_addresses())
+def test_addresses_stay_of_their_kind(address: Any) -> None:
+    other = ipaddress.ip_address(one("ip_assignment", "address", str(address)))
+    assert other.version == address.version
+    assert (other.is_multicast, other.is_link_local) == (
+        address.is_multicast,
+        address.is_link_local,
+    )
+
+
+def test_private_networks_stay_private() -> None:
+    for address in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "fd00::1", "fe80::1"):
+        assert ipaddress.ip_address(one("ip_assignment", "address", address)).is_private
+    every = [str(ipaddress.ip_address("192.168.0.0") + n) for n in range(4096)]
+    assert len(set(masked("ip_assignment", "address", *every))) == 4096
+
+
+@given(st.decimals("-99999999999.9999", "99999999999.9999", places=4))
+def test_amounts_keep_sign_and_size(amount: Any) -> None:
+    text = f"{amount:f}"
+    found = one("customer", "balance", text)
+    assert len(found) == len(text)
+    assert (float(found) > 0, float(found) < 0) == (amount > 0, amount < 0)
+    assert found.endswith("00") >= text.endswith("00")
+
+
+def test_the_day_changes_and_the_year_stays() -> None:
+    days = [f"19{year:02}-06-15" for year in range(100)]
+    for before, after in zip(days, masked("customer", "birth_date", *days), strict=True):
+        assert before[:4] == after[:4]
+        dt.date.fromisoformat(after)
+
+
+def test_free_text_says_nothing_any_more() -> None:
+    assert one("customer", "notes", "Call Ann on +49 30 1") == "(masked)"
+
+
+def test_the_names_are_of_fields_that_there_are() -> None:
+    from ispmig_pipelines.model.masking import _BY_NAME
+
+    there = {field for info in ENTITIES.values() for field in info.fields}
+    assert set(_BY_NAME) <= there
+    assert pd.Series(list(_BY_NAME)).is_unique
