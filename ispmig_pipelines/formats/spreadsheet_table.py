@@ -7,8 +7,9 @@ below it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -36,12 +37,14 @@ class SheetTable:
         columns: names, unique and in order.
         first: place of its first column in the sheet, from 0.
         first_row: number of the row of its first record.
+        footer_rows: how many rows at its end the spec says are no records.
         notes: evidence worth telling.
     """
 
     columns: list[str]
     first: int
     first_row: int
+    footer_rows: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -67,7 +70,7 @@ def find_table(
     if not sample:
         return None
     stated = options.header is not None or options.skip_lines is not None
-    titles = 0 if stated else _title_rows([cells for _, cells, _ in sample])
+    titles = 0 if stated else _title_rows([c for _, c, _ in sample], [n for n, _, _ in sample])
     rows = [(number, cells) for number, cells, _ in sample[titles:]]
     with_errors = {number for number, _, error in sample if error}
     low = min(min(cells) for _, cells in rows)
@@ -105,23 +108,33 @@ def find_table(
         notes.append(f"{titles + skip} row(s) above the table are left out")
     if not header_rows:
         notes.append("no header: the first row looks like the rows after it")
-    return SheetTable(names, low, body[0][0] if body else after_header, tuple(notes))
+    first_row = body[0][0] if body else after_header
+    return SheetTable(names, low, first_row, options.footer_lines or 0, tuple(notes))
 
 
-def _title_rows(rows: list[dict[int, str]]) -> int:
+def _title_rows(rows: list[dict[int, str]], numbers: list[int]) -> int:
     """How many rows at the beginning are titles and remarks: nearly blank ones above a full row
-    of names."""
+    of names. Where blank rows stand between them and it, half blank ones are as well."""
     usual = sorted(len(row) for row in rows)[len(rows) // 2]
     if usual < 3:
         return 0
     count = 0
     while count < len(rows) and count < 30 and len(rows[count]) <= max(1, usual // 4):
         count += 1
-    if count == len(rows):
-        return 0
-    names = [cell.strip() for cell in rows[count].values()]
-    is_header = len(names) >= usual * 0.8 and len(set(names)) == len(names)
-    return count if is_header and all(shape(name) == TEXT for name in names) else 0
+    if _is_header(rows, count, usual):
+        return count
+    while count < len(rows) and count < 30 and len(rows[count]) <= usual // 2:
+        count += 1
+    apart = 0 < count < len(rows) and numbers[count] > numbers[count - 1] + 1
+    return count if apart and _is_header(rows, count, usual) else 0
+
+
+def _is_header(rows: list[dict[int, str]], place: int, usual: int) -> bool:
+    if place == len(rows):
+        return False
+    names = [cell.strip() for cell in rows[place].values()]
+    is_full = len(names) >= usual * 0.8 and len(set(names)) == len(names)
+    return is_full and all(shape(name) == TEXT for name in names)
 
 
 def _filled_rows(grids: Iterable[Grid]) -> Iterator[tuple[int, dict[int, str], bool]]:
@@ -208,6 +221,53 @@ def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
 
     A row with a cell beyond the table's columns, or with an error for a value, is rejected.
     """
+    found = _pieces(table, grids)
+    return _without_footer(found, table.footer_rows) if table.footer_rows else found
+
+
+def _without_footer(found: Iterable[Piece], rows: int) -> Iterator[Piece]:
+    held: list[Piece] = []
+    count = 0
+    for piece in found:
+        held.append(piece)
+        count = max([count, *piece.record[-1:].tolist(), *(r.record for r in piece.rejects)])
+        while len(held) > 1 and held[0].record[-1:].max(initial=0) <= count - rows:
+            if any(reject.record > count - rows for reject in held[0].rejects):
+                break
+            yield held.pop(0)
+    for piece in held:
+        kept = piece.record <= count - rows
+        yield replace(
+            piece,
+            cells=piece.cells.filter(pa.array(kept)),
+            record=piece.record[kept],
+            line=piece.line[kept],
+            rejects=tuple(r for r in piece.rejects if r.record <= count - rows),
+        )
+
+
+_TOTAL = re.compile(
+    r"(?:grand |sub)?\s?totale?s?\b|sum(?:me|a)?\b|gesamt|итого|всего|razem|ukupno|celkem|toplam",
+    re.IGNORECASE,
+)
+
+
+def looks_like_total(piece: Piece) -> int | None:
+    """The row of the last record of a piece, where it looks like a line of totals.
+
+    It is read as a record all the same: whether it is one is not for a reader to guess.
+    """
+    if not piece.record.size:
+        return None
+    last = [column[-1].as_py() for column in piece.cells.columns]
+    filled = [text for text in last if text is not None and text.strip()]
+    is_sparse = len(filled) * 2 <= len(last)
+    if is_sparse and any(_TOTAL.match(text.strip()) for text in filled):
+        return int(piece.line[-1])
+    return None
+
+
+def _pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
     width = len(table.columns)
     places = range(table.first, table.first + width)
     count = 0

@@ -27,7 +27,12 @@ from ispmig_pipelines.formats.bytes_in import digest_of
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
-from ispmig_pipelines.formats.spreadsheet_table import SheetTable, find_table, pieces
+from ispmig_pipelines.formats.spreadsheet_table import (
+    SheetTable,
+    find_table,
+    looks_like_total,
+    pieces,
+)
 from ispmig_pipelines.formats.xlsx_cells import Grid, SheetCells
 from ispmig_pipelines.formats.xlsx_package import (
     Sheet,
@@ -147,9 +152,16 @@ class SpreadsheetReader:
         self._sha256 = digest_of(self._path)
 
     def _progress(self, source: _Source, table: SheetTable) -> Iterator[Piece]:
+        total = None
         for piece in pieces(table, source.grids()):
+            total = looks_like_total(piece) if piece.record.size else total
             done = min(piece.bytes_read / max(source.characters, 1), 1.0)
             yield replace(piece, bytes_read=int(self.size * done))
+        if total is not None:
+            self._note(
+                f"row {total:,}, the last one, looks like a line of totals and is read as a "
+                "record; if it is none, say so in the spec (csv: footer_lines)"
+            )
         # However its characters were counted, it has come to its end.
         none = np.empty(0, np.int64)
         yield Piece(_nothing(table), none, none, (), self.size)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from lxml import etree
 
 from ispmig_pipelines.formats.limits import ReadLimits
-from ispmig_pipelines.formats.xlsx_mould import CELL, GROUPS, Mould, learn
+from ispmig_pipelines.formats.xlsx_mould import CELL, GROUPS, Mould, learn, place_of, unindented
 from ispmig_pipelines.formats.xlsx_package import (
     PARSER_OPTIONS,
     Workbook,
@@ -112,6 +112,8 @@ class Grid:
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
 _SHEET_DATA = re.compile(r"<((?:[\w.\-]+:)?)sheetData(?:\s[^<>]*)?(/?)>")
 _ROOT = re.compile(r"<((?:[\w.\-]+:)?)worksheet\b[^<>]*>")
+_INDENTED = re.compile(r"<row[^<>]*>\s+<|</row>\s+<")
+_ROW_NUMBER = re.compile(r' r="(\d{1,7})"')
 _UNNUMBERED = re.compile(r'<row(?![^<>]* r="\d)')
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,9})")
 _HIDDEN_ROW = re.compile(r"<(?:[\w.\-]+:)?row(?=[^<>]* hidden=[\"'](?:1|true)[\"'])")
@@ -234,6 +236,8 @@ class SheetCells:
         grid = None
         if self._fast:
             plain = self._unprefixed(block)
+            if _INDENTED.search(plain, 0, _LEARN_FROM):
+                plain = unindented(plain)
             grid = self._moulded(plain) or self._matched(plain)
         if grid is None:
             grid = self._parsed(block)
@@ -264,7 +268,12 @@ class SheetCells:
             return None
         if any(_UNNUMBERED.search(gap) for gap in gaps):
             return None
-        rows = np.fromiter(map(int, numbers), np.int64, len(numbers))
+        if not self._mould.named and (gaps or None in numbers):
+            if gaps or any(number is not None for number in numbers):
+                return None
+            rows = np.arange(self._last_row + 1, self._last_row + 1 + len(numbers))
+        else:
+            rows = np.array(numbers, dtype=np.int64)
         if rows.size and ((rows[1:] <= rows[:-1]).any() or rows[0] <= self._last_row):
             return None
         grid = self._columns(rows, groups, block)
@@ -287,14 +296,15 @@ class SheetCells:
                 there = pa.array(groups[at], pa.string()).is_valid()
                 bare = pc.and_(there, values.is_null())
                 if pc.any(bare).as_py():
-                    blank = np.where(_is_text(kinds), "", None)
+                    blank = np.full(rows.size, None, dtype=object)
+                    blank[_is_text(kinds)] = ""
                     blank[kinds == _Kind.ERROR] = NO_CODE
                     values = pc.if_else(bare, pa.array(blank, pa.string()), values)
                 at += 1
             else:
                 kinds = self._kinds[column.attributes]
             at += 1
-            place = self._places[column.letters]
+            place = column.place
             try:
                 texts = self._resolved(grid, place, kinds, values, marked=marked)
             except ValueError:
@@ -309,19 +319,30 @@ class SheetCells:
         step = GROUPS + 1
         if any(gap and not gap.isspace() for gap in parts[::step]):
             return None
-        letters = np.array(parts[1::step], dtype=object)
-        # A tag of a row has no groups.
-        picked = np.flatnonzero(np.not_equal(letters, _NONE))
+        tags = np.array(parts[8::step], dtype=object)
+        attributes = np.array(parts[3::step], dtype=object)
+        # A tag of a row has no attributes, not even none.
+        picked = np.flatnonzero(is_there(attributes))
 
         def group(number: int) -> np.ndarray:
-            column = np.empty(len(letters), dtype=object)
+            column = np.empty(len(tags), dtype=object)
             column[:] = parts[number::step]
             return column[picked]
 
         count = picked.size
-        places = np.fromiter(map(self._places.__getitem__, letters[picked]), np.int64, count)
-        rows = np.fromiter(map(int, group(2)), np.int64, count)
-        kinds = np.fromiter(map(self._kinds.__getitem__, group(3)), np.int64, count)
+        letters = group(1)
+        named = is_there(letters)
+        if named.all():
+            places = np.fromiter(map(self._places.__getitem__, letters), np.int64, count)
+            rows = group(2).astype(np.int64)
+        elif named.any():
+            return None
+        else:
+            found = self._counted(tags, picked)
+            if found is None:
+                return None
+            rows, places = found
+        kinds = np.fromiter(map(self._kinds.__getitem__, attributes[picked]), np.int64, count)
         keys = rows * (MOST_COLUMNS + 1) + places
         if (keys[1:] <= keys[:-1]).any() or (count and rows[0] <= self._last_row):
             return None
@@ -338,6 +359,23 @@ class SheetCells:
             )
         except ValueError:
             return None
+
+    def _counted(
+        self, tags: np.ndarray, picked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Rows and places of cells that do not say where they stand: one after the other."""
+        begins = np.flatnonzero(is_there(tags))
+        if not begins.size or (picked.size and picked[0] < begins[0]):
+            return None
+        stated = [_ROW_NUMBER.search(tag) for tag in tags[begins]]
+        if all(number is None for number in stated):
+            numbers = np.arange(self._last_row + 1, self._last_row + 1 + begins.size)
+        elif all(stated):
+            numbers = np.array([number.group(1) for number in stated if number], np.int64)
+        else:
+            return None
+        row = np.searchsorted(begins, picked, side="right") - 1
+        return numbers[row], picked - begins[row] - 1
 
     def _parsed(self, block: str) -> Grid:
         """The cells of any block, read by lxml; cells and rows without a reference follow on.
@@ -647,11 +685,8 @@ class _Places(dict[str, int]):
     """The place of a column, from 0, by its letters."""
 
     def __missing__(self, letters: str) -> int:
-        place = 0
-        for letter in letters:
-            place = place * 26 + ord(letter) - 64
-        self[letters] = place - 1
-        return place - 1
+        self[letters] = place_of(letters)
+        return self[letters]
 
 
 _NONE = np.array(None, dtype=object)

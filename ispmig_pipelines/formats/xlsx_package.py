@@ -408,10 +408,10 @@ def _shared_blocks(path: SourceFile, name: str, pieces: Iterator[str]) -> Iterat
             cut += len(item_end)
             yield _shared_block(path, name, opening, prefix, text[:cut])
             text = text[cut:]
-        piece = next(pieces, None)
-        if piece is None or len(text) > _MOST_ITEM:
+        more = next(pieces, None)
+        if more is None or len(text) > _MOST_ITEM:
             raise damaged(path, f"its part {name} ends too early")
-        text += piece
+        text += more
     yield _shared_block(path, name, opening, prefix, text[:end])
     # What is packed wrongly behind the texts must not go unnoticed.
     for _ in pieces:

@@ -1,0 +1,123 @@
+"""Where the table of a sheet begins and ends, and what its columns are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from ispmig_pipelines.formats import CsvOptions, open_source
+from ispmig_pipelines_tests.formats.test_xlsx import rows_of, save
+
+HEADER = ["id", "name", "email", "balance", "since", "status"]
+BODY: list[list[Any]] = [
+    [i, f"Ann {i}", f"a{i}@example.com", i * 1.5, "2020-01-02", "active"] for i in range(1, 13)
+]
+
+
+def table_of(path: Path, **options: Any) -> tuple[list[str], int, int, str]:
+    """Columns, number of records and of rejects, and the notes once all was read."""
+    with open_source(path, **options) as reader:
+        [table] = reader.tables()
+        batches = list(reader.batches(table))
+        return (
+            reader.columns(table),
+            sum(b.cells.num_rows for b in batches),
+            sum(len(b.rejects) for b in batches),
+            " ".join(reader.detected.notes),
+        )
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        [],
+        [["Customers"]],
+        [["ACME Internet"], ["exported on 2021-01-01"], []],
+        [["Report:", "Customers"], ["From:", "2020-01-01"], ["To:", "2020-12-31"], []],
+        [[], [], []],
+    ],
+)
+def test_titles_and_remarks_above_the_header_are_left_out(
+    tmp_path: Path, above: list[list[str]]
+) -> None:
+    path = save(tmp_path / "a.xlsx", *above, HEADER, *BODY)
+    assert table_of(path)[:3] == (HEADER, 12, 0)
+
+
+def test_a_table_that_does_not_begin_in_the_first_column(tmp_path: Path) -> None:
+    rows = [[None, None, *row] for row in [HEADER, *BODY]]
+    assert table_of(save(tmp_path / "a.xlsx", [], *rows))[:3] == (HEADER, 12, 0)
+
+
+def test_a_header_in_two_rows_of_merged_cells(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["id", "Contact", None, "Billing", None, "status"])
+    book.active.append([None, "name", "email", "balance", "since", None])
+    for row in BODY:
+        book.active.append(row)
+    for cells in ("A1:A2", "B1:C1", "D1:E1", "F1:F2"):
+        book.active.merge_cells(cells)
+    book.save(tmp_path / "a.xlsx")
+    columns, records, rejects, notes = table_of(tmp_path / "a.xlsx")
+    assert columns == [
+        "id", "Contact name", "Contact email", "Billing balance", "Billing since", "status",
+    ]  # fmt: skip
+    assert (records, rejects) == (12, 0)
+    assert "4 merged ranges" in notes
+
+
+def test_blank_and_repeated_names_are_made_unique_by_place(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.xlsx", ["id", None, "email", "email", "since", "status"], *BODY)
+    assert table_of(path)[0] == ["id", "column_2", "email", "email_2", "since", "status"]
+
+
+def test_an_empty_column_between_others_keeps_its_place(tmp_path: Path) -> None:
+    rows = [[row[0], None, row[1], None, row[3]] for row in [HEADER, *BODY]]
+    path = save(tmp_path / "a.xlsx", *rows)
+    assert table_of(path)[0] == ["id", "column_2", "name", "column_4", "balance"]
+    assert rows_of(path)[0][0] == ["1", None, "Ann 1", None, "1.5"]
+
+
+def test_years_may_be_names(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.xlsx", ["plan", 2019, 2020], *([f"p{i}", i, i] for i in range(9)))
+    assert table_of(path)[0] == ["plan", "2019", "2020"]
+
+
+def test_a_vertically_merged_value_stands_in_its_first_row_only(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in [HEADER, *BODY]:
+        book.active.append(row)
+    book.active.merge_cells("B2:B4")
+    book.save(tmp_path / "a.xlsx")
+    assert [row[1] for row in rows_of(tmp_path / "a.xlsx")[0]][:4] == ["Ann 1", None, None, "Ann 4"]
+    assert "1 merged ranges: only the first cell" in table_of(tmp_path / "a.xlsx")[3]
+
+
+def test_a_line_of_totals_is_a_record_and_told(tmp_path: Path) -> None:
+    total = ["Total", None, None, 117, None, None]
+    path = save(tmp_path / "a.xlsx", HEADER, *BODY, total)
+    _, records, rejects, notes = table_of(path)
+    assert (records, rejects) == (13, 0)
+    assert "row 14, the last one, looks like a line of totals" in notes
+    assert "totals" not in table_of(save(tmp_path / "b.xlsx", HEADER, *BODY))[3]
+
+
+def test_the_spec_may_leave_out_a_footer(tmp_path: Path) -> None:
+    footer = [[], ["Total", None, None, "=SUM(D2:D13)"], ["printed", "by", "x", None, None, None]]
+    path = save(tmp_path / "a.xlsx", HEADER, *BODY, *footer)
+    assert table_of(path)[1:3] == (13, 1)
+    assert table_of(path, csv=CsvOptions(footer_lines=2))[1:3] == (12, 0)
+    assert table_of(path, csv=CsvOptions(footer_lines=14))[1:3] == (0, 0)
+
+
+def test_a_footer_may_be_longer_than_a_block_of_rows(tmp_path: Path) -> None:
+    rows = [[i, "x" * 3_000, "y"] for i in range(6_000)]
+    path = save(tmp_path / "a.xlsx", ["id", "name", "city"], *rows)
+    assert table_of(path, csv=CsvOptions(footer_lines=4_000))[1:3] == (2_000, 0)
+
+
+def test_nothing_but_a_header(tmp_path: Path) -> None:
+    assert table_of(save(tmp_path / "a.xlsx", HEADER))[:3] == (HEADER, 0, 0)
