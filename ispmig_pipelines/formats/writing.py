@@ -72,11 +72,15 @@ class WriteOptions:
         dialect: of SQL: ``postgresql``, ``mysql`` or ``sqlite``.
         neutralise_formulas: a text that a spreadsheet would take for a formula is written so
             that it stays a text (CSV and XLSX); see
-            https://owasp.org/www-community/attacks/CSV_Injection.
+            https://owasp.org/www-community/attacks/CSV_Injection. It is undone by
+            :func:`ispmig_pipelines.formats.formulas.restored`.
+        several: the file may hold several tables; JSON is then an object of arrays by table,
+            and else the array of its one table. The other formats write either the same way.
     """
 
     dialect: str = "postgresql"
     neutralise_formulas: bool = False
+    several: bool = False
 
 
 class Writer(Protocol):
@@ -84,7 +88,15 @@ class Writer(Protocol):
 
     Used as a context: leaving it writes the file's end; leaving it by an error does not, and
     never closes the stream, which belongs to the caller.
+
+    A cell that the format cannot hold is an error that names its record and column; nothing is
+    left out or written as something else in silence.
     """
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the file will not see of the records, in words; once it is written."""
+        ...
 
     def __enter__(self) -> Writer: ...
 
