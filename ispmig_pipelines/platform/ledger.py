@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0001"
+VERSION = "0002"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -33,6 +33,8 @@ tenants = sa.Table(
     metadata,
     sa.Column("slug", sa.Text, primary_key=True),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # Made when the tenant is first masked; it leaves the ledger for nobody but the masking.
+    sa.Column("mask_key", sa.LargeBinary),
 )
 
 data_migrations = sa.Table(
@@ -60,6 +62,19 @@ data_migrations = sa.Table(
     sa.Column("peak_rss_mb", sa.Float),
     sa.Column("error", sa.Text),
 )
+
+data_migration_logs = sa.Table(
+    "data_migration_logs",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False, index=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
+    sa.Column("details", JSONB, nullable=False),
+)
+"""The audit trail; see :mod:`ispmig_pipelines.platform.trail`."""
 
 
 COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined", "repeated")
