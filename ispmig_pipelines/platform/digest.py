@@ -8,6 +8,7 @@ modulo 2**64 (a multiset hash: no sort, constant memory); rows and lanes are has
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -35,21 +36,37 @@ def digest(driver: psycopg.Connection, tenant: Tenant) -> dict[str, Any]:
         driver.execute("set local datestyle to 'ISO, YMD'")
         with as_tenant(driver, tenant):
             for entity in ENTITIES:
-                entities[entity] = _entity_digest(driver, tenant, entity)
+                entities[entity] = entity_digest(driver, tenant, entity)
     whole = sha256()
     for entity, found in sorted(entities.items()):
         whole.update(f"{entity}={found['digest']}\n".encode())
     return {"tenant": tenant.slug, "digest": whole.hexdigest(), "entities": entities}
 
 
-def _entity_digest(driver: psycopg.Connection, tenant: Tenant, entity: str) -> dict[str, Any]:
+def entity_digest(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    entity: str,
+    *,
+    columns: Collection[str] | None = None,
+    where: sql.Composable | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """``{"rows", "digest"}`` of an entity, in the current transaction and role.
+
+    The session shows dates and times in ISO and UTC, as ours do.
+
+    Args:
+        columns: fields, and ``legacy``; all of them unless said.
+        where: a condition on the table, under the alias ``t``; ``parameters`` are its own.
+    """
     # concat_ws passes over NULL, so a field that is added to the model later, and is empty,
     # leaves every digest as it was. The length keeps one value from posing as two.
     cells = sql.SQL(", ").join(
         sql.SQL("{} || length({}::text) || ':' || {}::text").format(
             sql.Literal(f"{column}="), sql.Identifier(column), sql.Identifier(column)
         )
-        for column in sorted([*ENTITIES[entity].fields, "legacy"])
+        for column in sorted([*ENTITIES[entity].fields, "legacy"] if columns is None else columns)
     )
     lanes = sql.SQL(", ").join(
         sql.SQL("sum((('x' || substr(hash, {}, 16))::bit(64)::bigint)::numeric)").format(
@@ -62,8 +79,14 @@ def _entity_digest(driver: psycopg.Connection, tenant: Tenant, entity: str) -> d
             """select count(*), {lanes} from (
                    select encode(sha256(convert_to(concat_ws(E'\\x1f', {cells}), 'UTF8')), 'hex')
                        as hash
-                   from {table} offset 0) hashed"""
-        ).format(lanes=lanes, cells=cells, table=sql.Identifier(tenant.schema, entity))
+                   from {table} t where {where} offset 0) hashed"""
+        ).format(
+            lanes=lanes,
+            cells=cells,
+            table=sql.Identifier(tenant.schema, entity),
+            where=sql.SQL("true") if where is None else where,
+        ),
+        parameters,
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always has a row
     rows, *sums = row

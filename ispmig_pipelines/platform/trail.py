@@ -1,0 +1,76 @@
+"""The audit trail: who did what with a tenant's data, and when. Entries are only ever added.
+
+The database itself refuses to change or delete one (a trigger of the ledger's). An entry holds
+digests, counts and choices; no cell of a tenant, and no value of a person in a condition.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.ledger import data_migration_logs as logs
+
+
+class Operation(StrEnum):
+    """What was done with a tenant's data."""
+
+    EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the trail.
+
+    Attributes:
+        id: grows with every entry, of whatever tenant.
+        at: when it was entered, in UTC.
+        actor: the account under which the process ran.
+        dagster_run_id: the run that did it; "" where it was none.
+        details: what belongs to the operation.
+    """
+
+    id: int
+    at: dt.datetime
+    tenant: str
+    operation: Operation
+    actor: str
+    dagster_run_id: str
+    details: dict[str, Any]
+
+
+def enter(
+    connection: Connection,
+    tenant: str,
+    operation: Operation,
+    *,
+    actor: str,
+    dagster_run_id: str,
+    details: dict[str, Any],
+) -> int:
+    """Adds an entry, in the current transaction; returns its id."""
+    statement = (
+        sa.insert(logs)
+        .values(
+            at=ledger.now(),
+            tenant=tenant,
+            operation=operation.value,
+            actor=actor,
+            dagster_run_id=dagster_run_id,
+            details=details,
+        )
+        .returning(logs.c.id)
+    )
+    return connection.execute(statement).scalar_one()
+
+
+def entries(connection: Connection, tenant: str) -> list[Entry]:
+    """A tenant's entries, the oldest first."""
+    rows = connection.execute(sa.select(logs).where(logs.c.tenant == tenant).order_by(logs.c.id))
+    return [Entry(**{**row._mapping, "operation": Operation(row.operation)}) for row in rows]
