@@ -29,6 +29,7 @@ from ispmig_pipelines.formats.records import (
 )
 from ispmig_pipelines.formats.sql_cells import Chunk
 from ispmig_pipelines.formats.sql_content import BLOCK_BYTES, Content
+from ispmig_pipelines.formats.sql_context import SqlContext
 from ispmig_pipelines.formats.sql_copy import CopyReader
 from ispmig_pipelines.formats.sql_define import TableDefinition, kinds_of
 from ispmig_pipelines.formats.sql_dialect import (
@@ -37,9 +38,11 @@ from ispmig_pipelines.formats.sql_dialect import (
     stated_charset,
 )
 from ispmig_pipelines.formats.sql_events import Begin, CopyLines, End, OddRow, PlainRows
-from ispmig_pipelines.formats.sql_index import Index, Range, Table, index_of, raw_key
+from ispmig_pipelines.formats.sql_index import Index, index_of
 from ispmig_pipelines.formats.sql_literal import Evaluator
+from ispmig_pipelines.formats.sql_names import Scope, table_key
 from ispmig_pipelines.formats.sql_rows import RowReader, row_width
+from ispmig_pipelines.formats.sql_tables import Range, Table
 from ispmig_pipelines.formats.sql_tokens import Name, lexicon
 from ispmig_pipelines.formats.sql_walker import Walker
 from ispmig_pipelines.formats.sql_window import Window
@@ -63,6 +66,7 @@ class SqlReader:
         encoding: Encoding,
         *,
         options: SqlOptions | None = None,
+        after: SqlContext | None = None,
         compression: str = "",
         member: str = "",
         limits: ReadLimits = DEFAULT_LIMITS,
@@ -75,6 +79,8 @@ class SqlReader:
             sample: the beginning of its content.
             encoding: what it is written in.
             options: what the spec says about the script.
+            after: what the script before this one leaves behind (its :attr:`context`), where a
+                source is several scripts in order.
             block_bytes: how much is read at a time.
 
         Raises:
@@ -88,8 +94,11 @@ class SqlReader:
         )  # fmt: skip
         self.size = self._content.size
         text = sample[encoding.bom :].decode(encoding.name, "replace").encode()
-        self.dialect = detect_sql_dialect(text, options)
-        self._index: Index = index_of(self._content, self.dialect, complete=options.complete)
+        self.dialect = detect_sql_dialect(text, options, before=after.dialect if after else None)
+        self._complete = options.complete
+        self._index: Index = index_of(
+            self._content, self.dialect, complete=options.complete, after=after
+        )
         self.detected = Detected(
             format="sql",
             encoding=encoding.name,
@@ -119,6 +128,11 @@ class SqlReader:
     def table_definition(self, table: str) -> TableDefinition | None:
         """Types, keys and comments, where the script defines the table."""
         return self._table(table).definition
+
+    @property
+    def context(self) -> SqlContext:
+        """What a script that comes after this one must know: for its reader's ``after``."""
+        return self._index.context
 
     def sha256(self) -> str:
         """Hex SHA-256 of the file on the disk."""
@@ -165,17 +179,20 @@ class SqlReader:
     def _chunks(self, window: Window, place: Range, name: str, table: Table) -> Iterator[Chunk]:
         of = self._index.of
 
-        def wants(found: Name, database: str) -> bool:
-            return of.get(raw_key(found, database)) == name
+        dialect = self.dialect.name
+
+        def wants(found: Name, scope: Scope) -> bool:
+            return of.get(table_key(found, scope, dialect)) == name
 
         walker = Walker(
-            window, self.dialect, wants, database=place.database, delimiter=place.delimiter
-        )
+            window, self.dialect, wants, scope=place.scope, delimiter=place.delimiter,
+            complete=self._complete,
+        )  # fmt: skip
         rows = _Rows(self, table)
         ours = False
         for event in walker.walk(until=place.end):
             if isinstance(event, Begin):
-                ours = wants(event.name, event.database)
+                ours = wants(event.name, event.scope)
                 if ours:
                     yield from rows.begin(event)
             elif isinstance(event, PlainRows):

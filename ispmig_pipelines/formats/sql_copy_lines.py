@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.sql_events import Begin, Changed, CopyLines, End, Event
+from ispmig_pipelines.formats.sql_names import Scope
 from ispmig_pipelines.formats.sql_script import Script
 from ispmig_pipelines.formats.sql_tokens import Name, parse_columns, parse_name
 
@@ -14,7 +15,7 @@ _END_OF_COPY = re.compile(rb"\\\.[ \t]*\r?(?:\n|\Z)")
 _END_OF_COPY_LINE = re.compile(rb"\n\\\.[ \t]*\r?(?:\n|\Z)")
 
 
-def read_copy(script: Script, wants: Callable[[Name, str], bool]) -> Iterator[Event]:
+def read_copy(script: Script, wants: Callable[[Name, Scope], bool]) -> Iterator[Event]:
     """What the COPY that begins here means.
 
     Raises:
@@ -34,9 +35,9 @@ def read_copy(script: Script, wants: Callable[[Name, str], bool]) -> Iterator[Ev
         )
     name = parse_name(found.group("name"), script.lex)
     columns = parse_columns(found.group("columns"), script.lex)
-    wanted = wants(name, script.database)
+    wanted = wants(name, script.scope)
     start_line, start = window.line(), window.offset()
-    yield Begin(name, columns, script.database, start, start_line, script.delimiter)
+    yield Begin(name, columns, script.scope, start, start_line, script.delimiter)
     window.pos = found.end()
     yield from _copied(script, wanted, start_line)
     yield End(window.offset())

@@ -43,6 +43,28 @@ class TableDefinition:
     comment: str = ""
     like: Name | None = field(default=None, compare=False)
 
+    def with_key(self, names: list[str]) -> TableDefinition:
+        """The same with these columns as its key."""
+        keys = {name.casefold() for name in names}
+        columns = tuple(
+            replace(c, primary_key=True, nullable=False) if c.name.casefold() in keys else c
+            for c in self.columns
+        )
+        return replace(self, columns=columns)
+
+    def with_comment(self, column: str, comment: str) -> TableDefinition:
+        """The same with a comment of a column, or of the table where ``column`` is ""."""
+        if not column:
+            return replace(self, comment=comment)
+        exact = any(c.name == column for c in self.columns)
+        columns = tuple(
+            replace(c, comment=comment)
+            if c.name == column or (not exact and c.name.casefold() == column.casefold())
+            else c
+            for c in self.columns
+        )
+        return replace(self, columns=columns)
+
 
 _NO_COLUMN = frozenset({
     b"primary", b"unique", b"key", b"index", b"constraint", b"foreign", b"check", b"fulltext",
@@ -277,6 +299,45 @@ def parse_added_columns(text: bytes, lex: Lexicon) -> tuple[Name, list[ColumnDef
     return (parse_name(found.group(), lex), added) if added else None
 
 
+def parse_added_key(text: bytes, lex: Lexicon) -> tuple[Name, list[str]] | None:
+    """The columns that an ``ALTER TABLE … ADD … PRIMARY KEY (…)`` makes the key."""
+    altered = _altered(text, lex)
+    if altered is None:
+        return None
+    for clause in altered[1]:
+        lowered = [t.lower() for _, t in clause]
+        if lowered[:1] == [b"add"] and _follows(lowered, b"primary", b"key") and b"(" in lowered:
+            names = [
+                parsed[-1]
+                for kind, raw in clause[lowered.index(b"(") :]
+                if kind in ("word", "double", "quoted") and (parsed := parse_name(raw, lex).parts)
+            ]
+            return altered[0], names
+    return None
+
+
+def reshapes_columns(text: bytes, lex: Lexicon) -> tuple[Name, str] | None:
+    """The table and kind of change where an ALTER TABLE drops or renames columns or the table."""
+    altered = _altered(text, lex)
+    if altered is None:
+        return None
+    for clause in altered[1]:
+        words = [t.lower() for _, t in clause]
+        if words[:2] in ([b"drop", b"column"], [b"rename", b"column"]) or words[:1] == [b"change"]:
+            return altered[0], "alter"
+        if words[:1] == [b"rename"] and words[1:2] not in ([b"key"], [b"index"], [b"constraint"]):
+            return altered[0], "rename"
+    return None
+
+
+def _altered(text: bytes, lex: Lexicon) -> tuple[Name, list[list[Item]]] | None:
+    head = _ALTER_ADD.match(text)
+    found = lex.name.match(text, head.end()) if head else None
+    if found is None:
+        return None
+    return parse_name(found.group(), lex), _clauses(_items(text[found.end() :], lex))
+
+
 def _clauses(items: list[Item]) -> list[list[Item]]:
     clauses: list[list[Item]] = [[]]
     depth = 0
@@ -306,7 +367,70 @@ def parse_comment_on(text: bytes, lex: Lexicon) -> tuple[Name, str, str] | None:
     return Name(name.parts[:-1], name.quoted[:-1]), name.parts[-1], comment
 
 
+_VIEW = re.compile(rb"CREATE\b.*?\bVIEW\b", re.IGNORECASE | re.DOTALL)
+_DROP = re.compile(rb"DROP\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?", re.IGNORECASE)
+_AFTER_DROPPED = re.compile(rb"(?:CASCADE|RESTRICT|PURGE)\b", re.IGNORECASE)
+
+
+def parse_view(text: bytes, lex: Lexicon) -> Name | None:
+    """The name of the view that a CREATE VIEW makes."""
+    head = _VIEW.match(text)
+    if head is None:
+        return None
+    at = _passed(text, head.end(), lex)
+    if clause := _IF_NOT_EXISTS.match(text, at):
+        at = _passed(text, clause.end(), lex)
+    found = lex.name.match(text, at)
+    return parse_name(found.group(), lex) if found else None
+
+
+def parse_dropped(text: bytes, lex: Lexicon) -> list[Name]:
+    """The names of the tables that a DROP TABLE drops."""
+    head = _DROP.match(text)
+    names: list[Name] = []
+    at = _passed(text, head.end(), lex) if head else len(text)
+    while (found := lex.name.match(text, at)) and not _AFTER_DROPPED.match(text, at):
+        names.append(parse_name(found.group(), lex))
+        at = _passed(text, found.end(), lex)
+        if text[at : at + 1] != b",":
+            break
+        at = _passed(text, at + 1, lex)
+    return names
+
+
+def is_from_query(text: bytes, lex: Lexicon) -> bool:
+    """Whether a CREATE TABLE takes its rows from a query (``… AS SELECT``)."""
+    depth = 0
+    for kind, item in _items(text, lex):
+        depth += (item == b"(") - (item == b")")
+        if not depth and kind == "word" and item.upper() in (b"SELECT", b"EXECUTE"):
+            return True
+    return False
+
+
+_PROPERTY = re.compile(rb"@(value|level[012]name)\s*=\s*(N?'(?:[^']|'')*')", re.IGNORECASE)
+_UNNAMED = re.compile(rb"N?'(?:[^']|'')*'|\bNULL\b", re.IGNORECASE)
+
+
+def parse_property(text: bytes, lex: Lexicon) -> tuple[Name, str, str] | None:
+    """Table, column and comment of SQL Server's ``sp_addextendedproperty 'MS_Description'``."""
+    said = {m.group(1).lower(): _string(m.group(2), lex) for m in _PROPERTY.finditer(text)}
+    if not said:
+        # name, value, 'SCHEMA', schema, 'TABLE', table, 'COLUMN', column
+        given = [_string(m.group(), lex) for m in _UNNAMED.finditer(text)]
+        keys = (b"", b"value", b"", b"level0name", b"", b"level1name", b"", b"level2name")
+        said = dict(zip(keys, given, strict=False))
+    schema, table = said.get(b"level0name", ""), said.get(b"level1name", "")
+    if not table:
+        return None
+    parts = tuple(part for part in (schema, table) if part)
+    name = Name(parts, (True,) * len(parts))
+    return name, said.get(b"level2name", ""), said.get(b"value", "")
+
+
 def kinds_of(definition: TableDefinition | None, columns: list[str], dialect: str) -> list[str]:
     """The kind of each of ``columns``, by the table's definition where there is one."""
-    types = {c.name.casefold(): c.type for c in definition.columns} if definition else {}
-    return [column_kind(types.get(c.casefold(), ""), dialect) for c in columns]
+    defined = definition.columns if definition else ()
+    exact = {c.name: c.type for c in defined}
+    types = {c.name.casefold(): c.type for c in defined}
+    return [column_kind(exact.get(c, types.get(c.casefold(), "")), dialect) for c in columns]

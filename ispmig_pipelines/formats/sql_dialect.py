@@ -43,6 +43,7 @@ class SqlDialect:
         bare_ends: a statement may end without a delimiter, where its line or batch ends.
         question: "" or why the evidence is split.
         notes: evidence worth telling.
+        settled: what a backslash means was said or shown, and is not only supposed.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SqlDialect:
     bare_ends: bool = False
     question: str = ""
     notes: tuple[str, ...] = ()
+    settled: bool = False
 
 
 def _evidence(pattern: str) -> re.Pattern[bytes]:
@@ -107,20 +109,26 @@ _STRING_WITH_BACKSLASH = re.compile(rb"'[^'\n]*\\")
 _SOUND_END = re.compile(rb"\s*(?:[,;)]|\|\||::|AS\b|$)", re.IGNORECASE)
 
 
-def detect_sql_dialect(sample: bytes, options: SqlOptions) -> SqlDialect:
+def detect_sql_dialect(
+    sample: bytes, options: SqlOptions, *, before: SqlDialect | None = None
+) -> SqlDialect:
     """Settles the dialect of a script by its beginning.
 
     Args:
         sample: the beginning, as UTF-8.
         options: what the spec says.
+        before: the dialect of the script that is run before this one.
     """
     best, clear = _by_evidence(sample[:_FIRST_LOOK])
     if not clear and not options.dialect:
         best, clear = _by_evidence(sample)
-    name = options.dialect or (best if clear else GENERIC)
+    name = options.dialect or (best if clear else before.name if before else GENERIC)
     backslash, question = _backslash(name, sample)
+    if before is not None and before.name == name and not clear:
+        backslash, question = before.backslash or backslash, before.question
+    settled = backslash
     if options.backslash_escapes is not None:
-        backslash, question = options.backslash_escapes, ""
+        backslash, question, settled = options.backslash_escapes, "", True
     terminator = _AT_TERMINATOR.search(sample)
     delimiter = terminator.group(1) if terminator else b";"
     if (
@@ -129,7 +137,9 @@ def detect_sql_dialect(sample: bytes, options: SqlOptions) -> SqlDialect:
         and len(_AT_LINE_END.findall(sample)) > len(_END_OF_STATEMENT.findall(sample))
     ):
         delimiter = b"@"
-    return SqlDialect(name, backslash, delimiter, bare_ends=name == SQLSERVER, question=question)
+    return SqlDialect(
+        name, backslash, delimiter, bare_ends=name == SQLSERVER, question=question, settled=settled
+    )
 
 
 _FIRST_LOOK = 128 << 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ispmig_pipelines.formats.sql_names import Scope
 from ispmig_pipelines.formats.sql_tokens import Name
 
 
@@ -14,7 +15,7 @@ class Begin:
     Attributes:
         name: of the table, as it stands there.
         columns: the list of columns, None where there is none.
-        database: what the last USE named.
+        scope: what names without qualifiers mean there.
         start: first byte of the statement in the script.
         line: its line.
         delimiter: what ends a statement there.
@@ -22,7 +23,7 @@ class Begin:
 
     name: Name
     columns: tuple[str, ...] | None
-    database: str
+    scope: Scope
     start: int
     line: int
     delimiter: bytes
@@ -63,12 +64,13 @@ class CopyLines:
 
 @dataclass(frozen=True)
 class Definition:
-    """A statement that defines a table, whole. ``kind``: ``create``, ``alter``, ``comment``,
-    ``drop``."""
+    """A statement that defines a table, whole. ``kind``: ``create``, ``view``, ``alter``,
+    ``comment``, ``property``, ``drop``."""
 
     kind: str
     text: bytes
-    database: str
+    scope: Scope
+    line: int
 
 
 @dataclass(frozen=True)

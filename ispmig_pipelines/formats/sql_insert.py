@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.sql_dialect import GENERIC, MYSQL, ORACLE
 from ispmig_pipelines.formats.sql_events import Begin, Changed, End, Event, OddRow, PlainRows
+from ispmig_pipelines.formats.sql_names import Scope
 from ispmig_pipelines.formats.sql_script import HEAD_LOOK, Script
 from ispmig_pipelines.formats.sql_select import literal_rows
 from ispmig_pipelines.formats.sql_tokens import Name, parse_columns, parse_name
@@ -21,6 +22,9 @@ SLASH = re.compile(rb"/[ \t]*\r?(?:\n|\Z)")
 _MOST_RUNS = 500
 _WORD = re.compile(rb"[A-Za-z_]+")
 _INSERT_ALL = re.compile(rb"INSERT\s+(?:ALL|FIRST)\b", re.IGNORECASE)
+_UPSERT = re.compile(
+    rb"\bON\s+(?:DUPLICATE\s+KEY\s+UPDATE|CONFLICT\b.*?\bDO\s+UPDATE)\b", re.I | re.S
+)
 _STATEMENTS = frozenset({
     b"INSERT", b"REPLACE", b"CREATE", b"DROP", b"ALTER", b"UPDATE", b"DELETE", b"SET", b"COMMIT",
     b"BEGIN", b"USE", b"TRUNCATE", b"LOCK", b"UNLOCK", b"PRINT", b"EXEC",
@@ -34,11 +38,12 @@ class Inserts:
         bare_end: the last INSERT ended with nothing to end it, although all before it were ended.
     """
 
-    def __init__(self, script: Script, wants: Callable[[Name, str], bool]) -> None:
+    def __init__(self, script: Script, wants: Callable[[Name, Scope], bool]) -> None:
         """``wants``: see :class:`~ispmig_pipelines.formats.sql_walker.Walker`."""
         self._script = script
         self._wants = wants
         self._runs: dict[bytes, re.Pattern[bytes]] = {}
+        self._upsert_line = 0
         self._last_is_bare = False
         self._ended_properly = 0
         self._ended_barely = 0
@@ -71,14 +76,17 @@ class Inserts:
         start, line = window.offset(), window.line()
         if verb.startswith(b"VALUE"):
             head = found.group()
-            yield Begin(name, columns, self._script.database, start, line, self._script.delimiter)
+            yield Begin(name, columns, self._script.scope, start, line, self._script.delimiter)
             window.pos = found.end()
-            yield from self._values(head, self._wants(name, self._script.database), line)
+            yield from self._values(head, self._wants(name, self._script.scope), line)
             yield End(window.offset())
+            if self._upsert_line:
+                yield Changed("upsert", name.text, self._upsert_line)
+                self._upsert_line = 0
         elif verb == b"SET" and self._script.dialect.name in (MYSQL, GENERIC):
             yield from self._insert_set(name, found.end(), start, line)
         elif verb == b"DEFAULT":
-            yield Begin(name, columns, self._script.database, start, line, self._script.delimiter)
+            yield Begin(name, columns, self._script.scope, start, line, self._script.delimiter)
             yield OddRow([], b"DEFAULT VALUES", line)
             self._script.pass_statement()
             yield End(window.offset())
@@ -232,14 +240,15 @@ class Inserts:
             self._ended_by(proper=True)
             return True
         if pos >= len(data):
-            if not self._script.dialect.bare_ends:
+            if not self._script.dialect.bare_ends and not self._script.complete:
                 raise self._script.truncated("an INSERT statement", pos, start_line)
             self._ended_by(proper=False)
             return False
         word_match = _WORD.match(data, pos)
         word = word_match.group().upper() if word_match else b""
         if word in (b"ON", b"RETURNING", b"AS", b"WITH"):
-            self._script.pass_statement()
+            if _UPSERT.search(self._script.pass_statement(keep=True)):
+                self._upsert_line = start_line
             return True
         if word == b"GO" and GO.match(data, pos):
             self._script.pass_line()
@@ -284,7 +293,7 @@ class Inserts:
             name = parse_name(found.group("name"), self._script.lex)
             columns = parse_columns(found.group("columns"), self._script.lex)
             yield Begin(
-                name, columns, self._script.database, start, start_line, self._script.delimiter
+                name, columns, self._script.scope, start, start_line, self._script.delimiter
             )
             window.pos = found.end()
             while True:
@@ -292,7 +301,7 @@ class Inserts:
                 row = self._odd_row(start_line)
                 if row is not None:
                     break
-            if self._wants(name, self._script.database):
+            if self._wants(name, self._script.scope):
                 yield row
             yield End(window.offset())
 
@@ -318,10 +327,8 @@ class Inserts:
                 text = text[: found.start()]
                 break
         cells.append(text[begun:])
-        yield Begin(
-            name, tuple(columns), self._script.database, start, line, self._script.delimiter
-        )
-        if self._wants(name, self._script.database):
+        yield Begin(name, tuple(columns), self._script.scope, start, line, self._script.delimiter)
+        if self._wants(name, self._script.scope):
             yield OddRow(cells, text.strip(), line)
         yield End(self._script.window.offset())
 
@@ -335,8 +342,8 @@ class Inserts:
         if rows is None:
             yield Changed("select", name.text, line)
             return
-        yield Begin(name, columns, self._script.database, start, line, self._script.delimiter)
-        if self._wants(name, self._script.database):
+        yield Begin(name, columns, self._script.scope, start, line, self._script.delimiter)
+        if self._wants(name, self._script.scope):
             for cells in rows:
                 yield OddRow(cells, b", ".join(cells), line)
         yield End(self._script.window.offset())

@@ -16,6 +16,7 @@ from ispmig_pipelines.formats.sql_dialect import (
     SQLSERVER,
     SqlDialect,
 )
+from ispmig_pipelines.formats.sql_names import NO_SCOPE, Scope
 from ispmig_pipelines.formats.sql_tokens import Lexicon, lexicon
 from ispmig_pipelines.formats.sql_window import Window
 
@@ -25,7 +26,11 @@ HEAD_LOOK = 1 << 16
 _LONGEST_DEFINITION = 16 << 20
 _GO_LINE = re.compile(rb"\n[ \t]*GO[ \t]*(?:\d+[ \t]*)?;?[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
 _SLASH_LINE = re.compile(rb"\n[ \t]*/[ \t]*\r?(?:\n|\Z)")
-_NEXT_STATEMENT = re.compile(rb"\n\s*(?:INSERT\s|CREATE\s|ALTER\s+TABLE\s)", re.IGNORECASE)
+_NEXT_STATEMENT = re.compile(
+    rb"\n\s*(?:(?:INSERT|CREATE|UPDATE|DELETE|USE|EXEC|EXECUTE|MERGE|DECLARE|IF)\s"
+    rb"|(?:ALTER|TRUNCATE|DROP)\s+TABLE\s|BULK\s+INSERT\s)",
+    re.IGNORECASE,
+)
 _REST_OF_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
 _PLAIN = re.compile(rb"[^/\-#\s]++")
 
@@ -37,16 +42,27 @@ class Script:
         window: the part of the script that is at hand.
         dialect: how the script is written.
         lex: its words, as long as the delimiter stays.
-        database: what the last USE named, or "".
+        scope: what names without qualifiers mean here.
     """
 
     def __init__(
-        self, window: Window, dialect: SqlDialect, *, database: str = "", delimiter: bytes = b""
+        self,
+        window: Window,
+        dialect: SqlDialect,
+        *,
+        scope: Scope = NO_SCOPE,
+        delimiter: bytes = b"",
+        complete: bool = False,
     ) -> None:
-        """``delimiter`` ends a statement where reading begins, if not the dialect's own does."""
+        """
+        Args:
+            delimiter: what ends a statement where reading begins, if not the dialect's own does.
+            complete: the last statement may lack what ends it.
+        """
+        self.complete = complete
         self.window = window
         self.dialect = dialect
-        self.database = database
+        self.scope = scope
         self.lex: Lexicon
         self.delimiter = delimiter or dialect.delimiter
 
@@ -167,7 +183,7 @@ class Script:
             data, pos = window.data, window.pos
             first = pos
             if pos >= len(data):
-                if self.dialect.bare_ends or name == ORACLE:
+                if self.dialect.bare_ends or self.complete or name == ORACLE:
                     break
                 raise self._truncated_statement(start_line, start_offset)
             if data.startswith(self.delimiter, pos):

@@ -222,6 +222,11 @@ def parse_name(raw: bytes, lex: Lexicon) -> Name:
     while at < len(raw):
         found = _PART.match(raw, at)
         if found is None:
+            if raw.startswith(b"..", at):
+                # SQL Server's shop..orders leaves the schema out.
+                parts.append("")
+                quoted.append(False)
+                at += 1
             passed = lex.space.match(raw, at)
             # Dots, blanks and comments stand between the parts.
             at = max(passed.end() if passed else at, at + 1)

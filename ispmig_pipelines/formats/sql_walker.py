@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from ispmig_pipelines.formats.sql_changes import change_within
 from ispmig_pipelines.formats.sql_copy_lines import read_copy
 from ispmig_pipelines.formats.sql_dialect import (
     DB2,
@@ -17,10 +18,12 @@ from ispmig_pipelines.formats.sql_dialect import (
     MYSQL,
     ORACLE,
     POSTGRESQL,
+    SQLSERVER,
     SqlDialect,
 )
 from ispmig_pipelines.formats.sql_events import Changed, Definition, Event
 from ispmig_pipelines.formats.sql_insert import GO, SLASH, Inserts
+from ispmig_pipelines.formats.sql_names import NO_SCOPE, Scope
 from ispmig_pipelines.formats.sql_script import Script
 from ispmig_pipelines.formats.sql_tokens import Name, parse_name
 from ispmig_pipelines.formats.sql_window import Window
@@ -44,11 +47,32 @@ _SQLPLUS = re.compile(
     re.IGNORECASE,
 )
 _TARGET = re.compile(
-    rb"(?:UPDATE|DELETE|TRUNCATE|MERGE|DROP|LOAD)\b(?:\s+(?:LOW_PRIORITY|QUICK|IGNORE|FROM|INTO|TABLE"
-    rb"|ONLY|IF|EXISTS)\b)*\s*(?P<name>[\w\"`\[\].$#\x80-\xff]*)",
+    rb"(?:UPDATE|DELETE|TRUNCATE|MERGE|LOAD|IMPORT|BULK|RENAME)\b(?:\s+(?:LOW_PRIORITY|QUICK|IGNORE"
+    rb"|FROM|INTO|TABLE|ONLY|INSERT|TOP\s*\(\d+\))\b)*\s*(?P<name>[\w\"`\[\].$#\x80-\xff]*)",
     re.IGNORECASE,
 )
-_USE = re.compile(rb"USE\s+([`\"\[]?[^`\"\]\s;]+[`\"\]]?)", re.IGNORECASE)
+_DROP_TABLE = re.compile(rb"DROP\s+(?:TEMPORARY\s+)?TABLE\b", re.IGNORECASE)
+_KINDS = {
+    b"UPDATE": "update", b"DELETE": "delete", b"TRUNCATE": "truncate", b"MERGE": "merge",
+    b"LOAD": "load", b"IMPORT": "load", b"BULK": "load", b"RENAME": "rename",
+}  # fmt: skip
+_LOOKED_INTO = frozenset({
+    b"IF", b"WITH", b"SELECT", b"WHILE", b"BEGIN", b"DECLARE", b"PREPARE", b"EXPLAIN", b"FOR",
+    b"VALUES", b"LOOP", b"EXISTS",
+})  # fmt: skip
+_DESCRIBED = re.compile(rb"sp_addextendedproperty\b.*MS_Description", re.IGNORECASE | re.DOTALL)
+_USE = re.compile(
+    rb"USE\s+(?:DATABASE\s+)?(`[^`]+`|\"[^\"]+\"|\[[^\]]+\]|[^`\"\[\s;]+)", re.IGNORECASE
+)
+_SCHEMA = re.compile(
+    rb"(?:SET\s+(?:SESSION\s+|LOCAL\s+)?(?:search_path\s*(?:=|\bTO\b)|CURRENT\s+SCHEMA\b\s*=?"
+    rb"|CURRENT_SCHEMA\b\s*=?|SCHEMA\b\s*=?)"
+    rb"|ALTER\s+SESSION\s+SET\s+CURRENT_SCHEMA\s*="
+    rb"|SELECT\s+(?:pg_catalog\s*\.\s*)?set_config\s*\(\s*'search_path'\s*,)"
+    rb"\s*(?P<name>'[^']*'|\"[^\"]*\"|[\w$#\x80-\xff]+)",
+    re.IGNORECASE,
+)
+_MARKS = re.compile(rb"/\*M?!\d*|(?<!\*)\*/\s*\Z")
 _CONNECT = re.compile(rb"\\c(?:onnect)?\s+(?:-\S+\s+)*\"?([^\s\";]+)")
 _BEGIN_TRANSACTION = re.compile(
     rb"(?:BEGIN|START)(?:\s+(?:TRAN(?:SACTION)?|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE)\b[^;\n]*)?\s*;?",
@@ -68,19 +92,25 @@ class Walker:
         self,
         window: Window,
         dialect: SqlDialect,
-        wants: Callable[[Name, str], bool],
+        wants: Callable[[Name, Scope], bool],
         *,
-        database: str = "",
+        scope: Scope = NO_SCOPE,
         delimiter: bytes = b"",
+        complete: bool = False,
     ) -> None:
-        """``wants`` says whether the rows of a table (its name, the database in use) are asked
+        """``wants`` says whether the rows of a table (its name, what is in use there) are asked
         for; without them only their beginning and end are told."""
         self.window = window
         self.open_transaction = False
         self.locked = False
-        self._script = Script(window, dialect, database=database, delimiter=delimiter)
+        self._script = Script(window, dialect, scope=scope, delimiter=delimiter, complete=complete)
         self._wants = wants
         self._inserts = Inserts(self._script, wants)
+
+    @property
+    def scope(self) -> Scope:
+        """What names without qualifiers mean where reading stands."""
+        return self._script.scope
 
     @property
     def bare_end(self) -> bool:
@@ -139,61 +169,88 @@ class Walker:
 
     def _other(self, data: bytes, pos: int) -> Iterator[Event]:
         """What begins with no word: lines for a database's own shell, or anything."""
+        script = self._script
         first = data[pos : pos + 1]
         if first == b"\\":
             if found := _CONNECT.match(data, pos):
-                self._script.database = found.group(1).decode("utf-8", "backslashreplace")
-            elif data.startswith((b"\\copy", b"\\i"), pos):
-                yield Changed("shell", "", self._script.window.line())
-            self._script.pass_line()
-        elif first == b"." and self._script.dialect.name not in (MYSQL, POSTGRESQL):
-            if data.startswith((b".import", b".read"), pos):
-                yield Changed("shell", "", self._script.window.line())
-            self._script.pass_line()
-        elif (first == b"/" and SLASH.match(data, pos)) or (
-            first == b"@" and self._script.delimiter != b"@"
-        ):
-            self._script.pass_line()
+                script.scope = Scope(found.group(1).decode("utf-8", "backslashreplace"))
+            elif data.startswith((b"\\copy", b"\\i", b"\\. "), pos):
+                yield Changed("shell", "", script.window.line())
+            script.pass_line()
+        elif first == b"." and script.dialect.name not in (MYSQL, POSTGRESQL):
+            if data.startswith((b".import", b".read", b".restore"), pos):
+                yield Changed("shell", "", script.window.line())
+            script.pass_line()
+        elif first == b":" and script.dialect.name in (SQLSERVER, GENERIC):
+            if data[pos : pos + 3].lower() == b":r ":
+                yield Changed("shell", "", script.window.line())
+            script.pass_line()
+        elif first == b"@" and script.delimiter != b"@":
+            yield Changed("shell", "", script.window.line())
+            script.pass_line()
+        elif first == b"/" and SLASH.match(data, pos):
+            script.pass_line()
         elif first == b"(":
-            self._script.pass_statement()
+            script.pass_statement()
         else:
-            self._script.pass_statement(at_least=1)
+            script.pass_statement(at_least=1)
 
     def _further(self, word: bytes, data: bytes, pos: int) -> Iterator[Event]:
-        if word == b"USE":
-            if found := _USE.match(data, pos):
-                self._script.database = (
-                    found.group(1).strip(b'`"[]').decode("utf-8", "backslashreplace")
-                )
-                self._script.window.pos = found.end()
-                self._end_of_bare_statement()
-                return
-        elif word in (b"UPDATE", b"DELETE", b"TRUNCATE", b"MERGE", b"LOAD", b"DROP"):
+        script = self._script
+        name = script.dialect.name
+        line = script.window.line()
+        if word == b"USE" and (found := _USE.match(data, pos)):
+            script.scope = Scope(found.group(1).strip(b'`"[]').decode("utf-8", "backslashreplace"))
+            script.window.pos = found.end()
+            self._end_of_bare_statement()
+        elif word == b"DROP" and _DROP_TABLE.match(data, pos):
+            yield from self._kept("drop")
+        elif word in _KINDS:
             found = _TARGET.match(data, pos)
-            is_table = word != b"DROP" or re.match(
-                rb"DROP\s+(?:TEMPORARY\s+)?TABLE\b", data[pos : pos + 80], re.I
-            )
-            if word == b"DROP" and is_table:
-                yield from self._kept("drop")
-                return
-            if found and is_table:
-                name = parse_name(found.group("name"), self._script.lex).text
-                yield Changed(word.decode().lower(), name, self._script.window.line())
-        elif word in (b"LOCK", b"UNLOCK"):
+            target = parse_name(found.group("name"), script.lex).text if found else ""
+            yield Changed(_KINDS[word], target, line)
+            script.pass_statement(merge=word == b"MERGE")
+        elif word in (b"EXEC", b"EXECUTE", b"CALL"):
+            text = script.pass_statement(keep=True)
+            if _DESCRIBED.search(text):
+                yield Definition("property", text, script.scope, line)
+            elif not re.match(rb"EXEC(?:UTE)?\s+(?:\[?(?:sys|dbo)\]?\.)?\[?s[ep]_", text, re.I):
+                yield Changed("call", "", line)
+            elif re.search(rb"\bsp_rename\b", text, re.I):
+                yield Changed("rename", "", line)
+        elif word == b"SOURCE" and name in (MYSQL, GENERIC):
+            yield Changed("shell", "", line)
+            script.pass_line()
+        elif (word == b"DO" and name == POSTGRESQL) or (
+            word in (b"BEGIN", b"DECLARE")
+            and name in (ORACLE, DB2, POSTGRESQL)
+            and not self._begins_transaction(data, pos)
+        ):
+            yield Changed("block", "", line)
+            if word == b"DO":
+                script.pass_statement()
+            else:
+                script.pass_routine(oracle=name == ORACLE)
+        else:
+            yield from self._plain_statement(word, data, pos)
+
+    def _plain_statement(self, word: bytes, data: bytes, pos: int) -> Iterator[Event]:
+        script = self._script
+        line = script.window.line()
+        if word in (b"LOCK", b"UNLOCK"):
             self.locked = word == b"LOCK"
         elif word == b"START" or (word == b"BEGIN" and self._begins_transaction(data, pos)):
             self.open_transaction = True
         elif word in (b"COMMIT", b"ROLLBACK", b"END"):
             self.open_transaction = False
-        elif word in (b"BEGIN", b"DECLARE") and self._script.dialect.name in (
-            ORACLE,
-            DB2,
-            POSTGRESQL,
-        ):
-            yield Changed("block", "", self._script.window.line())
-            self._script.pass_routine(oracle=self._script.dialect.name == ORACLE)
+        if word in (b"SET", b"SELECT") and (found := _SCHEMA.match(data, pos)):
+            script.scope = Scope(script.scope.database, _schema(found.group("name")))
+        if word not in _LOOKED_INTO:
+            script.pass_statement()
             return
-        self._script.pass_statement(merge=word == b"MERGE")
+        text = script.pass_statement(keep=True)
+        if kind := change_within(text, script.lex):
+            yield Changed(kind, "", line)
 
     @staticmethod
     def _begins_transaction(data: bytes, pos: int) -> bool:
@@ -210,26 +267,33 @@ class Walker:
             window.pos += len(self._script.delimiter)
 
     def _create(self) -> Iterator[Event]:
-        head = _CREATE.match(self._script.plain_head())
+        script = self._script
+        plain = script.plain_head()
+        head = _CREATE.match(plain)
         what = head.group("what").lower() if head else b""
         if what == b"table":
             yield from self._kept("create")
-        elif what in _ROUTINES or (
-            what == b"type" and b"BODY" in self._script.plain_head().upper()
-        ):
-            self._script.pass_routine(
-                oracle=self._script.dialect.name == ORACLE, package=what in (b"package", b"type")
+        elif what == b"view" or b" VIEW " in plain[:200].upper():
+            yield from self._kept("view")
+        elif what in _ROUTINES or (what == b"type" and b"BODY" in plain.upper()):
+            script.pass_routine(
+                oracle=script.dialect.name == ORACLE, package=what in (b"package", b"type")
             )
         else:
-            self._script.pass_statement()
+            script.pass_statement()
 
     def _kept(self, kind: str) -> Iterator[Event]:
-        text = self._script.pass_statement(keep=True)
-        yield Definition(kind, self._without_marks(text), self._script.database)
+        script = self._script
+        line = script.window.line()
+        text = self._without_marks(script.pass_statement(keep=True))
+        if kind == "alter" and (found := _SCHEMA.match(text)):
+            script.scope = Scope(script.scope.database, _schema(found.group("name")))
+        yield Definition(kind, text, script.scope, line)
 
     def _without_marks(self, text: bytes) -> bytes:
-        return (
-            re.sub(rb"/\*M?!\d*|(?<!\*)\*/\s*\Z", b" ", text)
-            if self._script.dialect.name == MYSQL
-            else text
-        )
+        return _MARKS.sub(b" ", text) if self._script.dialect.name == MYSQL else text
+
+
+def _schema(raw: bytes) -> str:
+    name = raw.strip(b"'\"").split(b",")[0].strip(b' "').decode("utf-8", "backslashreplace")
+    return "" if name.lower() in ("pg_catalog", "default") else name
