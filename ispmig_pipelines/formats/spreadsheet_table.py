@@ -23,7 +23,7 @@ from ispmig_pipelines.formats.csv_dialect import CsvOptions, column_names
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.records import Reject
 from ispmig_pipelines.formats.shapes import TEXT, shape
-from ispmig_pipelines.formats.xlsx_cells import Grid
+from ispmig_pipelines.formats.spreadsheet_grid import Grid
 
 SAMPLE_ROWS = 500
 _BETWEEN = "\x1f"

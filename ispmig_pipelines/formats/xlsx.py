@@ -27,13 +27,14 @@ from ispmig_pipelines.formats.bytes_in import digest_of
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
+from ispmig_pipelines.formats.spreadsheet_grid import Grid
 from ispmig_pipelines.formats.spreadsheet_table import (
     SheetTable,
     find_table,
     looks_like_total,
     pieces,
 )
-from ispmig_pipelines.formats.xlsx_cells import Grid, SheetCells
+from ispmig_pipelines.formats.xlsx_cells import SheetCells
 from ispmig_pipelines.formats.xlsx_package import (
     Sheet,
     Workbook,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -19,6 +18,15 @@ import pyarrow.compute as pc
 from lxml import etree
 
 from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.spreadsheet_grid import (
+    ERROR_CODES,
+    MOST_COLUMNS,
+    NO_CODE,
+    NO_TEXT,
+    TWICE,
+    UNCOMPUTED,
+    Grid,
+)
 from ispmig_pipelines.formats.xlsx_mould import CELL, GROUPS, Mould, learn, place_of, unindented
 from ispmig_pipelines.formats.xlsx_package import (
     PARSER_OPTIONS,
@@ -33,50 +41,14 @@ from ispmig_pipelines.formats.xlsx_package import (
 from ispmig_pipelines.formats.xlsx_values import (
     SHORT,
     SIGNIFICANT,
-    ZERO_PADDED,
     NumberFormat,
-    number_text,
-    serial_text,
+    NumberTexts,
 )
 from ispmig_pipelines.remote import SourceFile
 
 _BLOCK_CHARACTERS = 1 << 22
-_MOST_CACHED = 200_000
 _LEARN_FROM = 200_000
 _MOST_MOULDS = 8
-
-MOST_COLUMNS = 18_278
-"""Columns that three letters can name; spreadsheet programs stop at 16,384 (XFD)."""
-
-ERROR_CODES = frozenset(
-    [
-        "#NULL!",
-        "#DIV/0!",
-        "#VALUE!",
-        "#REF!",
-        "#NAME?",
-        "#NUM!",
-        "#N/A",
-        "#GETTING_DATA",
-        "#SPILL!",
-        "#CALC!",
-        "#FIELD!",
-        "#BLOCKED!",
-        "#UNKNOWN!",
-        "#CONNECT!",
-        "#BUSY!",
-        "#EXTERNAL!",
-        "#PYTHON!",
-    ]
-)
-"""What stands in a cell in place of a value that could not be computed."""
-
-UNCOMPUTED = "a formula that was never computed"
-"""A formula without its last value, as programs leave it that write formulas and compute none."""
-
-NO_TEXT = "a text that the workbook does not have"
-TWICE = "a second value"
-NO_CODE = "an error"
 
 
 class _Kind(IntEnum):
@@ -89,24 +61,6 @@ class _Kind(IntEnum):
     TEXT = 6
     BOOLEAN = 7
     ERROR = 8
-
-
-@dataclass
-class Grid:
-    """Some rows of a sheet.
-
-    Attributes:
-        rows: their numbers, from 1, ascending; rows without a cell are left out. A number
-            stands twice where the file has two rows of it.
-        columns: by place, from 0, the texts of the rows (null: empty).
-        errors: place in ``rows``, column, and what stands there in place of a value.
-        done: how many characters of the sheet were read so far.
-    """
-
-    rows: np.ndarray
-    columns: dict[int, pa.StringArray]
-    errors: list[tuple[int, int, str]] = field(default_factory=list)
-    done: int = 0
 
 
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
@@ -150,7 +104,7 @@ class SheetCells:
         self._shared = shared
         self._kinds: dict[str | None, int] = _Kinds(workbook.formats)
         self._places: dict[str, int] = _Places()
-        self._numbers: dict[tuple[int, str], str] = {}
+        self._numbers = NumberTexts(is_1904=workbook.is_1904)
         self._mould: Mould | None = None
         self._trials = _MOST_MOULDS
         self._last_row = 0
@@ -527,12 +481,12 @@ class SheetCells:
         if kind == _Kind.BOOLEAN:
             return _changed(values, values.is_valid(), _boolean_text)
         if kind != _Kind.NUMBER:
-            return _changed(values, values.is_valid(), lambda text: self._number(kind, text))
+            return _changed(values, values.is_valid(), lambda text: self._numbers.text(kind, text))
         odd = _odd_numbers(values)
         if not pc.any(odd).as_py():
             return values
         note(pc.is_in(values, _CODES))
-        return _changed(values, odd, lambda text: self._number(kind, text))
+        return _changed(values, odd, lambda text: self._numbers.text(kind, text))
 
     def _shared_texts(
         self, values: pa.StringArray, note: Callable[[pa.BooleanArray, str], None]
@@ -550,19 +504,6 @@ class SheetCells:
             index = pc.if_else(missing, pa.scalar(None, pa.int64()), index)
         texts = self._shared.take(index)
         return pc.if_else(blank, "", texts) if has_blank else texts
-
-    def _number(self, kind: int, text: str) -> str:
-        found = self._numbers.get((kind, text))
-        if found is None:
-            if len(self._numbers) >= _MOST_CACHED:
-                self._numbers.clear()
-            found = number_text(text)
-            if kind > ZERO_PADDED:
-                found = found.zfill(kind - ZERO_PADDED) if found.isdecimal() else found
-            elif kind:
-                found = serial_text(text, NumberFormat(kind), is_1904=self._workbook.is_1904)
-            self._numbers[kind, text] = found
-        return found
 
 
 _Row = dict[int, tuple[int, str | None]]

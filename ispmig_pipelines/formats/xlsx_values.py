@@ -23,6 +23,7 @@ SIGNIFICANT = 15
 
 _LONGEST_WHOLE = 30
 _MOST_ZEROS = 30
+_MOST_KNOWN = 200_000
 
 SHORT = r"(?:0|-?[1-9]\d*)(?:\.\d*[1-9])?|-0\.\d*[1-9]"
 """A number that is written as it is shown, if it has no more digits than are shown."""
@@ -159,6 +160,29 @@ def _clock(ms: int) -> str:
     hours, minutes = divmod(minutes, 60)
     shown = f"{hours:02}:{minutes:02}:{seconds:02}"
     return f"{shown}.{fraction:03}" if fraction else shown
+
+
+class NumberTexts:
+    """Numbers as text by what their format makes of them; what comes again is not worked out
+    again."""
+
+    def __init__(self, *, is_1904: bool) -> None:
+        self._is_1904 = is_1904
+        self._known: dict[tuple[int, str], str] = {}
+
+    def text(self, kind: int, number: str) -> str:
+        """A number's text. ``kind``: a :class:`NumberFormat`, or ``ZERO_PADDED`` + a width."""
+        found = self._known.get((kind, number))
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            if 0 < kind < ZERO_PADDED:
+                found = serial_text(number, NumberFormat(kind), is_1904=self._is_1904)
+            else:
+                found = number_text(number)
+                found = found.zfill(kind - ZERO_PADDED) if found.isdecimal() else found
+            self._known[kind, number] = found
+        return found
 
 
 def value_text(value: Any) -> str | None:
