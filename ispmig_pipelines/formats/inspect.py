@@ -99,7 +99,9 @@ def inspect(
         error = unread_kind(opening.path, opening.kind)
         if opening.kind not in DATA_KINDS:
             raise error
-        return _answer(opening, described(opening), [], [_problem_of(error)], Counter(), 0, "")
+        path, size, found = str(opening.path), opening.path.stat().st_size, described(opening)
+        problems = [_problem_of(error)]
+        return _answer(path, opening.member, found, [], problems, Counter(), size, "")
     with open_source(
         path,
         format=format,
@@ -110,7 +112,7 @@ def inspect(
         sql=sql,
         ask=False,
     ) as reader:
-        return _read_through(opening, reader)
+        return read_through(str(opening.path), reader, opening.member)
 
 
 def inspect_all(place: SourceFile | str, **options: Any) -> list[dict[str, Any]]:
@@ -125,7 +127,12 @@ def inspect_all(place: SourceFile | str, **options: Any) -> list[dict[str, Any]]
     return [inspect(file, member=member, **options) for member in members or [""]]
 
 
-def _read_through(opening: Opening, reader: Reader) -> dict[str, Any]:
+def read_through(path: str, reader: Reader, member: str = "") -> dict[str, Any]:
+    """Everything about what a reader reads, as :func:`inspect` answers it.
+
+    Args:
+        path: what it is called.
+    """
     tables: list[dict[str, Any]] = []
     problems: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
@@ -143,11 +150,14 @@ def _read_through(opening: Opening, reader: Reader) -> dict[str, Any]:
         tables.append(
             {"name": table, "rows": rows, "columns": [column.described() for column in columns]}
         )
-    return _answer(opening, reader.detected, tables, problems, counts, reader.size, reader.sha256())
+    # Only at its end a reader knows all of this.
+    detected, size, sha256 = reader.detected, reader.size, reader.sha256()
+    return _answer(path, member, detected, tables, problems, counts, size, sha256)
 
 
 def _answer(
-    opening: Opening,
+    path: str,
+    member: str,
     detected: Detected,
     tables: list[dict[str, Any]],
     problems: list[dict[str, Any]],
@@ -156,8 +166,8 @@ def _answer(
     sha256: str,
 ) -> dict[str, Any]:
     return {
-        "path": str(opening.path),
-        "member": opening.member,
+        "path": path,
+        "member": member,
         "format": detected.format,
         "dialect": detected.dialect,
         "encoding": detected.encoding,
@@ -168,7 +178,7 @@ def _answer(
         "problem_counts": dict(counts),
         "notes": list(detected.notes),
         "questions": list(detected.questions),
-        "bytes": size or opening.path.stat().st_size,
+        "bytes": size,
         "sha256": sha256,
     }
 
