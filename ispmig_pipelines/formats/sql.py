@@ -11,11 +11,9 @@ value that only its database can compute is a reject of rule ``record.expression
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from ispmig_pipelines.errors import SourceError
@@ -25,8 +23,8 @@ from ispmig_pipelines.formats.records import (
     DEFAULT_BATCH_SIZE,
     Detected,
     Records,
-    Reject,
 )
+from ispmig_pipelines.formats.sql_batches import Batches
 from ispmig_pipelines.formats.sql_cells import Chunk
 from ispmig_pipelines.formats.sql_content import BLOCK_BYTES, Content
 from ispmig_pipelines.formats.sql_context import SqlContext
@@ -35,8 +33,8 @@ from ispmig_pipelines.formats.sql_define import TableDefinition, kinds_of
 from ispmig_pipelines.formats.sql_dialect import (
     SqlOptions,
     detect_sql_dialect,
-    stated_charset,
 )
+from ispmig_pipelines.formats.sql_encoding import settled_encoding, single_byte_charset
 from ispmig_pipelines.formats.sql_events import Begin, CopyLines, End, OddRow, PlainRows
 from ispmig_pipelines.formats.sql_index import Index, index_of
 from ispmig_pipelines.formats.sql_literal import Evaluator
@@ -87,14 +85,17 @@ class SqlReader:
             SourceError: the script ends within a statement, or cannot be read.
         """
         options = options or SqlOptions()
-        encoding = _settled(encoding, sample)
+        encoding = settled_encoding(encoding, sample)
         self._content = Content(
             path, encoding, compression=compression, member=member, limits=limits,
             block_bytes=block_bytes,
         )  # fmt: skip
         self.size = self._content.size
         text = sample[encoding.bom :].decode(encoding.name, "replace").encode()
-        self.dialect = detect_sql_dialect(text, options, before=after.dialect if after else None)
+        self.dialect = replace(
+            detect_sql_dialect(text, options, before=after.dialect if after else None),
+            charset=single_byte_charset(encoding),
+        )
         self._complete = options.complete
         self._index: Index = index_of(
             self._content, self.dialect, complete=options.complete, after=after
@@ -157,7 +158,7 @@ class SqlReader:
         if size < 1:
             raise ValueError("size must be at least 1")
         schema = pa.schema([pa.field(name, pa.string()) for name in found.columns()])
-        collected = _Batches(schema, size)
+        collected = Batches(schema, size)
         self._content.check()
         for one in self._ranges(found):
             with self._content.since(one.start) as (blocks, bytes_read):
@@ -215,7 +216,9 @@ class _Rows:
         self._lex = lexicon(dialect)
         columns = table.columns()
         kinds = kinds_of(table.definition, columns, dialect.name)
-        self._reader = RowReader(self._lex, Evaluator(self._lex), columns, kinds)
+        filled = {c.name for c in table.defined if c.generated}
+        generated = frozenset(i for i, name in enumerate(columns) if name in filled)
+        self._reader = RowReader(self._lex, Evaluator(self._lex), columns, kinds, generated)
         self._copy = CopyReader(columns, kinds, dialect.name)
         self._columns: tuple[str, ...] | None = None
         self._positions: list[int] | None = None
@@ -270,84 +273,3 @@ class _Rows:
             yield self._reader.read(plain, self._head, positions)
         if odd:
             yield self._reader.read_odd(odd, positions)
-
-
-class _Batches:
-    """Chunks of any size on one side, batches of the wished size on the other."""
-
-    def __init__(self, schema: pa.Schema, size: int) -> None:
-        self._schema = schema
-        self._size = size
-        self._cells: list[pa.RecordBatch] = []
-        self._record: list[np.ndarray] = []
-        self._line: list[np.ndarray] = []
-        self._rejects: list[Reject] = []
-        self._rows = 0
-        self._read = 0
-        self._passed = 0
-
-    def add(self, chunk: Chunk, bytes_read: int) -> Iterator[Records]:
-        self._read = bytes_read
-        if chunk.cells.num_rows:
-            self._cells.append(chunk.cells)
-            self._record.append(chunk.ordinal.astype(np.int64) + self._passed + 1)
-            self._line.append(chunk.line)
-            self._rows += chunk.cells.num_rows
-        self._rejects.extend(
-            replace(reject, record=reject.record + self._passed + 1) for reject in chunk.rejects
-        )
-        self._passed += chunk.count
-        while self._rows >= self._size:
-            yield self._batch(self._size)
-        if len(self._rejects) >= self._size:
-            yield self._batch(self._rows)
-
-    def rest(self, bytes_read: int) -> Iterator[Records]:
-        self._read = bytes_read
-        if self._rows or self._rejects:
-            yield self._batch(self._rows)
-
-    def _batch(self, rows: int) -> Records:
-        cells = pa.Table.from_batches(self._cells, self._schema)
-        record = np.concatenate(self._record) if self._record else np.zeros(0, np.int64)
-        line = np.concatenate(self._line) if self._line else np.zeros(0, np.int64)
-        taken = cells.slice(0, rows).combine_chunks().to_batches()
-        rest = cells.slice(rows)
-        last = int(record[rows - 1]) if 0 < rows < record.size else None
-        held = [r for r in self._rejects if last is not None and r.record > last]
-        given = self._rejects[: len(self._rejects) - len(held)]
-        self._rejects = held
-        self._cells = rest.to_batches() if rest.num_rows else []
-        self._record = [record[rows:]] if rest.num_rows else []
-        self._line = [line[rows:]] if rest.num_rows else []
-        self._rows -= rows
-        empty = pa.RecordBatch.from_arrays(
-            [pa.array([], pa.string()) for _ in self._schema], schema=self._schema
-        )
-        return Records(
-            cells=taken[0] if taken else empty,
-            record=pa.array(record[:rows], pa.int64()),
-            line=pa.array(line[:rows], pa.int64()),
-            rejects=tuple(given),
-            bytes_read=self._read,
-        )
-
-
-def _settled(encoding: Encoding, sample: bytes) -> Encoding:
-    """The encoding, with what the script itself says about it as further evidence."""
-    if encoding.bom or encoding.name.startswith(("utf-", "ascii")) or encoding.name == "":
-        return encoding
-    if not encoding.notes and not encoding.question:
-        # The spec has named it.
-        return encoding
-    stated = stated_charset(sample)
-    if stated == "utf-8" and _RAW_BYTES.search(sample):
-        return Encoding(
-            "utf-8", 0, ("the script says utf-8; what is not stands in strings of binary data",)
-        )
-    if stated and stated != "utf-8":
-        return Encoding(stated, 0, (f"the script says that it is written in {stated}",))
-    return encoding
-
-
-_RAW_BYTES = re.compile(rb"_binary\s*'|\b(?:\w*blob|(?:var)?binary\s*\()", re.IGNORECASE)

@@ -27,6 +27,8 @@ class Chunk:
         ordinal: ordinal of each among all records of the chunk, rejected ones too, from 0.
         rejects: with ordinals of the same kind in ``record``.
         count: records and rejects together.
+        missing: by column, where the records do not give it; see
+            :attr:`~ispmig_pipelines.formats.records.Records.missing`.
     """
 
     cells: pa.RecordBatch
@@ -34,6 +36,12 @@ class Chunk:
     ordinal: np.ndarray
     rejects: list[Reject] = field(default_factory=list)
     count: int = 0
+    missing: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def not_given(columns: int, positions: list[int], rows: int) -> dict[int, np.ndarray]:
+    """:attr:`Chunk.missing` of rows that give the columns at ``positions``."""
+    return {i: np.ones(rows, dtype=bool) for i in set(range(columns)).difference(positions)}
 
 
 class Gatherer:

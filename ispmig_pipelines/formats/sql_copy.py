@@ -20,6 +20,7 @@ from ispmig_pipelines.formats.sql_cells import (
     Gatherer,
     as_text,
     is_sound,
+    not_given,
     replaced,
     unsound,
 )
@@ -86,7 +87,8 @@ class CopyReader:
         if bad.any():
             batch, rows = batch.filter(pa.array(~bad)), rows[~bad]
         rejects.sort(key=lambda reject: reject.record)
-        return Chunk(batch, line + rows, rows, rejects, count)
+        missing = not_given(len(self._columns), positions, rows.size)
+        return Chunk(batch, line + rows, rows, rejects, count, missing)
 
     def _arrays(
         self,

@@ -44,6 +44,7 @@ class SqlDialect:
         question: "" or why the evidence is split.
         notes: evidence worth telling.
         settled: what a backslash means was said or shown, and is not only supposed.
+        charset: the single-byte codec that the script is written in, "" for any other.
     """
 
     name: str
@@ -53,6 +54,7 @@ class SqlDialect:
     question: str = ""
     notes: tuple[str, ...] = ()
     settled: bool = False
+    charset: str = ""
 
 
 def _evidence(pattern: str) -> re.Pattern[bytes]:
@@ -190,8 +192,9 @@ def _sound(string: re.Pattern[bytes], sample: bytes) -> bool:
     return not end or _SOUND_END.match(sample, end) is not None
 
 
+# MySQL's character_set_client says nothing of the rows: mysqldump sets it for definitions alone.
 _CHARSET = re.compile(
-    rb"(?:SET\s+NAMES\s+|SET\s+client_encoding\s*(?:=|TO)\s*|CHARACTER_SET_CLIENT\s*=\s*)"
+    rb"(?:SET\s+NAMES\s+|SET\s+CHARACTER\s+SET\s+|SET\s+client_encoding\s*(?:=|TO)\s*)"
     rb"['\"]?([\w-]+)['\"]?",
     re.IGNORECASE,
 )

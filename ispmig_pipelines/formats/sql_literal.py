@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from ispmig_pipelines.formats.sql_calls import CALLS, NotLiteral, by_style, cast, joined
 from ispmig_pipelines.formats.sql_dialect import DB2, MYSQL, ORACLE, POSTGRESQL, SQLSERVER
-from ispmig_pipelines.formats.sql_render import Literal, render
+from ispmig_pipelines.formats.sql_render import Literal, render, written_bytes
 from ispmig_pipelines.formats.sql_tokens import (
     Lexicon,
     unescape_backslashes,
@@ -86,6 +86,7 @@ class Evaluator:
         self._lex = lex
         self._name = lex.dialect.name
         self._backslash = lex.dialect.backslash
+        self._charset = lex.dialect.charset
         self.text_of = lru_cache(maxsize=50_000)(self._text_of)
 
     def _text_of(self, expression: bytes, kind: str) -> bytes | None:
@@ -94,7 +95,7 @@ class Evaluator:
         Raises:
             NotLiteral: it is none.
         """
-        return render(self.literal(expression), kind, self._name)
+        return render(self.literal(expression), kind, self._name, self._charset)
 
     def literal(self, expression: bytes) -> Literal:
         """The value of an expression.
@@ -212,7 +213,8 @@ class Evaluator:
 
     def _string(self, kind: str, text: bytes, tokens: _Tokens) -> Literal:
         if text[:1] == b"_" and text[:7].lower() == b"_binary":
-            return Literal("bytes", self.content(kind, text[text.index(b"'") :]))
+            content = self.content(kind, text[text.index(b"'") :])
+            return Literal("bytes", written_bytes(content, self._charset))
         content = self.content(kind, text)
         # Strings side by side are one string in the standard, in MySQL and in PostgreSQL.
         while tokens.peek()[0] == "string" and tokens.peek()[1][:1] == b"'":

@@ -93,7 +93,15 @@ def _bytes_text(raw: bytes, kind: str) -> bytes:
     return raw if kind == BLOB and is_printable(raw) else hex_text(raw) if raw else raw
 
 
-def render(literal: Literal, kind: str, dialect: str) -> bytes | None:
+def written_bytes(text: bytes, charset: str) -> bytes:
+    """The bytes that stand in a script written in a single-byte ``charset``, of the UTF-8 that
+    they were read as."""
+    if not charset or text.isascii():
+        return text
+    return text.decode("utf-8", "surrogatepass").encode(charset, "surrogateescape")
+
+
+def render(literal: Literal, kind: str, dialect: str, charset: str = "") -> bytes | None:
     """A literal as the text of a cell in a column of ``kind``; None for NULL."""
     form, value = literal.form, literal.value
     if form == "null":
@@ -107,7 +115,7 @@ def render(literal: Literal, kind: str, dialect: str) -> bytes | None:
     if form == "word" and dialect in (MYSQL, SQLITE):
         return b"1" if value == b"true" else b"0"
     if form == "text" and kind in STRINGS_READ:
-        return text_in(value, kind, dialect)
+        return text_in(value, kind, dialect, charset)
     return value
 
 
@@ -121,13 +129,20 @@ _TRUE = frozenset({b"t", b"true", b"y", b"yes", b"on", b"1"})
 _FALSE = frozenset({b"f", b"false", b"n", b"no", b"off", b"0"})
 
 
-def text_in(value: bytes, kind: str, dialect: str) -> bytes:
-    """A plain string that a script puts into a column of one of :data:`STRINGS_READ`."""
+def text_in(value: bytes, kind: str, dialect: str, charset: str = "") -> bytes:
+    """A plain string that a script puts into a column of one of :data:`STRINGS_READ`.
+
+    Args:
+        value: its content.
+        kind: of the column.
+        dialect, charset: of the script; see :class:`.SqlDialect`.
+    """
     if kind == BOOLEAN:
         lowered = value.strip().lower()
         return b"true" if lowered in _TRUE else b"false" if lowered in _FALSE else value
     if kind in (BIT, WIDE_BIT):
         # mysqldump writes bits as raw bytes. A digit is one from six bits on; fewer cannot hold it.
+        value = written_bytes(value, charset)
         if dialect == MYSQL and len(value) <= 8 and (kind == WIDE_BIT or not value.isdigit()):
             return str(int.from_bytes(value, "big")).encode() if value else value
         return value
@@ -140,6 +155,9 @@ def text_in(value: bytes, kind: str, dialect: str) -> bytes:
     elif kind == BYTES and dialect == ORACLE and _HEX_DIGITS.match(value):
         # A string becomes a RAW by its hex digits.
         value = bytes.fromhex(value.decode())
+    elif kind == BYTES or not is_printable(value):
+        value = written_bytes(value, charset)
+        return hex_text(value) if value else value
     return _bytes_text(value, kind)
 
 

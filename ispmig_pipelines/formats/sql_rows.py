@@ -22,6 +22,7 @@ from ispmig_pipelines.formats.sql_cells import (
     Gatherer,
     as_text,
     is_sound,
+    not_given,
     replaced,
     unsound,
 )
@@ -127,13 +128,26 @@ class RowReader:
     """Turns rows of one table into columns of text."""
 
     def __init__(
-        self, lex: Lexicon, evaluator: Evaluator, columns: list[str], kinds: list[str]
+        self,
+        lex: Lexicon,
+        evaluator: Evaluator,
+        columns: list[str],
+        kinds: list[str],
+        generated: frozenset[int] = frozenset(),
     ) -> None:
-        """``columns``, ``kinds``: of the table; see :mod:`.sql_literal` for kinds."""
+        """
+        Args:
+            columns: of the table.
+            kinds: theirs; see :mod:`~ispmig_pipelines.formats.sql_render`.
+            generated: places of the columns that the database fills itself: pg_dump writes
+                DEFAULT for these.
+        """
+        self._generated = generated
         self._lex = lex
         self._evaluator = evaluator
         self._backslash = lex.dialect.backslash
         self._dialect = lex.dialect.name
+        self._charset = lex.dialect.charset
         self._columns = columns
         self._kinds = kinds
         self.schema = pa.schema([pa.field(name, pa.string()) for name in columns])
@@ -156,14 +170,16 @@ class RowReader:
             for row in np.flatnonzero(cells.widths != width)
         ]  # fmt: skip
         bad = np.zeros(cells.rows.size, dtype=bool)
-        arrays = self._arrays(region, cells, positions, lines, bad, rejects)
+        missing = not_given(len(self._columns), positions, cells.rows.size)
+        arrays = self._arrays(region, cells, positions, lines, bad, rejects, missing)
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         rows = cells.rows
         if bad.any():
             batch = batch.filter(pa.array(~bad))
             rows = rows[~bad]
+            missing = {column: where[~bad] for column, where in missing.items()}
         rejects.sort(key=lambda reject: reject.record)
-        return Chunk(batch, lines[rows], rows, rejects, cells.opens.size)
+        return Chunk(batch, lines[rows], rows, rejects, cells.opens.size, missing)
 
     @staticmethod
     def _width(region: bytes, cells: _Cells, row: int) -> int:
@@ -191,9 +207,10 @@ class RowReader:
 
     def _arrays(
         self, region: bytes, cells: _Cells, positions: list[int], lines: np.ndarray,
-        bad: np.ndarray, rejects: list[Reject],
+        bad: np.ndarray, rejects: list[Reject], missing: dict[int, np.ndarray],
     ) -> list[pa.Array]:  # fmt: skip
-        """The table's columns; marks in ``bad`` the rows that are rejected on the way."""
+        """The table's columns; marks in ``bad`` the rows that are rejected on the way, and in
+        ``missing`` the cells that the database fills."""
         buffer = np.frombuffer(region, dtype=np.uint8)
         starts, ends = _trimmed(buffer, cells.starts, cells.ends)
         rows = starts.shape[0]
@@ -230,7 +247,7 @@ class RowReader:
             elif where.size:
                 column, zero = self._replace(
                     column, where, odd[:, value], escaped[:, value], odd_text[:, value],
-                    kind, position, region, cells, lines, bad, rejects,
+                    kind, position, region, cells, lines, bad, rejects, missing,
                 )  # fmt: skip
                 clean = clean and not zero
             if not clean:
@@ -241,7 +258,7 @@ class RowReader:
     def _replace(
         self, column: pa.BinaryArray, where: np.ndarray, odd: np.ndarray, escaped: np.ndarray,
         odd_text: np.ndarray, kind: str, position: int, region: bytes, cells: _Cells,
-        lines: np.ndarray, bad: np.ndarray, rejects: list[Reject],
+        lines: np.ndarray, bad: np.ndarray, rejects: list[Reject], missing: dict[int, np.ndarray],
     ) -> tuple[pa.BinaryArray, bool]:  # fmt: skip
         """The column with its escaped and its odd cells read; whether they need a closer look."""
         values: list[bytes | None] = []
@@ -256,7 +273,9 @@ class RowReader:
                     value = text_of(text, kind)
                 except NotLiteral:
                     value = None
-                    if not bad[row]:
+                    if position in self._generated and is_default(text):
+                        missing.setdefault(position, np.zeros(bad.size, dtype=bool))[row] = True
+                    elif not bad[row]:
                         bad[row] = True
                         rejects.append(
                             self._reject(region, cells, int(cells.rows[row]), lines,
@@ -266,7 +285,7 @@ class RowReader:
                 if escaped[row]:
                     value = unescape_backslashes(value) if backslash else value.replace(b"''", b"'")
                 if odd_text[row]:
-                    value = text_in(value, kind, dialect)
+                    value = text_in(value, kind, dialect, self._charset)
             if value is not None and not is_sound(value):
                 doubtful = True
             values.append(value)
@@ -299,8 +318,9 @@ class RowReader:
         """
         table: list[list[str | None]] = []
         lines, ordinals, rejects = [], [], []
+        defaults: list[tuple[int, int]] = []
         for ordinal, (cells, text, line) in enumerate(rows):
-            row, fault = self._odd(cells, positions)
+            row, fault = self._odd(cells, positions, len(table), defaults)
             if fault is not None:
                 rule, found, accepted = fault
                 rejects.append(Reject(ordinal, line, rule, shown(text), found, accepted))
@@ -311,21 +331,31 @@ class RowReader:
         arrays = [
             pa.array([row[i] for row in table], pa.string()) for i in range(len(self._columns))
         ]
+        missing = not_given(len(self._columns), positions, len(table))
+        for place, position in defaults:
+            if place < len(table):
+                missing.setdefault(position, np.zeros(len(table), dtype=bool))[place] = True
         return Chunk(
             pa.RecordBatch.from_arrays(arrays, schema=self.schema),
             np.array(lines, dtype=np.int64),
             np.array(ordinals, dtype=np.int64),
             rejects,
             len(rows),
+            missing,
         )
 
     def _odd(
-        self, cells: list[bytes], positions: list[int]
+        self,
+        cells: list[bytes],
+        positions: list[int],
+        place: int,
+        defaults: list[tuple[int, int]],
     ) -> tuple[list[str | None], tuple[str, str, str] | None]:
         """The row in the table's columns, and rule, found, accepted of what is wrong with it."""
         row: list[str | None] = [None] * len(self._columns)
         if len(cells) != len(positions):
             return row, ("record.ragged", str(len(cells)), str(len(positions)))
+        default_here: list[tuple[int, int]] = []
         for cell, position in zip(cells, positions, strict=True):
             try:
                 value = self._evaluator.text_of(cell, self._kinds[position])
@@ -333,12 +363,21 @@ class RowReader:
                     continue
                 row[position] = value.decode("utf-8")
             except NotLiteral:
+                if position in self._generated and is_default(cell):
+                    default_here.append((place, position))
+                    continue
                 return row, ("record.expression", self._columns[position], _EXPRESSION)
             except UnicodeDecodeError:
                 return row, ("record.encoding", "", "UTF-8")
             if b"\0" in value:
                 return row, ("record.unreadable", "", ZERO_BYTE)
+        defaults.extend(default_here)
         return row, None
+
+
+def is_default(expression: bytes) -> bool:
+    """Whether it is the word DEFAULT."""
+    return expression.strip().upper() == b"DEFAULT"
 
 
 def row_width(region: bytes, lex: Lexicon) -> int:
