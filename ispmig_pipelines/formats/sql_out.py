@@ -30,8 +30,6 @@ from ispmig_pipelines.formats.writing import Column, Kind, Table, WriteOptions
 _STATEMENT_BYTES = 1 << 19
 """Bytes of cells in one INSERT, about."""
 
-_BARE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN})
-
 
 class SqlWriter:
     """One SQL script; see :class:`~ispmig_pipelines.formats.writing.Writer`."""
@@ -105,7 +103,7 @@ class SqlWriter:
             self._stream.write(b";\n")
 
     def _literals(self, column: Column, cells: pa.StringArray) -> pa.StringArray:
-        if column.kind in _BARE:
+        if column.kind in self._dialect.bare:
             literals = cells
         elif column.kind is Kind.TIMESTAMP:
             literals = self._dialect.timestamp(cells)

@@ -25,6 +25,7 @@ from ispmig_pipelines.formats.row_text import (
 )
 from ispmig_pipelines.formats.writing import Column, Kind
 
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN})
 _QUOTES = ("'", "''")
 _BACKSLASHES = ("\\", "\\\\")
 _OTHER_CONTROLS = tuple(
@@ -47,6 +48,7 @@ class Dialect:
         before_rows, after_rows: what stands around the rows of each table.
         after_columns: what ends a CREATE TABLE, after the parenthesis.
         type_of: the type of a column; whether it is part of the key is said.
+        bare: the kinds that stand without quotes.
         text: the literals of texts; null where the cell is.
         timestamp: the literals of timestamps.
     """
@@ -63,6 +65,7 @@ class Dialect:
     after_rows: str
     after_columns: str
     type_of: Callable[[Column, bool], str]
+    bare: frozenset[Kind]
     text: Callable[[pa.StringArray], pa.StringArray]
     timestamp: Callable[[pa.StringArray], pa.StringArray]
 
@@ -191,6 +194,7 @@ DIALECTS = {
         after_rows="",
         after_columns="",
         type_of=_postgresql_type,
+        bare=_NUMBERS,
         text=_postgresql_text,
         timestamp=_postgresql_text,
     ),
@@ -211,6 +215,7 @@ DIALECTS = {
         after_rows="COMMIT;\n",
         after_columns=" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
         type_of=_mysql_type,
+        bare=_NUMBERS,
         text=_mysql_text,
         timestamp=_mysql_timestamp,
     ),
@@ -229,6 +234,8 @@ DIALECTS = {
         after_rows="",
         after_columns="",
         type_of=_sqlite_type,
+        # As a number a decimal would lose the zeros at its end, and digits beyond 15.
+        bare=_NUMBERS - {Kind.DECIMAL},
         text=_sqlite_text,
         timestamp=_sqlite_text,
     ),
