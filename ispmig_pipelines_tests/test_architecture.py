@@ -16,7 +16,8 @@ import ispmig_pipelines
 PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
-FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "storage", "staging"}
+FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "storage", "staging",
+              "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "up", "tables", "quarantine_file", "migrating", "endings",
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "issues": {"errors"},
     "nearest": set(),
     "remote": {"errors"},
+    "database_url": set(),
     "condition": {"errors", "model", "nearest"},
     "storage": {"errors", "settings"},
     "staging": {"errors", "settings", "issues"},

@@ -18,7 +18,6 @@ from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.opening import (
     DATA_KINDS,
     READERS,
-    Opening,
     described,
     look_at,
     open_source,
