@@ -24,7 +24,13 @@ from ispmig_pipelines.mapping.cells import SourceCells
 from ispmig_pipelines.mapping.convert import Converted
 from ispmig_pipelines.mapping.convert.values import frame_column
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
-from ispmig_pipelines.mapping.legacy import NUL_SIGN, legacy_objects, without_nul
+from ispmig_pipelines.mapping.legacy import (
+    NUL_SIGN,
+    json_objects,
+    legacy_objects,
+    merged_objects,
+    without_nul,
+)
 from ispmig_pipelines.mapping.optional import SometimesUsed, nothing_to_all
 from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping
@@ -73,6 +79,7 @@ class FeedPlan:
         when_filled: the source's columns that must hold something, or the record is not the
             feed's; empty if all are.
         null_words: what means nothing in them.
+        legacy_json: column of JSON objects that its records carry as ``legacy``, or "".
     """
 
     feed: Feed
@@ -83,13 +90,15 @@ class FeedPlan:
     sometimes_used: tuple[SometimesUsed, ...] = ()
     when_filled: tuple[str, ...] = ()
     null_words: tuple[str, ...] = ()
+    legacy_json: str = ""
 
     @property
     def columns_needed(self) -> tuple[str, ...]:
         """The source's columns that :meth:`wanted` and :meth:`apply` read."""
         read = [column for field in self.fields for column in field.columns]
         sometimes = [name for column in self.sometimes_used for name in column.columns_needed]
-        return tuple(dict.fromkeys([*read, *self.when_filled, *self.unused, *sometimes]))
+        legacy = [self.legacy_json] * bool(self.legacy_json)
+        return tuple(dict.fromkeys([*read, *self.when_filled, *self.unused, *sometimes, *legacy]))
 
     @property
     def columns_of(self) -> dict[str, str]:
@@ -194,7 +203,7 @@ class FeedPlan:
         for name, where in partly_kept.items():
             carried[name] = pc.if_else(where, cells.raw(name), pa.scalar(None, pa.string()))
         if not carried:
-            return None
+            return self._own_legacy(cells, log)
         columns = []
         for name, whole in carried.items():
             values, nul = without_nul(whole)
@@ -206,7 +215,25 @@ class FeedPlan:
                     accepted=NUL_SIGN,
                 )
             columns.append((self._legacy_name(name), values))
-        return legacy_objects(columns, cells.size)
+        own = self._own_legacy(cells, log)
+        objects = legacy_objects(columns, cells.size)
+        return objects if own is None else merged_objects(own, objects)
+
+    def _own_legacy(self, cells: SourceCells, log: IssueLog) -> pa.StringArray | None:
+        """The JSON objects that the source itself holds for ``legacy``."""
+        if not self.legacy_json:
+            return None
+        raw = cells.raw(self.legacy_json)
+        objects, bad = json_objects(raw)
+        log.add(
+            "value.type",
+            bad,
+            column=self.legacy_json,
+            field="legacy",
+            found=frame_column(raw, _TEXT),
+            accepted="a JSON object that PostgreSQL can hold",
+        )
+        return objects
 
 
 def prepare(
@@ -259,7 +286,10 @@ def prepare(
     if not feed.legacy or only is not None:
         return plan
     uses: dict[str, list[tuple[Feed, FieldMapping]]] = {}
+    objects: set[str] = set()
     for other in spec.feeds_of(feed.source):
+        if other.legacy_column:
+            objects.add(own(other.legacy_column))
         for mapping in other.fields.values():
             for column in mapping.source_columns:
                 uses.setdefault(own(column), []).append((other, mapping))
@@ -273,5 +303,9 @@ def prepare(
         for column, used in uses.items()
         if all(other.when_filled for other, _ in used)
     )
-    unused = tuple(column for column in columns if column not in uses)
-    return replace(plan, unused=unused, sometimes_used=sometimes)
+    return replace(
+        plan,
+        unused=tuple(c for c in columns if c not in uses and c not in objects),
+        sometimes_used=sometimes,
+        legacy_json=own(feed.legacy_column) if feed.legacy_column else "",
+    )

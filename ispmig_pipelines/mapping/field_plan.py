@@ -14,10 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.cells import SourceCells, joined, piece, without
-from ispmig_pipelines.mapping.convert import Converted, Converter, Refusal, converter
+from ispmig_pipelines.mapping.convert import (
+    Converted,
+    Converter,
+    Refusal,
+    converter,
+    verbatim_converter,
+)
 from ispmig_pipelines.mapping.convert.values import scatter
 from ispmig_pipelines.mapping.literals import literals, style_of
-from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, OtherValue
+from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, OtherValue, is_verbatim
+from ispmig_pipelines.mapping.style import Style
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 LISTED_WORDS = 20
@@ -63,7 +70,7 @@ class FieldPlan:
         name, info: the field.
         mapping: what the spec says.
         columns: the source's own names of the columns it reads.
-        trim, null_words: settled from the mapping and the defaults.
+        trim, null_words, verbatim: settled from the mapping and the defaults.
         convert: text → canonical values.
         constant: one canonical value, or None.
         default: one canonical value, or None.
@@ -80,6 +87,7 @@ class FieldPlan:
     constant: pa.Array | None
     default: pa.Array | None
     lookup: Lookup | None
+    verbatim: bool = False
 
     def source(self, cells: SourceCells) -> pa.StringArray | None:
         """The text in the source that the field comes from, untouched; None for a constant."""
@@ -110,6 +118,8 @@ class FieldPlan:
         return converted
 
     def _text(self, cells: SourceCells) -> pa.StringArray:
+        if self.verbatim and self.info.arrow_type == pa.string():
+            return cells.raw(self.columns[0])
         if len(self.columns) == 1:
             words = cells.words(self.columns[0], trim=self.trim, null_words=self.null_words)
         else:
@@ -171,6 +181,9 @@ def plan_field(
             other=literals([other], mapping, info, defaults).values,
         )
     trim = defaults.trim if mapping.trim is None else mapping.trim
+    style = style_of(mapping, info, defaults)
+    if verbatim := is_verbatim(mapping, defaults):
+        style = Style(decimal_mark=".", reverses_sign=style.reverses_sign)
     return FieldPlan(
         name=name,
         info=info,
@@ -178,9 +191,16 @@ def plan_field(
         columns=tuple(columns),
         # Spaces mean something in text only.
         trim=trim or info.type is not FieldType.TEXT,
-        null_words=defaults.null_words if mapping.null_words is None else mapping.null_words,
-        convert=converter(info, style_of(mapping, info, defaults)),
+        null_words=(
+            ()
+            if verbatim
+            else defaults.null_words
+            if mapping.null_words is None
+            else mapping.null_words
+        ),
+        convert=verbatim_converter(info, style) if verbatim else converter(info, style),
         constant=literal(mapping.constant),
         default=literal(mapping.default),
         lookup=lookup,
+        verbatim=verbatim,
     )

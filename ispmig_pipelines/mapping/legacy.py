@@ -7,8 +7,11 @@ PostgreSQL's ``jsonb`` refuses, becomes the sign for it, U+2400, and that is tol
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -52,3 +55,63 @@ def legacy_objects(columns: Iterable[tuple[str, pa.StringArray]], size: int) -> 
         return pa.repeat(pa.scalar("{}"), size)
     body = pc.fill_null(joined(members, ","), "")
     return pc.binary_join_element_wise("{", body, "}", "")
+
+
+MOST_DIGITS = 100_000
+"""Of a number in a JSON object, before or after its point: ``numeric`` holds some more."""
+
+
+def json_objects(values: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
+    """Texts that are JSON objects as ``jsonb`` can hold them, and where a text is none.
+
+    Nothing stays nothing; what is none becomes nothing.
+    """
+    words, indices = distinct(values)
+    fit = np.array([word is None or _is_object(word) for word in words], dtype=bool)
+    bad = ~fit[indices] if len(indices) else np.zeros(0, dtype=bool)
+    if not bad.any():
+        return values, bad
+    return pc.if_else(pa.array(bad), pa.scalar(None, pa.string()), values), bad
+
+
+def merged_objects(first: pa.StringArray, second: pa.StringArray) -> pa.StringArray:
+    """JSON objects with the members of both columns; of a name in both ``jsonb`` keeps the
+    first's, which stands last."""
+    merged = []
+    for one, other in zip(first.to_pylist(), second.to_pylist(), strict=True):
+        body = one.strip()[1:-1].strip() if one else ""
+        more = other.strip()[1:-1].strip() if other else ""
+        if not more:
+            merged.append(one)
+        else:
+            merged.append("{" + ",".join(part for part in (more, body) if part) + "}")
+    return pa.array(merged, pa.string())
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def _number(text: str) -> int:
+    if len(text) > MOST_DIGITS or abs(Decimal(text).adjusted()) > MOST_DIGITS:
+        raise ValueError("too many digits")
+    return 0
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        found = json.loads(
+            text, parse_float=_number, parse_int=_number, parse_constant=_no_constant
+        )
+        if not isinstance(found, dict):
+            return False
+        if "\\u" in text:
+            # PostgreSQL refuses U+0000 and halves of surrogate pairs.
+            json.dumps(found, ensure_ascii=False).encode()
+            return _NUL.search(text) is None
+    except (ValueError, ArithmeticError, RecursionError):
+        return False
+    return True

@@ -13,7 +13,13 @@ from pydantic import ValidationError
 
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
 from ispmig_pipelines.mapping.spec_check import mistakes_of
-from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, SpecDocument
+from ispmig_pipelines.mapping.spec_models import (
+    Defaults,
+    FieldMapping,
+    LegacyJson,
+    Source,
+    SpecDocument,
+)
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
@@ -34,6 +40,8 @@ class Feed:
         legacy: its records carry the columns that no feed of the source uses.
         when_filled: columns, as the spec writes them, that must all hold something; any other
             record of the source is none of this feed's. Empty: every record is.
+        legacy_column: the column, as the spec writes it, whose JSON objects its records carry as
+            ``legacy``; "" if there is none.
     """
 
     entity: str
@@ -43,6 +51,7 @@ class Feed:
     partial: bool
     legacy: bool
     when_filled: tuple[str, ...] = ()
+    legacy_column: str = ""
 
     @property
     def name(self) -> str:
@@ -96,6 +105,9 @@ class Spec:
                         entity, index, block.source, fields,
                         partial=not required <= fields.keys(), legacy=False,
                         when_filled=block.when_filled or (),
+                        legacy_column=(
+                            block.legacy.column if isinstance(block.legacy, LegacyJson) else ""
+                        ),
                     )
                 )  # fmt: skip
         carriers = {id(self._carrier(source, feeds)) for source in self.sources}
@@ -287,6 +299,9 @@ def _named_columns(spec: Spec, source: str) -> list[tuple[int, str, str]]:
             (spec.block_line(feed, "when_filled", i), f"{feed.entity}.when_filled", name)
             for i, name in enumerate(feed.when_filled)
         ]
+        if feed.legacy_column:
+            line = spec.block_line(feed, "legacy")
+            named.append((line, f"{feed.entity}.legacy", feed.legacy_column))
         named += [
             (spec.field_line(feed, field), f"{feed.entity}.{field}", name)
             for field, mapping in feed.fields.items()

@@ -16,6 +16,8 @@ from ispmig_pipelines.mapping.spec_models import (
     Csv,
     Defaults,
     FieldMapping,
+    Legacy,
+    LegacyJson,
     OtherValue,
     Source,
     SpecDocument,
@@ -127,6 +129,8 @@ def _keys_at(path: Path) -> list[str]:
             model = Sql
         case ["entities", _]:
             model = Block
+        case ["entities", _, "legacy"]:
+            model = LegacyJson
         case ["entities", _, "fields", _]:
             model = FieldMapping
         case ["entities", _, "fields", _, "split"]:
@@ -152,7 +156,8 @@ class _Carrying:
 
 def _carrying(block: dict[str, Any], path: Path) -> _Carrying:
     try:
-        legacy = TypeAdapter(bool | None).validate_python(block.get("legacy"))
+        said = TypeAdapter(Legacy | None).validate_python(block.get("legacy"))
+        legacy = True if isinstance(said, LegacyJson) else said
     except ValidationError:
         legacy = None
     return _Carrying(path, block.get("when_filled") is not None, legacy)

@@ -14,7 +14,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -134,6 +136,11 @@ class Defaults(Part):
         description='Cells that mean "nothing here", compared exactly after trimming.',
     )
     trim: bool = Field(default=True, description="Cut the spaces around cells.")
+    verbatim: bool = Field(
+        default=False,
+        description="Cells hold the platform's own values, as its exports write them: an empty "
+        "text is a text, and nothing is trimmed, normalised or repaired.",
+    )
     timezone: Timezone | None = Field(
         default=None, description="IANA zone of times without an offset, e.g. Europe/Berlin."
     )
@@ -228,6 +235,11 @@ class Source(Part):
     table: Name | None = Field(
         default=None, description="The table or sheet, where a file holds several."
     )
+    formulas: Literal["neutralised"] | None = Field(
+        default=None,
+        description="neutralised: texts like formulas have an apostrophe before them, which is "
+        "no part of them.",
+    )
     csv: Csv | None = None
     sql: Sql | None = None
 
@@ -301,6 +313,7 @@ class FieldMapping(Part):
     default: Word | None = Field(default=None, description="The value where the cell is nothing.")
     null_words: Words | None = Field(default=None, description="Instead of the defaults'.")
     trim: bool | None = Field(default=None, description="Instead of the defaults'.")
+    verbatim: bool | None = Field(default=None, description="Instead of the defaults'.")
     date_format: DateFormats | None = Field(
         default=None, description="How dates are written: DD/MM/YYYY HH:mm."
     )
@@ -353,6 +366,8 @@ class FieldMapping(Part):
                 raise ValueError(f"{', '.join(sorted(extra))} is for a lookup, and there is none")
         if self.decimal_mark and self.decimal_mark == self.thousands_mark:
             raise ValueError("decimal_mark and thousands_mark are the same")
+        if self.verbatim and (others := sorted(self.model_fields_set - _VERBATIM)):
+            raise ValueError(f"verbatim takes the cell as it is: leave out {', '.join(others)}")
         return self
 
     @property
@@ -363,8 +378,34 @@ class FieldMapping(Part):
         return () if self.column is None else (self.column,)
 
 
+_VERBATIM = frozenset({"column", "verbatim", "positive_is"})
+"""What may stand beside ``verbatim: true``."""
+
+
+def is_verbatim(mapping: FieldMapping, defaults: Defaults) -> bool:
+    """Whether the mapping's cells are the platform's own values. The defaults say so of plain
+    columns only: what is looked up, joined or split is somebody's own writing."""
+    if mapping.verbatim is not None:
+        return mapping.verbatim
+    return (
+        defaults.verbatim and mapping.column is not None and mapping.model_fields_set <= _VERBATIM
+    )
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
+
+
+class LegacyJson(Part):
+    """A column that holds whole what other rows have under ``legacy``."""
+
+    column: Name = Field(alias="json", description="The column with the JSON objects.")
+
+
+Legacy = Annotated[
+    Annotated[bool, Tag("word")] | Annotated[LegacyJson, Tag("json")],
+    Discriminator(lambda value: "json" if isinstance(value, dict | LegacyJson) else "word"),
+]
 
 
 class Block(Part):
@@ -377,9 +418,10 @@ class Block(Part):
         "entity.",
     )
     fields: dict[str, FieldMapping] = Field(min_length=1, description="Field → where it is from.")
-    legacy: bool | None = Field(
+    legacy: Legacy | None = Field(
         default=None,
-        description="Whether these records carry the source's columns that no mapping uses.",
+        description="Whether these records carry the source's columns that no mapping uses; or "
+        "{json: column}: they carry the JSON object of that column besides.",
     )
 
 

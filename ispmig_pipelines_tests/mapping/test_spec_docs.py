@@ -76,7 +76,7 @@ def whole_examples() -> list[tuple[str, str]]:
 def test_the_page_has_its_examples() -> None:
     assert len(examples()) >= 20
     assert all(example.rows for example in examples())
-    assert len(whole_examples()) == 2
+    assert len(whole_examples()) == 3
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: f"{e.entity}.{e.field}")

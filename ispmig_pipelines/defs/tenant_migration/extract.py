@@ -20,6 +20,7 @@ from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import CsvOptions, SqlOptions, open_source
 from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.records import Reader, Records
+from ispmig_pipelines.formats.restoring import RestoringReader
 from ispmig_pipelines.mapping.spec import Spec, check_columns
 from ispmig_pipelines.mapping.spec_models import Source
 from ispmig_pipelines.remote import SourceFile
@@ -91,7 +92,7 @@ def places(spec: Spec, name: str) -> list[Place]:
 
 def open_file(source: Source, place: Place) -> Reader:
     """Opens a file of a source, read as the spec says where it says something."""
-    return open_source(
+    reader = open_source(
         place.file,
         member=place.member,
         format=source.format or "",
@@ -99,6 +100,7 @@ def open_file(source: Source, place: Place) -> Reader:
         csv=CsvOptions(**source.csv.model_dump(exclude_unset=True)) if source.csv else None,
         sql=SqlOptions(**source.sql.model_dump(exclude_none=True)) if source.sql else None,
     )
+    return reader if source.formulas is None else RestoringReader(reader)
 
 
 def extract(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from ispmig_pipelines.mapping.convert.country import convert_country
 from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.convert.data_rate import data_rate_converter
@@ -18,7 +20,7 @@ from ispmig_pipelines.mapping.convert.number import (
     rate_converter,
 )
 from ispmig_pipelines.mapping.convert.phone import phone_converter
-from ispmig_pipelines.mapping.convert.text import text_converter
+from ispmig_pipelines.mapping.convert.text import text_converter, unchanged
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
 from ispmig_pipelines.mapping.convert.words import boolean_converter, choice_converter
 from ispmig_pipelines.mapping.style import Style
@@ -31,7 +33,7 @@ from ispmig_pipelines.model.field_info import (
     FieldType,
 )
 
-__all__ = ["Converted", "Converter", "Refusal", "converter"]
+__all__ = ["Converted", "Converter", "Refusal", "converter", "verbatim_converter"]
 
 _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.TEXT: lambda info, style: text_converter(info),
@@ -69,3 +71,12 @@ def converter(info: FieldInfo, style: Style) -> Converter:
     keep its spaces may have them).
     """
     return _BUILDERS[info.type](info, style)
+
+
+def verbatim_converter(info: FieldInfo, style: Style) -> Converter:
+    """The conversion of a column that holds the platform's own values, as its exports write them.
+
+    Texts are taken as they are, the empty one too: whether the field may hold them is for its
+    checks to say. Numbers and dates are read as the platform writes them.
+    """
+    return unchanged if info.arrow_type == pa.string() else converter(info, style)

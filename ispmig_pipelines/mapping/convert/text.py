@@ -30,6 +30,15 @@ def as_mask(where: pa.BooleanArray) -> np.ndarray:
     return pc.fill_null(where, False).to_numpy(zero_copy_only=False)
 
 
+def unchanged(values: pa.StringArray) -> Converted:
+    """Texts as they are; but U+0000 cannot be stored."""
+    nul = pc.match_substring(values, "\x00")
+    if not pc.any(nul).as_py():
+        return Converted(values)
+    refusal = Refusal("value.unstorable", as_mask(nul), "text without the NUL character")
+    return Converted(pc.if_else(nul, _NO_TEXT, values), (refusal,))
+
+
 def text_converter(info: FieldInfo) -> Converter:
     """Text of a field. Keys and references lose the ``.0`` that a float put behind a number."""
     identifies = info.key or bool(info.references)
