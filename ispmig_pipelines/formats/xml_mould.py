@@ -13,11 +13,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ispmig_pipelines.formats.xml_structure import Node
+from ispmig_pipelines.formats.xml_structure import XSI, Node
 from ispmig_pipelines.formats.xml_tables import Table, find_tables
 
+NIL = "\x00nil"
+"""The cell of an element that says ``xsi:nil``; no XML document can hold this text. None is the
+cell of one that is missing."""
+
 _WHITE = r"[ \t\r\n]*+"
-_VALUE = r'[^"<\t\r\n]*+'
+_DOUBLE = r'"[^"<\t\r\n]*+"'
+_SINGLE = r"'[^'<\t\r\n]*+'"
+_VALUE = f"(?>{_DOUBLE}|{_SINGLE})"
 _MOST_GROUPS = 500
 
 
@@ -33,7 +39,7 @@ class Slot:
         tags, attribute: the cell, as in :class:`~ispmig_pipelines.formats.xml_tables.Cell`.
         closing: length of the end tag that the group ends in, after the ``>`` it begins with;
             0 where it is the text itself. Without the tag an empty element could not be told
-            from a missing one.
+            from a missing one. An attribute's group is its value with the quotes.
     """
 
     tags: tuple[str, ...]
@@ -46,6 +52,15 @@ def written_name(node: Node) -> str:
     return f"{node.prefix}:{node.name}" if node.prefix else node.name
 
 
+def _apart(node: Node) -> str:
+    """The attribute that tells an element apart from others of its name, as it is written."""
+    if not node.naming:
+        return ""
+    if re.search("[&<>\"'\\s]{2}|[&<>\"'\t\r\n]", node.value):
+        raise _NotAlikeError
+    return f" +{re.escape(node.naming)}=[\"']{re.escape(node.value)}[\"']"
+
+
 class _Pattern:
     """An expression in the making."""
 
@@ -56,20 +71,25 @@ class _Pattern:
 
     def element(self, node: Node, tags: tuple[str, ...], *, capture: bool) -> str:
         name = re.escape(written_name(node))
-        start = f"<{name}{self._attributes(node, tags, capture)}"
+        start = f"<{name}{_apart(node)}{self._attributes(node, tags, capture)}"
         if node.is_leaf:
             # Text is only let pass where text is known to be: elsewhere it would be news.
             text = "[^<]*+" if node.text else _WHITE
             content = f">{text}</{name}>|{_WHITE}/>"
+            if node.nillable:
+                nil = re.escape(node.attributes[XSI, "nil"])
+                said = f" +{nil}:nil=(?:\"(?:true|1)\"|'(?:true|1)')"
+                content = f"{content}|{said}(?:{_WHITE}/>|></{name}>)"
             has_cell = node.text or not node.own_attributes
             if self._sample is None or not (capture and has_cell):
                 return f"{start}(?:{content})"
-            if re.search(rf"<{name}(?:\s[^<>]*)?/>", self._sample) is None:
+            empty = re.search(rf"<{name}(?:\s[^<>]*)?/>", self._sample)
+            if empty is None and not node.nillable:
                 self._slot(Slot(tags, "", 0))
                 return f"{start}>({text})</{name}>"
             self._slot(Slot(tags, "", len(written_name(node)) + 3))
             return f"{start}({content})"
-        if node.text:
+        if node.text or node.nillable:
             raise _NotAlikeError
         inside = "".join(
             self._child(child, (*tags, child.tag), capture) for child in node.children.values()
@@ -88,9 +108,9 @@ class _Pattern:
             called = re.escape(f"{prefix}:{name}" if prefix else name)
             if self._sample is not None and capture:
                 self._slot(Slot(tags, f"{{{uri}}}{name}" if uri else name, 0))
-                written.append(f'(?: +{called}="({_VALUE})")?+')
+                written.append(f"(?: +{called}=({_VALUE}))?+")
             else:
-                written.append(f'(?: +{called}="{_VALUE}")?+')
+                written.append(f"(?: +{called}={_VALUE})?+")
         return "".join(written)
 
     def _slot(self, slot: Slot) -> None:
@@ -136,7 +156,10 @@ def mouldable(root: Node, table: Table) -> bool:
     return (
         table.parent is None
         and table.node.repeated
-        and sum(node.name == table.node.name for node in _all(root)) == 1
+        and sum(
+            (node.name, node.value) == (table.node.name, table.node.value) for node in _all(root)
+        )
+        == 1
     )
 
 
@@ -181,6 +204,8 @@ class Mould:
     ) -> list[Sequence[str | None]]:
         """The cells of some records, column by column.
 
+        Elements that say ``xsi:nil`` have the cell :data:`NIL`.
+
         Args:
             plain: no text of them holds a reference or a carriage return.
         """
@@ -189,10 +214,16 @@ class Mould:
             self.slots, self._places, zip(*groups, strict=True), strict=True
         ):
             cells: Sequence[str | None] = column
-            if slot.closing:
+            if slot.attribute:
+                cells = [None if cell is None else cell[1:-1] for cell in column]
+            elif slot.closing:
                 end = -slot.closing
                 cells = [
-                    None if cell is None else cell[1:end] if cell[0] == ">" else ""
+                    None
+                    if cell is None
+                    else cell[1:end]
+                    if cell[0] == ">"
+                    else (NIL if "=" in cell else "")
                     for cell in column
                 ]
             if not plain:

@@ -8,22 +8,21 @@ them are dropped, so that the tree holds no more than one record and one block.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.limits import ReadLimits
-from ispmig_pipelines.formats.xml_mould import Mould, mouldable
-from ispmig_pipelines.formats.xml_structure import XSI, Node
+from ispmig_pipelines.formats.xml_mould import NIL, Mould, mouldable
+from ispmig_pipelines.formats.xml_structure import BEHIND_TAG, XSI, Node
 from ispmig_pipelines.formats.xml_tables import Table
 
 _NIL = f"{{{XSI}}}nil"
 
-NIL = "\x00nil"
-"""The cell of an element that says ``xsi:nil``; no XML document can hold this text. None is the
-cell of one that is missing."""
+Naming = Mapping[str, str]
+"""The attribute that tells elements of a tag apart, by tag."""
 
 Row = list[str | None]
 
@@ -46,6 +45,25 @@ def _gathered(rows: list[tuple[Row, int | None]]) -> Iterator[Rows]:
         cells, lines = zip(*rows, strict=True)
         rows.clear()
         yield Rows(list(zip(*cells, strict=True)), lines)
+
+
+def _naming(root: Node) -> Naming:
+    found: dict[str, str] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.naming:
+            found[node.tag.partition(BEHIND_TAG)[0]] = node.naming
+        waiting.extend(node.children.values())
+    return found
+
+
+def _tag_of(element: etree._Element, naming: Naming) -> str:
+    """The tag of an element, with the value that tells it apart."""
+    tag: str = element.tag
+    attribute = naming.get(tag)
+    value = None if attribute is None else element.get(attribute)
+    return tag if value is None else f"{tag}{BEHIND_TAG}{value}"
 
 
 class _Plan:
@@ -101,7 +119,7 @@ def _simplify(plan: _Plan) -> None:
                 plan.children[tag] = child.text
 
 
-def _fill(plan: _Plan, element: etree._Element, row: Row) -> None:
+def _fill(plan: _Plan, element: etree._Element, row: Row, naming: Naming) -> None:
     if plan.nillable and element.get(_NIL, "").strip() in ("true", "1"):
         # Nil is said of the content; attributes stand beside it.
         for name, place in plan.attributes:
@@ -116,11 +134,11 @@ def _fill(plan: _Plan, element: etree._Element, row: Row) -> None:
     children = plan.children
     if children:
         for child in element:
-            found = children.get(child.tag)
+            found = children.get(_tag_of(child, naming) if naming else child.tag)
             if isinstance(found, int):
                 row[found] = child.text or ""
             elif found is not None:
-                _fill(found, child, row)
+                _fill(found, child, row, naming)
 
 
 def _text(element: etree._Element) -> str | None:
@@ -200,6 +218,7 @@ class RecordStream:
         """
         self._path = path
         self._root = root
+        self._naming = _naming(root)
         self._limits = limits
         self._table = table
         self._root_row = root_row
@@ -363,7 +382,7 @@ class RecordStream:
                 self._cut_lines += run.height
                 yield run
                 continue
-            if child.tag != wanted:
+            if _tag_of(child, self._naming) != wanted:
                 continue
             if is_record:
                 self._levels[0].count = count = self._levels[0].count + 1
@@ -373,19 +392,21 @@ class RecordStream:
         if complete:
             self._harvested += 1
             del element[: len(complete)]
-        if not final and not is_record and len(element) and element[-1].tag == wanted:
+        if final or is_record or not len(element):
+            return
+        if _tag_of(element[-1], self._naming) == wanted:
             yield from self._harvest(element[-1], depth + 1, final=False)
 
     def _prune(self, element: etree._Element, depth: int) -> None:
         """Drops the complete elements that hold no cell of the root's record."""
         keep = {cell.tags[depth] for cell in self._table.cells if len(cell.tags) > depth}
         for child in element[:-1]:
-            if child.tag not in keep:
+            if _tag_of(child, self._naming) not in keep:
                 # With the text behind it, which belongs to the root where it has any.
                 if self._plan.text >= 0 and child.tail:
                     continue
                 element.remove(child)
-        if len(element) and element[-1].tag in keep:
+        if len(element) and _tag_of(element[-1], self._naming) in keep:
             self._prune(element[-1], depth + 1)
 
     def _nested(
@@ -405,16 +426,16 @@ class RecordStream:
         keys: list[str | None] = []
         if level + 2 == len(self._levels) and self._key_plan is not None:
             cells: Row = [None] * len(self._levels[level].table.cells)
-            _fill(self._key_plan, record, cells)
+            _fill(self._key_plan, record, cells, self._naming)
             keys = [cells[i] for i in self._table.parent_keys]
-        for place, child in enumerate(_under(record, below.below, 0), start=1):
+        for place, child in enumerate(_under(record, below.below, 0, self._naming), start=1):
             below.count += 1
             back = [str(ordinal), str(place), *keys]
             yield from self._nested(child, level + 1, below.count, back)
 
     def _row(self, record: etree._Element, before: list[str | None]) -> Row:
         row: Row = [None] * self._width
-        _fill(self._plan, record, row)
+        _fill(self._plan, record, row, self._naming)
         return [*before, *row] if before else row
 
     def _before(self, ordinal: int) -> list[str | None]:
@@ -425,10 +446,15 @@ class RecordStream:
         return ["1", str(ordinal), *(root_row[i] for i in self._table.parent_keys)]
 
 
-def _under(element: etree._Element, tags: tuple[str, ...], step: int) -> Iterator[etree._Element]:
+def _under(
+    element: etree._Element, tags: tuple[str, ...], step: int, naming: Naming
+) -> Iterator[etree._Element]:
     last = step + 1 == len(tags)
-    for child in element.iterchildren(tags[step]):
+    wanted = tags[step]
+    for child in element.iterchildren(wanted.partition(BEHIND_TAG)[0]):
+        if naming and _tag_of(child, naming) != wanted:
+            continue
         if last:
             yield child
         else:
-            yield from _under(child, tags, step + 1)
+            yield from _under(child, tags, step + 1, naming)

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 from xml.parsers import expat
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.encoding import Encoding, known_codec
 from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.xml_named import Named
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 _SEPARATOR = "\x1f"
 """Between namespace, local name and prefix; no XML document can hold this character."""
+
+BEHIND_TAG = "\x1e"
+"""Between the tag of an element and the value that tells it apart from others of its name."""
 
 _MOST_PATHS = 50_000
 _MOST_MOULDS = 40
@@ -32,6 +37,9 @@ class Node:
 
     Attributes:
         name: the local name; uri, prefix: its namespace, "" where it has none.
+        naming: the attribute that tells them apart from others of their name, or "";
+            value: what it says.
+        is_kind: it names a table, not a column. ignored: they hold no records.
         repeated: some parent holds two of them or more.
         text: some of them hold text that is not blank.
         attributes: (namespace, local name) → prefix, in order of appearance.
@@ -39,28 +47,41 @@ class Node:
     """
 
     __slots__ = (
-        "_by_raw", "_count", "_mark", "_raw_attributes", "attributes", "children", "name",
-        "prefix", "repeated", "text", "uri",
+        "_by_raw", "_count", "_key", "_last", "_mark", "_raw_attributes", "attributes", "children",
+        "ignored", "is_kind", "name", "naming", "prefix", "repeated", "text", "uri", "value",
     )  # fmt: skip
 
     def __init__(self, uri: str, name: str, prefix: str) -> None:
         self.uri = uri
         self.name = name
         self.prefix = prefix
+        self.naming = ""
+        self.value = ""
+        self.is_kind = False
+        self.ignored = False
         self.repeated = False
         self.text = False
         self.attributes: dict[tuple[str, str], str] = {}
-        self.children: dict[tuple[str, str], Node] = {}
+        self.children: dict[tuple[str, ...], Node] = {}
         self._by_raw: dict[str, Node] = {}
         self._raw_attributes: dict[str, None] = {}
-        # How many there were, and in which of its parents the last one was.
+        # How many there were, in which of its parents the last one was, and which child of the
+        # last one was met last.
         self._count = 0
         self._mark = 0
+        self._key: tuple[str, ...] = (uri, name)
+        self._last: tuple[str, ...] | None = None
 
     @property
     def tag(self) -> str:
-        """The name as lxml writes it: ``{namespace}name``."""
-        return f"{{{self.uri}}}{self.name}" if self.uri else self.name
+        """The name as lxml writes it, ``{namespace}name``, with the value that tells it apart."""
+        plain = f"{{{self.uri}}}{self.name}" if self.uri else self.name
+        return f"{plain}{BEHIND_TAG}{self.value}" if self.naming else plain
+
+    @property
+    def called(self) -> str:
+        """What it is called where tables and columns are named."""
+        return self.value or self.name
 
     @property
     def nillable(self) -> bool:
@@ -82,6 +103,8 @@ class Node:
         return not self.children
 
 
+K = TypeVar("K")
+V = TypeVar("V")
 Alike = Callable[[Node], tuple[re.Pattern[bytes], list[Node]] | None]
 
 
@@ -95,9 +118,21 @@ class Structure:
             there are no tags inside comments and the like, and no namespaces but the root's.
     """
 
-    def __init__(self, path: str, limits: ReadLimits, alike: Alike | None = None) -> None:
-        """``alike``: makes an expression for runs of records out of what is known so far, and
-        says which path each of its groups stands below."""
+    def __init__(
+        self,
+        path: str,
+        limits: ReadLimits,
+        alike: Alike | None = None,
+        named: Named = Named(),  # noqa: B008 - frozen
+    ) -> None:
+        """Prepares for a document.
+
+        Args:
+            alike: makes an expression for runs of records out of what is known so far, and says
+                which path each of its groups stands below.
+            named: which elements an attribute tells apart.
+        """
+        self._named = named
         self._path = path
         self._limits = limits
         self._document = Node("", "", "")
@@ -211,6 +246,8 @@ class Structure:
         # Text since the last tag: appended by C code, and looked at only until it is known
         # that the element holds text.
         texts: list[str] = []
+        naming = {**self._named.fields, **self._named.kinds}
+        named_by: dict[str, str] = {}
 
         def start(raw: str, attributes: dict[str, str]) -> None:
             nonlocal current
@@ -218,9 +255,17 @@ class Structure:
                 if not current.text and "".join(texts).strip(_WHITE):
                     current.text = True
                 texts.clear()
+            if naming and stack:
+                attribute = named_by.get(raw)
+                if attribute is None:
+                    attribute = named_by[raw] = naming.get(_split(raw)[:2], "")
+                if attribute and attribute in attributes:
+                    raw = f"{raw}{BEHIND_TAG}{attributes.pop(attribute)}"
             node = current._by_raw.get(raw)
             if node is None:
                 node = self._child(current, raw)
+            current._last = node._key
+            node._last = None
             serial = current._count
             if node._mark == serial:
                 node.repeated = True
@@ -294,8 +339,10 @@ class Structure:
         self._parser.CharacterDataHandler = text
 
     def _child(self, parent: Node, raw: str) -> Node:
-        uri, name, prefix = _split(raw)
-        node = parent.children.get((uri, name))
+        raw_tag, apart, value = raw.partition(BEHIND_TAG)
+        uri, name, prefix = _split(raw_tag)
+        key = (uri, name, value) if apart else (uri, name)
+        node = parent.children.get(key)
         if node is None:
             self._paths += 1
             if self._paths > _MOST_PATHS:
@@ -304,15 +351,27 @@ class Structure:
                     "as no table of records has: its element names seem to be data themselves. "
                     "Export it in another way."
                 )
-            node = parent.children[uri, name] = Node(uri, name, prefix)
+            node = Node(uri, name, prefix)
+            node._key = key
+            element = (uri, name)
+            if apart:
+                node.naming = self._named.fields.get(element) or self._named.kinds[element]
+                node.value = value
+                node.is_kind = element in self._named.kinds
+            node.ignored = element in self._named.ignored
+            before = parent._last if parent._count > 1 else next(reversed(parent.children), None)
+            parent.children = _inserted(parent.children, key, node, before)
         parent._by_raw[raw] = node
         return node
 
     def _attributes(self, node: Node, attributes: dict[str, str]) -> None:
+        before: tuple[str, str] | None = None
         for raw in attributes:
             node._raw_attributes[raw] = None
             uri, name, prefix = _split(raw)
-            node.attributes.setdefault((uri, name), prefix)
+            if (uri, name) not in node.attributes:
+                node.attributes = _inserted(node.attributes, (uri, name), prefix, before)
+            before = uri, name
         if len(node.attributes) > self._limits.max_columns:
             raise SourceError(
                 f"{self._path} has elements with more than {self._limits.max_columns:,} different "
@@ -320,15 +379,35 @@ class Structure:
             )
 
 
+def _inserted(known: dict[K, V], key: K, value: V, before: K | None) -> dict[K, V]:
+    """``known`` with one more, behind what stands before it.
+
+    What shows late takes the place that it has where it shows, so that records which leave some
+    out still keep one order.
+    """
+    last = next(reversed(known), None)
+    if before == last:
+        known[key] = value
+        return known
+    items = list(known.items())
+    place = 0 if before is None else list(known).index(before) + 1
+    items.insert(place, (key, value))
+    return dict(items)
+
+
 def find_structure(
-    path: str, limits: ReadLimits, blocks: Iterable[bytes], alike: Alike | None = None
+    path: str,
+    limits: ReadLimits,
+    blocks: Iterable[bytes],
+    alike: Alike | None = None,
+    named: Named = Named(),  # noqa: B008 - frozen
 ) -> Structure:
     """The structure of a document that comes as blocks of UTF-8.
 
     Raises:
         SourceError: it is not well-formed, has a DTD, or goes beyond a limit.
     """
-    structure = Structure(path, limits, alike)
+    structure = Structure(path, limits, alike, named)
     for block in blocks:
         structure.feed(block)
     structure.close()

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from ispmig_pipelines.formats.csv_dialect import column_names
+from ispmig_pipelines.formats.xml_options import names_element
 from ispmig_pipelines.formats.xml_structure import Node
 
 PARENT_RECORD = "_parent_record"
@@ -22,6 +23,9 @@ POSITION = "_position"
 
 _PARENT = "_parent_"
 _MOST_PARENT_KEYS = 8
+_DATA_ROOTS = frozenset(("dataroot", "dataset", "newdataset"))
+"""Roots of Access, DBUnit and ADO.NET, below which there are tables and nothing else."""
+
 _KEY_WORDS = frozenset(
     ("id", "no", "nr", "num", "number", "code", "key", "uuid", "guid", "ref", "reference")
 ) | {"login", "username", "account"}
@@ -48,6 +52,9 @@ class Table:
         name: the path below the root; the root's own name for the root.
         node: its elements.
         path: the elements from the root (left out) to its own, as lxml writes their names.
+        way: the names from the root to its own; kinds: places in it of names that stand in
+            the file as names of tables, or of what holds tables.
+        kind_is_row: the element of the last of those is a record itself.
         parent: the table whose records hold its records, None for those that stand alone.
         columns: names, unique and in order.
         parent_keys: places in ``parent.cells`` whose cells stand in this table, too.
@@ -62,18 +69,41 @@ class Table:
     parent_keys: list[int] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    way: tuple[str, ...] = ()
+    kinds: tuple[int, ...] = ()
+    kind_is_row: bool = False
 
     @property
     def is_root(self) -> bool:
         return not self.path
 
+    @property
+    def holder(self) -> str:
+        """What holds the table, as the file names it: a database. "" where it does not."""
+        return self.way[self.kinds[-2]] if len(self.kinds) > 1 else ""
 
-def find_tables(root: Node) -> list[Table]:
-    """The tables of a document, those that stand alone first, each followed by its own."""
-    top = Table(root.name, root, ())
+    @property
+    def title(self) -> str:
+        """Its name: its path below the root, or from where the file itself names a table."""
+        if not self.kinds:
+            return ".".join(self.way[1:]) or self.name
+        last = self.kinds[-1]
+        behind = self.way[last + 1 :]
+        # The rows of a table that has a name need none of their own.
+        return ".".join((self.way[last], *(behind[1:] if not self.kind_is_row else behind)))
+
+
+def find_tables(root: Node, record: str = "") -> list[Table]:
+    """The tables of a document, those that stand alone first, each followed by its own.
+
+    Args:
+        record: which elements are records, as a spec writes it; "" to find them. Only their
+            tables are given, and those inside them.
+    """
+    top = Table(root.name, root, (), way=(root.name,))
     records: dict[int, Table] = {id(root): top}
     tables: list[Table] = []
-    _descend(root, (), (), top, records, tables)
+    _Descent(root, record, records, tables).into(root, top, _Way((), (root.name,)))
     for table in tables:
         _gather(table, records)
     _gather(top, records)
@@ -85,30 +115,108 @@ def find_tables(root: Node) -> list[Table]:
             # A parent without any cell of its own only keeps its records together.
             table.parent = table.parent.parent
         _link(table)
-    for table, name in zip(listed, column_names([table.name for table in listed]), strict=True):
+    if record:
+        listed = [table for table in listed if _is_chosen(table, record)]
+    for table, name in zip(listed, column_names(_table_names(listed)), strict=True):
         # Namespaces without a prefix can give two kinds of records the same name.
         table.name = name
     return listed
 
 
-def _descend(
-    node: Node,
-    path: tuple[str, ...],
-    names: tuple[str, ...],
-    owner: Table,
-    records: dict[int, Table],
-    tables: list[Table],
-) -> None:
-    prefixes = _child_names(node)
-    for key, child in node.children.items():
-        below, called = (*path, child.tag), (*names, prefixes[key])
-        if child.repeated or _lone_record(node, child, is_root=not path):
-            table = Table(".".join(called), child, below, parent=owner)
-            records[id(child)] = table
-            tables.append(table)
-            _descend(child, below, called, table, records, tables)
-        else:
-            _descend(child, below, called, owner, records, tables)
+@dataclass(frozen=True)
+class _Way:
+    """The way from the root to some elements; see :class:`Table`."""
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+    kinds: tuple[int, ...] = ()
+    kind_is_row: bool = False
+
+
+class _Descent:
+    """The walk through the paths of a document that finds its tables."""
+
+    def __init__(
+        self, root: Node, record: str, records: dict[int, Table], tables: list[Table]
+    ) -> None:
+        """``records`` and ``tables`` are filled: by the identity of a node, and in order."""
+        self._record = record
+        self._records = records
+        self._tables = tables
+        self._one_each = _holds_one_record_each(root)
+
+    def into(self, node: Node, owner: Table, way: _Way) -> None:
+        """Finds the tables below ``node``, which belong to the records of ``owner``."""
+        prefixes = _child_names(node)
+        for key, child in node.children.items():
+            if child.ignored:
+                continue
+            called = (*way.names, prefixes[key])
+            is_record = self._is_record(node, child, called, is_root=not way.path)
+            below = _Way((*way.path, child.tag), called, way.kinds, way.kind_is_row)
+            if child.naming and child.is_kind:
+                below = _Way(below.path, called, (*way.kinds, len(called) - 1), is_record)
+            if is_record:
+                table = Table(
+                    "", child, below.path, owner, way=called, kinds=below.kinds,
+                    kind_is_row=below.kind_is_row,
+                )  # fmt: skip
+                self._records[id(child)] = table
+                self._tables.append(table)
+                self.into(child, table, below)
+            else:
+                self.into(child, owner, below)
+
+    def _is_record(
+        self, parent: Node, child: Node, called: tuple[str, ...], *, is_root: bool
+    ) -> bool:
+        if self._record and names_element(self._record, called):
+            return True
+        return (
+            child.repeated
+            or any(inner.naming and not inner.is_kind for inner in child.children.values())
+            or (is_root and self._one_each and bool(child.children or child.own_attributes))
+            or _lone_record(parent, child, is_root=is_root)
+        )
+
+
+def _holds_one_record_each(root: Node) -> bool:
+    """Whether the root holds nothing but records of several kinds, some of them only once.
+
+    Access, DBUnit and ADO.NET write all tables of a database beside each other.
+    """
+    children = [child for child in root.children.values() if not child.ignored]
+    if root.text or any(child.is_leaf and not child.own_attributes for child in children):
+        return False
+    if root.name.lower() in _DATA_ROOTS:
+        return True
+    repeated = [child for child in children if child.repeated]
+    return bool(repeated) and all(_is_flat(child) for child in children)
+
+
+def _is_flat(node: Node) -> bool:
+    """Whether it holds texts and attributes only, as a row of a table does."""
+    return not node.text and all(
+        child.is_leaf and not child.repeated for child in node.children.values()
+    )
+
+
+def _is_chosen(table: Table, record: str) -> bool:
+    one: Table | None = table
+    while one is not None:
+        if names_element(record, one.way):
+            return True
+        one = one.parent
+    return False
+
+
+def _table_names(tables: list[Table]) -> list[str]:
+    """Names of tables: their paths, or what the file itself calls them."""
+    several = len({table.holder for table in tables if table.holder}) > 1
+    return [
+        f"{table.holder}.{table.title}" if several and table.holder else table.title
+        for table in tables
+    ]
 
 
 def _lone_record(parent: Node, child: Node, *, is_root: bool) -> bool:
@@ -124,9 +232,15 @@ def _lone_record(parent: Node, child: Node, *, is_root: bool) -> bool:
     )
 
 
-def _child_names(node: Node) -> dict[tuple[str, str], str]:
-    """Local names, with the prefix where two namespaces have the same one."""
-    return _named({key: child.prefix for key, child in node.children.items()})
+def _child_names(node: Node) -> dict[tuple[str, ...], str]:
+    """Names of the children: local ones, with the prefix where two namespaces have the same."""
+    called = [child.called for child in node.children.values()]
+    return {
+        key: f"{child.prefix}:{child.called}"
+        if child.prefix and not child.naming and called.count(child.called) > 1
+        else child.called
+        for key, child in node.children.items()
+    }
 
 
 def _named(keys: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
@@ -157,11 +271,11 @@ def _cells(
     for key, called in _named(node.own_attributes).items():
         attribute = f"{{{key[0]}}}{key[1]}" if key[0] else key[1]
         found.append((f"{dotted}@{called}", Cell(tags, attribute)))
-    if node.text or (node.is_leaf and not node.own_attributes):
+    if node.text or (node.is_leaf and not node.own_attributes and not node.is_kind):
         found.append((name or node.name, Cell(tags, "")))
     names = _child_names(node)
     for key, child in node.children.items():
-        if id(child) not in records:
+        if id(child) not in records and not child.ignored:
             _cells(child, dotted + names[key], (*tags, child.tag), found, records)
 
 

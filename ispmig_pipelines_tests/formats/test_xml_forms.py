@@ -1,0 +1,414 @@
+"""The forms in which databases, office programs and invoices write XML."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import ReadLimits, open_source
+from ispmig_pipelines.formats.encoding import Encoding
+from ispmig_pipelines.formats.xml import XmlReader
+from ispmig_pipelines.formats.xml_options import XmlOptions
+from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+def read(tmp_path: Path, text: str, **options: Any) -> dict[str, Seen]:
+    path = tmp_path / "export.xml"
+    path.write_text(text)
+    with open_source(path, **options) as reader:
+        assert reader.detected.format == "xml"
+        return read_all(reader)
+
+
+def told(tmp_path: Path) -> tuple[dict[str, str], str]:
+    with open_source(tmp_path / "export.xml") as reader:
+        reader.tables()
+        return reader.detected.dialect, " ".join(reader.detected.notes)
+
+
+# ---------------------------------------------------------------- columns named by an attribute
+
+
+def test_the_rows_of_mysqls_client(tmp_path: Path) -> None:
+    table = read(
+        tmp_path,
+        f"""<?xml version="1.0"?>
+<resultset statement="select * from customers" {XSI}>
+  <row>
+	<field name="id">1</field>
+	<field name="name">Ann &amp; Co</field>
+	<field name="note" xsi:nil="true" />
+  </row>
+  <row>
+	<field name="id">2</field>
+	<field name="name"></field>
+	<field name="note">x</field>
+  </row>
+</resultset>""",
+    )["row"]
+    assert table.columns == ["id", "name", "note"]
+    assert table.rows == [("1", "Ann & Co", None), ("2", "", "x")]
+    assert table.line == [3, 8]
+    assert told(tmp_path)[0]["columns"] == "named by field @name"
+
+
+def mysqldump(tables: dict[str, list[str]]) -> str:
+    structure = '<field Field="id" Type="int(11)" Null="NO" Key="PRI" Extra="" Comment="" />'
+    return (
+        f'<?xml version="1.0"?>\n<mysqldump {XSI}>\n<database name="isp">\n'
+        + "".join(
+            f'\t<table_structure name="{name}">\n\t\t{structure}\n'
+            f'\t\t<options Name="{name}" Engine="InnoDB" />\n\t</table_structure>\n'
+            f'\t<table_data name="{name}">\n'
+            + "".join(f"\t<row>\n{row}\t</row>\n" for row in rows)
+            + "\t</table_data>\n"
+            for name, rows in tables.items()
+        )
+        + "</database>\n</mysqldump>\n"
+    )
+
+
+def test_the_tables_of_mysqldump(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        mysqldump(
+            {
+                "customers": [
+                    '\t\t<field name="id">1</field>\n\t\t<field name="n" xsi:nil="true" />\n',
+                    '\t\t<field name="id">2</field>\n\t\t<field name="n">x</field>\n',
+                ],
+                "nothing": [],
+                "plans": ['\t\t<field name="id">A</field>\n'],
+            }
+        ),
+    )
+    assert {name: (table.columns, table.rows) for name, table in found.items()} == {
+        "customers": (["id", "n"], [("1", None), ("2", "x")]),
+        "plans": (["id"], [("A",)]),
+    }
+    assert "define tables are left out: table_structure" in told(tmp_path)[1]
+
+
+def test_tables_of_one_shape_do_not_mix(tmp_path: Path) -> None:
+    row = '\t\t<field name="id">{}</field>\n\t\t<field name="n">{}</field>\n'
+    text = mysqldump(
+        {name: [row.format(i, f"{name}{i}") for i in range(3_000)] for name in ("a", "b", "c")}
+    )
+    found = read(tmp_path, text)
+    for name in ("a", "b", "c"):
+        assert found[name].rows == [(str(i), f"{name}{i}") for i in range(3_000)]
+        assert found[name].record == list(range(1, 3_001))
+    path = tmp_path / "export.xml"
+    for fast in (True, False):
+        reader = XmlReader(
+            path, text[:4096].encode(), Encoding("utf-8"), block_bytes=3_000, fast=fast
+        )
+        assert read_all(reader) == found
+
+
+def test_several_databases_name_their_tables_in_full(tmp_path: Path) -> None:
+    one = mysqldump({"a": ['<field name="id">1</field>']})
+    other = one.replace('"isp"', '"old"').partition("<database")[2].partition("</mysqldump>")[0]
+    found = read(tmp_path, one.replace("</mysqldump>", f"<database{other}</mysqldump>"))
+    assert list(found) == ["isp.a", "old.a"]
+
+
+def test_the_tables_of_phpmyadmin(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """<?xml version="1.0" encoding="utf-8"?>
+<!-- - phpMyAdmin XML Dump -->
+<pma_xml_export version="1.0" xmlns:pma="https://www.phpmyadmin.net/some_doc_url/">
+    <pma:structure_schemas><pma:database name="isp" collation="utf8_general_ci" charset="utf8">
+        <pma:table name="customers">CREATE TABLE `customers` (`id` int);</pma:table>
+        <pma:table name="plans">CREATE TABLE `plans` (`code` int);</pma:table>
+    </pma:database></pma:structure_schemas>
+    <database name="isp">
+        <!-- Table customers -->
+        <table name="customers">
+            <column name="id">1</column>
+            <column name="name">Ann &lt;x&gt;</column>
+        </table>
+        <table name="customers">
+            <column name="id">2</column>
+            <column name="name"></column>
+        </table>
+        <!-- Table plans -->
+        <table name="plans">
+            <column name="code">A</column>
+        </table>
+    </database>
+</pma_xml_export>""",
+    )
+    assert {name: (table.columns, table.rows) for name, table in found.items()} == {
+        "customers": (["id", "name"], [("1", "Ann <x>"), ("2", "")]),
+        "plans": (["code"], [("A",)]),
+    }
+
+
+def test_columns_named_in_capitals(tmp_path: Path) -> None:
+    text = (
+        "<RESULTS><ROW><COLUMN NAME='ID'><![CDATA[1]]></COLUMN><COLUMN NAME='N'/></ROW></RESULTS>"
+    )
+    table = read(tmp_path, text)["ROW"]
+    assert (table.columns, table.rows) == (["ID", "N"], [("1", "")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A name within one record twice; names that are all different; one with more to say.
+        "<l><c><f name='a'>1</f><f name='a'>2</f></c><c><f name='a'>3</f></c></l>",
+        "<l>" + "".join(f"<c><contact name='n{i}'>x</contact></c>" for i in range(40)) + "</l>",
+        "<l><c><f name='a' unit='x'>1</f></c><c><f name='a'>2</f></c></l>",
+        "<l><customer name='Ann'>1</customer><customer name='Bob'>2</customer></l>",
+    ],
+)
+def test_names_that_are_data_stay_data(tmp_path: Path, text: str) -> None:
+    assert any("@name" in column for t in read(tmp_path, text).values() for column in t.columns)
+
+
+def test_a_name_that_shows_twice_late_is_a_table_of_its_own(tmp_path: Path) -> None:
+    plain = "<row><field name='id'>1</field><field name='n'>x</field></row>"
+    twice = (
+        "<row><field name='id'>2</field><field name='n'>y</field><field name='n'>z</field></row>"
+    )
+    found = read(tmp_path, f"<l>{plain * 30_000}{twice}</l>")
+    assert len(found["row"].rows) == 30_001
+    values = [row[-1] for row in found["row.n"].rows]
+    assert (values[-2:], len(values)) == (["y", "z"], 30_002)
+
+
+# ---------------------------------------------------------------- a table, an element
+
+
+def test_tables_of_access_with_one_record_are_tables(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f'<dataroot xmlns:od="urn:schemas-microsoft-com:officedata" {XSI} '
+        'xsi:noNamespaceSchemaLocation="x.xsd" generated="2020-01-01T00:00:00">'
+        "<Customers><ID>1</ID><Name>Ann</Name></Customers><Customers><ID>2</ID></Customers>"
+        "<Plans><Code>A</Code></Plans></dataroot>",
+    )
+    assert found["Customers"].rows == [("1", "Ann"), ("2", MISSING)]
+    assert found["Plans"].rows == [("A",)]
+
+
+def test_a_flat_data_set(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, '<dataset><CUSTOMER ID="1" N="x"/><CUSTOMER ID="2"/><PLAN C="A"/></dataset>'
+    )
+    assert found["CUSTOMER"].columns == ["@ID", "@N"]
+    assert found["CUSTOMER"].rows == [("1", "x"), ("2", MISSING)]
+    assert found["PLAN"].rows == [("A",)]
+
+
+def test_a_data_set_with_columns_above_its_rows(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        '<?xml version="1.0"?><dataset><table name="CUSTOMER"><column>ID</column><column>N</column>'
+        "\n<row><value>1</value><null/></row>\n<row><value>2</value><value></value></row></table>"
+        '<table name="PLAN"><column>C</column><row><value>A</value></row></table></dataset>',
+    )
+    assert found["CUSTOMER"].columns == ["ID", "N"]
+    assert found["CUSTOMER"].rows == [("1", None), ("2", "")]
+    assert found["CUSTOMER"].line == [2, 3]
+    assert found["PLAN"].rows == [("A",)]
+
+
+def test_what_sql_server_and_postgresql_write(tmp_path: Path) -> None:
+    assert read(tmp_path, '<root><c id="1" n="x"/><c id="2"/></root>')["c"].rows == [
+        ("1", "x"),
+        ("2", MISSING),
+    ]
+    row = '<row><id>1</id><n xsi:nil="true"/></row><row><id>2</id></row>'
+    rows = f"<customers {XSI}>{row}</customers>"
+    assert read(tmp_path, rows)["row"].rows == [("1", None), ("2", MISSING)]
+
+
+# ---------------------------------------------------------------- FileMaker
+
+FILEMAKER = """<?xml version="1.0" encoding="UTF-8" ?>
+<FMPXMLRESULT xmlns="http://www.filemaker.com/fmpxmlresult"><ERRORCODE>0</ERRORCODE>
+<PRODUCT BUILD="1" NAME="FileMaker" VERSION="19"/>
+<DATABASE DATEFORMAT="M/d/yyyy" LAYOUT="" NAME="Customers.fmp12" RECORDS="2" TIMEFORMAT=""/>
+<METADATA><FIELD EMPTYOK="YES" MAXREPEAT="1" NAME="id" TYPE="NUMBER"/>
+<FIELD EMPTYOK="YES" MAXREPEAT="2" NAME="phone" TYPE="TEXT"/></METADATA>
+<RESULTSET FOUND="2">
+<ROW MODID="3" RECORDID="7"><COL><DATA>1</DATA></COL><COL><DATA>a</DATA><DATA>b</DATA></COL></ROW>
+<ROW MODID="4" RECORDID="8"><COL><DATA>2</DATA></COL><COL></COL></ROW>
+</RESULTSET></FMPXMLRESULT>"""
+
+
+def test_filemaker(tmp_path: Path) -> None:
+    [(name, table)] = read(tmp_path, FILEMAKER).items()
+    assert name == "Customers"
+    assert table.columns == ["@RECORDID", "@MODID", "id", "phone", "phone_2"]
+    assert table.rows == [("7", "3", "1", "a", "b"), ("8", "4", "2", None, None)]
+    assert table.line == [8, 9]
+
+
+def test_a_row_with_more_cells_than_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="a row of 3 cells at line 9, and names for 2 columns"):
+        read(tmp_path, FILEMAKER.replace("<COL></COL>", "<COL/><COL/>"))
+
+
+def test_an_entity_in_such_a_file_is_refused_as_in_any(tmp_path: Path) -> None:
+    bomb = FILEMAKER.replace("<FMPXML", '<!DOCTYPE x [<!ENTITY e "x">]><FMPXML', 1)
+    with pytest.raises(SourceError, match="DOCTYPE"):
+        read(tmp_path, bomb)
+    with pytest.raises(SourceError, match="limit for one cell"):
+        read(
+            tmp_path,
+            FILEMAKER.replace("<DATA>a", "<DATA>" + "x" * 500_000),
+            limits=ReadLimits(max_cell_bytes=1_000),
+        )
+
+
+# ---------------------------------------------------------------- Excel's XML of 2003
+
+SHEET = "urn:schemas-microsoft-com:office:spreadsheet"
+
+
+def workbook(rows: str, after: str = "") -> str:
+    return (
+        f'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="{SHEET}" '
+        f'xmlns:ss="{SHEET}" xmlns:x="urn:schemas-microsoft-com:office:excel">'
+        f'<Worksheet ss:Name="Customers"><Table>{rows}</Table></Worksheet>{after}</Workbook>'
+    )
+
+
+def cell(kind: str, text: str, index: int = 0) -> str:
+    at = f' ss:Index="{index}"' if index else ""
+    return f'<Cell{at}><Data ss:Type="{kind}">{text}</Data></Cell>'
+
+
+HEADER = "<Row>" + "".join(cell("String", n) for n in ("id", "name", "since", "paid")) + "</Row>"
+
+
+def test_a_workbook_in_xml(tmp_path: Path) -> None:
+    rows = (
+        f"<Row>{cell('Number', '1')}{cell('String', '007')}"
+        f"{cell('DateTime', '2020-01-31T00:00:00.000')}{cell('Boolean', '1')}</Row>"
+        f"<Row ss:Index='5'>{cell('Number', '2')}{cell('DateTime', '2020-02-01T10:00:00.000', 3)}"
+        f"</Row><Row>{cell('Number', '3.5')}{cell('Error', '#N/A')}</Row>"
+    )
+    hidden = (
+        '<Worksheet ss:Name="Old"><Table><Row><Cell><Data ss:Type="String">x</Data></Cell></Row>'
+        '</Table><WorksheetOptions xmlns="urn:schemas-microsoft-com:office:excel">'
+        "<Visible>SheetHidden</Visible></WorksheetOptions></Worksheet>"
+    )
+    found = read(tmp_path, workbook(HEADER + rows, hidden))
+    assert list(found) == ["Customers"]
+    table = found["Customers"]
+    assert table.columns == ["id", "name", "since", "paid"]
+    assert table.rows == [
+        ("1", "007", "2020-01-31", "true"),
+        ("2", None, "2020-02-01 10:00:00", None),
+    ]
+    assert table.line == [2, 5]
+    assert [reject.line for reject in table.rejects] == [6]
+    assert "sheet Old is hidden" in told(tmp_path)[1]
+
+
+def test_a_workbook_of_empty_sheets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no table with anything in it"):
+        read(tmp_path, workbook(""))
+
+
+# ---------------------------------------------------------------- the element the spec names
+
+TWO = (
+    "<e><head><n>1</n></head><orders><o id='1'><l><t>a</t></l></o></orders>"
+    "<plans><p>x</p><p>y</p></plans></e>"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "tables"),
+    [
+        ("o", ["orders.o"]),
+        ("orders/o", ["orders.o"]),
+        ("e.orders.o", ["orders.o"]),
+        ("orders/o/l", ["orders.o.l"]),
+        ("head", ["head"]),
+        ("p", ["plans.p"]),
+    ],
+)
+def test_the_record_of_the_spec(tmp_path: Path, said: str, tables: list[str]) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(TWO)
+    reader = XmlReader(path, TWO.encode(), Encoding("utf-8"), options=XmlOptions(record=said))
+    assert reader.tables() == tables
+    assert all(table.rows for table in read_all(reader).values())
+
+
+def test_a_record_that_is_not_there_is_told_with_those_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(TWO)
+    reader = XmlReader(path, TWO.encode(), Encoding("utf-8"), options=XmlOptions(record="invoice"))
+    with pytest.raises(SourceError, match=r"no elements 'invoice' .* e, orders/o, plans/p"):
+        reader.tables()
+
+
+def test_a_prefix_of_another_name_means_the_same(tmp_path: Path) -> None:
+    text = "<{0}l xmlns{1}='urn:x'><{0}c><{0}id>1</{0}id></{0}c><{0}c/></{0}l>"
+    found = [read(tmp_path, text.format(*way)) for way in (("", ""), ("a:", ":a"), ("b:", ":b"))]
+    assert found[0] == found[1] == found[2]
+
+
+# ---------------------------------------------------------------- business documents
+
+CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
+CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+
+
+def ubl(kind: str, head: str, line: str, amounts: list[str]) -> str:
+    lines = "".join(
+        f"<cac:{line}><cbc:ID>{i}</cbc:ID><cbc:LineExtensionAmount currencyID='EUR'>{amount}"
+        f"</cbc:LineExtensionAmount></cac:{line}>"
+        for i, amount in enumerate(amounts, start=1)
+    )
+    return (
+        f"<{kind} xmlns='urn:oasis:names:specification:ubl:schema:xsd:{kind}-2' "
+        f"xmlns:cbc='{CBC}' xmlns:cac='{CAC}'><cbc:ID>D-1</cbc:ID>{head}{lines}</{kind}>"
+    )
+
+
+@pytest.mark.parametrize("amounts", [["10.50"], ["10.50", "-0.50"]])
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [("Invoice", "InvoiceLine"), ("CreditNote", "CreditNoteLine"), ("Order", "LineItem")],
+)
+def test_a_document_is_a_record_and_its_lines_a_table(
+    tmp_path: Path, kind: str, line: str, amounts: list[str]
+) -> None:
+    head = "<cbc:IssueDate>2020-01-31</cbc:IssueDate>"
+    text = ubl(kind, head, line, amounts)
+    if len(amounts) == 1:
+        # One line looks like any other part of the document: the spec says that it is a record.
+        path = tmp_path / "export.xml"
+        path.write_text(text)
+        said = XmlOptions(record=line)
+        found = read_all(XmlReader(path, text.encode(), Encoding("utf-8"), options=said))
+        assert found[line].rows[0][-1] == "10.50"
+        return
+    found = read(tmp_path, text)
+    assert found[kind].rows == [("D-1", "2020-01-31")]
+    table = found[line]
+    assert table.columns[:3] == ["_parent_record", "_position", "_parent_ID"]
+    assert {row[2] for row in table.rows} == {"D-1"}
+    assert sum(Decimal(row[-1]) for row in table.rows) == Decimal("10.00")
+
+
+def test_several_documents_below_one_root(tmp_path: Path) -> None:
+    text = "".join(ubl("CreditNote", "", "CreditNoteLine", ["1", "2"]) for _ in range(3))
+    found = read(tmp_path, f"<batch>{text}</batch>")
+    assert len(found["CreditNote"].rows) == 3
+    assert [row[0] for row in found["CreditNote.CreditNoteLine"].rows] == list("112233")
