@@ -16,7 +16,7 @@ from ispmig_pipelines.formats.sql_dialect import (
     SQLSERVER,
 )
 from ispmig_pipelines.formats.sql_oracle_time import iso_from_format
-from ispmig_pipelines.formats.sql_render import Literal
+from ispmig_pipelines.formats.sql_render import Literal, moment_text
 from ispmig_pipelines.formats.sql_stored_times import STORED_TIMES, NoTime
 from ispmig_pipelines.formats.sql_tokens import unescape_unicode
 
@@ -63,6 +63,8 @@ def cast(value: Literal, kind: bytes, sizes: tuple[int, ...], dialect: str) -> L
     first = kind.split(b" ", 1)[0]
     if value.form == "bytes":
         return _cast_bytes(value, kind, first, dialect)
+    if dialect == SQLSERVER and first in STORED_TIMES and value.form == "text":
+        return Literal("text", moment_text(value.value))
     if b"[]" in kind:
         if value.form != "text":
             raise NotLiteral
@@ -190,7 +192,8 @@ def _moment(word: bytes, found: list[Literal], dialect: str) -> Literal:
         if any(one.form != "text" for one in found):
             raise NotLiteral
         return Literal("text", b" ".join(one.value for one in found))
-    return _same(word, found, dialect)
+    value = _same(word, found, dialect)
+    return Literal("text", moment_text(value.value)) if dialect == DB2 and value.value else value
 
 
 def _bytes(word: bytes, found: list[Literal], dialect: str) -> Literal:

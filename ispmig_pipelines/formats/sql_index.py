@@ -154,6 +154,8 @@ class _Builder:
                     table.unlisted = True
                 else:
                     table.listed.update(dict.fromkeys(event.columns))
+                    folded = {name.casefold() for name in event.columns}
+                    table.exact |= len(folded) < len(event.columns)
             elif isinstance(event, End) and table is not None and begun is not None:
                 _extend(table, begun, event.end)
             elif isinstance(event, PlainRows) and table is not None and not table.width:

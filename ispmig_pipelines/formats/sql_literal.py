@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from ispmig_pipelines.formats.sql_calls import CALLS, NotLiteral, by_style, cast, joined
 from ispmig_pipelines.formats.sql_dialect import DB2, MYSQL, ORACLE, POSTGRESQL, SQLSERVER
-from ispmig_pipelines.formats.sql_render import Literal, render, written_bytes
+from ispmig_pipelines.formats.sql_render import Literal, moment_text, render, written_bytes
 from ispmig_pipelines.formats.sql_tokens import (
     Lexicon,
     unescape_backslashes,
@@ -259,7 +259,8 @@ class Evaluator:
         if kind in _STRINGS and (
             word in _TYPED or (self._name == POSTGRESQL and word in _PG_TYPED)
         ):
-            return self._string(*tokens.take(), tokens)
+            value = self._string(*tokens.take(), tokens)
+            return Literal("text", moment_text(value.value)) if self._name == DB2 else value
         if kind == "string" and self._name == DB2 and word in (b"g", b"gx", b"ux", b"bx"):
             return self._graphic(word, tokens.take()[1])
         while following == b"." and word in _OWNERS:

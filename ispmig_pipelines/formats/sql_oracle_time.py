@@ -86,6 +86,8 @@ def _pattern(form: str) -> re.Pattern[str] | None:
 def iso_from_format(text: str, form: str) -> str | None:
     """``text``, read by ``form``, as ISO 8601 with a blank; None where it cannot be read.
 
+    A fraction of a second ends with its last digit that is not zero.
+
     A format without a time gives a date alone. ``RR`` is Oracle's rule: 00 to 49 are this
     century, 50 to 99 the last.
     """
@@ -120,5 +122,6 @@ def iso_from_format(text: str, form: str) -> str | None:
         second, fraction = re.split(r"[.,]", said["second_fraction"])
     if hour > 23 or minute > 59 or int(second) > 59:
         return None
+    fraction = fraction.rstrip("0")
     time = f"{hour:02}:{minute:02}:{int(second):02}" + (f".{fraction}" if fraction else "")
     return f"{date} {time}{said.get('zone') or ''}"

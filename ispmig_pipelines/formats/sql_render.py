@@ -15,6 +15,9 @@ dump with hex and one without give the same records:
 
 TRUE and FALSE are 1 and 0 where the database stores them so (MySQL, SQLite), else ``true`` and
 ``false``, also in a COPY that writes them ``t`` and ``f``.
+
+Moments stay as they are written but for two spellings: Db2's ``2019-01-02-03.04.05.000000`` and
+the casts of SQL Server's scripts (``2019-01-02T03:04:05.000``) become ``2019-01-02 03:04:05``.
 """
 
 from __future__ import annotations
@@ -22,14 +25,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ispmig_pipelines.formats.sql_dialect import MYSQL, ORACLE, POSTGRESQL, SQLITE, SQLSERVER
+from ispmig_pipelines.formats.sql_dialect import DB2, MYSQL, ORACLE, POSTGRESQL, SQLITE, SQLSERVER
 
-TEXT, BYTES, BLOB, BIT, WIDE_BIT, NUMBER, BOOLEAN, OTHER = (
-    "text", "bytes", "blob", "bit", "wide_bit", "number", "boolean", ""
+TEXT, BYTES, BLOB, BIT, WIDE_BIT, NUMBER, BOOLEAN, MOMENT, OTHER = (
+    "text", "bytes", "blob", "bit", "wide_bit", "number", "boolean", "moment", ""
 )  # fmt: skip
 """Kinds of columns, as far as they matter for reading a literal. BYTES are always shown as hex,
 a BLOB as text where it is."""
 
+_QUOTES = re.compile(r"[\[\]\"`]")
+_OWNER = re.compile(r"^(?:\w+\.)+")
 _TEXT_TYPE = re.compile(
     r"char|text|clob|enum|\bset\b|json|xml|string|uuid|uniqueidentifier|date|time|inet|citext"
 )
@@ -41,6 +46,10 @@ _KEY_BINARY = re.compile(r"(?:binary|char|character)\s*\(\s*(?:4|6|8|16|20|32|64
 def column_kind(type_text: str, dialect: str) -> str:
     """The kind of a column by its type as the script writes it."""
     lowered = type_text.lower()
+    if "[]" in lowered:
+        return OTHER
+    # [varbinary](max), "pg_catalog"."bytea"
+    lowered = _OWNER.sub("", _QUOTES.sub("", lowered))
     first = re.match(r"\w*", lowered)
     word = first.group() if first else ""
     if "blob" in word or word in ("bytea", "image", "varbinary") or lowered.startswith("long raw"):
@@ -51,9 +60,11 @@ def column_kind(type_text: str, dialect: str) -> str:
         return BYTES
     if word == "timestamp" and dialect == SQLSERVER:
         return BYTES
+    if word == "timestamp" and dialect == DB2:
+        return MOMENT
     if word == "bit":
         return OTHER if dialect == POSTGRESQL else WIDE_BIT if _WIDE.match(lowered) else BIT
-    if word in ("bool", "boolean") and dialect == POSTGRESQL and "[]" not in lowered:
+    if word in ("bool", "boolean") and dialect == POSTGRESQL:
         return BOOLEAN
     if _TEXT_TYPE.search(word) and "interval" not in word:
         return TEXT
@@ -119,7 +130,24 @@ def render(literal: Literal, kind: str, dialect: str, charset: str = "") -> byte
     return value
 
 
-STRINGS_READ = frozenset({BYTES, BLOB, BIT, WIDE_BIT, BOOLEAN})
+_MOMENT = re.compile(
+    rb"\s*(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)|-(\d\d)\.(\d\d)\.(\d\d))(\.\d+)?"
+    rb"\s*([+-]\d\d:\d\d|Z)?\s*\Z"
+)
+
+
+def moment_text(value: bytes) -> bytes:
+    """A moment in one of the two spellings that only SQL Server's and Db2's scripts have, as all
+    others write it: a blank before the time, no zeros at the end of the fraction."""
+    found = _MOMENT.match(value)
+    if found is None:
+        return value
+    day, clock, hour, minute, second, fraction, zone = found.groups(b"")
+    clock = clock or b":".join((hour, minute, second))
+    return day + b" " + clock + fraction.rstrip(b"0").rstrip(b".") + zone
+
+
+STRINGS_READ = frozenset({BYTES, BLOB, BIT, WIDE_BIT, BOOLEAN, MOMENT})
 """Kinds of columns in which a plain string is not its own text."""
 
 _PG_BYTES = re.compile(rb"\\x((?:[0-9a-fA-F]{2})*)\Z")
@@ -137,6 +165,8 @@ def text_in(value: bytes, kind: str, dialect: str, charset: str = "") -> bytes:
         kind: of the column.
         dialect, charset: of the script; see :class:`.SqlDialect`.
     """
+    if kind == MOMENT:
+        return moment_text(value)
     if kind == BOOLEAN:
         lowered = value.strip().lower()
         return b"true" if lowered in _TRUE else b"false" if lowered in _FALSE else value

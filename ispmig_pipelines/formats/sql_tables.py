@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ispmig_pipelines.formats.sql_define import ColumnDefinition, TableDefinition
@@ -30,6 +31,7 @@ class Table:
         ranges: where its rows are.
         listed: columns that INSERTs and COPYs name, in the order of their first naming.
         unlisted: some of its rows come without a list of columns.
+        exact: a list names two columns that differ in case alone.
         width: how many values the first row without a list has, where that must be known.
     """
 
@@ -39,6 +41,7 @@ class Table:
     ranges: list[Range] = field(default_factory=list)
     listed: dict[str, None] = field(default_factory=dict)
     unlisted: bool = False
+    exact: bool = False
     width: int = 0
 
     @property
@@ -56,7 +59,9 @@ class Table:
                 found = {f"column_{i}": None for i in range(1, self.width + 1)}
         shown = _Names(found)
         for name in self.listed:
-            name = shown.find(name) or names.find(name) or name
+            # Names that differ in case alone are two where the definition has both, or a list.
+            if name not in found and not self.exact and not names.has(name):
+                name = shown.find(name) or names.find(name) or name
             if name not in found:
                 found[name] = None
                 shown.add(name)
@@ -92,11 +97,11 @@ class Table:
 class _Names:
     """Names of columns: found as they are written, else without regard to case."""
 
-    def __init__(self, names: object) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self.all: list[str] = []
         self._exact: set[str] = set()
         self._folded: dict[str, str] = {}
-        for name in names:  # type: ignore[attr-defined]
+        for name in names:
             self.add(name)
 
     def add(self, name: str) -> None:
@@ -104,6 +109,9 @@ class _Names:
             self.all.append(name)
             self._exact.add(name)
             self._folded.setdefault(name.casefold(), name)
+
+    def has(self, name: str) -> bool:
+        return name in self._exact
 
     def find(self, name: str) -> str | None:
         return name if name in self._exact else self._folded.get(name.casefold())
@@ -122,6 +130,7 @@ def merged(parts: list[Table]) -> Table:
         table.ranges.extend(part.ranges)
         table.listed.update(part.listed)
         table.unlisted |= part.unlisted
+        table.exact |= part.exact
         table.width = table.width or part.width
     table.ranges.sort(key=lambda r: r.start)
     joined: list[Range] = []

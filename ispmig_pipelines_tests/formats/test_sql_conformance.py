@@ -251,7 +251,7 @@ def test_a_script_of_sql_server(path: Path) -> None:
     assert reader.detected.dialect["sql"] == "sqlserver"
     assert reader.tables() == ["dbo.Order Lines"]
     assert read(reader)[0] == [
-        ["1", "O'Brien\nGO on\\", "2019-01-02T03:04:05.000", "12.5000"],
+        ["1", "O'Brien\nGO on\\", "2019-01-02 03:04:05", "12.5000"],
         ["2", None, "2014-09-12 23:59:59", "5.25"],
         [None, "w\rx", "2020-01-01", "7"],
         [None, "y", None, None],
@@ -287,7 +287,7 @@ def test_a_script_of_oracle(path: Path) -> None:
         ["1", "O'Brien", "2019-01-02", ""],
         ["2", "it's; (fine)", "2019-03-04 05:06:07", "ab"],
         ["3", "c", None, None],
-        ["4", "d", "2003-02-01 04:05:06.789000000", None],
+        ["4", "d", "2003-02-01 04:05:06.789", None],
         ["5", "e", None, None],
         ["6", "f", None, None],
     ]
@@ -308,7 +308,7 @@ def test_a_script_of_db2_with_its_own_terminator(path: Path) -> None:
         "INSERT INTO SHOP.C (ID, NAME) VALUES (2, 'it''s')@\n",
     )
     assert reader.detected.dialect["sql"] == "db2"
-    assert read(reader)[0] == [["1", "a@b;c", "2019-01-01-00.00.00"], ["2", "it's", None]]
+    assert read(reader)[0] == [["1", "a@b;c", "2019-01-01 00:00:00"], ["2", "it's", None]]
 
 
 # ---------------------------------------------------------------- all of them
