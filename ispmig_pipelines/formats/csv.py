@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.bytes_in import open_bytes
 from ispmig_pipelines.formats.csv_detect import Finding, detect_dialect
 from ispmig_pipelines.formats.csv_dialect import CsvDialect, CsvOptions, column_names
+from ispmig_pipelines.formats.csv_readings import A_TABLE
 from ispmig_pipelines.formats.csv_scan import BLOCK_BYTES, Chunk, Scanner
 from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
@@ -159,6 +160,13 @@ class CsvReader:
             self._note_footer(collected.take_footer(len(self._columns)))
         yield from collected.rest(bytes_read)
         self._sha256 = digest
+        if collected.alike.count >= A_TABLE:
+            alike = collected.alike
+            self._note(
+                f"{alike.count:,} records of {alike.width} cells follow each other from line "
+                f"{alike.line:,}, probably another table; they are rejected. Split the file to "
+                "read them"
+            )
         if scanner.repairs:
             self._note(
                 f"{scanner.repairs:,} record(s) have bare quotes inside quoted cells; they were "
@@ -215,7 +223,9 @@ class CsvReader:
                 )
             raw = _joined([[_text(cell) for cell in row] for row in found[0]])
         width = finding.width or len(raw)
-        if raw and len(raw) != width:
+        if not finding.named:
+            raw = [] if options.columns is None else raw
+        elif raw and len(raw) != width:
             # Settled by the evidence: one of the two ends its lines with a delimiter more.
             raw = (raw + [""] * width)[:width]
         if options.columns is not None:
@@ -257,6 +267,22 @@ class _Blocks:
         return part
 
 
+@dataclass
+class _Stretch:
+    """Rejects of one width that follow each other: a second table in the file, if many."""
+
+    width: int = 0
+    line: int = 0
+    count: int = 0
+    last: int = 0
+
+    def grown(self, reject: Reject) -> _Stretch:
+        width = int(reject.found) if reject.rule == "record.ragged" else 0
+        if width and width == self.width and reject.record == self.last + 1:
+            return replace(self, count=self.count + 1, last=reject.record)
+        return _Stretch(width, reject.line or 0, 1 if width else 0, reject.record)
+
+
 class _Collected:
     """Chunks of any size on one side, batches of the wished size on the other."""
 
@@ -268,10 +294,16 @@ class _Collected:
         self._rejects: list[Reject] = []
         self._bytes_read = 0
         self._last_record = 0
+        self._stretch = _Stretch()
+        self.alike = _Stretch()
 
     def add(self, chunk: Chunk) -> Iterator[Records]:
         self._bytes_read = chunk.bytes_read
         self._rejects.extend(chunk.rejects)
+        for reject in chunk.rejects:
+            self._stretch = self._stretch.grown(reject)
+            if self._stretch.count > self.alike.count:
+                self.alike = self._stretch
         if chunk.record.size:
             self._chunks.append(chunk)
             self._rows += chunk.record.size
@@ -350,18 +382,20 @@ def _text(cell: bytes | None) -> str:
 
 
 def _joined(rows: list[list[str]]) -> list[str]:
-    """One name per column from several header rows: upper ones reach over blanks to the right."""
+    """One name per column from several header rows, top to bottom, with a blank between.
+
+    A cell of an upper row reaches over the blank ones to its right, as a merged cell of a
+    spreadsheet does.
+    """
     if len(rows) == 1:
         return rows[0]
     width = max(len(row) for row in rows)
     parts: list[list[str]] = [[] for _ in range(width)]
     for row in rows[:-1]:
         above = ""
-        has_blanks = any(not cell.strip() for cell in row)
         for i in range(width):
-            cell = row[i].strip() if i < len(row) else ""
-            above = cell or (above if has_blanks else "")
-            if above and above not in parts[i]:
+            above = (row[i].strip() if i < len(row) else "") or above
+            if above:
                 parts[i].append(above)
     for i, cell in enumerate(rows[-1]):
         if cell.strip():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.csv_finding import Finding
-from ispmig_pipelines.formats.csv_readings import TYPED_RECORDS, Reading, Row
+from ispmig_pipelines.formats.csv_readings import A_TABLE, TYPED_RECORDS, Reading, Row
 from ispmig_pipelines.formats.shapes import EMPTY, NULL_WORDS, TEXT, shape
 
 _HEADER_WORDS = frozenset(
@@ -160,11 +160,22 @@ def settle_beginning(finding: Finding, reading: Reading, options: CsvOptions, sk
             # Row numbers of the reading count from its own beginning.
             offset = skip + rows[first].line - 1
             finding.notes.append(f"{offset} line(s) before the table are left out")
+            _ask_about_a_table(finding, rows[:first], offset)
             rows = rows[first:]
     finding.dialect = replace(finding.dialect, skip_lines=offset)
     header_rows = _header_rows(rows, width, options, finding)
     finding.dialect = replace(finding.dialect, header_rows=header_rows)
-    finding.width = _settled_width(rows, width, header_rows, finding)
+    finding.width = _settled_width(rows, width, header_rows, finding, options)
+
+
+def _ask_about_a_table(finding: Finding, rows: list[Row], lines: int) -> None:
+    """What stands before the table may be a table itself, which must not be left out unasked."""
+    (width, count), *_ = Counter(len(row.cells) for row in rows).most_common(1)
+    if width > 1 and count >= A_TABLE:
+        finding.questions.append(
+            f"The first {lines:,} lines look like a table of their own, of {width} columns. Split "
+            "the file, or say in the spec that they are to be left out (csv: skip_lines)."
+        )
 
 
 def _lines_named(header: bool | int | list[int] | None) -> bool:
@@ -338,8 +349,10 @@ def _further_header_rows(rows: list[Row], width: int) -> int:
     return further
 
 
-def _settled_width(rows: list[Row], width: int, header_rows: int, finding: Finding) -> int:
-    """The number of cells of a record, where header and records disagree by a last delimiter."""
+def _settled_width(
+    rows: list[Row], width: int, header_rows: int, finding: Finding, options: CsvOptions
+) -> int:
+    """The number of cells of a record, where header and records may disagree about it."""
     if not header_rows:
         return width
     header = rows[header_rows - 1].cells
@@ -353,4 +366,12 @@ def _settled_width(rows: list[Row], width: int, header_rows: int, finding: Findi
     if len(header) == width + 1 and not header[-1].strip():
         finding.notes.append("the header ends in a delimiter that the records do not have")
         return width
-    return len(header)
+    finding.named = False
+    if options.columns:
+        return width
+    finding.questions.append(
+        f"The header has {len(header)} cells and the records have {width}: which name belongs to "
+        "which column cannot be told. Correct the header in the export, or name the columns in "
+        "the spec (csv: columns)."
+    )
+    return width

@@ -29,6 +29,12 @@ from ispmig_pipelines.formats.shapes import EMPTY, NULL_WORDS, TEXT, shape
 TYPED_RECORDS = 300
 """How many records the types of cells are taken from."""
 
+A_TABLE = 10
+"""From how many records of one width on they may be a table of their own."""
+
+_BARE_QUOTES = 0.3
+"""The fault of a record that can be read if bare quotes inside its quoted cells are text."""
+
 _QUICK_BYTES = 256 << 10
 _MOST_RECORDS = 3_000
 _CELL_LIMIT = 1 << 20
@@ -42,14 +48,14 @@ class Row:
         cells: as text; null cells are empty here.
         line: its first line, from 1 where the reading begins.
         lines: how many lines it takes.
-        fault: its quotes do not add up.
+        fault: how much its quotes do not add up: 0 for not at all, 1 where they make no sense.
         text: as it stands.
     """
 
     cells: list[str]
     line: int
     lines: int
-    fault: bool
+    fault: float
     text: str
 
 
@@ -104,6 +110,8 @@ def readings(
     # The sort is stable: of equal readings the plainer candidate, which came first, wins.
     found.sort(key=lambda reading: -reading.score)
     best = found[0]
+    if delimiter is None and (wider := _with_blank(quick, best, options, not whole)) is not None:
+        found[0] = best = wider
     if len(quick) < len(body):
         found[0] = _read(body, best.dialect, options, not whole)
         found[0].score = best.score
@@ -114,6 +122,18 @@ def readings(
             found[0] = _read(body, replace(found[0].dialect, comment=comment), options, not whole)
             found[0].score = score
     return found
+
+
+def _with_blank(sample: str, reading: Reading, options: CsvOptions, cut: bool) -> Reading | None:
+    """The same reading where each delimiter has a blank after it, which belongs to no cell."""
+    mark = reading.dialect.delimiter + " "
+    if reading.width < 2 or len(reading.rows) < 2 or mark.isspace() or mark not in sample:
+        return None
+    wider = _read(sample, replace(reading.dialect, delimiter=mark, spaced=False), options, cut)
+    if [len(row.cells) for row in wider.rows] != [len(row.cells) for row in reading.rows]:
+        return None
+    wider.score = reading.score
+    return wider
 
 
 def _comment_by_width(reading: Reading) -> str:
@@ -148,17 +168,19 @@ def _rows(sample: str, dialect: CsvDialect, cut: bool) -> list[Row]:
             at, line = ends[1], line + 1
             continue
         token = tokens.record(data, at, final=True)
-        fault = token is None or token.cells is None
+        fault = 1.0 if token is None or token.cells is None else 0.0
         if token is not None and token.fault == "open" and cut and len(rows) >= 10:
             # The sample ends within a quoted cell, as it may.
             break
         if token is None or token.cells is None:
-            cells = [part or None for part in text.split(tokens.delimiter)]
+            lenient = tokens.lenient(text)
+            fault = _BARE_QUOTES if lenient else fault
+            cells = lenient or [part or None for part in text.split(tokens.delimiter)]
             end, after = ends
         else:
             cells, end, after = token.cells, token.end, token.after
             if tokens.quote and not fault:
-                fault = _has_stray_quote(cells, tokens.quote, data[at:end])
+                fault = float(_has_stray_quote(cells, tokens.quote, data[at:end]))
         lines = max(len(tokens.newline.findall(data, at, after)), 1)
         rows.append(
             Row(
@@ -194,6 +216,9 @@ def _read(sample: str, dialect: CsvDialect, options: CsvOptions, cut: bool) -> R
     faults = sum(row.fault for row in rows) / len(rows)
     blank = _blank_columns(fitting, width)
     score = pattern * types * prior(dialect.delimiter) * (1 - 0.7 * faults) * (1 - 0.6 * blank)
+    if len(rows[0].cells) != width:
+        # A header has as many cells as its records. A title has not, but so it is in all readings.
+        score *= 0.85
     if dialect.comment:
         score *= 0.97
     if dialect.escape == "backslash":
@@ -209,6 +234,10 @@ def _usual_width(rows: list[Row], options: CsvOptions) -> int:
     if most == 1 and len(rows) <= 3 and options.header is not False:
         # A header and one or two defective rows: the header is what the others are held to.
         return len(rows[0].cells)
+    many = [w for w, count in counts.items() if w > 1 and count >= max(most * 0.8, A_TABLE)]
+    if len(many) > 1:
+        # Two tables in one file: the first is the file's, and the second's lines are rejected.
+        return next(len(row.cells) for row in rows if len(row.cells) in many)
     return max((width for width, count in counts.items() if count == most), default=1)
 
 
@@ -229,6 +258,7 @@ def _blank_columns(rows: list[Row], width: int) -> float:
 
 
 _CLEAN_TEXT = re.compile(r"[^,;|\t:=~^\"\x01-\x08\x0e-\x1f]*", re.DOTALL)
+_QUOTES = "'\"`"
 _SINGLE = re.compile(r"[\w.\-]+")
 
 
@@ -257,9 +287,12 @@ def _cell_score(cell: str, raw: str, quote: str) -> float:
         return 1.0
     if _SINGLE.fullmatch(text):
         return 0.98
-    if quote and quote + cell[:20] in raw:
+    if quote and quote + re.split(r"[\\\"'`]", cell[:20], maxsplit=1)[0] in raw:
         # Whatever it holds, its writer said where it begins and ends.
         return 0.95
+    if (text[0] in _QUOTES) != (text[-1] in _QUOTES):
+        # Half of a quoted cell, most likely.
+        return 0.6
     if _CLEAN_TEXT.fullmatch(text):
         return 0.92 if "\n" not in text else 0.6
     if "\t" in text:
@@ -278,7 +311,8 @@ def rival(readings: list[Reading]) -> Reading | None:
     for other in readings[1:]:
         if other.score < best.score * 0.93:
             return None
-        if other.dialect.delimiter != best.dialect.delimiter and other.width > 1:
+        mark = other.dialect.delimiter
+        if best.dialect.delimiter not in (mark, mark + " ") and other.width > 1:
             return other
     return None
 

@@ -18,6 +18,16 @@ import pyarrow as pa
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.csv_arrow import parsed_by_arrow
 from ispmig_pipelines.formats.csv_dialect import CsvDialect
+from ispmig_pipelines.formats.csv_faults import (
+    HEADER_AGAIN,
+    ZERO_BYTE,
+    Fault,
+    byte_faults,
+    header_faults,
+    not_encoded,
+    quoting,
+    ragged,
+)
 from ispmig_pipelines.formats.csv_layout import Layout
 from ispmig_pipelines.formats.csv_tokens import Cells, Token, Tokenizer
 from ispmig_pipelines.formats.encoding import shown
@@ -84,6 +94,7 @@ class Scanner:
         self._record = 0
         self._line = 1
         self._in_header = True
+        self._header_text = b""
         self.repairs = 0
         """How many records had bare quotes inside quoted cells, and were read all the same."""
 
@@ -161,6 +172,7 @@ class Scanner:
                 line += 1
             at = ends[1]
         rows: list[Cells] = []
+        text = b""
         while len(rows) < self._dialect.header_rows and at < len(buffer):
             ends = self._tokens.line_end(buffer, at, final=final)
             if ends is None:
@@ -181,10 +193,14 @@ class Scanner:
                 token = Token(cells, ends[0], ends[1])
             assert token.cells is not None  # noqa: S101 - settled above
             rows.append(token.cells)
+            text = buffer[at : token.end]
             line += self._lines(buffer, at, token.after)
             at = token.after
         if len(rows) < self._dialect.header_rows and not final:
             return None
+        if rows and sum(bool(cell and cell.strip()) for cell in rows[-1]) > 1:
+            # In a table of one column a value may well be the column's name.
+            self._header_text = text
         return rows, at, line
 
     def _lines(self, buffer: bytes, start: int, after: int) -> int:
@@ -231,6 +247,7 @@ class Scanner:
                     and text[-1] != 13
                     and not (quote and quote in text)
                     and not (comment and text.startswith(comment))
+                    and text != self._header_text
                     and feed - at <= self._max_record
                 ):
                     cells: Cells = [cell or nothing for cell in text.split(delimiter)]
@@ -294,43 +311,26 @@ class Scanner:
             return None
         if self._comment and buffer.startswith(self._comment, at):
             return None
+        if self._header_text and buffer.startswith(self._header_text, at):
+            return None
         found = self._tokens.sound_record(buffer, at)
         return found if found is not None and found[1] <= clean_until else None
 
-    def _fault_of(
-        self, buffer: bytes, at: int, token: Token, clean_until: int
-    ) -> tuple[str, str, str] | None:
+    def _fault_of(self, buffer: bytes, at: int, token: Token, clean_until: int) -> Fault | None:
         """``(rule, found, accepted)`` where the record cannot be taken, else None."""
+        if self._header_text and buffer[at : token.end] == self._header_text:
+            return HEADER_AGAIN
         if token.end > clean_until:
             raw = buffer[at : token.end]
             if not raw.isascii() and not _is_utf8(raw):
-                return self._not_encoded()
+                return not_encoded(self._encoding)
             if b"\0" in raw:
-                return self._zero_byte()
+                return ZERO_BYTE
         if token.cells is None:
-            return (
-                "record.unreadable",
-                "",
-                "a quote is opened and not closed"
-                if token.fault == "open"
-                else "text stands between a closing quote and the next delimiter"
-                if token.fault == "inner"
-                else "a quoted cell runs over its line and the record has the wrong number of "
-                "cells",
-            )
+            return quoting(token.fault)
         if len(token.cells) != self._width:
-            return self._ragged(len(token.cells))
+            return ragged(len(token.cells), self._width)
         return None
-
-    def _ragged(self, cells: int) -> tuple[str, str, str]:
-        return "record.ragged", str(cells), str(self._width)
-
-    def _not_encoded(self) -> tuple[str, str, str]:
-        return "record.encoding", "", self._encoding
-
-    @staticmethod
-    def _zero_byte() -> tuple[str, str, str]:
-        return "record.unreadable", "", "it holds a zero byte, which no text can hold"
 
     def _reject(
         self, raw: bytes, rule: str, found: str, accepted: str, record: int = 0, line: int = 0
@@ -350,6 +350,8 @@ class Scanner:
         It ends before the next line at which a record begins beyond doubt, so that one stray
         quote costs one record and not all that follow.
         """
+        if token.fault == "astray":
+            return token
         ends = self._tokens.line_end(buffer, at, final=final)
         if ends is None:
             return None
@@ -463,26 +465,30 @@ class Scanner:
                 # Quotes in a comment open nothing, but were counted as if they did.
                 stop = int(i)
                 break
-        ragged = (widths != self._width) & ~skipped
+        uneven = (widths != self._width) & ~skipped
 
         # A record that is too long, or ragged over several lines, is for the tolerant part.
         if lengths.max() > self._limits.max_cell_bytes:
             stop = min(stop, int(np.argmax(lengths > self._limits.max_cell_bytes)))
         first_lines = layout.lines_before(starts)
-        if layout.quoted and ragged.any():
-            over = ragged & (layout.lines_before(ends) > first_lines)
+        if layout.quoted and uneven.any():
+            over = uneven & (layout.lines_before(ends) > first_lines)
             if over.any():
                 stop = min(stop, int(np.argmax(over)))
         if stop == 0:
             return 0, None
         starts, ends, text_ends = starts[:stop], ends[:stop], text_ends[:stop]
-        skipped, ragged, widths = skipped[:stop], ragged[:stop], widths[:stop]
+        skipped, uneven, widths = skipped[:stop], uneven[:stop], widths[:stop]
         used = min(int(ends[-1]) + 1, len(data))
 
         ordinals = self._record + np.cumsum(~skipped)
         lines = self._line + first_lines[:stop]
-        faults = self._byte_faults(data, used, ends, skipped)
-        bad = ragged.copy()
+        faults = byte_faults(data, used, ends, skipped, self._encoding)
+        header = self._header_text
+        if len(self._tokens.delimiter) > 1:
+            header = header.replace(self._tokens.delimiter, _STAND_IN)
+        faults.update(header_faults(data, used, starts, text_ends, header))
+        bad = uneven.copy()
         if faults:
             bad[list(faults)] = True
         good = ~(bad | skipped)
@@ -494,7 +500,7 @@ class Scanner:
                 data[starts[i] : text_ends[i]].replace(_STAND_IN, self._tokens.delimiter)
                 if len(self._tokens.delimiter) > 1
                 else data[starts[i] : text_ends[i]],
-                *(faults.get(int(i)) or self._ragged(int(widths[i]))),
+                *(faults.get(int(i)) or ragged(int(widths[i]), self._width)),
                 record=int(ordinals[i]),
                 line=int(lines[i]),
             )
@@ -510,30 +516,6 @@ class Scanner:
         if self._comment:
             maybe |= first == self._comment[0]
         return np.flatnonzero(maybe & (lengths > 0))
-
-    def _byte_faults(
-        self, data: bytes, used: int, ends: np.ndarray, skipped: np.ndarray
-    ) -> dict[int, tuple[str, str, str]]:
-        """Records (by place) with bytes that are not valid, or that are zero."""
-        faults: dict[int, tuple[str, str, str]] = {}
-        place = data.find(b"\0", 0, used)
-        while place >= 0:
-            i = int(np.searchsorted(ends, place))
-            if not skipped[i]:
-                faults[i] = self._zero_byte()
-            place = data.find(b"\0", int(ends[i]) + 1, used) if i < ends.size - 1 else -1
-        view = memoryview(data)[:used]
-        start = 0
-        while start < used:
-            try:
-                str(view[start:], "utf-8")
-                break
-            except UnicodeDecodeError as error:
-                i = int(np.searchsorted(ends, start + error.start))
-                if not skipped[i]:
-                    faults[i] = self._not_encoded()
-                start = int(ends[i]) + 1
-        return faults
 
     def _parsed(
         self,

@@ -27,7 +27,9 @@ class Token:
         end: where the record's text ends.
         after: where the next record begins.
         fault: "" or what is wrong: ``open`` (a quote is never closed), ``inner`` (text stands
-            between a closing quote and the delimiter).
+            between a closing quote and the delimiter), ``astray`` (a quote inside an unquoted
+            cell pairs with one in another cell, in a record that quotes its cells: a delimiter
+            is missing before a quoted cell, which fell to pieces).
     """
 
     cells: Cells | None
@@ -104,7 +106,7 @@ class Tokenizer:
         if self._spaced or width > _MOST_SOUND_CELLS:
             return None
         cell = b"((?>" + self._quoted.pattern.replace(b"((?:", b"(?:(?:", 1) + b"|(?!" + q + b")"
-        cell += self._unquoted.pattern + b"))"
+        cell += self._unquoted.pattern.replace(b"[^", b"[^" + q, 1) + b"))"
         return re.compile(d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL)
 
     def sound_record(self, buffer: bytes, start: int) -> tuple[Cells, int] | None:
@@ -178,9 +180,10 @@ class Tokenizer:
 
     def _scan(self, buffer: bytes, start: int, *, final: bool) -> Token | None:
         cells: Cells = []
-        delimiter = self.delimiter
+        delimiter, quote = self.delimiter, self.quote
         at, size, step = start, len(buffer), len(delimiter)
         one_cell = self._cell.match
+        quoted, pending, astray = False, False, False
         while True:
             found = one_cell(buffer, at)
             if found is not None and (final or found.end() < size):
@@ -188,10 +191,14 @@ class Tokenizer:
                 if outside is not None:
                     if ending != delimiter and not self.any_newline:
                         outside = outside.rstrip(b"\r")
+                    if quote and quote in outside and outside.count(quote) % 2:
+                        astray = astray or (pending and outside.endswith(quote))
+                        pending = pending or not outside.endswith(quote)
                     cells.append(self._plain(outside))
                 elif len(inside) > self._max:
                     return Token(None, size, size, "open")
                 else:
+                    quoted = True
                     cells.append(self._unquote(inside))
                 at = found.end()
                 if ending == delimiter:
@@ -199,20 +206,23 @@ class Tokenizer:
                 end = found.start(3)
                 while not self.any_newline and end > start and buffer[end - 1] == 13:
                     end -= 1
+                if quoted and astray:
+                    return Token(None, end, at, "astray")
                 return Token(cells, end, at)
             if self.quote and (opening := self._opening.match(buffer, at)):
-                quoted = self._quoted.match(buffer, at)
-                if quoted is None:
+                match = self._quoted.match(buffer, at)
+                if match is None:
                     if not final and size - opening.end() <= self._max + 1:
                         return None
                     return Token(None, size, size, "open")
-                if quoted.end(1) - quoted.start(1) > self._max:
+                if match.end(1) - match.start(1) > self._max:
                     return Token(None, size, size, "open")
-                at = quoted.end()
+                at = match.end()
                 # The end of the buffer may hide the second of two quotes, or what follows.
                 if at + step >= size and not final:
                     return None
-                cells.append(self._unquote(quoted.group(1)))
+                quoted = True
+                cells.append(self._unquote(match.group(1)))
             else:
                 match = self._unquoted.match(buffer, at)
                 assert match is not None  # noqa: S101 - the pattern matches the empty text
@@ -223,6 +233,9 @@ class Tokenizer:
                 text = match.group()
                 if not self.any_newline and (at == size or buffer[at] == 10):
                     text = text.rstrip(b"\r")
+                if quote and quote in text and text.count(quote) % 2:
+                    astray = astray or (pending and text.endswith(quote))
+                    pending = pending or not text.endswith(quote)
                 cells[-1] = self._plain(text)
             if buffer.startswith(self.delimiter, at):
                 at += step
@@ -235,8 +248,12 @@ class Tokenizer:
                 end = newline.start()
                 while not self.any_newline and end > start and buffer[end - 1] == 13:
                     end -= 1
+                if quoted and astray:
+                    return Token(None, end, newline.end(), "astray")
                 return Token(cells, end, newline.end())
             if not buffer[at:].strip(b"\r"):
+                if final and quoted and astray:
+                    return Token(None, at, size, "astray")
                 if final:
                     return Token(cells, at, size)
                 return None
@@ -248,7 +265,15 @@ class Tokenizer:
         A bare quote is read as text where that is the one reading that gives as many cells as
         the header has: ``1,"12" monitor",x``. None where it does not.
         """
-        if self.backslash:
+        cells = self.lenient(line)
+        return cells if cells is not None and len(cells) == columns else None
+
+    def lenient(self, line: bytes) -> Cells | None:
+        """The cells of one physical line, bare quotes inside quoted cells read as text.
+
+        None where that is no reading either: a quote is left open, or text follows it.
+        """
+        if self.backslash or not self.quote:
             return None
         cells: Cells = []
         at = 0
@@ -264,7 +289,7 @@ class Tokenizer:
                 cells.append(self._plain(match.group()))
             at = match.end()
             if at == len(line):
-                return cells if len(cells) == columns else None
+                return cells
             if not line.startswith(self.delimiter, at):
                 return None
             at += len(self.delimiter)

@@ -56,7 +56,7 @@ DIALECTS = st.builds(
     any_newline=st.booleans(),
     comment=st.sampled_from(["", "", "#"]),
     spaced=st.sampled_from([False, False, True]),
-    header_rows=st.just(0),
+    header_rows=st.sampled_from([0, 0, 1]),
     empty_is_null=st.booleans(),
 )
 
@@ -175,6 +175,28 @@ def test_in_one_column_a_blank_line_is_no_record_and_two_quotes_are_an_empty_tex
 ) -> None:
     records, _, _ = scanned(b'a\n\n""\nb\n', CsvDialect(header_rows=0), 1, fast=fast, block=99)
     assert [r[2] for r in records] == [("a",), ("",), ("b",)]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("header", [b"id,name", b'"id","name"'])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_the_header_once_more_is_no_record(fast: bool, header: bytes, newline: bytes) -> None:
+    data = newline.join([header, b"1,a", header, b"2,b", header + b" x", header, b""])
+    records, rejects, _ = scanned(data, CsvDialect(), 2, fast=fast, block=999)
+    assert [r[0] for r in records] == [1, 3, 4] if header == b"id,name" else [1, 3]
+    assert [(r.record, r.text) for r in rejects if r.accepted.startswith("it is the header")] == [
+        (2, header.decode()),
+        (5, header.decode()),
+    ]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_quoted_cell_that_fell_to_pieces_is_no_record(fast: bool) -> None:
+    # The delimiter after 3 is missing; by chance the pieces are as many as the columns.
+    data = b'1,2,"a, b","c"\n3"a, b",4,"c"\n5" pipe,6" rod,"c",d\n7" pipe,8,9" rod,d\n'
+    records, rejects, _ = scanned(data, CsvDialect(header_rows=0), 4, fast=fast, block=999)
+    assert [r[0] for r in records] == [1, 3, 4]
+    assert [(r.record, r.rule) for r in rejects] == [(2, "record.unreadable")]
 
 
 def test_a_cell_longer_than_the_limit_does_not_swallow_the_file() -> None:
