@@ -140,7 +140,7 @@ class Spec:
         return tuple(feed for feed in self.feeds if feed.source == source)
 
     def source_files(self, source: str) -> list[SourceFile]:
-        """The source's files: patterns expanded and sorted, each file once.
+        """The source's files: patterns expanded and sorted, each file once; none of a database.
 
         Whether a file at a URL is there is not asked before it is opened.
 
@@ -149,7 +149,7 @@ class Spec:
         """
         folder = self.path.parent
         found: list[SourceFile] = []
-        for pattern in self.sources[source].files:
+        for pattern in self.sources[source].files or ():
             if is_url(pattern):
                 objects = matching(pattern)
                 if not objects:

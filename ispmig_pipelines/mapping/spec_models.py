@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ispmig_pipelines.database_url import mistake_in
 from ispmig_pipelines.mapping.convert.country import CODES as COUNTRIES
 from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
 from ispmig_pipelines.mapping.convert.data_volume import UNITS as VOLUME_UNITS
@@ -220,10 +221,25 @@ class Sql(Part):
 
 
 class Source(Part):
-    """Where records come from: files of one table."""
+    """Where records come from: files of one table, or a table or query of a live database."""
 
-    files: Names = Field(
-        description="A path, a glob or a list of them, relative to the spec; or s3://… or https://…"
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["files"]}, {"required": ["database"]}]}
+    )
+
+    files: Names | None = Field(
+        default=None,
+        description="A path, a glob or a list of them, relative to the spec; or s3://… or "
+        "https://…",
+    )
+    database: Name | None = Field(
+        default=None,
+        description="Instead of files: the URL of a live database, e.g. "
+        "postgresql://reader:${LEGACY_PASSWORD}@db.example.net/billing, with the password in a "
+        "variable of the environment.",
+    )
+    query: Name | None = Field(
+        default=None, description="Of a database, instead of its table: one SELECT."
     )
     member: Name | None = Field(
         default=None, description="Which files of a zip archive, as a name or a pattern."
@@ -249,6 +265,32 @@ class Source(Part):
         if name is not None and not _is_text_encoding(name):
             raise ValueError(f"{name!r} is no encoding that is known here")
         return name
+
+    @field_validator("database")
+    @classmethod
+    def _url_without_password(cls, url: str | None) -> str | None:
+        mistake = None if url is None else mistake_in(url)
+        if mistake:
+            raise ValueError(mistake)
+        return url
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if self.files is None and self.database is None:
+            raise ValueError("files is missing; or write database, for a live one")
+        if self.database is None:
+            if self.query is not None:
+                raise ValueError("query is for a database; a file has none to ask")
+            return self
+        if self.files is not None:
+            raise ValueError("says both files and database; make them two sources")
+        if (self.table is None) == (self.query is None):
+            raise ValueError("a database needs a table or a query: say one of them")
+        said = sorted(self.model_fields_set - {"database", "table", "query", "encoding"})
+        extra = [name for name in said if getattr(self, name) is not None]
+        if extra:
+            raise ValueError(f"{', '.join(extra)} is for files; leave it out of a database")
+        return self
 
 
 class Split(Part):

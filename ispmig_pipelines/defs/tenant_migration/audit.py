@@ -1,7 +1,8 @@
 """Audit: proves a published migration from the committed rows and the source itself.
 
 The source files are read again, from their first byte; what the other ops counted is only
-what the result is compared with.
+what the result is compared with. A live database has moved on meanwhile: of it the staged cells are
+read again, and must be the very ones that it gave.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.tenant_migration.extract import Place, open_file, places
+from ispmig_pipelines.defs.tenant_migration.extract import (
+    Place,
+    open_file,
+    places,
+    records_of,
+)
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
@@ -22,6 +28,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import LawBroken, SourceError
+from ispmig_pipelines.formats.database_digest import CellDigest
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.optional import kept
@@ -38,6 +45,7 @@ from ispmig_pipelines.platform.verify import (
     verify_feed,
     written,
 )
+from ispmig_pipelines.staging import Staging
 
 
 @dataclass
@@ -59,6 +67,7 @@ def audit(
     loaded: LoadedMigration,
     connection: Connection,
     *,
+    staging: Staging,
     batch_size: int,
     progress: Begin,
 ) -> Audited:
@@ -76,7 +85,9 @@ def audit(
     earlier: list[FeedTable] = []
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
-        source = _SourceAgain(spec, feeds[mapped.entity, mapped.index], mapped, fields, batch_size)
+        source = _SourceAgain(
+            spec, feeds[mapped.entity, mapped.index], mapped, fields, staging, batch_size
+        )
         told = progress(f"{mapped.entity} from {mapped.source.name}", mapped.source.read)
         table = FeedTable(
             tenant=tenant,
@@ -121,8 +132,10 @@ class _SourceAgain:
         feed: Feed,
         mapped: MappedFeed,
         fields: tuple[str, ...],
+        staging: Staging,
         batch_size: int,
     ) -> None:
+        self._staging = staging
         self._source = spec.sources[mapped.source.name]
         self._spec = spec
         self._plan = prepare(spec, feed, list(mapped.source.columns), only=fields)
@@ -133,6 +146,9 @@ class _SourceAgain:
 
     def records(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """Every record of the feed; notes on the way what is not as it was."""
+        if self._source.database is not None:
+            yield from self._staged(progress)
+            return
         try:
             here = {str(place): place for place in places(self._spec, self._mapped.source.name)}
         except SourceError:
@@ -146,19 +162,42 @@ class _SourceAgain:
             except SourceError as error:
                 self.problems.append(f"{file.path} cannot be read again: {error}")
 
+    def _staged(self, progress: Progress) -> Iterator[pa.RecordBatch]:
+        """What is staged of a database, held against the digest taken as it was read."""
+        source = self._mapped.source
+        (file,) = source.files
+        digest = CellDigest(source.columns)
+        for staged in self._staging.read(source.cells):
+            batch = records_of(source, staged)
+            digest.add(batch.cells.columns)
+            yield from self._records(batch, file, progress)
+        for staged in self._staging.read(source.unreadable):
+            records = staged.column("record").to_pylist()
+            for record, text in zip(records, staged.column("text").to_pylist(), strict=True):
+                digest.add_unreadable(record, text)
+            progress.advance(len(records))
+            yield self._unreadable(records, file.index)
+        if digest.hexdigest() != file.sha256:
+            self.problems.append(f"what is staged of {file.path} is not what was read there")
+
+    def _records(
+        self, batch: Records, file: StagedFile, progress: Progress
+    ) -> Iterator[pa.RecordBatch]:
+        progress.advance(batch.cells.num_rows + len(batch.rejects))
+        wanted = self._plan.wanted(batch)
+        own = batch if wanted is None else kept(batch, wanted)
+        if own.cells.num_rows:
+            yield self._convert(own, file.index)
+        if batch.rejects:
+            yield self._unreadable([r.record for r in batch.rejects], file.index)
+
     def _file(self, place: Place, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
         with open_file(self._source, place) as reader:
             if set(reader.columns(file.table)) != set(self._mapped.source.columns):
                 self.problems.append(f"{file.path} has other columns now than when it was loaded")
                 return
             for batch in reader.batches(file.table, self._batch_size):
-                progress.advance(batch.cells.num_rows + len(batch.rejects))
-                wanted = self._plan.wanted(batch)
-                own = batch if wanted is None else kept(batch, wanted)
-                if own.cells.num_rows:
-                    yield self._convert(own, file.index)
-                if batch.rejects:
-                    yield self._unreadable([r.record for r in batch.rejects], file.index)
+                yield from self._records(batch, file, progress)
             if reader.sha256() != file.sha256:
                 self.problems.append(f"{file.path} has changed while it was migrated")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.errors import SourceError, SpecError
@@ -62,11 +63,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class InDatabase:
+    """A table or query of a live database, by the name that people are shown."""
+
+    name: str
+    member: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class _Opened:
-    place: Place
+    place: Place | InDatabase
     table: str
     columns: list[str]
     reader: Reader
+    expected: int | None = None
 
 
 def places(spec: Spec, name: str) -> list[Place]:
@@ -110,20 +123,32 @@ def extract(
     private: Path,
     batch_size: int,
     progress: Begin,
+    keep_apart: KeepApart = lambda database: None,
 ) -> dict[str, StagedSource]:
     """Stages every source that the spec uses.
+
+    Args:
+        keep_apart: refuses a database that is none to read.
 
     Returns:
         source name → what was staged.
 
     Raises:
-        SourceError: a file is missing, cannot be read as what it is, or holds no record.
+        SourceError: a file is missing, cannot be read as what it is, or holds no record; or a
+            database is not what the spec says.
+        DatabaseError: a database cannot be reached, or the connection was lost.
         SpecError: the spec names columns that a source does not have.
         StorageError: no space to stage.
     """
     used = list(dict.fromkeys(feed.source for feed in spec.feeds))
     with ExitStack() as files:
-        opened = {name: _open(spec, name, private, files) for name in used}
+        databases = Databases(spec, private, keep_apart, files)
+        opened = {
+            name: _open(spec, name, private, files)
+            if spec.sources[name].database is None
+            else [_open_table(name, databases)]
+            for name in used
+        }
         problems = [
             problem
             for name in used
@@ -134,7 +159,12 @@ def extract(
         staged, index = {}, 0
         for name in used:
             staged[name] = _stage(
-                name, opened[name], index, staging, batch_size, progress(name, None)
+                name,
+                opened[name],
+                index,
+                staging,
+                batch_size,
+                progress(name, opened[name][0].expected),
             )
             if not staged[name].read:
                 where = ", ".join(str(o.place) for o in opened[name])
@@ -144,6 +174,13 @@ def extract(
                 )
             index += len(opened[name])
     return staged
+
+
+def _open_table(name: str, databases: Databases) -> _Opened:
+    reader = databases.reader(name)
+    (table,) = reader.tables()
+    place = InDatabase(reader.name)
+    return _Opened(place, table, reader.columns(table), reader, reader.expected(table))
 
 
 def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[_Opened]:
@@ -221,7 +258,7 @@ def _stage(
                 rejects += len(batch.rejects)
                 progress.advance(
                     batch.cells.num_rows + len(batch.rejects),
-                    share=(before + batch.bytes_read) / size if size else 1.0,
+                    share=(before + batch.bytes_read) / size if size else None,
                 )
             before += one.reader.size
             files.append(

@@ -17,6 +17,7 @@ from ispmig_pipelines.defs.tenant_migration import audit as auditing
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
+from ispmig_pipelines.defs.tenant_migration.databases import apart_from
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_migration.load import feed_to_load
 from ispmig_pipelines.defs.tenant_migration.manifests import (
@@ -77,6 +78,7 @@ def extract_op(
             private=settings().staging_folder,
             batch_size=config.batch_size,
             progress=teller(context, "extract"),
+            keep_apart=apart_from(platform),
         )
         files = [f.as_json() for s in sources.values() for f in s.files]
         with platform.connect() as connection, connection.begin():
@@ -222,6 +224,7 @@ def audit_op(
                     tenant,
                     loaded,
                     connection,
+                    staging=platform.staging(slug, migration),
                     batch_size=options.batch_size,
                     progress=teller(context, "audit"),
                 )

@@ -1,0 +1,101 @@
+"""Live databases as sources of a migration: opened once each, and kept apart from our own."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from psycopg import Connection, errors
+
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.database import Database, DatabaseReader, open_database
+from ispmig_pipelines.mapping.spec import Spec
+from ispmig_pipelines.platform.tenants import raw
+
+KeepApart = Callable[[Database], None]
+"""Refuses a database that no source may be."""
+
+
+class Databases:
+    """The databases of a spec, a connection each: what several sources read of one is of one
+    state."""
+
+    def __init__(
+        self, spec: Spec, private: Path, keep_apart: KeepApart, closing: ExitStack
+    ) -> None:
+        """
+        Args:
+            private: where staged data of tenants is kept.
+            closing: closes them.
+        """
+        self._spec = spec
+        self._private = private
+        self._keep_apart = keep_apart
+        self._closing = closing
+        self._open: dict[tuple[str, str], Database] = {}
+
+    def reader(self, name: str) -> DatabaseReader:
+        """The reader of a source of the spec that is in a database.
+
+        Raises:
+            SourceError: it cannot be opened, has no such table, or is none that may be read.
+            DatabaseError: it cannot be reached.
+        """
+        source = self._spec.sources[name]
+        key = (source.database or "", source.encoding or "")
+        if key not in self._open:
+            database = self._closing.enter_context(
+                open_database(key[0], folder=self._spec.path.parent, encoding=key[1])
+            )
+            self._check(name, database)
+            self._open[key] = database
+        return self._open[key].reader(table=source.table or "", query=source.query or "")
+
+    def _check(self, name: str, database: Database) -> None:
+        if database.url.kind == "sqlite":
+            path = self._spec.path.parent / Path(database.url.database).expanduser()
+            if path.resolve().is_relative_to(self._private.resolve()):
+                raise SourceError(
+                    f"Source {name}: {path} lies where staged data of tenants is kept. Copy the "
+                    "database to a folder of its own."
+                )
+        self._keep_apart(database)
+
+
+def apart_from(platform: Platform) -> KeepApart:
+    """Refuses the platform's own database, where all tenants are.
+
+    Not by its URL, which can be written in many ways: a lock is taken in ours, and looked for in
+    the other; and a standby of ours is known by what names its cluster.
+    """
+
+    def keep_apart(database: Database) -> None:
+        if database.url.kind != "postgresql":
+            return
+        key = secrets.randbits(62)
+        with platform.connect() as connection, connection.begin():
+            driver = raw(connection)
+            driver.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [key])
+            own = _identity(driver)
+            if database.sees_lock(key) or (own and database.identity() == own):
+                raise SourceError(
+                    f"{database.url.shown} is the platform's own database, where every tenant's "
+                    "data is; a source of a migration may not read there. Name the legacy "
+                    "system's database."
+                )
+
+    return keep_apart
+
+
+def _identity(driver: Connection) -> str:
+    """As :meth:`Database.identity` of it."""
+    try:
+        with driver.transaction():
+            found = driver.execute(
+                "select s.system_identifier::text || '/' || pg_catalog.current_database() "
+                "from pg_catalog.pg_control_system() s"
+            ).fetchone()
+    except errors.InsufficientPrivilege:
+        return ""
+    return str(found[0]) if found else ""
