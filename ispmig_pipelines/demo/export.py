@@ -7,10 +7,16 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
+from ispmig_pipelines.formats.records import Records
+from ispmig_pipelines.formats.writers import open_writer
+from ispmig_pipelines.formats.writing import Column, Table, WriteOptions
+
 
 @dataclass
 class Export:
-    """One CSV file: rows by column, and lines that go out as they stand, right or wrong.
+    """One table: rows by column, and lines that go out as they stand, right or wrong.
 
     Attributes:
         columns: the header.
@@ -72,3 +78,27 @@ class Export:
                     raise LookupError(f"no column {', '.join(sorted(unknown))}")
                 writer.writerow([row.get(column, "") for column in self.columns])
         return out.getvalue()
+
+    def records(self) -> Records:
+        """The rows as writers take them; a cell with nothing in it is none.
+
+        Raises:
+            LookupError: a row is a line of text.
+        """
+        rows = [self._row(position) for position in range(len(self.rows))]
+        cells = [pa.array([row.get(c) or None for row in rows], pa.string()) for c in self.columns]
+        return Records(
+            cells=pa.RecordBatch.from_arrays(cells, names=list(self.columns)),
+            record=pa.array(range(1, len(rows) + 1), pa.int64()),
+            line=pa.nulls(len(rows), pa.int64()),
+        )
+
+
+def written(format: str, tables: Mapping[str, Export], *, dialect: str = "mysql") -> bytes:
+    """A file of another format than CSV that holds the tables by their names."""
+    stream = io.BytesIO()
+    with open_writer(format, stream, WriteOptions(dialect=dialect)) as writer:
+        for name, export in tables.items():
+            writer.begin(Table(name, tuple(Column(column) for column in export.columns)))
+            writer.write(export.records())
+    return stream.getvalue()

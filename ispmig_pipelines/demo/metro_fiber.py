@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
 from ispmig_pipelines.demo import people
-from ispmig_pipelines.demo.export import Export
+from ispmig_pipelines.demo.export import Export, written
 
 SLUG = "metro-fiber"
 CUSTOMERS = 240
@@ -91,12 +91,8 @@ class MetroFiber:
     )
 
     def exports(self) -> dict[str, Export]:
-        """File name → export."""
+        """File name → export, of those that are CSV."""
         return {
-            "customers.csv": self.customers,
-            "tariffs_internet.csv": self.tariffs,
-            "services_internet.csv": self.services,
-            "networking_ipv4.csv": self.ipv4,
             "invoices.csv": self.invoices,
             "invoices_items.csv": self.items,
             "payments.csv": self.payments,
@@ -279,6 +275,13 @@ def exports() -> dict[str, bytes]:
     isp.fill()
     isp.spoil()
     return {
-        name: export.text(delimiter=DELIMITER, end="\n").encode("utf-8")
-        for name, export in isp.exports().items()
+        "customers.json": written("json", {"customers": isp.customers}),
+        "tariffs_internet.xml": written("xml", {"tariffs_internet": isp.tariffs}),
+        "splynx.sql": written(
+            "sql", {"services_internet": isp.services, "networking_ipv4": isp.ipv4}
+        ),
+        **{
+            name: export.text(delimiter=DELIMITER, end="\n").encode("utf-8")
+            for name, export in isp.exports().items()
+        },
     }

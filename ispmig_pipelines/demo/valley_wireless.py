@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ispmig_pipelines.demo import people
-from ispmig_pipelines.demo.export import Export
+from ispmig_pipelines.demo.export import Export, written
 from ispmig_pipelines.demo.people import Customer
 
 SLUG = "valley-wireless"
@@ -78,13 +78,11 @@ class ValleyWireless:
     pieces: int = 0
 
     def exports(self) -> dict[str, Export]:
-        """File name → export."""
+        """File name → export, of those that are CSV."""
         return {
             "teilnehmer.csv": self.subscribers,
-            "tarife.csv": self.plans,
             "salden.csv": self.balances,
             "lastschrift.csv": self.mandates,
-            "geraete.csv": self.devices,
             "ip-adressen.csv": self.addresses,
         }
 
@@ -313,6 +311,10 @@ def exports() -> dict[str, bytes]:
     isp.fill()
     isp.spoil()
     return {
-        name: export.text(delimiter=DELIMITER, end="\r\n").encode(ENCODING)
-        for name, export in isp.exports().items()
+        # Plans and devices were always kept in a spreadsheet.
+        "bestand.xlsx": written("xlsx", {"Tarife": isp.plans, "Geräte": isp.devices}),
+        **{
+            name: export.text(delimiter=DELIMITER, end="\r\n").encode(ENCODING)
+            for name, export in isp.exports().items()
+        },
     }

@@ -1,4 +1,4 @@
-"""What the demo should do, worked out from its exports by Python's own csv module.
+"""What the demo should do, worked out from its exports by Python's own modules and openpyxl.
 
 The mistakes that were planted are named here by hand. What follows from them (the devices of a
 customer who is in quarantine) and all counts and sums are computed from the files.
@@ -7,10 +7,15 @@ customer who is in quarantine) and all counts and sums are computed from the fil
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from xml.etree import ElementTree
+
+import openpyxl
 
 import ispmig_pipelines.demo
 
@@ -66,11 +71,46 @@ class Isp:
     reversed: frozenset[str] = frozenset()
 
     def rows(self, file: str) -> list[dict[str, str]]:
-        """The records of a file; a ragged one has a cell under ``None`` (too many) or a
-        cell that is None (too few)."""
-        path = FOLDER / self.slug / "exports" / file
+        """The records of a file, or of a table of it (``file#table``); a ragged one has a cell
+        under ``None`` (too many) or a cell that is None (too few)."""
+        name, _, table = file.partition("#")
+        path = FOLDER / self.slug / "exports" / name
+        match path.suffix:
+            case ".json":
+                return [
+                    {k: v or "" for k, v in row.items()} for row in json.loads(path.read_bytes())
+                ]
+            case ".xml":
+                return [
+                    {child.tag: child.text or "" for child in row}
+                    for row in ElementTree.parse(path).getroot()  # noqa: S314 - our own
+                ]
+            case ".xlsx":
+                head, *rows = openpyxl.load_workbook(path)[table].iter_rows(values_only=True)
+                return [
+                    {str(k): str(v or "") for k, v in zip(head, row, strict=True)} for row in rows
+                ]
+            case ".sql":
+                return _inserted(path.read_text("utf-8"), table)
         with path.open(encoding=self.encoding, newline="") as stream:
             return list(csv.DictReader(stream, delimiter=self.delimiter))
+
+
+_CELL = re.compile(r"'((?:[^'\\]|''|\\.)*)'|(NULL)")
+
+
+def _inserted(script: str, table: str) -> list[dict[str, str]]:
+    """The rows of a table of a MySQL script: each of its lines ``(…),`` or ``(…);`` is one."""
+    columns: list[str] = []
+    rows = []
+    for line in script.splitlines():
+        if line.startswith("INSERT INTO"):
+            name, *columns = re.findall(r"`([^`]*)`", line)
+            inside = name == table
+        elif line.startswith("(") and inside:
+            cells = [a.replace("''", "'") for a, _ in _CELL.findall(line)]
+            rows.append(dict(zip(columns, cells, strict=True)))
+    return rows
 
 
 def _plain(text: str) -> Decimal:
@@ -81,6 +121,8 @@ def _german(text: str) -> Decimal:
     return Decimal(text.replace(".", "").replace(",", "."))
 
 
+PLANS, DEVICES = "bestand.xlsx#Tarife", "bestand.xlsx#Geräte"
+SERVICES, ADDRESSES = "splynx.sql#services_internet", "splynx.sql#networking_ipv4"
 _SUBSCRIBERS = {"KdNr": "customer"}
 
 VALLEY = Isp(
@@ -93,7 +135,7 @@ VALLEY = Isp(
         Feed("customer", "teilnehmer.csv", ("KdNr",)),
         Feed("customer", "salden.csv", ("KdNr",), {"KdNr": "customer"}, {"balance": "Saldo"}, True),
         Feed("location", "teilnehmer.csv", ("Standort",), _SUBSCRIBERS),
-        Feed("plan", "tarife.csv", ("Tarif",), {}, {"price": "Preis", "setup_fee": "Einrichtung"}),
+        Feed("plan", PLANS, ("Tarif",), {}, {"price": "Preis", "setup_fee": "Einrichtung"}),
         Feed(
             "service",
             "teilnehmer.csv",
@@ -104,7 +146,7 @@ VALLEY = Isp(
         Feed("payment_method", "lastschrift.csv", ("Mandat",), _SUBSCRIBERS),
         Feed(
             "device",
-            "geraete.csv",
+            DEVICES,
             ("Inventar",),
             {**_SUBSCRIBERS, "Anschluss": "service"},
             {"purchase_price": "Kaufpreis"},
@@ -128,8 +170,8 @@ VALLEY = Isp(
         Planted(
             "customer", "salden.csv", {"KdNr": "000999"}, "record.incomplete", "account_number"
         ),
-        Planted("device", "geraete.csv", {"Inventar": "INV00050"}, "value.scientific", "mac"),
-        Planted("device", "geraete.csv", {"Inventar": "INV00060"}, "key.duplicate", "device_code"),
+        Planted("device", DEVICES, {"Inventar": "INV00050"}, "value.scientific", "mac"),
+        Planted("device", DEVICES, {"Inventar": "INV00060"}, "key.duplicate", "device_code"),
         Planted(
             "ip_assignment", "ip-adressen.csv", {"Anschluss": "A-2021", "Inventar": ""},
             "key.duplicate", "address",
@@ -144,12 +186,12 @@ METRO = Isp(
     number=_plain,
     currency="GBP",
     feeds=(
-        Feed("customer", "customers.csv", ("id",), {}, {"balance": "deposit"}),
-        Feed("location", "customers.csv", ("id",), {"id": "customer"}),
-        Feed("plan", "tariffs_internet.csv", ("id",), {}, {"price": "price"}),
+        Feed("customer", "customers.json", ("id",), {}, {"balance": "deposit"}),
+        Feed("location", "customers.json", ("id",), {"id": "customer"}),
+        Feed("plan", "tariffs_internet.xml", ("id",), {}, {"price": "price"}),
         Feed(
             "service",
-            "services_internet.csv",
+            SERVICES,
             ("id",),
             {"customer_id": "customer", "tariff_id": "plan"},
             {"price": "unit_price"},
@@ -175,12 +217,12 @@ METRO = Isp(
             {"customer_id": "customer", "invoice_number": "invoice"},
             {"amount": "amount"},
         ),
-        Feed("ip_assignment", "networking_ipv4.csv", ("ip",), {"service_id": "service"}),
+        Feed("ip_assignment", ADDRESSES, ("ip",), {"service_id": "service"}),
     ),
     planted=(
-        Planted("customer", "customers.csv", {"id": "31"}, "value.type", "email"),
-        Planted("customer", "customers.csv", {"id": "77"}, "value.lookup", "status"),
-        Planted("service", "services_internet.csv", {"id": "5120"}, "reference.missing", "plan"),
+        Planted("customer", "customers.json", {"id": "31"}, "value.type", "email"),
+        Planted("customer", "customers.json", {"id": "77"}, "value.lookup", "status"),
+        Planted("service", SERVICES, {"id": "5120"}, "reference.missing", "plan"),
         Planted("invoice", "invoices.csv", {"id": "9002"}, "key.duplicate", "invoice_number"),
         Planted("invoice", "invoices.csv", {"id": "200"}, "record.rule", "issue_date, due_date"),
         Planted("invoice_line", "invoices_items.csv", {"id": "60"}, "record.ragged"),
@@ -228,7 +270,10 @@ def expected(isp: Isp) -> Expected:
     for mistake in isp.planted:
         rows = isp.rows(mistake.file)
         (*_, record) = (n for n, row in enumerate(rows, 1) if mistake.where.items() <= row.items())
-        found.planted[mistake.entity, mistake.file, record] = (mistake.rule, mistake.field)
+        found.planted[mistake.entity, mistake.file.partition("#")[0], record] = (
+            mistake.rule,
+            mistake.field,
+        )
     good: dict[str, set[tuple[str, ...]]] = {}
     for feed in isp.feeds:
         _feed(isp, feed, found, good)
@@ -245,7 +290,7 @@ def _feed(isp: Isp, feed: Feed, found: Expected, good: dict[str, set[tuple[str, 
     rejected = []
     for record, row in enumerate(isp.rows(feed.file), 1):
         counts["read"] += 1
-        place = (feed.entity, feed.file, record)
+        place = (feed.entity, feed.file.partition("#")[0], record)
         orphan = any(
             row[column] and (row[column],) not in good[parent]
             for column, parent in feed.refers.items()

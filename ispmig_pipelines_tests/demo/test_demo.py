@@ -109,14 +109,14 @@ def test_values_arrive_as_they_are_meant(first: Run) -> None:
     assert (number, phone) == ("001002", "+49899999800" + "1")
     assert (code, city) == ("00421", "Wiesenau")
     # A deposit is a credit, so what is owed is negative.
-    deposits = {r["id"]: Decimal(r["deposit"]) for r in METRO.rows("customers.csv")}
+    deposits = {r["id"]: Decimal(r["deposit"]) for r in METRO.rows("customers.json")}
     for customer, deposit in [(i, d) for i, d in deposits.items() if d][:20]:
         assert _one(metro, "customer", customer, "balance") == (-deposit,)
     # London is on UTC in winter.
     payment = METRO.rows("payments.csv")[0]
     (paid_at,) = _one(metro, "payment", payment["receipt_number"], "paid_at")
     assert f"{paid_at:%Y-%m-%d %H:%M:%S}" == payment["date"]
-    macs = {r["Inventar"]: r["MAC"] for r in VALLEY.rows("geraete.csv")[:40]}
+    macs = {r["Inventar"]: r["MAC"] for r in VALLEY.rows("bestand.xlsx#Geräte")[:40]}
     for device, written in macs.items():
         (mac,) = _one(valley, "device", device, "mac::text")
         assert str(mac).replace(":", "") == re.sub("[^0-9a-f]", "", written.lower())

@@ -80,7 +80,7 @@ def test_every_email_is_below_an_example_domain(isp: Isp) -> None:
 def test_every_telephone_number_is_one_for_films() -> None:
     german = {r[c] for r in VALLEY.rows("teilnehmer.csv") for c in ("Telefon", "Mobil")}
     assert all(re.fullmatch(r"089 99998-\d{3}|0171/39200\d\d|-?", number) for number in german)
-    british = {n for r in METRO.rows("customers.csv") for n in r["phone"].split(",")}
+    british = {n for r in METRO.rows("customers.json") for n in r["phone"].split(",")}
     assert all(re.fullmatch(r"07700 900\d{3}|01632 960\d{3}", number) for number in british)
 
 
@@ -107,11 +107,11 @@ def test_every_mac_address_is_locally_administered(isp: Isp) -> None:
 
 def test_no_secret_looks_real() -> None:
     valley = [r["PPPoE-Kennwort"] for r in VALLEY.rows("teilnehmer.csv")]
-    metro = [r["password"] for r in METRO.rows("services_internet.csv")]
+    metro = [r["password"] for r in METRO.rows("splynx.sql#services_internet")]
     assert all(re.fullmatch(r"nur-demo-kein-kennwort-\d{3}", secret) for secret in valley)
     assert all(re.fullmatch(r"demo-not-a-secret-\d+", secret) for secret in metro)
 
 
 def test_no_post_code_exists() -> None:
     assert all(r["PLZ"].startswith("00") for r in VALLEY.rows("teilnehmer.csv"))
-    assert all(r["zip_code"].startswith("ZZ") for r in METRO.rows("customers.csv"))
+    assert all(r["zip_code"].startswith("ZZ") for r in METRO.rows("customers.json"))
