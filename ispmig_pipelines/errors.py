@@ -12,7 +12,7 @@
     │   ├── ThresholdExceeded      more records in quarantine than allowed
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
     └── PlatformError              exit 3: what we stand on failed
-        ├── DatabaseError          PostgreSQL is not there, gone, or refused
+        ├── DatabaseError          PostgreSQL, or a source's database, is not there, gone, or refused
         │   └── TenantBusy         another run works on this tenant
         └── StorageError           no space, no permission, or a broken disk
 
@@ -107,7 +107,7 @@ class PlatformError(IspmigError):
 
 
 class DatabaseError(PlatformError):
-    """PostgreSQL cannot be reached, went away, or refused."""
+    """PostgreSQL, or the database of a source, cannot be reached, went away, or refused."""
 
     code = "database"
 
