@@ -1,54 +1,66 @@
-"""The reader of spreadsheets: XLSX by its own parts, XLS, XLSB and ODS through calamine.
+"""The reader of spreadsheets: XLSX, XLSB, XLS and ODS.
 
 Every visible sheet with something in it is a table; a record is a row, its line the row's
-number. Cells are texts as the spreadsheet has them: numbers as plain digits, dates in ISO form,
-formulas by their last computed value. An error (``#N/A``) is no value: its record is rejected.
+number. Cells are texts as the spreadsheet has them: numbers as plain digits (with leading zeros
+where their format shows nothing but digits and zeros), dates in ISO form, formulas by their last
+computed value. An error (``#N/A``) is no value, nor is a formula that was never computed: its
+record is rejected, and the cell named.
 
-XLSX is not read through calamine, although that library can: it hands error cells over as
-empty ones, and an emptied text cell as the first text of the workbook.
+No library reads them for us: those at hand give error cells as empty ones, an emptied text cell
+as the first text of the workbook, or read a tenth as many rows in the same time.
 """
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import python_calamine as calamine
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import spreadsheet_xlsb
 from ispmig_pipelines.formats.batching import Piece, batched
 from ispmig_pipelines.formats.bytes_in import digest_of
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
 from ispmig_pipelines.formats.spreadsheet_grid import Grid
+from ispmig_pipelines.formats.spreadsheet_ods import OdsCells, OdsTables
 from ispmig_pipelines.formats.spreadsheet_table import (
     SheetTable,
     find_table,
     looks_like_total,
     pieces,
 )
+from ispmig_pipelines.formats.spreadsheet_xls import XlsCells, open_workbook
+from ispmig_pipelines.formats.spreadsheet_xlsb import XlsbCells
 from ispmig_pipelines.formats.xlsx_cells import SheetCells
 from ispmig_pipelines.formats.xlsx_package import (
     Sheet,
-    Workbook,
-    check_archive,
     damaged,
     open_archive,
     protected,
     read_workbook,
     shared_texts,
 )
-from ispmig_pipelines.formats.xlsx_values import value_text
 from ispmig_pipelines.remote import SourceFile
 
-_CALAMINE_ROWS = 20_000
+MOST_XLS_BYTES = 1 << 30
+"""Largest workbook of the old kind; Excel itself wrote none of more than a quarter of it."""
+
+
+class _Cells(Protocol):
+    """The cells of one sheet; what it counts is known once its rows were read to the end."""
+
+    merged: int
+    hidden_rows: int
+    hidden_columns: int
+
+    def grids(self) -> Iterator[Grid]: ...
 
 
 @dataclass
@@ -94,13 +106,15 @@ class SpreadsheetReader:
         self.size = status.st_size
         self._changed_at = status.st_mtime_ns
         self._archive: zipfile.ZipFile | None = None
-        self._book: calamine.CalamineWorkbook | None = None
         self._detected = Detected(format=kind)
         self._sources: dict[str, _Source] = {}
-        if kind == "xlsx":
-            self._open_xlsx()
-        else:
-            self._open_other()
+        opened = {
+            "xlsx": self._open_xlsx,
+            "xlsb": self._open_xlsb,
+            "xls": self._open_xls,
+            "ods": self._open_ods,
+        }
+        opened[kind]()
         self._find_tables()
 
     @property
@@ -118,7 +132,6 @@ class SpreadsheetReader:
         """Closes the file; may be called twice."""
         if self._archive is not None:
             self._archive.close()
-        self._book = None
 
     def tables(self) -> list[str]:
         """Names of the visible sheets that hold something, in the workbook's order."""
@@ -194,95 +207,83 @@ class SpreadsheetReader:
                 "unhide the sheet that holds the data."
             )
 
-    # ------------------------------------------------------------ xlsx
+    # ------------------------------------------------------------ the formats
 
     def _open_xlsx(self) -> None:
-        self._archive = open_archive(self._path, self._path.open("rb"), self._limits)
-        book = read_workbook(self._path, self._archive)
-        shared = shared_texts(self._path, self._archive, book.shared_part)
-        self._detected = replace(
-            self._detected, dialect={"date_system": "1904" if book.is_1904 else "1900"}
-        )
-        for sheet in book.sheets:
-            if sheet.is_table and not sheet.part:
-                raise damaged(self._path, f"its sheet {sheet.name} is missing")
+        self._archive = archive = self._open_archive()
+        book = read_workbook(self._path, archive)
+        shared = shared_texts(self._path, archive, book.shared_part)
+        self._tell_dates(book.is_1904)
+
+        def cells(sheet: Sheet) -> SheetCells:
+            return SheetCells(
+                self._path, archive, sheet.part, book, shared, self._limits, fast=self._fast
+            )
+
+        self._take_sheets(book.sheets, cells, lambda part: archive.getinfo(part).file_size)
+
+    def _open_xlsb(self) -> None:
+        self._archive = archive = self._open_archive()
+        book, shared = spreadsheet_xlsb.read_workbook(self._path, archive)
+        self._tell_dates(book.is_1904)
+
+        def cells(sheet: Sheet) -> XlsbCells:
+            return XlsbCells(self._path, archive, sheet.part, book, shared)
+
+        self._take_sheets(book.sheets, cells, lambda part: archive.getinfo(part).file_size)
+
+    def _open_ods(self) -> None:
+        self._archive = self._open_archive()
+        tables = OdsTables(self._path, self._archive)
+        self._take_sheets(tables.sheets(), lambda sheet: OdsCells(tables, sheet.part), lambda _: 1)
+
+    def _open_xls(self) -> None:
+        if self.size > MOST_XLS_BYTES:
+            raise SourceError(
+                f"{self._path} has {self.size:,} bytes, and a workbook of the old kind is kept in "
+                f"memory; the limit is {MOST_XLS_BYTES:,}. Export it as CSV."
+            )
+        _refuse_encrypted(self._path)
+        with self._path.open("rb") as file:
+            data = file.read()
+        book = open_workbook(self._path, data)
+        self._tell_dates(book.is_1904)
+        self._take_sheets(book.sheets, lambda sheet: XlsCells(book, sheet.part), lambda _: 1)
+
+    def _open_archive(self) -> zipfile.ZipFile:
+        return open_archive(self._path, self._path.open("rb"), self._limits)
+
+    def _tell_dates(self, is_1904: bool) -> None:
+        dialect = {"date_system": "1904" if is_1904 else "1900"}
+        self._detected = replace(self._detected, dialect=dialect)
+
+    def _take_sheets(
+        self,
+        sheets: Sequence[Sheet],
+        cells: Callable[[Sheet], _Cells],
+        size: Callable[[str], int],
+    ) -> None:
+        for sheet in sheets:
             if not sheet.is_table:
                 self._note(_why_left_out(sheet))
-                continue
-            characters = self._archive.getinfo(sheet.part).file_size
-            self._sources[sheet.name] = _Source(self._cells_of(sheet, book, shared), characters)
-
-    def _cells_of(
-        self, sheet: Sheet, book: Workbook, shared: pa.StringArray
-    ) -> Callable[[], Iterator[Grid]]:
-        def grids() -> Iterator[Grid]:
-            assert self._archive is not None  # noqa: S101 - opened before any sheet
-            cells = SheetCells(
-                self._path,
-                self._archive,
-                sheet.part,
-                book,
-                shared,
-                self._limits,
-                fast=self._fast,
-            )
-            yield from cells.grids()
-            for hidden, of in ((cells.hidden_rows, "rows"), (cells.hidden_columns, "columns")):
-                if hidden:
-                    self._note(f"sheet {sheet.name} has {hidden:,} hidden {of}, which are read")
-            if cells.merged:
-                self._note(
-                    f"sheet {sheet.name} has {cells.merged:,} merged ranges: only the first "
-                    "cell of each holds its value"
+            elif not sheet.part:
+                raise damaged(self._path, f"its sheet {sheet.name} is missing")
+            else:
+                self._sources[sheet.name] = _Source(
+                    partial(self._grids, sheet.name, partial(cells, sheet)), size(sheet.part)
                 )
 
-        return grids
-
-    # ------------------------------------------------------------ the others
-
-    def _open_other(self) -> None:
-        if self._kind == "xls":
-            _refuse_encrypted(self._path)
-        else:
-            with (
-                _reading(self._path),
-                self._path.open("rb") as file,
-                zipfile.ZipFile(file) as archive,
-            ):
-                check_archive(self._path, archive, self._limits)
-        with _reading(self._path):
-            # The library asks for places all over the file: what is remote is held whole.
-            self._book = calamine.load_workbook(
-                str(self._path)
-                if isinstance(self._path, Path)
-                else io.BytesIO(self._path.open("rb").read())
+    def _grids(self, name: str, open_cells: Callable[[], _Cells]) -> Iterator[Grid]:
+        cells = open_cells()
+        yield from cells.grids()
+        for hidden, of in ((cells.hidden_rows, "rows"), (cells.hidden_columns, "columns")):
+            if hidden:
+                self._note(f"sheet {name} has {hidden:,} hidden {of}, which are read")
+        if cells.merged:
+            self._note(
+                f"sheet {name} has {cells.merged:,} merged ranges: only the first cell of each "
+                "holds its value"
             )
-            sheets = self._book.sheets_metadata
-        self._note("errors in cells cannot be told from empty cells in this format")
-        for sheet in sheets:
-            kind = "worksheet" if sheet.typ == calamine.SheetTypeEnum.WorkSheet else "chartsheet"
-            visible = sheet.visible == calamine.SheetVisibleEnum.Visible
-            state = "visible" if visible else "hidden"
-            one = Sheet(sheet.name, sheet.name, state, kind)
-            if one.is_table:
-                self._sources[sheet.name] = _Source(self._rows_of(sheet.name), 1)
-            else:
-                self._note(_why_left_out(one))
-
-    def _rows_of(self, name: str) -> Callable[[], Iterator[Grid]]:
-        def grids() -> Iterator[Grid]:
-            assert self._book is not None  # noqa: S101 - opened before any sheet
-            with _reading(self._path):
-                sheet = self._book.get_sheet_by_name(name)
-                rows = sheet.to_python(skip_empty_area=False)
-            for start in range(0, len(rows), _CALAMINE_ROWS):
-                part = rows[start : start + _CALAMINE_ROWS]
-                columns = {}
-                for place, column in enumerate(zip(*part, strict=True)):
-                    columns[place] = pa.array([value_text(v) for v in column], pa.string())
-                yield Grid(np.arange(start + 1, start + len(part) + 1), columns)
-
-        return grids
 
 
 def _why_left_out(sheet: Sheet) -> str:
@@ -309,20 +310,3 @@ def _refuse_encrypted(path: SourceFile) -> None:
             if _ENCRYPTED in overlap + block:
                 raise protected(path)
             overlap = block[-64:]
-
-
-@contextmanager
-def _reading(path: SourceFile) -> Iterator[None]:
-    """The library's errors in our words; it panics on some broken files."""
-    try:
-        yield
-    except calamine.PasswordError:
-        raise protected(path) from None
-    except (calamine.CalamineError, zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        if "password" in str(error).lower():
-            raise protected(path) from None
-        raise damaged(path) from None
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise damaged(path) from None
-        raise

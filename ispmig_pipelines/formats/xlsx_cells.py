@@ -46,6 +46,8 @@ from ispmig_pipelines.formats.xlsx_values import (
 )
 from ispmig_pipelines.remote import SourceFile
 
+__all__ = ["Grid", "SheetCells"]
+
 _BLOCK_CHARACTERS = 1 << 22
 _LEARN_FROM = 200_000
 _MOST_MOULDS = 8

@@ -32,7 +32,7 @@ MOST_SHARED_BYTES = 1 << 30
 A full sheet of a million rows with forty different texts in each has as many.
 """
 
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -134,12 +134,12 @@ def read_workbook(path: SourceFile, archive: zipfile.ZipFile) -> Workbook:
     Raises:
         SourceError: a part that must be there is missing or broken.
     """
-    names = _members(archive)
-    book = _main_part(path, archive, names)
+    names = members(archive)
+    book = main_part(path, archive, names)
     tree = _tree(path, archive, names, book)
     if tree is None:
         raise damaged(path, "it has no workbook part")
-    relations = _relations(path, archive, names, book)
+    relations = part_relations(path, archive, names, book)
     properties = tree.find("{*}workbookPr")
     stated = properties.get("date1904", "0") if properties is not None else "0"
     sheets: list[Sheet] = []
@@ -149,13 +149,13 @@ def read_workbook(path: SourceFile, archive: zipfile.ZipFile) -> Workbook:
         kind, part = relations.get(identity, ("worksheet", usual))
         sheets.append(
             Sheet(
-                name=_unique(sheet.get("name") or f"Sheet{len(sheets) + 1}", sheets),
+                name=unique_name(sheet.get("name") or f"Sheet{len(sheets) + 1}", sheets),
                 part=names.get(part.lower(), ""),
                 state=sheet.get("state", "visible"),
                 kind=kind,
             )
         )
-    shared, styles = (_named_part(kind, relations, book) for kind in ("sharedStrings", "styles"))
+    shared, styles = (named_part(kind, relations, book) for kind in ("sharedStrings", "styles"))
     return Workbook(
         sheets=tuple(sheets),
         is_1904=stated.strip().lower() in ("1", "true", "on"),
@@ -164,16 +164,19 @@ def read_workbook(path: SourceFile, archive: zipfile.ZipFile) -> Workbook:
     )
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Members by their name as other parts refer to it: some programs write backslashes, or
-    upper case in one place and lower case in the other."""
+def members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The members of a package, by their names as other parts refer to them.
+
+    Some programs write backslashes, or upper case in one place and lower case in the other.
+    """
     return {
         posixpath.normpath(name.replace("\\", "/").lower()).lstrip("/"): name
         for name in archive.namelist()
     }
 
 
-def _unique(name: str, sheets: list[Sheet]) -> str:
+def unique_name(name: str, sheets: list[Sheet]) -> str:
+    """A name that no sheet before has, e.g. ``Data_2``."""
     taken = {sheet.name for sheet in sheets}
     shown, count = name, 1
     while shown in taken:
@@ -182,20 +185,25 @@ def _unique(name: str, sheets: list[Sheet]) -> str:
     return shown
 
 
-def _named_part(kind: str, relations: dict[str, tuple[str, str]], book: str) -> str:
+def named_part(
+    kind: str, relations: dict[str, tuple[str, str]], book: str, extension: str = "xml"
+) -> str:
     """Where the part of a kind lies: as the workbook says, else where it usually does."""
-    usual = posixpath.join(posixpath.dirname(book), f"{kind}.xml")
+    usual = posixpath.join(posixpath.dirname(book), f"{kind}.{extension}")
     return next((part for found, part in relations.values() if found == kind), usual)
 
 
-def _main_part(path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str]) -> str:
-    for kind, part in _relations(path, archive, names, "").values():
+def main_part(
+    path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str], usual: str = "workbook.xml"
+) -> str:
+    """Where the part lies that lists the sheets."""
+    for kind, part in part_relations(path, archive, names, "").values():
         if kind == "officeDocument" and part.lower() in names:
             return part
-    return next((name for name in names if name.endswith("workbook.xml")), "xl/workbook.xml")
+    return next((name for name in names if name.endswith(usual)), f"xl/{usual}")
 
 
-def _relations(
+def part_relations(
     path: SourceFile, archive: zipfile.ZipFile, names: dict[str, str], part: str
 ) -> dict[str, tuple[str, str]]:
     """Identity → kind and target of what a part refers to."""
@@ -226,7 +234,7 @@ def _tree(
     try:
         with archive.open(name) as file:
             tree = etree.parse(file, etree.XMLParser(**PARSER_OPTIONS))
-    except _BROKEN:
+    except BROKEN:
         raise damaged(path, f"its part {name} cannot be read") from None
     except RuntimeError:
         raise protected(path) from None
@@ -265,10 +273,14 @@ def _formats(styles: etree._Element | None) -> tuple[int, ...]:
     found = []
     for style in styles.iterfind("{*}cellXfs/{*}xf"):
         number = _whole(style.get("numFmtId"))
-        code = codes.get(number)
-        width = zero_padding(code)
-        found.append(ZERO_PADDED + width if width else int(number_format(number, code)))
+        found.append(format_kind(number, codes.get(number)))
     return tuple(found)
+
+
+def format_kind(number: int, code: str | None) -> int:
+    """What a number format makes of a number; see :attr:`Workbook.formats`."""
+    width = zero_padding(code)
+    return ZERO_PADDED + width if width else int(number_format(number, code))
 
 
 def _whole(text: str | None) -> int:
@@ -289,7 +301,7 @@ def part_text(path: SourceFile, archive: zipfile.ZipFile, name: str) -> Iterator
                 yield decoder.decode(block)
                 block = file.read(_READ)
             yield decoder.decode(b"", True)
-    except (*_BROKEN, UnicodeDecodeError, LookupError):
+    except (*BROKEN, UnicodeDecodeError, LookupError):
         raise damaged(path, f"its part {name} cannot be read") from None
     except RuntimeError:
         raise protected(path) from None
@@ -359,6 +371,20 @@ def _resolved(match: re.Match[str]) -> str:
     return chr(code)
 
 
+def check_shared_size(path: SourceFile, archive: zipfile.ZipFile, name: str) -> None:
+    """Refuses shared texts that are more than may be kept in memory.
+
+    Raises:
+        SourceError: they are.
+    """
+    size = archive.getinfo(name).file_size
+    if size > MOST_SHARED_BYTES:
+        raise SourceError(
+            f"{path} has {size:,} bytes of texts in its cells, which would all be kept in memory; "
+            f"the limit is {MOST_SHARED_BYTES:,}. Export it in smaller pieces, or as CSV."
+        )
+
+
 _PLAIN_ITEM = re.compile(
     r"<si>\s*<t(?: xml:space=[\"']preserve[\"'])?(?:/>|>([^<]*)</t>)\s*</si>|<si\s*/>"
 )
@@ -375,12 +401,7 @@ def shared_texts(path: SourceFile, archive: zipfile.ZipFile, name: str) -> pa.St
     """
     if not name:
         return pa.array([], pa.string())
-    if archive.getinfo(name).file_size > MOST_SHARED_BYTES:
-        raise SourceError(
-            f"{path} has {archive.getinfo(name).file_size:,} bytes of texts in its cells, which "
-            f"would all be kept in memory; the limit is {MOST_SHARED_BYTES:,}. Export it in "
-            "smaller pieces, or as CSV."
-        )
+    check_shared_size(path, archive, name)
     blocks = list(_shared_blocks(path, name, part_text(path, archive, name)))
     return pa.chunked_array(blocks, pa.string()).combine_chunks()
 

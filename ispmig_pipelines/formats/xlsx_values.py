@@ -9,10 +9,9 @@ Source: ECMA-376 part 1, 18.17.4 (dates) and 18.8.30 (number formats).
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
-from typing import Any
 
 _DAY_MS = 86_400_000
 _LAST_1900 = 2_958_465
@@ -183,24 +182,3 @@ class NumberTexts:
                 found = found.zfill(kind - ZERO_PADDED) if found.isdecimal() else found
             self._known[kind, number] = found
         return found
-
-
-def value_text(value: Any) -> str | None:
-    """A value as a library hands it over, as the text that this module would make of it."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return number_text(repr(value))
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, time):
-        return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
-    if isinstance(value, timedelta):
-        return duration_text(round(value.total_seconds() * 1000))
-    return str(value)
