@@ -154,9 +154,7 @@ def xls(
 
     bodies = []
     for rows in sheets.values():
-        body = _record(
-            0x0809, struct.pack("<HHHHII", version, 0x10, 0, 0, 0, 0)[: 8 if biff5 else 16]
-        )
+        body = _beginning(0x10, biff5=biff5)
         for number, row in enumerate(rows):
             for place, cell in enumerate(row):
                 body += _xls_cell(number, place, cell, texts, text_of, biff5=biff5)
