@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SCHEMES: dict[str, str] = {
@@ -63,6 +63,7 @@ class DatabaseUrl:
         kind: ``postgresql``, ``mysql``, ``sqlite``, ``mssql`` or ``oracle``.
         database: name of the database; for SQLite the path of its file as written.
         options: what stands behind the question mark, by name.
+        alias: what it is called instead, in messages.
     """
 
     kind: str
@@ -72,20 +73,19 @@ class DatabaseUrl:
     port: int | None = None
     database: str = ""
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    alias: str = ""
 
     @property
     def shown(self) -> str:
         """The URL for people: no password and no options."""
+        if self.alias:
+            return self.alias
         if self.kind == "sqlite":
             return f"sqlite:///{self.database}"
         user = self.user + (f":{_MASK}" if self.password else "")
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port else ""
         return f"{self.kind}://{user}{'@' if user else ''}{host}{port}/{self.database}"
-
-    def in_file(self, path: str) -> DatabaseUrl:
-        """The URL of an SQLite database, with another path of its file."""
-        return replace(self, database=path)
 
 
 def is_database_url(text: str) -> bool:

@@ -12,7 +12,7 @@
     │   ├── ThresholdExceeded      more records in quarantine than allowed
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
     └── PlatformError              exit 3: what we stand on failed
-        ├── DatabaseError          PostgreSQL, or a source's database, is not there, gone, or refused
+        ├── DatabaseError          PostgreSQL, or a source's database, is not there or refused
         │   └── TenantBusy         another run works on this tenant
         └── StorageError           no space, no permission, or a broken disk
 

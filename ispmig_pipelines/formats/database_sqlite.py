@@ -36,11 +36,11 @@ _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE
 class SqliteSession:
     """See :class:`~ispmig_pipelines.formats.database_session.Session`."""
 
-    def __init__(self, url: DatabaseUrl, path: Path, *, live: bool) -> None:
+    def __init__(self, url: DatabaseUrl, place: Path | bytes, *, live: bool) -> None:
         """
         Args:
             url: as it is shown.
-            path: the file.
+            place: the file, or its content.
             live: a program may be writing to it while it is read.
 
         Raises:
@@ -48,8 +48,24 @@ class SqliteSession:
             DatabaseError: another program is writing to it.
         """
         self.url = url
+        self.product = f"SQLite {sqlite3.sqlite_version}"
         self.notes: tuple[str, ...] = ()
-        self._check(path)
+        if isinstance(place, Path):
+            self._check_file(place)
+            with self._told("opening it"):
+                self._driver = self._open(place, live)
+        else:
+            self._check(place[:100], len(place))
+            with self._told("opening it"):
+                self._driver = _in_memory(place)
+        try:
+            with self._told("opening it"):
+                self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: Path, live: bool) -> sqlite3.Connection:
         beside = files_beside(path)
         if beside:
             self.notes = (
@@ -60,42 +76,44 @@ class SqliteSession:
         # a copy, and for a medium that cannot be written to.
         alone = not beside and (not live or not os.access(path.parent, os.W_OK))
         mode = "?mode=ro&immutable=1" if alone else "?mode=ro"
-        with self._told("opening it"):
-            self._driver = sqlite3.connect(
-                path.resolve().as_uri() + mode,
-                uri=True,
-                isolation_level=None,
-                timeout=_BUSY_SECONDS,
-                check_same_thread=False,
-            )
-            # Text that is no UTF-8 comes with surrogates, to be told apart later.
-            self._driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
-            self._driver.execute("pragma query_only = on")
-            self._driver.execute("pragma cell_size_check = on")
-            self._driver.execute("begin")
-            self.encoding = str(self._driver.execute("pragma encoding").fetchone()[0]).lower()
-            # The first reading takes the snapshot.
-            self._driver.execute("select count(*) from sqlite_schema").fetchone()
-        self.product = "SQLite"
+        return sqlite3.connect(
+            path.resolve().as_uri() + mode,
+            uri=True,
+            isolation_level=None,
+            timeout=_BUSY_SECONDS,
+            check_same_thread=False,
+        )
 
-    def _check(self, path: Path) -> None:
+    def _begin(self) -> None:
+        # Text that is no UTF-8 comes with surrogates, to be told apart later.
+        self._driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        for statement in ("query_only = on", "cell_size_check = on"):
+            self._driver.execute("pragma " + statement)
+        self._driver.execute("begin")
+        self.encoding = str(self._driver.execute("pragma encoding").fetchone()[0]).lower()
+        # The first reading takes the snapshot.
+        self._driver.execute("select count(*) from sqlite_schema").fetchone()
+
+    def _check_file(self, path: Path) -> None:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is not there"
             raise SourceError(f"{self.url.shown}: {path} {what}. Name the database's file.")
         with self._told("opening it"), path.open("rb") as file:
             head = file.read(100)
-        size = path.stat().st_size
+        self._check(head, path.stat().st_size)
+
+    def _check(self, head: bytes, size: int) -> None:
         if not size:
-            raise SourceError(f"{path} is empty (0 bytes). Copy it again.")
+            raise SourceError(f"{self.url.shown} is empty (0 bytes). Copy it again.")
         if not head.startswith(_MAGIC):
             raise SourceError(
-                f"{path} is not an SQLite database, or it is encrypted. Name the right file; or "
-                "decrypt a copy of it first (SQLCipher: sqlcipher_export)."
+                f"{self.url.shown} is not an SQLite database, or it is encrypted. Name the right "
+                "file; or decrypt a copy of it first (SQLCipher: sqlcipher_export)."
             )
         if len(head) < 100 or _pages(head) > size:
             raise SourceError(
-                f"{path} is cut short: it has {size:,} bytes of at least {_pages(head):,}. Copy it "
-                "again."
+                f"{self.url.shown} is cut short: it has {size:,} bytes of at least "
+                f"{_pages(head):,}. Copy it again."
             )
 
     def _told(self, doing: str, query: str = "") -> AbstractContextManager[None]:
@@ -191,6 +209,13 @@ class SqliteSession:
 
     def close(self) -> None:
         self._driver.close()
+
+
+def _in_memory(content: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    # A header that says write-ahead log asks for a second file, which memory has not.
+    connection.deserialize(content[:18] + b"\x01\x01" + content[20:])
+    return connection
 
 
 def files_beside(path: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
 from ispmig_pipelines.formats.records import Detected, Reader
 from ispmig_pipelines.formats.sql import SqlReader
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
+from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
 from ispmig_pipelines.formats.xlsx import SpreadsheetReader
 from ispmig_pipelines.formats.xml import XmlReader
 from ispmig_pipelines.remote import SourceFile, source_file
@@ -118,6 +119,10 @@ def _sql_reader(opening: Opening) -> Reader:
     )
 
 
+def _sqlite_reader(opening: Opening) -> Reader:
+    return SqliteFileReader(opening.path, **opening.packing())
+
+
 READERS: dict[str, Callable[[Opening], Reader]] = {
     "csv": _csv_reader,
     "sql": _sql_reader,
@@ -128,6 +133,7 @@ READERS: dict[str, Callable[[Opening], Reader]] = {
     "xlsb": _spreadsheet_reader,
     "xls": _spreadsheet_reader,
     "ods": _spreadsheet_reader,
+    "sqlite": _sqlite_reader,
 }
 """The readers by format."""
 
