@@ -25,7 +25,7 @@ from ispmig_pipelines.formats.sql_cells import (
     unsound,
 )
 from ispmig_pipelines.formats.sql_render import BLOB, BOOLEAN, BYTES, text_in
-from ispmig_pipelines.formats.sql_tokens import unescape_copy
+from ispmig_pipelines.formats.sql_tokens import unescape_copy_all
 
 _NEWLINE, _BACKSLASH, _N = 10, 92, 78
 _SEPARATOR = bytes(byte in b"\t\n" for byte in range(256))
@@ -121,7 +121,7 @@ class CopyReader:
             where = np.flatnonzero(special)
             if where.size:
                 raw = column.take(pa.array(where)).to_pylist()
-                values = [unescape_copy(cell) for cell in raw]
+                values = unescape_copy_all(raw)
                 if kind in (BYTES, BLOB):
                     values = [text_in(v, kind, self._dialect) for v in values]
                 column = replaced(column, where, values)

@@ -41,6 +41,16 @@ _PG_TYPED = frozenset({
 _OWNERS = frozenset({b"sys", b"pg_catalog", b"dbo", b"sysibm", b"sysfun", b"xmltype"})
 
 
+_LONGEST_AT_ONCE = 200
+_CAST = re.compile(
+    rb"CAST\((?:N?'([^']*)'|(-?\d+(?:\.\d+)?)) AS \[?(\w+)\]?(?:\((\d+|max)(?:, ?(\d+))?\))?\)",
+    re.IGNORECASE,
+)
+_FORMATTED = re.compile(
+    rb"(to_date|to_timestamp)\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)", re.IGNORECASE
+)
+
+
 class _Tokens:
     """The tokens of one expression, blanks and comments left out."""
 
@@ -95,7 +105,25 @@ class Evaluator:
         Raises:
             NotLiteral: it is none.
         """
-        return render(self.literal(expression), kind, self._name, self._charset)
+        value = self._at_once(expression) if len(expression) < _LONGEST_AT_ONCE else None
+        if value is None:
+            value = self.literal(expression)
+        return render(value, kind, self._name, self._charset)
+
+    def _at_once(self, expression: bytes) -> Literal | None:
+        """The value of the casts and calls that tools write for every row, without telling their
+        tokens; None where it is not one of these."""
+        if self._name == SQLSERVER and (found := _CAST.fullmatch(expression)):
+            text, number, kind, size, scale = found.groups()
+            value = Literal("number", number) if text is None else Literal("text", text)
+            sizes = tuple(int(one) for one in (size, scale) if one and one.isdigit())
+            return cast(value, kind.lower(), sizes, self._name)
+        if self._name == ORACLE and (found := _FORMATTED.fullmatch(expression)):
+            name, text, form = found.groups()
+            return CALLS[name.lower()](
+                name.lower(), [Literal("text", text), Literal("text", form)], self._name
+            )
+        return None
 
     def literal(self, expression: bytes) -> Literal:
         """The value of an expression.

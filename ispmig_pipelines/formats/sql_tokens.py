@@ -124,7 +124,9 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
     skip += rb")*+"
     inside = rb"[^()'\"`\\;#/\-$\[\]{}]*+"
     calm = rb"(?:-(?!-)|/(?!\*)|" + string + rb")"
-    nested = rb"\(" + inside + rb"(?:" + calm + inside + rb")*+\)"
+    innermost = rb"\(" + inside + rb"(?:" + calm + inside + rb")*+\)"
+    # CAST(1.50 AS Decimal(10, 2)) is the deepest that tools write.
+    nested = rb"\(" + inside + rb"(?:(?:" + calm + rb"|" + innermost + rb")" + inside + rb")*+\)"
     row = rb"\(" + inside + rb"(?:(?:" + calm + rb"|" + nested + rb")" + inside + rb")*+\)"
     if name in (POSTGRESQL, ORACLE):
         # E'…' and q'[…]' have quotes of their own.
@@ -359,6 +361,28 @@ _C_ESCAPE = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"
 def unescape_c(text: bytes) -> bytes:
     """The content of a PostgreSQL ``E'…'`` string."""
     return _C_UNESCAPE.sub(_c_character, text) if b"\\" in text or b"''" in text else text
+
+
+_COPY_ESCAPES = (
+    (b"\\n", b"\n"),
+    (b"\\t", b"\t"),
+    (b"\\r", b"\r"),
+    (b"\\b", b"\b"),
+    (b"\\f", b"\f"),
+    (b"\\v", b"\v"),
+)
+
+
+def unescape_copy_all(cells: list[bytes]) -> list[bytes]:
+    """The contents of COPY's cells, all at once."""
+    text = b"\0".join(cells)
+    if b"\x01" not in text and text.count(b"\0") == len(cells) - 1:
+        text = text.replace(b"\\\\", b"\x01")
+        for written, meant in _COPY_ESCAPES:
+            text = text.replace(written, meant)
+        if b"\\" not in text:
+            return text.replace(b"\x01", b"\\").split(b"\0")
+    return [unescape_copy(cell) for cell in cells]
 
 
 def unescape_copy(text: bytes) -> bytes:
