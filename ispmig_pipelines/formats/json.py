@@ -98,7 +98,7 @@ class JsonReader(JsonSource):
                     names.append(value.get("name") if isinstance(value, dict) else value)
             new = node.observe(as_record(value))
             if path in self._proofs:
-                self._proofs[path].learn(node, new=new)
+                self._proofs[path].learn(node, item.raw, new=new)
         return list(holding)
 
     def _one_record(self) -> Iterable[Table]:

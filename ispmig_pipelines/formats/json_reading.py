@@ -175,14 +175,15 @@ class JsonSource(ABC):
             batcher.bytes_read = source.bytes_read
             if isinstance(item, Run):
                 data = item.data[item.start : item.end]
-                found = extract(data, table, limit) if is_root and self._fast else None
+                found = extract(data, table, limit, [record, *rows.counted[1:]])
                 if found is not None:
-                    count = len(found.lines)
-                    ordinals = np.arange(record + 1, record + count + 1)
+                    first = (record if is_root else rows.counted[-1]) + 1
+                    ordinals = np.arange(first, first + len(found.lines))
                     batcher.add(
                         Piece(found.columns, ordinals, found.lines + item.line, found.missing)
                     )
-                    record += count
+                    record += found.roots
+                    rows.count(found.counted)
                     yield from batcher.ready()
                     continue
             for one in run_records(item, self._limits) if isinstance(item, Run) else (item,):

@@ -16,7 +16,7 @@ from typing import Any
 
 from ispmig_pipelines.formats.csv_dialect import column_names
 from ispmig_pipelines.formats.encoding import shown
-from ispmig_pipelines.formats.json_values import Repeated, cell, compact
+from ispmig_pipelines.formats.json_values import Number, Repeated, cell, compact
 
 PARENT_RECORD = "_parent_record"
 POSITION = "_position"
@@ -52,11 +52,21 @@ class Kind(IntFlag):
     """Any other array."""
 
 
+class Scalar(IntFlag):
+    """Which scalars have been seen as the value of a key."""
+
+    STRING = auto()
+    NUMBER = auto()
+    BOOLEAN = auto()
+
+
 class Node:
     """The values of one key (or the records of one table), all of them together.
 
     Attributes:
         kinds: what has been seen.
+        scalars: which of them.
+        times: how many values; objects: how many of them are objects with members.
         members: of its objects, by key, in the order of the source.
         element: the objects of its arrays of objects (or under keys that are no names), as
             records.
@@ -65,10 +75,16 @@ class Node:
         repeated: keys that were made for values under a key that stands more than once.
     """
 
-    __slots__ = ("element", "keyed", "kinds", "members", "nested_list", "repeated")
+    __slots__ = (
+        "element", "keyed", "kinds", "members", "nested_list", "objects", "repeated", "scalars",
+        "times",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.kinds = Kind(0)
+        self.scalars = Scalar(0)
+        self.times = 0
+        self.objects = 0
         self.members: dict[str, Node] = {}
         self.element: Node | None = None
         self.keyed = False
@@ -78,9 +94,17 @@ class Node:
     def observe(self, value: Any) -> bool:
         """Takes one more value into account; whether it taught anything new."""
         kind = kind_of(value)
+        self.times += 1
         new = kind not in self.kinds
-        self.kinds |= kind
-        if kind is Kind.OBJECT:
+        if new:
+            self.kinds |= kind
+        if kind is Kind.SCALAR:
+            scalar = _SCALAR_OF.get(type(value), Scalar.STRING)
+            if scalar not in self.scalars:
+                self.scalars |= scalar
+                new = True
+        elif kind is Kind.OBJECT:
+            self.objects += 1
             new |= self._observe_members(value)
         elif kind is Kind.TABLE:
             for inner in value:
@@ -138,6 +162,9 @@ class Node:
             or (Kind.EMPTY_OBJECT in kinds and Kind.OBJECT not in kinds)
             or (Kind.EMPTY_ARRAY in kinds and Kind.TABLE not in kinds)
         )
+
+
+_SCALAR_OF = {str: Scalar.STRING, Number: Scalar.NUMBER, bool: Scalar.BOOLEAN}
 
 
 def is_no_name(key: str) -> bool:
@@ -225,11 +252,19 @@ class Table:
 
 
 class Rows:
-    """Turns root records into the rows that they have in one table, counting as it goes."""
+    """Turns root records into the rows that they have in one table, counting as it goes.
+
+    Attributes:
+        counted: rows so far, of each table from the root's child on; the first is not used.
+    """
 
     def __init__(self, table: Table) -> None:
         self._chain = table.chain()
-        self._counted = [0] * len(self._chain)
+        self.counted = [0] * len(self._chain)
+
+    def count(self, more: list[int]) -> None:
+        """Counts rows that were found in another way, of each table."""
+        self.counted = [known + new for known, new in zip(self.counted, more, strict=True)]
 
     def of(self, value: Any, record: int) -> Iterator[tuple[int, list[Any]]]:
         """Ordinal and cells (text, None for null, MISSING) of each row of a root record.
@@ -259,9 +294,9 @@ class Rows:
             )
         keys = _cells(record, child.identifying)
         for position, (key, inner) in enumerate(found, start=1):
-            self._counted[level + 1] += 1
+            self.counted[level + 1] += 1
             back = [str(ordinal), str(position), *([key] if child.keyed else []), *keys]
-            yield from self._below(level + 1, inner, self._counted[level + 1], back)
+            yield from self._below(level + 1, inner, self.counted[level + 1], back)
 
 
 def tables_of(name: str, root: Node) -> list[Table]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.json_pattern import Style, style_of
 from ispmig_pipelines.formats.json_schema import Node
 from ispmig_pipelines.formats.json_values import BrokenJson, Unfit, parse
 from ispmig_pipelines.formats.limits import ReadLimits
@@ -131,7 +132,7 @@ class Proof:
     In the first pass it is found out by an expression, in the second mostly remembered.
     """
 
-    def __init__(self, compiled: Callable[[Node], re.Pattern[bytes] | None]) -> None:
+    def __init__(self, compiled: Callable[[Node, Style | None], re.Pattern[bytes] | None]) -> None:
         """``compiled`` makes the expression for records of a shape."""
         self._compile = compiled
         self._pattern: re.Pattern[bytes] | None = None
@@ -141,18 +142,20 @@ class Proof:
         self._slow_until = 0
         self._unlearnt = 1
         self._patience = 1
+        self._style: Style | None = None
 
-    def learn(self, node: Node, *, new: bool) -> None:
+    def learn(self, node: Node, raw: bytes, *, new: bool) -> None:
         """A record was read one by one; ``new``: it changed what is known of all."""
         self._unlearnt = self._unlearnt + 1 if new or self._unlearnt else 0
         if self._unlearnt >= self._patience:
-            self._pattern = self._compile(node)
+            self._style = style_of(raw)
+            self._pattern = self._compile(node, self._style)
             self._patience = min(self._patience * 2, 1 << 12)
             self._unlearnt = 0
 
     def restart(self, node: Node, least: int) -> None:
         """Makes ready for another pass over the same bytes, from their beginning."""
-        self._pattern = self._compile(node)
+        self._pattern = self._compile(node, self._style)
         self._least = least
         self._next = self._slow_until = 0
 

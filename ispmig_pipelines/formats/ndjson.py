@@ -67,7 +67,7 @@ class NdjsonReader(JsonSource):
                         rows.observe(item.value)
                     new = self._node.observe(as_record(item.value))
                     if self._proof is not None:
-                        self._proof.learn(self._node, new=new)
+                        self._proof.learn(self._node, item.raw, new=new)
         self._tell_repeated(self._node)
         tables = tables_of(self.table_name, self._node)
         if rows is not None:
