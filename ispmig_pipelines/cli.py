@@ -2,22 +2,24 @@
 
 Every command takes ``--json``: one JSON object on standard output and nothing else there. What
 people read goes there otherwise; logs always go to standard error. Exit codes: 0 done, 1 the
-migration must not stand, 2 wrong usage, spec or input, 3 database or storage failed.
+migration must not stand or not every record could be converted, 2 wrong usage, spec or input, 3
+database or storage failed.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from sqlalchemy.engine import Connection, Engine
 from typer.exceptions import TyperException
 
 from ispmig_pipelines import tables
@@ -26,6 +28,10 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
+
+if TYPE_CHECKING:
+    # Commands that need no database are to start without its libraries.
+    from sqlalchemy.engine import Connection, Engine
 
 app = typer.Typer(
     name="ispmig",
@@ -43,8 +49,39 @@ app.add_typer(tenant_app, name="tenant")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Slug = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's slug.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths, s3://… or https://….")]
+FileFormat = Annotated[str, typer.Option("--format", help="Of the files, if they do not tell.")]
+FileEncoding = Annotated[str, typer.Option("--encoding", help="Of the files, e.g. koi8-u.")]
+FileDelimiter = Annotated[str, typer.Option("--delimiter", help="Of CSV files, e.g. tab.")]
+FileMember = Annotated[str, typer.Option("--member", help="Only this file of a zip archive.")]
 
 _options = {"json": False, "debug": False}
+
+
+class OutputFormat(StrEnum):
+    """What data are written in."""
+
+    csv = "csv"
+    json = "json"
+    ndjson = "ndjson"
+    xml = "xml"
+    sql = "sql"
+    xlsx = "xlsx"
+
+
+class Dialect(StrEnum):
+    """Whose SQL is written."""
+
+    postgresql = "postgresql"
+    mysql = "mysql"
+    sqlite = "sqlite"
+
+
+class Compression(StrEnum):
+    """What files are packed with."""
+
+    gzip = "gzip"
+    zstd = "zstd"
 
 
 class ListingFormat(StrEnum):
@@ -121,17 +158,75 @@ def tenant_remove(
 
 @app.command()
 def inspect(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Paths, s3://… or https://….")
-    ],
+    files: Files,
+    format: FileFormat = "",
+    encoding: FileEncoding = "",
+    delimiter: FileDelimiter = "",
+    member: FileMember = "",
     as_json: Json = False,
 ) -> None:
     """Say what is in files, by their content."""
     with _told(as_json):
+        from ispmig_pipelines.converting import Reading
         from ispmig_pipelines.formats.inspect import inspect_all
 
-        found = [answer for place in files for answer in inspect_all(place)]
+        reading = Reading(format, encoding, delimiter, member)
+        found = [answer for place in files for answer in inspect_all(place, **reading.options)]
         _say({"files": found}, lambda out: tables.inspected(out, found))
+
+
+@app.command()
+def convert(
+    files: Files,
+    to: Annotated[OutputFormat, typer.Option(help="The format to write.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="A file, a folder (with / at its end), or -.")
+    ],
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this table; may be given several times.")
+    ] = None,
+    dialect: Annotated[Dialect, typer.Option(help="Whose SQL is written.")] = Dialect.postgresql,
+    compress: Annotated[Compression | None, typer.Option(help="Pack what is written.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where records that cannot be read are kept.")
+    ] = None,
+    format: FileFormat = "",
+    encoding: FileEncoding = "",
+    delimiter: FileDelimiter = "",
+    member: FileMember = "",
+    as_json: Json = False,
+) -> None:
+    """Write what is in files in another format, cell for cell."""
+    with _told(as_json):
+        from ispmig_pipelines import converting
+
+        piped = out == converting.STANDARD_OUTPUT
+        if piped and as_json:
+            raise UsageError("-o - and --json both want the standard output: name a file with -o.")
+        try:
+            found = converting.convert(
+                files,
+                to.value,
+                out,
+                tables=table or (),
+                dialect=dialect.value,
+                compression=compress.value if compress else "",
+                reading=converting.Reading(format, encoding, delimiter, member),
+                rejects=rejects,
+                standard_output=sys.stdout.buffer,
+            )
+            sys.stdout.flush()
+        except (converting.PipeClosed, BrokenPipeError):
+            # Nobody is left to take what the interpreter would still flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
+        if as_json:
+            _say(found.as_json(), lambda out: None)
+        else:
+            tables.converted(_console(to_errors=piped), found)
+        tables.rejects(_console(to_errors=True), found)
+        if found.rejects:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -299,8 +394,8 @@ def _say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
         show(_console())
 
 
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+def _console(*, to_errors: bool = False) -> Console:
+    return Console(stderr=to_errors, highlight=False, soft_wrap=True)
 
 
 def _write_records(tenant: str, records: Iterator[dict[str, Any]]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
-from ispmig_pipelines.platform.ledger import Migration
 from ispmig_pipelines.validation import threshold
+
+if TYPE_CHECKING:
+    # Commands that need no database are to start without its libraries.
+    from sqlalchemy.engine import Connection
+
+    from ispmig_pipelines.platform.ledger import Migration
 
 
 class MigrationFailed(IspmigError):
@@ -69,6 +72,7 @@ def migrate(
     with instance() as dagster:
         run, failure = run_job(
             dagster,
+            "tenant_migration",
             tenant,
             {
                 "spec": str(spec.absolute()),

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ispmig_pipelines.platform.ledger import COUNTS, Migration
+if TYPE_CHECKING:
+    from ispmig_pipelines.converting import Converted
+    from ispmig_pipelines.platform.ledger import Migration
 
-_COUNTS = tuple(count for count in COUNTS if count != "repeated")
+_COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
+"""Those of the ledger's counts that are shown; a repeated record is one of the others, too."""
 
 
 def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
@@ -180,3 +183,32 @@ def status(out: Console, found: dict[str, Any]) -> None:
             out.print(f"{part}: {', '.join(told)}", markup=False)
         else:
             out.print(f"{part}: {facts}", markup=False)
+def converted(out: Console, found: Converted) -> None:
+    """What was written, table by table."""
+    table = _table("", "table", "records", "unreadable", "bytes", "seconds", "file",
+                   numbers=["records", "unreadable", "bytes", "seconds"])  # fmt: skip
+    for one in found.tables:
+        table.add_row(
+            Text(one.table),
+            f"{one.records:,}",
+            f"{one.rejects:,}",
+            f"{one.bytes:,}",
+            f"{one.seconds:.1f}",
+            Text(one.file or "-"),
+        )
+    _show(out, table)
+    for note in found.notes:
+        out.print(f"  {note}", markup=False)
+
+
+def rejects(out: Console, found: Converted) -> None:
+    """The records that could not be read: the first of them, and where all of them are."""
+    for told in found.told:
+        out.print(told, markup=False)
+    if found.rejects > len(found.told):
+        out.print(f"… and {found.rejects - len(found.told):,} more")
+    if found.rejects:
+        kept = f": they are in {found.rejects_file}" if found.rejects_file else ""
+        out.print(f"ispmig: {found.rejects:,} record(s) could not be read{kept}.", markup=False)
+
+

@@ -218,7 +218,7 @@ def test_postgresql_restores_the_same_cells(postgresql: psycopg.Connection) -> N
     postgresql.execute("CREATE TABLE wall (intact boolean)")
     law()
     assert restored(postgresql, written("sql", HARD)) == HARD.cells
-    postgresql.execute("SET standard_conforming_strings = off; SET client_encoding = 'LATIN1'")
+    postgresql.execute("SET standard_conforming_strings = off")
     assert restored(postgresql, written("sql", HARD)) == HARD.cells
     tables_left = postgresql.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     assert tables_left.fetchone() == (2,)
