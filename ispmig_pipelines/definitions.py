@@ -2,13 +2,20 @@
 
 from dagster import Definitions
 
-from ispmig_pipelines.defs.assets import checks, entities, source_export, tenant_backup
+from ispmig_pipelines.defs.assets import (
+    checks,
+    entities,
+    source_export,
+    tenant_backup,
+    tenant_files,
+)
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 
 defs = Definitions(
-    assets=[source_export, *entities, tenant_backup],
+    assets=[source_export, *entities, tenant_backup, tenant_files],
     asset_checks=checks,
-    jobs=[tenant_migration],
+    jobs=[tenant_migration, tenant_export],
     resources={"platform": Platform()},
 )

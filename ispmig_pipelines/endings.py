@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.exporting import ExportFailed
 from ispmig_pipelines.migrating import MigrationFailed
 
 
@@ -36,6 +37,8 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
         case MigrationFailed():
             entry = {} if error.entry is None else error.entry.as_json()
             return Ending(str(error), error.kind, error.ends_with, entry)
+        case ExportFailed():
+            return Ending(str(error), error.kind, error.ends_with)
         case IspmigError():
             return Ending(str(error), error.code, error.exit_code)
         case KeyboardInterrupt():

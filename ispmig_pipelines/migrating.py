@@ -67,7 +67,7 @@ def migrate(
     threshold.parse(max_quarantined)
 
     from ispmig_pipelines.defs.instance import instance
-    from ispmig_pipelines.defs.launch import migrate as run_job
+    from ispmig_pipelines.defs.launch import run_job
 
     with instance() as dagster:
         run, failure = run_job(
@@ -75,11 +75,13 @@ def migrate(
             "tenant_migration",
             tenant,
             {
-                "spec": str(spec.absolute()),
-                "mode": "dry_run" if dry_run else "load",
-                "on_conflict": on_conflict.value,
-                "max_quarantined": max_quarantined,
-                "batch_size": batch_size,
+                "extract": {
+                    "spec": str(spec.absolute()),
+                    "mode": "dry_run" if dry_run else "load",
+                    "on_conflict": on_conflict.value,
+                    "max_quarantined": max_quarantined,
+                    "batch_size": batch_size,
+                }
             },
             log_level=log_level,
         )

@@ -39,10 +39,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": KNOWS,
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
-    "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "endings"},
+    "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "exporting", "endings"},
     # What a person starts.
     "demo": EVERYTHING,
     "migrating": EVERYTHING,
+    "exporting": EVERYTHING,
+    "converting": EVERYTHING,
     "endings": EVERYTHING,
     "definitions": EVERYTHING,
     "up": EVERYTHING,

@@ -1,4 +1,4 @@
-"""What the lineage graph shows: source export → entity → backup, a partition per tenant.
+"""What the lineage graph shows: source export → entity → backup and export, a partition per tenant.
 
 The entities are written by the job ``tenant_migration``, which reports them here; their check
 can also be run by itself, at any time, from what the ledger and the tables then hold.
@@ -36,6 +36,7 @@ from ispmig_pipelines.platform import tenants as tenant_registry
 
 SOURCE = AssetKey("source_export")
 BACKUP = AssetKey("tenant_backup")
+EXPORT = AssetKey("tenant_files")
 CONSERVATION = "conservation"
 
 source_export = AssetSpec(
@@ -66,6 +67,42 @@ tenant_backup = AssetSpec(
     partitions_def=tenants,
     group_name="backup",
 )
+
+
+tenant_files = AssetSpec(
+    EXPORT,
+    deps=list(ENTITIES),
+    description="The files that a tenant was last exported to, with their manifest.",
+    partitions_def=tenants,
+    group_name="export",
+)
+
+
+def record_export(manifest: dict[str, Any], place: str) -> Iterator[AssetMaterialization]:
+    """The event by which the graph learns of the files of an export.
+
+    Args:
+        manifest: as it lies beside the files.
+        place: folder or URL of the export.
+    """
+    remote = "://" in place
+    shown = MetadataValue.url if remote else MetadataValue.path
+    columns = ("name", "entity", "rows", "bytes", "sha256")
+    yield AssetMaterialization(
+        asset_key=EXPORT,
+        partition=manifest["tenant"],
+        description=f"{manifest['format']} as of {manifest['instant']}",
+        metadata={
+            "dagster/row_count": sum(told["rows"] for told in manifest["entities"].values()),
+            "folder": shown(place),
+            "manifest": shown(f"{place}/manifest.json"),
+            "bytes": sum(file["bytes"] for file in manifest["files"]),
+            "masked": manifest["masked"],
+            "files": MetadataValue.table(
+                records=[TableRecord({c: f[c] for c in columns}) for f in manifest["files"]]
+            ),
+        },
+    )
 
 
 def record_source(tenant: str, migration: int, files: list[dict[str, Any]]) -> AssetMaterialization:

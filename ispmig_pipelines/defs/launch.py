@@ -1,4 +1,4 @@
-"""Running the job from the command line: the same job, and the run appears in the UI."""
+"""Running a job from the command line: the same job, and the run appears in the UI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,6 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from ispmig_pipelines.defs.instance import shipped_file
 from ispmig_pipelines.defs.partitions import NAME
-from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 
 DEFINITIONS = "ispmig_pipelines.definitions"
 REPOSITORY = "__repository__"
@@ -29,17 +28,19 @@ def forget_tenant(instance: DagsterInstance, slug: str) -> None:
         instance.delete_dynamic_partition(NAME, slug)
 
 
-def migrate(
+def run_job(
     instance: DagsterInstance,
+    name: str,
     tenant: str,
-    config: Mapping[str, Any],
+    config: Mapping[str, Mapping[str, Any]],
     *,
     log_level: str = "INFO",
 ) -> tuple[DagsterRun, dict[str, Any]]:
-    """Runs ``tenant_migration`` for a tenant in this process, to its end.
+    """Runs a job for a tenant in this process, to its end.
 
     Args:
-        config: of the op ``extract``.
+        name: of the job.
+        config: op → its configuration.
         log_level: of what the run says on standard error.
 
     Returns:
@@ -51,12 +52,12 @@ def migrate(
     """
     know_tenant(instance, tenant)
     repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
-    job = repository.get_reconstructable_job(tenant_migration.name)
+    job = repository.get_reconstructable_job(name)
     definition = job.get_definition()
     run = instance.create_run_for_job(
         job_def=definition,
         run_config={
-            "ops": {"extract": {"config": dict(config)}},
+            "ops": {op: {"config": dict(own)} for op, own in config.items()},
             "loggers": {"console": {"config": {"log_level": log_level}}},
         },
         tags={
@@ -64,7 +65,7 @@ def migrate(
             "ispmig/from": "command line",
         },
         # By these the UI knows the run as one of its job, and can run it again.
-        remote_job_origin=_origin(),
+        remote_job_origin=_origin(name),
         job_code_origin=job.get_python_origin(),
     )
     result = execute_run(job, run, instance, raise_on_error=False)
@@ -109,6 +110,6 @@ def _last_words(events: Any) -> str:
     return "The run ended without a result."
 
 
-def _origin() -> RemoteJobOrigin:
+def _origin(job: str) -> RemoteJobOrigin:
     (location,) = location_origins_from_yaml_paths([str(shipped_file("workspace.yaml"))])
-    return RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), tenant_migration.name)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job)

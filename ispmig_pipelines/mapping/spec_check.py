@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +37,22 @@ def mistakes_of(yaml: YamlDocument) -> list[Mistake]:
     if not isinstance(yaml.data, dict):
         what = "is empty" if yaml.data is None else "is no mapping of keys to values"
         return [Mistake(1, f"the spec {what}; it begins with version: 1, sources and entities")]
-    return [*_of_shape(yaml), *_Meaning(yaml).mistakes()]
+    return [*mistakes_of_shape(yaml, SpecDocument, _keys_at), *_Meaning(yaml).mistakes()]
 
 
 # --- shape: what Pydantic finds, in words --------------------------------------------------
 
 
-def _of_shape(yaml: YamlDocument) -> Iterator[Mistake]:
+def mistakes_of_shape(
+    yaml: YamlDocument, model: type[BaseModel], keys_at: Callable[[Path], list[str]]
+) -> Iterator[Mistake]:
+    """What keeps a document from being one of ``model``.
+
+    Args:
+        keys_at: the keys that the language knows at a path.
+    """
     try:
-        SpecDocument.model_validate(yaml.data)
+        model.model_validate(yaml.data)
     except ValidationError as error:
         told: set[Path] = set()
         for item in error.errors(include_url=False):
@@ -57,7 +64,7 @@ def _of_shape(yaml: YamlDocument) -> Iterator[Mistake]:
             if item["type"] == "too_short" and any(t[: len(path)] == path for t in told):
                 continue
             told.add(path)
-            text = _in_words(item, path, rest)
+            text = _in_words(item, path, rest, keys_at)
             yield Mistake(yaml.line(path), f"{_subject(path)}{text}")
 
 
@@ -86,10 +93,12 @@ def _subject(path: Path) -> str:
     return ".".join(names) + ": " if names else ""
 
 
-def _in_words(item: Any, path: Path, rest: tuple[str | int, ...]) -> str:
+def _in_words(
+    item: Any, path: Path, rest: tuple[str | int, ...], keys_at: Callable[[Path], list[str]]
+) -> str:
     match item["type"]:
         case "extra_forbidden":
-            known = _keys_at(path[:-1])
+            known = keys_at(path[:-1])
             return f"there is no such key here{did_you_mean(str(path[-1]), known)}"
         case "missing":
             return f"{rest[-1] if rest else 'a key'!s} is missing"
@@ -100,7 +109,7 @@ def _in_words(item: Any, path: Path, rest: tuple[str | int, ...]) -> str:
         case "int_parsing" | "int_type" | "greater_than_equal":
             return "must be a whole number, from 0"
         case "too_short":
-            few = path[-1:] == ("columns",) and path[:1] == ("entities",)
+            few = path[-1:] == ("columns",) and path[:1] != ("sources",)
             return "must name several; for one write column" if few else "must not be empty"
         case "string_type":
             return "must be one word or text"
@@ -139,6 +148,11 @@ def _keys_at(path: Path) -> list[str]:
             model = OtherValue
         case _:
             model = SpecDocument
+    return keys_of(model)
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys of a part, as they are written."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

@@ -99,6 +99,10 @@ class Masker:
         masked = [mask(value) if value else value for value in encoded.dictionary.to_pylist()]
         return pa.array(masked, pa.string()).take(encoded.indices)
 
+    def nothing(self, values: pa.StringArray) -> pa.StringArray:
+        """What stands for a column that nobody has classified."""
+        return pa.nulls(len(values), pa.string())
+
     def _subkey(self, purpose: str) -> bytes:
         if purpose not in self._subkeys:
             self._subkeys[purpose] = subkey(self._key, purpose)

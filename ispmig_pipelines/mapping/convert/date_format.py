@@ -94,8 +94,12 @@ class DateFormat:
     has_time: bool
 
 
-def _tokens_of(text: str) -> list[tuple[str, bool]]:
-    """(token or literal, is it a token)."""
+def tokens_of(text: str) -> list[tuple[str, bool]]:
+    """(token or literal, is it a token), in order; strptime codes as the tokens they mean.
+
+    Raises:
+        ValueError: it has an unknown token.
+    """
     if "%" in text:
         for code, meaning in _COMBINED.items():
             text = text.replace(f"%{code}", meaning)
@@ -144,7 +148,7 @@ def compile_format(text: str) -> DateFormat:
     Raises:
         ValueError: it has an unknown token, a part twice, or does not name a whole day.
     """
-    parts = _tokens_of(text)
+    parts = tokens_of(text)
     regex: list[str] = []
     layout: list[tuple[str, int, int]] | None = []
     literals: list[tuple[int, str]] = []

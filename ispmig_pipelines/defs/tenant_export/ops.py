@@ -1,0 +1,79 @@
+"""The op of ``tenant_export``. Only this module and the job know Dagster.
+
+One op does it all: what an export reads is one instant of the database, and that ends with the
+transaction that took it.
+"""
+
+from typing import Any
+
+from dagster import MetadataValue, OpExecutionContext, Out, op
+
+from ispmig_pipelines.defs.assets import record_export
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_export import export as exporting
+from ispmig_pipelines.defs.tenant_export.config import Compression, ExportConfig
+from ispmig_pipelines.defs.tenant_export.prepare import prepared
+from ispmig_pipelines.defs.tenant_export.request import Asked
+from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
+from ispmig_pipelines.defs.tenant_migration.ops import actor, teller, usage
+from ispmig_pipelines.platform import tenants
+from ispmig_pipelines.settings import project_folder
+from ispmig_pipelines.storage import S3_SCHEME, open_storage
+
+
+@op(name="export", out=Out(dict))
+def export_op(
+    context: OpExecutionContext, config: ExportConfig, platform: Platform
+) -> dict[str, Any]:
+    """Writes the tenant's rows, as of one instant, into files, and says so in the audit trail."""
+    slug = context.partition_key
+    with failing_plainly(context, platform):
+        asked = asked_of(config)
+        request, transform = prepared(asked)
+        storage = open_storage(asked.out)
+        with platform.connect() as connection:
+            tenant = tenants.get(connection, slug)
+        manifest = exporting.export(
+            platform.connect,
+            tenant,
+            request,
+            storage,
+            transform=transform,
+            run_id=context.run_id,
+            actor=actor(),
+            progress=teller(context, "export"),
+        )
+    for event in record_export(manifest, storage.place()):
+        context.log_event(event)
+    place = storage.place()
+    context.add_output_metadata(
+        {
+            "folder": MetadataValue.url(place)
+            if place.startswith(S3_SCHEME)
+            else MetadataValue.path(place),
+            "rows": sum(told["rows"] for told in manifest["entities"].values()),
+            "bytes": sum(file["bytes"] for file in manifest["files"]),
+            "files": len(manifest["files"]),
+            **usage(),
+        }
+    )
+    return {"out": place, **manifest}
+
+
+def asked_of(config: ExportConfig) -> Asked:
+    """The launchpad's words; paths of it are relative to the project."""
+    out = config.out if "://" in config.out else str(project_folder() / config.out)
+    return Asked(
+        out=out,
+        format=config.format.value,
+        entities=tuple(config.entities),
+        fields=tuple(config.fields),
+        where=config.where,
+        transform=project_folder() / config.transform if config.transform else None,
+        mask=config.mask,
+        compression="" if config.compress is Compression.none else config.compress.value,
+        split_bytes=config.split_bytes,
+        dialect=config.dialect.value,
+        keep_formulas=config.keep_formulas,
+        overwrite=config.overwrite,
+    )
