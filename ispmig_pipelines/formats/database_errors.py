@@ -241,7 +241,7 @@ def explain(url: DatabaseUrl, error: BaseException, *, doing: str, query: str = 
     if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
         error = error.orig
     code, meaning = meaning_of(url.kind, error)
-    said = _safe_words(error, query) if meaning.words else ""
+    said = _safe_words(error, query, url.database) if meaning.words else ""
     what = meaning.what
     if meaning is WRONG and not query:
         what = "it does not understand what it was asked"
@@ -256,10 +256,17 @@ def explain(url: DatabaseUrl, error: BaseException, *, doing: str, query: str = 
     return SourceError(text)
 
 
+_LONGEST = 300
+_PLACES = frozenset({
+    "field list", "where clause", "on clause", "order clause", "having clause", "group statement",
+    "from clause", "select", "where", "on", "order by", "group by", "having", "from",
+})  # fmt: skip
+"""What MySQL puts in quotes to say where it looked."""
+
 _QUOTED = re.compile(r"[\"'`«„“\[]([^\"'`»“”\]]*)[\"'`»“”\]]")
 
 
-def _safe_words(error: BaseException, query: str) -> str:
+def _safe_words(error: BaseException, query: str, database: str) -> str:
     """The server's first line, if all that it quotes stands in the query; else nothing."""
     if not query:
         return ""
@@ -268,10 +275,13 @@ def _safe_words(error: BaseException, query: str) -> str:
     if text is None:
         text = next((a for a in reversed(error.args) if isinstance(a, str)), str(error))
     line = text.strip().partition("\n")[0]
-    quoted = _QUOTED.findall(line)
+    quoted = [part for whole in _QUOTED.findall(line) for part in whole.split(".")]
     # A number that is not in the query may be a cell; so may anything unquoted and long.
     numbers = [n for n in re.findall(r"\d{4,}", line) if n not in query]
-    if numbers or any(part not in query for part in quoted) or len(line) > 200:
+    known = query.casefold()
+    strange = [p for p in quoted if p.casefold() not in known and p.lower() not in _PLACES]
+    # The name of the database, which MySQL puts before that of a table, stands in the URL.
+    if numbers or len(line) > _LONGEST or any(part != database for part in strange):
         return ""
     return line
 

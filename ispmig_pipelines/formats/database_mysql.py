@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from ispmig_pipelines.database_url import DatabaseUrl
-from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.errors import DatabaseError, SourceError
 from ispmig_pipelines.formats.database_cells import bytes_column
 from ispmig_pipelines.formats.database_errors import told
 from ispmig_pipelines.formats.database_session import (
@@ -25,8 +24,10 @@ from ispmig_pipelines.formats.database_session import (
     Rows,
     TableName,
     connect,
+    disconnect,
     driver_errors,
     fetched,
+    single_text,
 )
 from ispmig_pipelines.formats.database_statement import select_statement, server_texts
 from ispmig_pipelines.formats.sql_render import BIT, BLOB, column_kind
@@ -135,6 +136,12 @@ class MysqlSession:
             self.notes = ("the server is too old to have transactions that only read",)
 
     def _told(self, doing: str, query: str = "") -> AbstractContextManager[None]:
+        if self._connection.closed:
+            raise DatabaseError(
+                f"{self.url.shown}: the connection was closed when an earlier reading was given "
+                f"up, before {doing}. Try again.",
+                transient=True,
+            )
         return told(self.url, self._errors, doing=doing, query=query)
 
     def _ask(self, statement: str, parameters: Sequence[Any] | None = None) -> list[Any]:
@@ -208,31 +215,40 @@ class MysqlSession:
                     "mysql", table, [c.name for c in columns], key, texts
                 )  # fmt: skip
             cursor = self._driver.cursor(_streaming())
-            done = False
+            # The driver would end at the first text that is not valid; latin-1 gives its bytes
+            # back.
+            encoding, self._driver.encoding = self._driver.encoding, "latin-1"
             try:
-                # The driver would end at the first text that is not valid; latin-1 gives its
-                # bytes back.
-                encoding, self._driver.encoding = self._driver.encoding, "latin-1"
-                try:
-                    cursor.execute(statement.encode())
-                finally:
-                    self._driver.encoding = encoding
+                cursor.execute(statement.encode())
+            finally:
+                self._driver.encoding = encoding
 
-                def to_columns(values: list[tuple[Any, ...]]) -> list[pa.Array]:
-                    return [
-                        _column(v, c.kind, single=i in floats)
-                        for i, (v, c) in enumerate(zip(values, columns, strict=True))
-                    ]
+            def to_columns(values: list[tuple[Any, ...]]) -> list[pa.Array]:
+                return [
+                    _column(v, c.kind, single=i in floats)
+                    for i, (v, c) in enumerate(zip(values, columns, strict=True))
+                ]
 
+            ended = False
+            try:
                 for arrays in fetched(cursor.fetchmany, to_columns, size):
                     yield Rows(arrays)
-                done = True
+                ended = True
+            except self._errors:
+                ended = True
+                raise
             finally:
-                if not done:
-                    # A driver that reads the rest of gigabytes to be polite is none to wait for.
-                    cursor.connection = None
-                    self.close()
+                if not ended:
+                    self._give_up(cursor)
                 cursor.close()
+
+    def _give_up(self, cursor: Any) -> None:
+        """Closes the connection: the driver would first read the rest, be it gigabytes."""
+        result = cursor._result
+        if result is not None:
+            result.unbuffered_active = False
+        cursor.connection = None
+        self.close()
 
     def sees_lock(self, key: int) -> bool:
         return False
@@ -241,8 +257,7 @@ class MysqlSession:
         return ""
 
     def close(self) -> None:
-        self._connection.invalidate()
-        self._connection.close()
+        disconnect(self._connection)
 
 
 def _streaming() -> Any:
@@ -256,12 +271,8 @@ def _column(values: tuple[Any, ...], kind: str, *, single: bool) -> pa.Array:
     if any(isinstance(v, bytes) for v in values):
         return bytes_column(values, kind or BLOB, "mysql")
     if single:
-        return pa.array([None if v is None else _single(v) for v in values], pa.string())
+        # A FLOAT, which was asked for as a double.
+        return pa.array([None if v is None else single_text(float(v)) for v in values], pa.string())
     if all(v is None or v.isascii() for v in values):
         return pa.array(values, pa.string())
     return pa.array([None if v is None else v.encode("latin-1") for v in values], pa.binary())
-
-
-def _single(text: str) -> str:
-    """A FLOAT given as a double, as the shortest text that is read back as the same FLOAT."""
-    return str(np.float32(text)).removesuffix(".0")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
@@ -27,8 +26,10 @@ from ispmig_pipelines.formats.database_session import (
     Rows,
     TableName,
     connect,
+    disconnect,
     driver_errors,
     fetched,
+    single_text,
 )
 from ispmig_pipelines.formats.database_statement import select_statement, server_texts
 from ispmig_pipelines.formats.sql_render import column_kind
@@ -216,8 +217,7 @@ class OtherSession:
 
     def close(self) -> None:
         # Rolled back: what only reads has nothing to keep.
-        self._connection.invalidate()
-        self._connection.close()
+        disconnect(self._connection)
 
 
 _PRODUCTS = {"mssql": "SQL Server", "oracle": "Oracle"}
@@ -225,7 +225,7 @@ _PRODUCTS = {"mssql": "SQL Server", "oracle": "Oracle"}
 
 def _single(value: Any) -> Any:
     """A REAL, which a driver gives as a double, as its own shortest text."""
-    return str(np.float32(value)) if isinstance(value, float) else value
+    return single_text(value) if isinstance(value, float) else value
 
 
 def _oracle_values(cursor: Any, metadata: Any) -> Any:

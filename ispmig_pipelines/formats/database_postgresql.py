@@ -26,6 +26,7 @@ from ispmig_pipelines.formats.database_session import (
     Rows,
     TableName,
     connect,
+    disconnect,
     driver_errors,
 )
 from ispmig_pipelines.formats.database_statement import quoted, select_statement
@@ -289,8 +290,7 @@ class PostgresqlSession:
         return str(found[0][0])
 
     def close(self) -> None:
-        self._connection.invalidate()
-        self._connection.close()
+        disconnect(self._connection)
 
 
 def _bytes_as_text(cells: pa.Array) -> pa.Array:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
@@ -158,6 +159,22 @@ def connect(url: DatabaseUrl, arguments: dict[str, Any], **options: Any) -> sa.C
             f"pip install '{package}'"
         ) from None
     return engine.connect()
+
+
+def disconnect(connection: sa.Connection) -> None:
+    """Closes a connection, whatever it is doing; closed already is fine too."""
+    if not connection.closed:
+        if not connection.invalidated:
+            connection.invalidate()
+        connection.close()
+
+
+def single_text(value: float) -> str:
+    """The shortest text that is read back as the same number of single precision."""
+    number = np.float32(value)
+    if number == 0 or 1e-5 <= abs(number) < 1e15:
+        return np.format_float_positional(number, unique=True, trim="-")
+    return str(number)
 
 
 def driver_errors(connection: sa.Connection) -> tuple[type[BaseException], ...]:
