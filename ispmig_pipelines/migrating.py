@@ -72,7 +72,6 @@ def migrate(
     with instance() as dagster:
         run, failure = run_job(
             dagster,
-            "tenant_migration",
             tenant,
             {
                 "extract": {
