@@ -15,7 +15,7 @@ def parsed_by_arrow(
     *,
     delimiter: str,
     quote: str,
-    empty_is_null: bool,
+    nulls: list[str],
 ) -> pa.RecordBatch | None:
     """The cells of ``count`` records of the right width, as text columns of ``schema``.
 
@@ -23,7 +23,7 @@ def parsed_by_arrow(
         source: the records' bytes, valid UTF-8 (checked before, with the records' numbers).
         delimiter: one byte.
         quote: one byte, or "" where nothing is quoted in ``source``.
-        empty_is_null: an unquoted empty cell is null, a quoted one an empty text.
+        nulls: which unquoted cells are null; quoted ones never are.
 
     Returns:
         None where Arrow reads them otherwise than was proven.
@@ -51,8 +51,8 @@ def parsed_by_arrow(
             convert_options=arrow_csv.ConvertOptions(
                 check_utf8=False,
                 column_types=dict.fromkeys(placeholders, pa.string()),
-                strings_can_be_null=empty_is_null,
-                null_values=[""],
+                strings_can_be_null=bool(nulls),
+                null_values=nulls,
                 quoted_strings_can_be_null=False,
             ),
         )

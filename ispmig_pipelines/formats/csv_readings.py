@@ -35,6 +35,8 @@ A_TABLE = 10
 _BARE_QUOTES = 0.3
 """The fault of a record that can be read if bare quotes inside its quoted cells are text."""
 
+_GLANCE_BYTES = 32 << 10
+_CLEAR_SCORE = 0.6
 _QUICK_BYTES = 256 << 10
 _MOST_RECORDS = 3_000
 _CELL_LIMIT = 1 << 20
@@ -84,31 +86,23 @@ def readings(
     quick = body if len(body) <= _QUICK_BYTES else whole_lines(body[:_QUICK_BYTES], True)
     marks = [delimiter] if delimiter else delimiters(quick) if quick.strip() else [","]
     remarks = [options.comment] if options.comment is not None else comments(quick)
-    found: list[Reading] = []
-    for mark in marks:
-        for quote in quotes(quick, mark, options):
-            for escape in escapes(quick, mark, quote, options):
-                for spaced in spacings(quick, mark, quote):
-                    for comment in remarks:
-                        if comment == mark:
-                            continue
-                        found.append(
-                            _read(
-                                quick,
-                                replace(
-                                    base,
-                                    delimiter=mark,
-                                    quote=quote,
-                                    escape=escape,
-                                    spaced=spaced,
-                                    comment=comment,
-                                ),
-                                options,
-                                not whole or len(quick) < len(body),
-                            )
-                        )
+    cut = not whole or len(quick) < len(body)
+    dialects = [
+        replace(base, delimiter=mark, quote=quote, escape=escape, spaced=spaced, comment=comment)
+        for mark in marks
+        for quote in quotes(quick, mark, options)
+        for escape in escapes(quick, mark, quote, options)
+        for spaced in spacings(quick, mark, quote)
+        for comment in remarks
+        if comment != mark
+    ]
     # The sort is stable: of equal readings the plainer candidate, which came first, wins.
-    found.sort(key=lambda reading: -reading.score)
+    if len(quick) > 2 * _GLANCE_BYTES:
+        glance = whole_lines(quick[:_GLANCE_BYTES], True)
+        found = sorted((_read(glance, d, options, True) for d in dialects), key=_rank)
+        if found[0].score >= _CLEAR_SCORE:
+            dialects = [r.dialect for r in found if r.score >= found[0].score * 0.7]
+    found = sorted((_read(quick, d, options, cut) for d in dialects), key=_rank)
     best = found[0]
     if delimiter is None and (wider := _with_blank(quick, best, options, not whole)) is not None:
         found[0] = best = wider
@@ -122,6 +116,10 @@ def readings(
             found[0] = _read(body, replace(found[0].dialect, comment=comment), options, not whole)
             found[0].score = score
     return found
+
+
+def _rank(reading: Reading) -> float:
+    return -reading.score
 
 
 def _with_blank(sample: str, reading: Reading, options: CsvOptions, cut: bool) -> Reading | None:

@@ -29,6 +29,7 @@ from ispmig_pipelines.formats.csv_faults import (
     ragged,
 )
 from ispmig_pipelines.formats.csv_layout import Layout
+from ispmig_pipelines.formats.csv_plain import PlainBlock, plain_block
 from ispmig_pipelines.formats.csv_tokens import Cells, Token, Tokenizer
 from ispmig_pipelines.formats.encoding import shown
 from ispmig_pipelines.formats.limits import ReadLimits
@@ -38,7 +39,7 @@ BLOCK_BYTES = 4 << 20
 """Bytes analysed at a time. 1 to 8 MiB measured alike; smaller ones lose to fixed costs."""
 
 _PATIENCE = 8 << 10
-_STAND_IN = b"\x1f"
+_LEAST_WINDOW = 64 << 10
 _BLANKS = b" \t\x0b\x0c\x1a"
 
 
@@ -120,10 +121,10 @@ class Scanner:
 
     def _drain(self, buffer: bytes, at: int, final: bool) -> Generator[Chunk, None, int]:
         """The chunks of a buffer from ``at``; returns where the first unfinished record is."""
-        patience = _PATIENCE
+        patience, window = _PATIENCE, self._window
         while at < len(buffer):
             if self._fast:
-                end = min(at + self._window, len(buffer))
+                end = min(at + window, len(buffer))
                 used, chunk = self._fast_part(buffer, at, end, final and end == len(buffer))
                 if chunk is not None:
                     yield chunk
@@ -134,6 +135,10 @@ class Scanner:
                 # Where faults crowd, looking for sound stretches between them costs more
                 # than it gains.
                 patience = min(patience * 2, self._window)
+                if used * 4 < window:
+                    window = max(window // 4, min(_LEAST_WINDOW, self._window))
+                else:
+                    window = min(window * 2, self._window)
             else:
                 limit = at + self._window
             before = at
@@ -399,52 +404,20 @@ class Scanner:
         """Bytes used from ``at``, always whole records, and what was read from them."""
         data = buffer if at == 0 and end == len(buffer) else buffer[at:end]
         tokens = self._tokens
-        quoted = bool(tokens.quote) and tokens.quote in data
-        if tokens.backslash and (place := data.find(b"\\")) >= 0:
-            data, final = data[:place], False
-        delimiter = tokens.delimiter
-        shrunk = data
-        if (tokens.any_newline and b"\r" in data) or len(delimiter) > 1:
-            if quoted or _STAND_IN in data:
-                return 0, None
-            cut = len(data)
-            if not final:
-                body = data[:-1] if data.endswith(b"\r") else data
-                cut = max(body.rfind(b"\n"), body.rfind(b"\r") if tokens.any_newline else -1) + 1
-            data = data[:cut]
-            shrunk = data
-            if tokens.any_newline:
-                shrunk = shrunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            if len(delimiter) > 1:
-                shrunk = shrunk.replace(delimiter, _STAND_IN)
-                delimiter = _STAND_IN
-        if not shrunk:
+        plain = plain_block(data, tokens, final=final)
+        if plain is None or not plain.text:
             return 0, None
         layout = Layout(
-            shrunk,
-            delimiter,
-            tokens.quote if quoted else b"",
-            final,
+            plain.text,
+            plain.delimiter,
+            tokens.quote if tokens.quote and tokens.quote in plain.text else b"",
+            plain.final,
             literal_quotes=not self._dialect.spaced,
         )
-        used, chunk = self._sound_records(layout)
-        if shrunk is not data and used:
-            used = used if used == len(data) else self._used_before(data, shrunk, used)
-        return used, chunk
+        used, chunk = self._sound_records(layout, plain)
+        return plain.original_length(used), chunk
 
-    def _used_before(self, data: bytes, shrunk: bytes, used: int) -> int:
-        """How far ``used`` bytes of the shortened text reach in the text as it was."""
-        if used == len(shrunk):
-            return len(data)
-        lines = shrunk.count(b"\n", 0, used)
-        at = 0
-        for _ in range(lines):
-            ends = self._tokens.line_end(data, at, final=True)
-            assert ends is not None  # noqa: S101 - a final line always ends
-            at = ends[1]
-        return at
-
-    def _sound_records(self, layout: Layout) -> tuple[int, Chunk | None]:
+    def _sound_records(self, layout: Layout, plain: PlainBlock) -> tuple[int, Chunk | None]:
         data = layout.data
         ends = layout.record_ends
         if not ends.size:
@@ -459,7 +432,7 @@ class Scanner:
         skipped = lengths == 0
         stop = ends.size
         for i in self._maybe_skipped(layout, starts, lengths):
-            text = data[starts[i] : text_ends[i]]
+            text = plain.original(data[starts[i] : text_ends[i]])
             skipped[i] = self._skipped(text)
             if skipped[i] and layout.quoted and self._tokens.quote in text:
                 # Quotes in a comment open nothing, but were counted as if they did.
@@ -468,8 +441,9 @@ class Scanner:
         uneven = (widths != self._width) & ~skipped
 
         # A record that is too long, or ragged over several lines, is for the tolerant part.
-        if lengths.max() > self._limits.max_cell_bytes:
-            stop = min(stop, int(np.argmax(lengths > self._limits.max_cell_bytes)))
+        longest = self._limits.max_cell_bytes // (1 + plain.grown)
+        if lengths.max() > longest:
+            stop = min(stop, int(np.argmax(lengths > longest)))
         first_lines = layout.lines_before(starts)
         if layout.quoted and uneven.any():
             over = uneven & (layout.lines_before(ends) > first_lines)
@@ -484,22 +458,18 @@ class Scanner:
         ordinals = self._record + np.cumsum(~skipped)
         lines = self._line + first_lines[:stop]
         faults = byte_faults(data, used, ends, skipped, self._encoding)
-        header = self._header_text
-        if len(self._tokens.delimiter) > 1:
-            header = header.replace(self._tokens.delimiter, _STAND_IN)
+        header = plain.stand_in(self._header_text)
         faults.update(header_faults(data, used, starts, text_ends, header))
         bad = uneven.copy()
         if faults:
             bad[list(faults)] = True
         good = ~(bad | skipped)
-        batch = self._parsed(data, starts, ends, good, used, layout.quoted)
+        batch = self._parsed(plain, starts, ends, good, used, layout.quoted)
         if batch is None:
             return 0, None
         rejects = [
             self._reject(
-                data[starts[i] : text_ends[i]].replace(_STAND_IN, self._tokens.delimiter)
-                if len(self._tokens.delimiter) > 1
-                else data[starts[i] : text_ends[i]],
+                plain.original(data[starts[i] : text_ends[i]]),
                 *(faults.get(int(i)) or ragged(int(widths[i]), self._width)),
                 record=int(ordinals[i]),
                 line=int(lines[i]),
@@ -519,7 +489,7 @@ class Scanner:
 
     def _parsed(
         self,
-        data: bytes,
+        plain: PlainBlock,
         starts: np.ndarray,
         ends: np.ndarray,
         good: np.ndarray,
@@ -531,24 +501,25 @@ class Scanner:
         if count == 0:
             return self._batch_of([])
         if count == good.size:
-            source = pa.py_buffer(data).slice(0, used)
+            source = pa.py_buffer(plain.text).slice(0, used)
         else:
             edges = np.flatnonzero(np.diff(np.concatenate(([0], good.astype(np.int8), [0]))))
             source = pa.py_buffer(
                 b"".join(
-                    data[starts[a] : ends[b - 1] + 1]
+                    plain.text[starts[a] : ends[b - 1] + 1]
                     for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
                 )
             )
-        delimiter = self._tokens.delimiter if len(self._tokens.delimiter) == 1 else _STAND_IN
-        return parsed_by_arrow(
+        nulls = [""] if self._dialect.empty_is_null else []
+        batch = parsed_by_arrow(
             source,
             self.schema,
             count,
-            delimiter=delimiter.decode(),
+            delimiter=plain.delimiter.decode(),
             quote=self._dialect.quote if quoted else "",
-            empty_is_null=self._dialect.empty_is_null,
+            nulls=[*nulls, r"\N"] if self._tokens.backslash else nulls,
         )
+        return batch if batch is None else plain.cells_restored(batch)
 
 
 def _last_marked(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

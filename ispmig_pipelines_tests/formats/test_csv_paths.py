@@ -50,7 +50,7 @@ def scanned(
 
 DIALECTS = st.builds(
     CsvDialect,
-    delimiter=st.sampled_from([",", ";", "\t", "||", "¦"]),
+    delimiter=st.sampled_from([",", ";", "\t", "||", "¦", ", ", ";"]),
     quote=st.sampled_from(['"', '"', "'", ""]),
     escape=st.sampled_from(["doubled", "doubled", "backslash"]),
     any_newline=st.booleans(),
@@ -63,6 +63,7 @@ DIALECTS = st.builds(
 PIECES = st.sampled_from(
     [b",", b";", b"||", b"|", b'"', b'"', b"'", b'""', b"\n", b"\n", b"\r\n", b"\r", b"\\",
      b"a", b"bc", b" ", b"1", "é".encode(), b"\xff", b"\xe9", b"\0", b"#", b"\\N", b"\x1f",
+     b'\\"', b"\\\\", b'"a\\"b"', b", ", b"\x1c",
      b"\xef\xbb\xbf", b"x,y,z\n", b'"p","q","r"\n', b'a,"b\nc",d\n', b"1;2;3\n", b"\t",
      b'a,5" x,c\n', b'"a "b" c",d,e\n', "¦".encode(), b"\x1a"]
 )  # fmt: skip
