@@ -19,13 +19,15 @@ def settled_encoding(encoding: Encoding, sample: bytes) -> Encoding:
         encoding: as found by all bytes of the sample, or as the spec says.
         sample: the beginning of the script.
     """
-    if encoding.bom or encoding.name in ("", "ascii") or encoding.name.startswith("utf-16"):
+    if encoding.bom or encoding.name == "ascii" or encoding.name.startswith("utf-16"):
         return encoding
-    if not encoding.notes and not encoding.question:
+    if encoding.name and not encoding.notes and not encoding.question:
         # The spec has named it.
         return encoding
-    if encoding.name == "utf-8" and not encoding.question:
+    if encoding.name == "utf-8" and not encoding.question and _is_utf8(sample):
         return encoding
+    if not encoding.name:
+        encoding = Encoding("utf-8", 0, ("binary data stand in its strings",))
     stated = stated_charset(sample)
     if stated == "utf-8":
         where = (
@@ -50,6 +52,15 @@ def settled_encoding(encoding: Encoding, sample: bytes) -> Encoding:
     if found.question or found.name == "ascii":
         return encoding if not _BINARY.search(sample) else found
     return found
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The sample may end within a character.
+        return error.start >= len(sample) - 3 and error.reason == "unexpected end of data"
+    return True
 
 
 _BITS = re.compile(rb"\bbit\s*\(", re.IGNORECASE)

@@ -171,6 +171,7 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
         + rb"(?P<columns>\(" + space + rb"(?:" + qualified + space + rb"(?:," + space + qualified
         + space + rb")*+)?\))?" + space
         + rb"(?:OVERRIDING\s++(?:SYSTEM|USER)\s++VALUE\b" + space + rb")?+"
+        + (rb"(?:OUTPUT\s[^()';]*?(?=\bVALUES\b))?+" if name == SQLSERVER else b"")
         + rb"(?P<verb>VALUES?\b|\(?" + space + rb"SELECT\b|DEFAULT\b|SET\b|EXEC(?:UTE)?\b|WITH\b"
         + rb"|OUTPUT\b|TABLE\b)"
     )  # fmt: skip
@@ -242,6 +243,9 @@ def parse_name(raw: bytes, lex: Lexicon) -> Name:
             part = bracket.replace(b"]]", b"]")
         else:
             part = word
+        if lex.dialect.name == DB2:
+            # db2look pads the names of schemas; blanks at the end mean nothing.
+            part = part.rstrip(b" ")
         parts.append(part.decode("utf-8", "backslashreplace"))
         quoted.append(word is None)
         at = found.end()

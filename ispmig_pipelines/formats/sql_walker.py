@@ -60,6 +60,7 @@ _LOOKED_INTO = frozenset({
     b"IF", b"WITH", b"SELECT", b"WHILE", b"BEGIN", b"DECLARE", b"PREPARE", b"EXPLAIN", b"FOR",
     b"VALUES", b"LOOP", b"EXISTS",
 })  # fmt: skip
+_UNLESS_THERE = re.compile(rb"IF\s+NOT\s+EXISTS\s*\(", re.IGNORECASE)
 _DESCRIBED = re.compile(rb"sp_addextendedproperty\b.*MS_Description", re.IGNORECASE | re.DOTALL)
 _USE = re.compile(
     rb"USE\s+(?:DATABASE\s+)?(`[^`]+`|\"[^\"]+\"|\[[^\]]+\]|[^`\"\[\s;]+)", re.IGNORECASE
@@ -208,7 +209,7 @@ class Walker:
         elif word in _KINDS:
             found = _TARGET.match(data, pos)
             target = parse_name(found.group("name"), script.lex).text if found else ""
-            yield Changed(_KINDS[word], target, line)
+            yield Changed(_KINDS[word], "" if _KINDS[word] == "load" else target, line)
             script.pass_statement(merge=word == b"MERGE")
         elif word in (b"EXEC", b"EXECUTE", b"CALL"):
             text = script.pass_statement(keep=True)
@@ -218,7 +219,11 @@ class Walker:
                 yield Changed("call", "", line)
             elif re.search(rb"\bsp_rename\b", text, re.I):
                 yield Changed("rename", "", line)
-        elif word == b"SOURCE" and name in (MYSQL, GENERIC):
+        elif (word == b"SOURCE" and name in (MYSQL, GENERIC)) or (
+            word in (b"START", b"STA")
+            and name in (ORACLE, GENERIC)
+            and not _BEGIN_TRANSACTION.fullmatch(data, pos, _end_of_line(data, pos))
+        ):
             yield Changed("shell", "", line)
             script.pass_line()
         elif (word == b"DO" and name == POSTGRESQL) or (
@@ -245,12 +250,26 @@ class Walker:
             self.open_transaction = False
         if word in (b"SET", b"SELECT") and (found := _SCHEMA.match(data, pos)):
             script.scope = Scope(script.scope.database, _schema(found.group("name")))
+        unless_there = _UNLESS_THERE.match(data, pos) if word == b"IF" else None
+        # A row that is added unless it is there already is a row: what follows is read.
+        if unless_there and self._pass_parentheses(unless_there.end()):
+            return
         if word not in _LOOKED_INTO:
             script.pass_statement()
             return
         text = script.pass_statement(keep=True)
         if kind := change_within(text, script.lex):
             yield Changed(kind, "", line)
+
+    def _pass_parentheses(self, at: int) -> bool:
+        """Passes to behind the parentheses that open before ``at``, if they are at hand."""
+        window, depth = self._script.window, 1
+        while depth and (found := self._script.lex.token.match(window.data, at)):
+            depth += (found.group() == b"(") - (found.group() == b")")
+            at = found.end()
+        if not depth:
+            window.pos = at
+        return not depth
 
     @staticmethod
     def _begins_transaction(data: bytes, pos: int) -> bool:
@@ -292,6 +311,11 @@ class Walker:
 
     def _without_marks(self, text: bytes) -> bytes:
         return _MARKS.sub(b" ", text) if self._script.dialect.name == MYSQL else text
+
+
+def _end_of_line(data: bytes, pos: int) -> int:
+    end = data.find(b"\n", pos)
+    return len(data) if end < 0 else end
 
 
 def _schema(raw: bytes) -> str:
