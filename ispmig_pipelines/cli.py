@@ -286,6 +286,63 @@ def migrate(
 
 
 @app.command()
+def export(
+    tenant: Slug,
+    out: Annotated[str, typer.Option(metavar="DIR", help="A folder, or s3://bucket/prefix.")],
+    format: Annotated[OutputFormat, typer.Option(help="Of the files.")] = OutputFormat.csv,
+    entity: Annotated[
+        list[str] | None, typer.Option(help="Only this entity; may be given several times.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD,…", help="Only these fields, e.g. customer.email."),
+    ] = None,
+    where: Annotated[
+        str, typer.Option(metavar="CONDITION", help='Only these rows, e.g. "status = active".')
+    ] = "",
+    transform: Annotated[
+        Path | None, typer.Option(metavar="SPEC", help="Which columns are made of what, as YAML.")
+    ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Replace what is personal; leave secrets out.")
+    ] = False,
+    compress: Annotated[Compression | None, typer.Option(help="Pack the files.")] = None,
+    split_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Start another file at this size, e.g. 500MB.")
+    ] = "1GB",
+    dialect: Annotated[Dialect, typer.Option(help="Of SQL.")] = Dialect.postgresql,
+    keep_formulas: Annotated[
+        bool, typer.Option("--keep-formulas", help="Leave texts like formulas as they are.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an export that lies there.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a tenant's rows, as of one instant, into files."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines import exporting
+
+        manifest = exporting.export(
+            connection,
+            tenant,
+            out,
+            format=format.value,
+            entities=exporting.listed(entity or []),
+            fields=exporting.listed(fields or []),
+            where=where,
+            transform=transform,
+            mask=mask,
+            compress=compress.value if compress else "none",
+            split_bytes=exporting.size(split_size),
+            dialect=dialect.value,
+            keep_formulas=keep_formulas,
+            overwrite=overwrite,
+        )
+        _say(manifest, lambda console: tables.exported(console, manifest))
+
+
+@app.command()
 def migrations(tenant: Slug, as_json: Json = False) -> None:
     """List a tenant's migrations, the newest first."""
     with _told(as_json), _connected() as connection:

@@ -72,6 +72,7 @@ def migrate(
     with instance() as dagster:
         run, failure = run_job(
             dagster,
+            "tenant_migration",
             tenant,
             {
                 "extract": {

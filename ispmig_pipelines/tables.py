@@ -136,6 +136,24 @@ def quarantine(out: Console, tenant: str, rows: Iterator[dict[str, Any]]) -> Non
     )
 
 
+def exported(out: Console, manifest: dict[str, Any]) -> None:
+    """An export: its entities and files."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for file in manifest["files"]:
+        files, size = sizes.get(file["entity"], (0, 0))
+        sizes[file["entity"]] = files + 1, size + file["bytes"]
+    table = _table("", "entity", "rows", "files", "bytes", numbers=["rows", "files", "bytes"])
+    for name, told in manifest["entities"].items():
+        files, size = sizes.get(name, (0, 0))
+        table.add_row(name, f"{told['rows']:,}", str(files), f"{size:,}")
+    _show(out, table)
+    how = ", masked" if manifest["masked"] else ""
+    out.print(
+        f"Tenant {manifest['tenant']} as of {manifest['instant']}{how}: {manifest['out']}",
+        markup=False,
+    )
+
+
 def digest(out: Console, found: dict[str, Any]) -> None:
     """A tenant's digest."""
     table = _table("", "entity", "rows", "digest", numbers=["rows"])
@@ -169,20 +187,6 @@ def inspected(out: Console, files: list[dict[str, Any]]) -> None:
             out.print(f"  {where}: {problem['message']} ({problem['code']})", markup=False)
 
 
-def status(out: Console, found: dict[str, Any]) -> None:
-    """What is running."""
-    for part, facts in found.items():
-        if isinstance(facts, dict):
-            told = ["running" if facts["running"] else "not running"]
-            told += ["embedded"] if facts.get("embedded") else []
-            told += [
-                f"{name} {value}"
-                for name, value in facts.items()
-                if name not in ("running", "embedded") and value not in (None, "")
-            ]
-            out.print(f"{part}: {', '.join(told)}", markup=False)
-        else:
-            out.print(f"{part}: {facts}", markup=False)
 def converted(out: Console, found: Converted) -> None:
     """What was written, table by table."""
     table = _table("", "table", "records", "unreadable", "bytes", "seconds", "file",
@@ -212,3 +216,17 @@ def rejects(out: Console, found: Converted) -> None:
         out.print(f"ispmig: {found.rejects:,} record(s) could not be read{kept}.", markup=False)
 
 
+def status(out: Console, found: dict[str, Any]) -> None:
+    """What is running."""
+    for part, facts in found.items():
+        if isinstance(facts, dict):
+            told = ["running" if facts["running"] else "not running"]
+            told += ["embedded"] if facts.get("embedded") else []
+            told += [
+                f"{name} {value}"
+                for name, value in facts.items()
+                if name not in ("running", "embedded") and value not in (None, "")
+            ]
+            out.print(f"{part}: {', '.join(told)}", markup=False)
+        else:
+            out.print(f"{part}: {facts}", markup=False)

@@ -20,7 +20,7 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "storage", "s
               "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "up", "tables", "quarantine_file", "migrating", "converting",
+                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting",
                       "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -134,7 +134,7 @@ def test_the_rule_itself_has_no_circle() -> None:
 
     # What a person starts may know each other; nothing else goes round.
     started = {"definitions", "up", "tables", "quarantine_file", "cli", "defs", "demo",
-               "migrating", "converting", "endings"}  # fmt: skip
+               "migrating", "exporting", "converting", "endings"}  # fmt: skip
     for room in set(MAY_IMPORT) - started:
         reached(room, ())
 
