@@ -34,6 +34,19 @@ def quoting(fault: str) -> Fault:
     return "record.unreadable", "", _QUOTING.get(fault, default)
 
 
+def clean_length(text: bytes) -> int:
+    """How much of the text, from its beginning, is free of invalid and zero bytes for certain."""
+    length = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+    zero = text.find(b"\0", 0, length)
+    if zero >= 0:
+        length = zero
+    try:
+        str(memoryview(text)[:length], "utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return length
+
+
 def byte_faults(
     data: bytes, used: int, ends: np.ndarray, skipped: np.ndarray, encoding: str
 ) -> dict[int, Fault]:

@@ -23,6 +23,7 @@ from ispmig_pipelines.formats.csv_faults import (
     ZERO_BYTE,
     Fault,
     byte_faults,
+    clean_length,
     header_faults,
     not_encoded,
     quoting,
@@ -235,8 +236,7 @@ class Scanner:
         lines: list[int] = []
         rejects: list[Reject] = []
         tokens, width = self._tokens, self._width
-        stretch = buffer[at:limit]
-        clean_until = limit if stretch.isascii() and b"\0" not in stretch else at
+        clean_until = at + clean_length(buffer[at:limit])
         size = len(buffer)
         plain_lines = not tokens.backslash and not tokens.any_newline
         quote, delimiter = tokens.quote, tokens.delimiter
