@@ -206,7 +206,10 @@ class PostgresqlSession:
             self._row_security(cursor, "off" if table else "on")
             # The line feed: the query may end with a comment.
             statement = "copy (" + select + "\n) to stdout (format csv, force_quote *)"
-            with cursor.copy(statement) as copy:
+            if self._encoding:
+                # Such a server would refuse what is not UTF-8 instead of giving it.
+                self._set(cursor, "client_encoding", "SQL_ASCII")
+            with cursor.copy(statement.encode()) as copy:
                 messages: list[bytes] = []
                 held = 0
                 for message in copy:
@@ -217,12 +220,18 @@ class PostgresqlSession:
                         messages, held = [], 0
                 if messages:
                     yield self._rows(messages, columns)
+            if self._encoding:
+                self._set(cursor, "client_encoding", "UTF8")
 
     def _row_security(self, cursor: Any, value: str) -> None:
         """Off, the server refuses a table of which it would hide records. For a query its author
         answers: which records the user sees is part of it."""
         if self._driver.info.server_version >= 90_500:
-            cursor.execute("select pg_catalog.set_config('row_security', %s, true)", [value])
+            self._set(cursor, "row_security", value)
+
+    @staticmethod
+    def _set(cursor: Any, setting: str, value: str) -> None:
+        cursor.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
 
     def _select(self, table: TableName, columns: Sequence[DatabaseColumn]) -> str:
         key = [name for (name,) in self._ask(_PRIMARY_KEY, [self._name(table)])]
