@@ -96,16 +96,20 @@ class _Found:
 class _Run:
     """The structure of a run: its quotes, and its brackets outside of strings."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.bytes = np.frombuffer(data, np.uint8)
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        self.data = memoryview(data)[start:end]
+        self._whole = data
+        self._from = start
+        self.bytes = np.frombuffer(self.data, np.uint8)
         plain = self.bytes
         backslashes: np.ndarray | None = None
-        if _BACKSLASH in data:
-            backslashes = np.flatnonzero(plain == _BACKSLASH)
+        # Large arrays are used again: memory that is new costs more than what is done with it.
+        here = np.empty(len(plain), np.bool_)
+        if data.find(b"\\", start, end) >= 0:
+            backslashes = np.flatnonzero(np.equal(plain, _BACKSLASH, out=here))
             plain = plain.copy()
             plain[_escaped(backslashes)] = 0
-        self.quotes = np.flatnonzero(plain == _QUOTE)
+        self.quotes = np.flatnonzero(np.equal(plain, _QUOTE, out=here))
         # How far it is from each quote to the next one: of a key, its length and one more.
         self.spans = self.quotes[1:] - self.quotes[:-1]
         self.escaped: np.ndarray | None = None
@@ -115,7 +119,9 @@ class _Run:
             self.escaped[np.searchsorted(self.quotes, backslashes) >> 1] = True
         # One bit tells brackets from braces.
         folded = plain | _BRACE_BIT
-        places = np.flatnonzero((folded == _OPEN) | (folded == _CLOSE))
+        np.equal(folded, _OPEN, out=here)
+        np.equal(folded, _CLOSE, out=folded.view(np.bool_))
+        places = np.flatnonzero(np.logical_or(here, folded.view(np.bool_), out=here))
         before = np.searchsorted(self.quotes, places)
         outside = (before & 1) == 0
         self.place = places[outside]
@@ -136,6 +142,12 @@ class _Run:
         closing = self.match[brackets]
         return _Objects(self.before[brackets], self.before[closing], self.place[closing], row)
 
+    def texts(self, start: np.ndarray, end: np.ndarray) -> list[bytes]:
+        """Pieces of the run."""
+        data = self._whole
+        places = zip((start + self._from).tolist(), (end + self._from).tolist(), strict=True)
+        return [data[first:behind] for first, behind in places]
+
     def roots(self) -> np.ndarray:
         """The braces that open the records, by number."""
         return np.flatnonzero(self.opens & (self.level == 0))
@@ -150,15 +162,17 @@ def _escaped(backslashes: np.ndarray) -> np.ndarray:
     return backslashes[in_group % 2 == 0] + 1
 
 
-def extract(data: bytes, table: Table, max_cell_bytes: int, counted: list[int]) -> Extracted | None:
+def extract(
+    data: bytes, start: int, end: int, table: Table, max_cell_bytes: int, counted: list[int]
+) -> Extracted | None:
     """The records of a table in a run as columns; None where they must be read one by one.
 
     Args:
-        data: the proven run, whole records of the outermost table.
+        data, start, end: the proven run, whole records of the outermost table.
         table: whose records are wanted.
         counted: how many records came before, of each table from the outermost to this one.
     """
-    run = _Run(data)
+    run = _Run(data, start, end)
     chain = table.chain()
     brackets = run.roots()
     roots = len(brackets)
@@ -405,8 +419,8 @@ def _column(
     rewritten: list[tuple[int, str]] = []
     absent = np.zeros(len(values.row), np.bool_)
     if node.kinds & ~(Kind.SCALAR | Kind.NULL):
-        for i in np.flatnonzero((values.first == _OPEN) | (values.first == _OPEN_ARRAY)):
-            raw = run.data[values.start[i] : values.end[i]]
+        some = np.flatnonzero((values.first == _OPEN) | (values.first == _OPEN_ARRAY))
+        for i, raw in zip(some, run.texts(values.start[some], values.end[some]), strict=True):
             text = _container(raw, node)
             if text is None:
                 absent[i] = True
@@ -454,8 +468,7 @@ def _unescaped(run: _Run, values: _Values) -> list[tuple[int, str]]:
     places = np.flatnonzero(run.escaped[behind] & (values.first == _QUOTE))
     if not places.size:
         return []
-    data, start, end = run.data, values.start, values.end
-    raw = b",".join([data[start[i] - 1 : end[i] + 1] for i in places])
+    raw = b",".join(run.texts(values.start[places] - 1, values.end[places] + 1))
     return list(zip(places.tolist(), json.loads(b"[" + raw + b"]"), strict=True))
 
 

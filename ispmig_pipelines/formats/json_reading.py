@@ -174,8 +174,8 @@ class JsonSource(ABC):
         for item in self._records(cursor, table):
             batcher.bytes_read = source.bytes_read
             if isinstance(item, Run):
-                data = item.data[item.start : item.end]
-                found = extract(data, table, limit, [record, *rows.counted[1:]])
+                counted = [record, *rows.counted[1:]]
+                found = extract(item.data, item.start, item.end, table, limit, counted)
                 if found is not None:
                     first = (record if is_root else rows.counted[-1]) + 1
                     ordinals = np.arange(first, first + len(found.lines))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.json_pattern import Style, style_of
 from ispmig_pipelines.formats.json_schema import Node
@@ -196,11 +198,17 @@ class Proof:
 
 
 def _not_utf8(data: bytes, start: int, end: int) -> int | None:
-    piece = data[start:end]
-    if piece.isascii():
+    piece = memoryview(data)[start:end]
+    offsets = pa.array([0, len(piece)], pa.int32()).buffers()[1]
+    try:
+        # Twice as fast as decoding, and nothing is made that is thrown away.
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(piece)).validate(full=True)
+    except pa.ArrowInvalid:
+        pass
+    else:
         return None
     try:
-        piece.decode("utf-8")
+        str(piece, "utf-8")
     except UnicodeDecodeError as error:
         return start + error.start
     return None
