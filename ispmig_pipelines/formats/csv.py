@@ -157,7 +157,7 @@ class CsvReader:
             digest = source.sha256()
             bytes_read = source.bytes_read
         if self.dialect.footer_lines is None:
-            self._note_footer(collected.take_footer(len(self._columns)))
+            self._note_footer(*collected.take_footer(len(self._columns)))
         yield from collected.rest(bytes_read)
         self._sha256 = digest
         if collected.alike.count >= A_TABLE:
@@ -194,14 +194,14 @@ class CsvReader:
         if note not in self._detected.notes:
             self._detected = replace(self._detected, notes=(*self._detected.notes, note))
 
-    def _note_footer(self, footer: list[Reject]) -> None:
-        if not footer:
+    def _note_footer(self, lines: int, first: int) -> None:
+        if not lines:
             return
         self._note(
-            f"{len(footer)} line(s) after the last record, from line {footer[0].line:,}, were "
-            "taken for a footer and are no records"
+            f"{lines} line(s) after the last record, from line {first:,}, were taken for a "
+            "footer and are no records"
         )
-        dialect = {**self._detected.dialect, "footer_lines": str(len(footer))}
+        dialect = {**self._detected.dialect, "footer_lines": str(lines)}
         self._detected = replace(self._detected, dialect=dialect)
 
     def _named(
@@ -308,7 +308,7 @@ class _Collected:
             self._chunks.append(chunk)
             self._rows += chunk.record.size
             self._last_record = int(chunk.record[-1])
-        while self._rows >= self._size:
+        while self._rows >= self._size + MOST_FOOTER_LINES:
             yield self._batch(self._size, self._bytes_read)
         if len(self._rejects) >= max(self._size, MOST_FOOTER_LINES + 1):
             keep = self._rejects[-MOST_FOOTER_LINES:]
@@ -317,13 +317,70 @@ class _Collected:
             yield self._batch(self._rows, self._bytes_read, early)
 
     def rest(self, bytes_read: int) -> Iterator[Records]:
+        while self._rows > self._size:
+            yield self._batch(self._size, bytes_read)
         if self._rows or self._rejects:
             rejects, self._rejects = self._rejects, []
             yield self._batch(self._rows, bytes_read, rejects)
 
-    def take_footer(self, width: int) -> list[Reject]:
-        """Removes the lines after the last record that close a report, and returns them."""
-        trailing = [r for r in self._rejects if r.record > self._last_record]
+    def take_footer(self, width: int) -> tuple[int, int]:
+        """Removes the lines after the last record that close a report; how many, and the first.
+
+        A spreadsheet pads them to the table's width: a line with nothing but its first cell, as
+        far as that begins like a footer, is one too.
+        """
+        ragged = self._ragged_footer(width)
+        padded = self._padded_footer() if width > 2 and not self._trailing() else []
+        if ragged:
+            return len(ragged), ragged[0].line or 0
+        return len(padded), padded[0] if padded else 0
+
+    def _trailing(self) -> list[Reject]:
+        return [r for r in self._rejects if r.record > self._last_record]
+
+    def _padded_footer(self) -> list[int]:
+        """Removes them, with blank lines above and among them, and returns their lines."""
+        footer = blank = 0
+        for count, row in enumerate(self._last_rows(MOST_FOOTER_LINES + 1), start=1):
+            if any(row[1:]):
+                break
+            if row[0] and _FOOTER.match(row[0]):
+                footer, blank = count, 0
+            elif row[0]:
+                blank = -1
+            elif footer and blank == count - footer - 1:
+                blank += 1
+        count = footer + max(blank, 0) if footer else 0
+        if not count or count > MOST_FOOTER_LINES or count >= self._last_record:
+            return []
+        return self._without_last(count)
+
+    def _last_rows(self, count: int) -> Iterator[tuple[str | None, ...]]:
+        """The last rows, the last one first."""
+        for chunk in reversed(self._chunks):
+            tail = chunk.cells.slice(max(chunk.record.size - count, 0))
+            rows = list(zip(*(column.to_pylist() for column in tail.columns), strict=True))
+            yield from reversed(rows)
+            count -= len(rows)
+            if count <= 0:
+                return
+
+    def _without_last(self, count: int) -> list[int]:
+        """Takes the last rows away, and returns their lines."""
+        lines: list[int] = []
+        while len(lines) < count:
+            chunk = self._chunks.pop()
+            keep = max(chunk.record.size - (count - len(lines)), 0)
+            lines = [*chunk.line[keep:].tolist(), *lines]
+            if keep:
+                self._chunks.append(
+                    Chunk(chunk.cells.slice(0, keep), chunk.record[:keep], chunk.line[:keep])
+                )
+        self._rows -= count
+        return lines
+
+    def _ragged_footer(self, width: int) -> list[Reject]:
+        trailing = self._trailing()
         if not trailing or len(trailing) > MOST_FOOTER_LINES or width < 2:
             return []
         if any(r.rule != "record.ragged" or int(r.found) > width for r in trailing):

@@ -8,6 +8,8 @@ import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, open_source
+from ispmig_pipelines.formats.csv import CsvReader
+from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines_tests.formats.test_csv_detect import read, written
 
 HEADER = "account,name,city,signup,balance"
@@ -138,3 +140,31 @@ def test_lines_of_blank_cells_above_and_among_the_records(tmp_path: Path) -> Non
     assert columns == HEADER.split(",")
     assert rows[-2:] == [[None] * 5, rows[0]]
     assert rejects == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 24, 26, 50_000])
+def test_a_footer_padded_to_the_width_is_no_record(tmp_path: Path, size: int) -> None:
+    path = written(tmp_path, PLAIN + ",,,,\nTotal: 24 records,,,,\n")
+    with open_source(path) as reader:
+        batches = list(reader.batches(reader.tables()[0], size))
+        assert any("2 line(s)" in note and "line 26" in note for note in reader.detected.notes)
+    assert sum(len(batch.cells) for batch in batches) == len(RECORDS)
+    assert max(len(batch.cells) for batch in batches) <= size
+
+
+@pytest.mark.parametrize("block", [1, 40, 900])
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_padded_footer_is_found_however_the_bytes_arrive(
+    tmp_path: Path, block: int, fast: bool
+) -> None:
+    data = (PLAIN + ",,,,\nTotal: 24 records,,,,\n,,,,\nPage 1,,,,\n,,,,\n").encode()
+    reader = CsvReader(
+        written(tmp_path, data), data, Encoding("utf-8"), whole=True, fast=fast, block_bytes=block
+    )
+    lines = [n for batch in reader.batches("export", 9) for n in batch.line.to_pylist()]
+    assert lines == list(range(2, 26))
+
+
+@pytest.mark.parametrize("last", ["Total,,,,12.50", "Ann Totally,,,,", "A-025,,,,"])
+def test_a_last_record_that_may_be_one_is_kept(tmp_path: Path, last: str) -> None:
+    assert len(read(written(tmp_path, PLAIN + last + "\n"))[1]) == len(RECORDS) + 1
