@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +105,7 @@ class SpreadsheetReader:
         status = path.stat()
         self.size = status.st_size
         self._changed_at = status.st_mtime_ns
+        self._file: BinaryIO | None = None
         self._archive: zipfile.ZipFile | None = None
         self._detected = Detected(format=kind)
         self._sources: dict[str, _Source] = {}
@@ -114,8 +115,12 @@ class SpreadsheetReader:
             "xls": self._open_xls,
             "ods": self._open_ods,
         }
-        opened[kind]()
-        self._find_tables()
+        try:
+            opened[kind]()
+            self._find_tables()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def detected(self) -> Detected:
@@ -132,6 +137,8 @@ class SpreadsheetReader:
         """Closes the file; may be called twice."""
         if self._archive is not None:
             self._archive.close()
+        if self._file is not None:
+            self._file.close()
 
     def tables(self) -> list[str]:
         """Names of the visible sheets that hold something, in the workbook's order."""
@@ -251,7 +258,8 @@ class SpreadsheetReader:
         self._take_sheets(book.sheets, lambda sheet: XlsCells(book, sheet.part), lambda _: 1)
 
     def _open_archive(self) -> zipfile.ZipFile:
-        return open_archive(self._path, self._path.open("rb"), self._limits)
+        self._file = self._path.open("rb")
+        return open_archive(self._path, self._file, self._limits)
 
     def _tell_dates(self, is_1904: bool) -> None:
         dialect = {"date_system": "1904" if is_1904 else "1900"}

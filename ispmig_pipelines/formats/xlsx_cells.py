@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
-from enum import IntEnum
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -19,31 +18,24 @@ from lxml import etree
 
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.spreadsheet_grid import (
-    ERROR_CODES,
     MOST_COLUMNS,
     NO_CODE,
-    NO_TEXT,
     TWICE,
     UNCOMPUTED,
     Grid,
 )
+from ispmig_pipelines.formats.xlsx_columns import CellTexts, Kind, is_text, is_there
 from ispmig_pipelines.formats.xlsx_mould import CELL, GROUPS, Mould, learn, place_of, unindented
 from ispmig_pipelines.formats.xlsx_package import (
     PARSER_OPTIONS,
     Workbook,
     damaged,
     part_text,
-    plain_text,
     refuse_doctype,
     rich_text,
     unescaped,
 )
-from ispmig_pipelines.formats.xlsx_values import (
-    SHORT,
-    SIGNIFICANT,
-    NumberFormat,
-    NumberTexts,
-)
+from ispmig_pipelines.formats.xlsx_values import NumberFormat
 from ispmig_pipelines.remote import SourceFile
 
 __all__ = ["Grid", "SheetCells"]
@@ -51,18 +43,6 @@ __all__ = ["Grid", "SheetCells"]
 _BLOCK_CHARACTERS = 1 << 22
 _LEARN_FROM = 200_000
 _MOST_MOULDS = 8
-
-
-class _Kind(IntEnum):
-    """What stands in a cell. Numbers with a date format are ``NUMBER`` + their format, those
-    with leading zeros ``ZERO_PADDED`` + their width."""
-
-    NUMBER = 0
-    # 1 to 4 are NumberFormat's.
-    SHARED = 5
-    TEXT = 6
-    BOOLEAN = 7
-    ERROR = 8
 
 
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
@@ -103,10 +83,9 @@ class SheetCells:
         self._workbook = workbook
         self._limits = limits
         self._fast = fast
-        self._shared = shared
         self._kinds: dict[str | None, int] = _Kinds(workbook.formats)
         self._places: dict[str, int] = _Places()
-        self._numbers = NumberTexts(is_1904=workbook.is_1904)
+        self._texts = CellTexts(shared, is_1904=workbook.is_1904)
         self._mould: Mould | None = None
         self._trials = _MOST_MOULDS
         self._last_row = 0
@@ -235,8 +214,8 @@ class SheetCells:
         grid = self._columns(rows, groups, block)
         if grid is None or not gaps:
             return grid
-        others = self._matched("".join(gaps))
-        return None if others is None else _merged(grid, others)
+        rest = "".join(gaps)
+        return _merged(grid, self._matched(rest) or self._parsed(rest))
 
     def _columns(self, rows: np.ndarray, groups: list[list[str | None]], block: str) -> Grid | None:
         assert self._mould is not None  # noqa: S101 - they are its groups
@@ -253,8 +232,8 @@ class SheetCells:
                 bare = pc.and_(there, values.is_null())
                 if pc.any(bare).as_py():
                     blank = np.full(rows.size, None, dtype=object)
-                    blank[_is_text(kinds)] = ""
-                    blank[kinds == _Kind.ERROR] = NO_CODE
+                    blank[is_text(kinds)] = ""
+                    blank[kinds == Kind.ERROR] = NO_CODE
                     values = pc.if_else(bare, pa.array(blank, pa.string()), values)
                 at += 1
             else:
@@ -262,7 +241,7 @@ class SheetCells:
             at += 1
             place = column.place
             try:
-                texts = self._resolved(grid, place, kinds, values, marked=marked)
+                texts = self._texts.resolved(grid, place, kinds, values, marked=marked)
             except ValueError:
                 return None
             if texts.null_count < rows.size:
@@ -306,7 +285,7 @@ class SheetCells:
         values[is_there(blanks)] = ""
         has_inline = is_there(inline)
         values[has_inline] = inline[has_inline]
-        kinds[has_inline] = _Kind.TEXT
+        kinds[has_inline] = Kind.TEXT
         _settle_blanks(kinds, values, is_there(formulas))
         numbers, position = np.unique(rows, return_inverse=True)
         try:
@@ -368,7 +347,7 @@ class SheetCells:
                 cells = found.setdefault(row_number, {})
                 one = _cell(cell, self._kinds[_attributes(cell)])
                 if place in cells and cells[place] != one:
-                    one = (_Kind.ERROR, TWICE)
+                    one = (Kind.ERROR, TWICE)
                 cells[place] = one
             for number, cells in found.items():
                 alike = rows.setdefault(number, [])
@@ -421,97 +400,16 @@ class SheetCells:
             kind = np.zeros(numbers.size, np.int64)
             kind[present] = kinds[index[present]]
             place = int(places[mine[0]])
-            texts = self._resolved(grid, place, kind, pa.array(column, pa.string()), marked=marked)
+            texts = self._texts.resolved(
+                grid, place, kind, pa.array(column, pa.string()), marked=marked
+            )
             if texts.null_count < numbers.size:
                 grid.columns[place] = texts
         return grid
 
-    def _resolved(
-        self,
-        grid: Grid,
-        place: int,
-        kinds: np.ndarray | int,
-        values: pa.StringArray,
-        *,
-        marked: bool,
-    ) -> pa.StringArray:
-        """What stands in the cells of a column, as text; its errors are noted in the grid.
-
-        Raises:
-            ValueError: a reference in a text is none of XML's own.
-        """
-        if isinstance(kinds, int):
-            return self._of_kind(grid, place, kinds, values, None, marked)
-        different = np.unique(kinds[values.is_valid().to_numpy(zero_copy_only=False)])
-        if different.size == 0:
-            return values
-        if different.size == 1:
-            return self._of_kind(grid, place, int(different[0]), values, None, marked)
-        parts, order = [], []
-        for kind in np.unique(kinds):
-            mine = np.flatnonzero(kinds == kind)
-            order.append(mine)
-            taken = values.take(pa.array(mine))
-            parts.append(self._of_kind(grid, place, int(kind), taken, mine, marked))
-        back = np.argsort(np.concatenate(order))
-        return pa.concat_arrays(parts).take(pa.array(back))
-
-    def _of_kind(
-        self,
-        grid: Grid,
-        place: int,
-        kind: int,
-        values: pa.StringArray,
-        positions: np.ndarray | None,
-        marked: bool,
-    ) -> pa.StringArray:
-        def note(where: pa.BooleanArray, what: str = "") -> None:
-            for i in np.flatnonzero(pc.fill_null(where, False).to_numpy(zero_copy_only=False)):
-                at = int(i if positions is None else positions[i])
-                grid.errors.append((at, place, what or values[int(i)].as_py().strip()))
-
-        if kind == _Kind.SHARED:
-            return self._shared_texts(values, note)
-        if kind == _Kind.TEXT:
-            return _changed(values, _marked(values), plain_text) if marked else values
-        if kind == _Kind.ERROR:
-            note(values.is_valid())
-            return values
-        blank = pc.equal(values, "")
-        if pc.any(blank).as_py():
-            values = pc.if_else(blank, pa.scalar(None, pa.string()), values)
-        if kind == _Kind.BOOLEAN:
-            return _changed(values, values.is_valid(), _boolean_text)
-        if kind != _Kind.NUMBER:
-            return _changed(values, values.is_valid(), lambda text: self._numbers.text(kind, text))
-        odd = _odd_numbers(values)
-        if not pc.any(odd).as_py():
-            return values
-        note(pc.is_in(values, _CODES))
-        return _changed(values, odd, lambda text: self._numbers.text(kind, text))
-
-    def _shared_texts(
-        self, values: pa.StringArray, note: Callable[[pa.BooleanArray, str], None]
-    ) -> pa.StringArray:
-        blank = pc.equal(values, "")
-        has_blank = pc.any(blank).as_py()
-        index = pc.if_else(blank, pa.scalar(None, pa.string()), values) if has_blank else values
-        try:
-            index = index.cast(pa.int64())
-        except pa.ArrowInvalid:
-            index = pa.array([_index(text) for text in index.to_pylist()], pa.int64())
-        missing = pc.or_(pc.less(index, 0), pc.greater_equal(index, len(self._shared)))
-        if pc.any(missing).as_py():
-            note(missing, NO_TEXT)
-            index = pc.if_else(missing, pa.scalar(None, pa.int64()), index)
-        texts = self._shared.take(index)
-        return pc.if_else(blank, "", texts) if has_blank else texts
-
 
 _Row = dict[int, tuple[int, str | None]]
 """Kind and value of the cells of a row, by place."""
-
-_CODES = pa.array(sorted(ERROR_CODES), pa.string())
 
 
 def _hidden_columns(head: str) -> int:
@@ -528,50 +426,15 @@ def _is_marked(text: str) -> bool:
     return "&" in text or "_x" in text or "\r" in text
 
 
-def _marked(values: pa.StringArray) -> pa.BooleanArray:
-    return pc.match_substring_regex(values, "&|_x|\r")
-
-
-def _changed(
-    values: pa.StringArray, where: pa.BooleanArray, change: Callable[[str], str]
-) -> pa.StringArray:
-    """The texts, those at the places changed; each different one is worked out once."""
-    where = pc.fill_null(where, False)
-    coded = values.filter(where).dictionary_encode()
-    if not len(coded):
-        return values
-    changed = pa.array([change(text) for text in coded.dictionary.to_pylist()], pa.string())
-    return pc.replace_with_mask(values, where, changed.take(coded.indices))
-
-
-def _odd_numbers(values: pa.StringArray) -> pa.BooleanArray:
-    """Which numbers may be written in another way than they are shown."""
-    if not pc.any(pc.invert(pc.ascii_is_decimal(values))).as_py():
-        return pc.and_(pc.starts_with(values, "0"), pc.greater(pc.binary_length(values), 1))
-    plain = pc.match_substring_regex(values, f"^(?:{SHORT})$")
-    return pc.or_(pc.invert(plain), pc.greater(pc.binary_length(values), SIGNIFICANT))
-
-
-def _boolean_text(text: str) -> str:
-    return {"1": "true", "0": "false"}.get(text.strip(), text.strip().lower())
-
-
-def _index(text: str | None) -> int | None:
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return -1
-
-
 def _settle_blanks(kinds: np.ndarray, values: np.ndarray, formulas: np.ndarray) -> None:
     """Tells apart, in place, the cells without a value: empty texts, errors, and none at all."""
     absent = ~is_there(values)
-    text = _is_text(kinds)
+    text = is_text(kinds)
     uncomputed = formulas & (absent | (np.equal(values, "") & ~text))
     values[absent & text] = ""
-    bare = (kinds == _Kind.ERROR) & (absent | np.equal(values, ""))
+    bare = (kinds == Kind.ERROR) & (absent | np.equal(values, ""))
     values[bare] = NO_CODE
-    kinds[uncomputed] = _Kind.ERROR
+    kinds[uncomputed] = Kind.ERROR
     values[uncomputed] = UNCOMPUTED
 
 
@@ -614,13 +477,13 @@ class _Kinds(dict[str | None, int]):
 
 
 _TYPES: dict[str, int] = {
-    "s": _Kind.SHARED,
-    "str": _Kind.TEXT,
-    "inlineStr": _Kind.TEXT,
+    "s": Kind.SHARED,
+    "str": Kind.TEXT,
+    "inlineStr": Kind.TEXT,
     # Dates that are written out in ISO 8601 are taken as they stand.
-    "d": _Kind.TEXT,
-    "b": _Kind.BOOLEAN,
-    "e": _Kind.ERROR,
+    "d": Kind.TEXT,
+    "b": Kind.BOOLEAN,
+    "e": Kind.ERROR,
 }
 
 
@@ -632,34 +495,22 @@ class _Places(dict[str, int]):
         return self[letters]
 
 
-_NONE = np.array(None, dtype=object)
-
-
-def is_there(values: np.ndarray) -> np.ndarray:
-    """Which of some texts are there at all, empty or not."""
-    return np.asarray(np.not_equal(values, _NONE), dtype=bool)
-
-
-def _is_text(kinds: np.ndarray) -> np.ndarray:
-    return (kinds == _Kind.TEXT) | (kinds == _Kind.SHARED)
-
-
 def _attributes(cell: etree._Element) -> str:
     return f' s="{cell.get("s", "0")}" t="{cell.get("t", "n")}"'
 
 
 def _cell(cell: etree._Element, kind: int) -> tuple[int, str | None]:
     """Kind and value of a cell; see :func:`_settle_blanks`."""
-    is_text = kind in (_Kind.TEXT, _Kind.SHARED)
+    is_text = kind in (Kind.TEXT, Kind.SHARED)
     element = cell.find("{*}v")
     inline = cell.find("{*}is")
-    if inline is not None and (kind == _Kind.TEXT or element is None):
-        return _Kind.TEXT, rich_text(inline)
+    if inline is not None and (kind == Kind.TEXT or element is None):
+        return Kind.TEXT, rich_text(inline)
     value = None if element is None else element.text or ""
     if cell.find("{*}f") is not None and not (value or (is_text and value is not None)):
-        return _Kind.ERROR, UNCOMPUTED
-    if kind == _Kind.ERROR:
+        return Kind.ERROR, UNCOMPUTED
+    if kind == Kind.ERROR:
         return kind, value or NO_CODE
     if is_text:
-        return kind, unescaped(value or "") if kind == _Kind.TEXT else value or ""
+        return kind, unescaped(value or "") if kind == Kind.TEXT else value or ""
     return kind, value

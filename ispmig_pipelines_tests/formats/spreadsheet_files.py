@@ -154,11 +154,11 @@ def xls(
 
     bodies = []
     for rows in sheets.values():
-        body = _beginning(0x10, biff5=biff5)
+        body = [_beginning(0x10, biff5=biff5)]
         for number, row in enumerate(rows):
             for place, cell in enumerate(row):
-                body += _xls_cell(number, place, cell, texts, text_of, biff5=biff5)
-        bodies.append(body + _record(0x0A, b""))
+                body.append(_xls_cell(number, place, cell, texts, text_of, biff5=biff5))
+        bodies.append(b"".join([*body, _record(0x0A, b"")]))
 
     def globals_with(places: list[int]) -> bytes:
         book = _beginning(5, biff5=biff5)
@@ -220,7 +220,7 @@ def _xls_cell(number, place, cell, texts, text_of, *, biff5):  # type: ignore[no
 
 
 def _part(*records: tuple[int, bytes]) -> bytes:
-    data = b""
+    data = bytearray()
     for kind, payload in records:
         data += bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
         size = len(payload)
@@ -228,7 +228,7 @@ def _part(*records: tuple[int, bytes]) -> bytes:
             data += bytes([size & 0x7F | 0x80])
             size >>= 7
         data += bytes([size]) + payload
-    return data
+    return bytes(data)
 
 
 def _string(text: str) -> bytes:

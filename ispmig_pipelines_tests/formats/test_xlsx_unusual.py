@@ -261,6 +261,27 @@ def test_an_indented_sheet_keeps_texts_of_white_space(tmp_path: Path, fast: bool
     assert (got, rejects) == ([[str(i), " \n "] for i in range(2, 500)], [])
 
 
+@BOTH
+def test_a_few_rows_that_are_written_otherwise(tmp_path: Path, fast: bool) -> None:
+    def name(i: int) -> str:
+        if i % 50 == 0:
+            return f'<c r="B{i}" t="inlineStr"><is><r><t>rich </t></r><r><t>{i}</t></r></is></c>'
+        if i % 70 == 0:
+            return f'<c r="B{i}"><f>A{i}</f></c>'
+        return f'<c r="B{i}" t="str"><v>plain {i}</v></c>'
+
+    rows, rejects = read(
+        write(tmp_path / "a.xlsx", data(*(row(i, name(i)) for i in range(2, 3_000)))), fast=fast
+    )
+    told = [i for i in range(2, 3_000) if i % 70 == 0 and i % 50]
+    assert [r.line for r in rejects] == told
+    assert rows == [
+        [str(i), f"{'plain' if i % 50 else 'rich'} {i}"]
+        for i in range(2, 3_000)
+        if i not in set(told)
+    ]
+
+
 # ---------------------------------------------------------------- parts
 
 
@@ -292,6 +313,34 @@ def test_names_of_members_with_backslashes_or_in_another_case(tmp_path: Path, fa
         return name.replace("/", "\\").replace("sharedStrings", "SharedStrings"), content
 
     assert read(repacked(path, change), fast=fast)[0] == [["2", "Zoë"]]
+
+
+class _Pipe:
+    """A file that can only be written on: sizes must stand behind the members."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_that_was_written_as_a_stream(tmp_path: Path, packing: int) -> None:
+    path = write(tmp_path / "a.xlsx", SHARED, shared=TEXTS)
+    pipe = _Pipe(tmp_path / "b.xlsx")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(pipe, "w", packing) as new:  # type: ignore[call-overload]
+        for name in old.namelist():
+            with new.open(name, "w", force_zip64=True) as member:
+                member.write(old.read(name))
+    pipe.close()
+    assert read(tmp_path / "b.xlsx")[0] == [["2", "Zoë"]]
 
 
 @BOTH
