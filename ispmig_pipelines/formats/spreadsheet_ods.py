@@ -46,6 +46,17 @@ _TEXT = f"{{{_NAMESPACE}text:1.0}}"
 _STYLE = f"{{{_NAMESPACE}style:1.0}}"
 _CALC = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
 
+# As constants: they are asked of every cell.
+_CELL, _COVERED = f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"
+_REPEATED_COLUMNS = f"{_TABLE}number-columns-repeated"
+_REPEATED_ROWS = f"{_TABLE}number-rows-repeated"
+_SPANNED_COLUMNS = f"{_TABLE}number-columns-spanned"
+_SPANNED_ROWS = f"{_TABLE}number-rows-spanned"
+_FORMULA = f"{_TABLE}formula"
+_VALUE_TYPE, _VALUE = f"{_OFFICE}value-type", f"{_OFFICE}value"
+_CALC_TYPE = f"{_CALC}value-type"
+_PARAGRAPH, _HEADING = f"{_TEXT}p", f"{_TEXT}h"
+
 _ERROR = re.compile(r"Err:\d{3}|#[A-Z]{2,}[A-Z0-9/]*[!?]?")
 """How spreadsheet programs show an error, in any language (``#NV`` is a German ``#N/A``)."""
 
@@ -144,7 +155,7 @@ class OdsCells:
             if element.tag != f"{_TABLE}table-row":
                 continue
             if current == self._number and _is_row_of_sheet(element):
-                repeat = _count(element, "number-rows-repeated")
+                repeat = _count(element, _REPEATED_ROWS)
                 cells, errors = self._row(element)
                 if element.get(f"{_TABLE}visibility") in ("collapse", "filter") and cells:
                     self.hidden_rows += repeat
@@ -164,9 +175,9 @@ class OdsCells:
         errors: dict[int, str] = {}
         place = 0
         for cell in row:
-            if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            if cell.tag not in (_CELL, _COVERED):
                 continue
-            repeat = _count(cell, "number-columns-repeated")
+            repeat = _count(cell, _REPEATED_COLUMNS)
             self.merged += _is_merged(cell)
             text, error = _content(cell)
             if text is not None or error:
@@ -221,29 +232,30 @@ def _forget(row: etree._Element) -> None:
 
 
 def _count(element: etree._Element, name: str) -> int:
-    stated = element.get(_TABLE + name, "1")
+    stated = element.get(name)
+    if stated is None:
+        return 1
     return max(int(stated), 1) if stated.isdecimal() and len(stated) < 10 else 1
 
 
 def _is_merged(cell: etree._Element) -> bool:
-    return _count(cell, "number-columns-spanned") > 1 or _count(cell, "number-rows-spanned") > 1
+    return _count(cell, _SPANNED_COLUMNS) > 1 or _count(cell, _SPANNED_ROWS) > 1
 
 
 def _content(cell: etree._Element) -> tuple[str | None, str]:
     """A cell's text, None for none, and what stands there in place of a value, or ""."""
-    kind = cell.get(f"{_OFFICE}value-type", "")
-    has_formula = cell.get(f"{_TABLE}formula") is not None
+    kind = cell.get(_VALUE_TYPE, "")
+    has_formula = cell.get(_FORMULA) is not None
     if not kind and not has_formula and not len(cell):
         return None, ""
-    shown = None
-    if kind in ("", "string") or has_formula or cell.get(f"{_CALC}value-type") == "error":
-        shown = _shown(cell)
-    if cell.get(f"{_CALC}value-type") == "error":
+    is_error = cell.get(_CALC_TYPE) == "error"
+    shown = _shown(cell) if kind in ("", "string") or has_formula or is_error else None
+    if is_error:
         return shown, shown or "an error"
     if has_formula and shown is not None and (shown in ERROR_CODES or _ERROR.fullmatch(shown)):
         return shown, shown
     if kind in ("float", "percentage", "currency"):
-        value = cell.get(f"{_OFFICE}value")
+        value = cell.get(_VALUE)
         return (None, "") if value is None else (number_text(value), "")
     if kind == "date":
         return _date_text(cell.get(f"{_OFFICE}date-value", "")), ""
@@ -259,7 +271,10 @@ def _content(cell: etree._Element) -> tuple[str | None, str]:
 
 def _shown(cell: etree._Element) -> str | None:
     """The paragraphs of a cell, without remarks; None where it has none."""
-    paragraphs = ["".join(_pieces(child)) for child in cell.iterchildren(f"{_TEXT}p", f"{_TEXT}h")]
+    paragraphs = [
+        "".join(_pieces(child)) if len(child) else child.text or ""
+        for child in cell.iterchildren(_PARAGRAPH, _HEADING)
+    ]
     return "\n".join(paragraphs) if paragraphs else None
 
 
