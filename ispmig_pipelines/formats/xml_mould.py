@@ -10,7 +10,7 @@ elements in one order, and text without markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ispmig_pipelines.formats.xml_structure import XSI, Node
@@ -64,9 +64,23 @@ def _apart(node: Node) -> str:
 class _Pattern:
     """An expression in the making."""
 
-    def __init__(self, *, sample: str | None) -> None:
-        """``sample``: a piece of the document, where texts are to be captured; else None."""
+    def __init__(
+        self,
+        *,
+        sample: str | None,
+        wanted: Container[tuple[tuple[str, ...], str]] | None = None,
+        run: tuple[str, ...] = (),
+    ) -> None:
+        """Begins an expression.
+
+        Args:
+            sample: a piece of the document, where texts are to be captured; else None.
+            wanted: of the texts those to capture, by tags and attribute; None for all.
+            run: tags of the elements to capture together, as they stand.
+        """
         self._sample = sample
+        self._wanted = wanted
+        self._run = run
         self.slots: list[Slot] = []
 
     def element(self, node: Node, tags: tuple[str, ...], *, capture: bool) -> str:
@@ -81,7 +95,7 @@ class _Pattern:
                 said = f" +{nil}:nil=(?:\"(?:true|1)\"|'(?:true|1)')"
                 content = f"{content}|{said}(?:{_WHITE}/>|></{name}>)"
             has_cell = node.text or not node.own_attributes
-            if self._sample is None or not (capture and has_cell):
+            if self._sample is None or not (capture and has_cell and self._wants(tags, "")):
                 return f"{start}(?:{content})"
             empty = re.search(rf"<{name}(?:\s[^<>]*)?/>", self._sample)
             if empty is None and not node.nillable:
@@ -98,6 +112,10 @@ class _Pattern:
 
     def _child(self, node: Node, tags: tuple[str, ...], capture: bool) -> str:
         # Possessive: what does not fit is found out at once, without trying again.
+        if self._run and tags == self._run:
+            self._slot(Slot(tags, "", 0))
+            how_many = "*+" if node.repeated else "?+"
+            return f"((?:{self.element(node, tags, capture=False)}{_WHITE}){how_many})"
         if node.repeated:
             return f"(?:{self.element(node, tags, capture=False)}{_WHITE})*+"
         return f"(?:{self.element(node, tags, capture=capture)}{_WHITE})?+"
@@ -106,12 +124,16 @@ class _Pattern:
         written = []
         for (uri, name), prefix in node.own_attributes.items():
             called = re.escape(f"{prefix}:{name}" if prefix else name)
-            if self._sample is not None and capture:
-                self._slot(Slot(tags, f"{{{uri}}}{name}" if uri else name, 0))
+            plain = f"{{{uri}}}{name}" if uri else name
+            if self._sample is not None and capture and self._wants(tags, plain):
+                self._slot(Slot(tags, plain, 0))
                 written.append(f"(?: +{called}=({_VALUE}))?+")
             else:
                 written.append(f"(?: +{called}={_VALUE})?+")
         return "".join(written)
+
+    def _wants(self, tags: tuple[str, ...], attribute: str) -> bool:
+        return self._wanted is None or (tags, attribute) in self._wanted
 
     def _slot(self, slot: Slot) -> None:
         self.slots.append(slot)
@@ -154,7 +176,7 @@ def alike(root: Node) -> tuple[re.Pattern[bytes], list[Node]] | None:
 def mouldable(root: Node, table: Table) -> bool:
     """Whether the records of a table can be told by their name alone."""
     return (
-        table.parent is None
+        (table.parent is None or table.parent.is_root)
         and table.node.repeated
         and sum(
             (node.name, node.value) == (table.node.name, table.node.value) for node in _all(root)
@@ -172,32 +194,50 @@ def _all(node: Node) -> Iterator[Node]:
 
 
 class Mould:
-    """The expression for the records of one table.
+    """The expression for the records of one table, or of those that hold them.
 
     Attributes:
         slots: what its groups hold, in order.
     """
 
-    def __init__(self, table: Table, sample: str) -> None:
+    def __init__(
+        self,
+        table: Table,
+        sample: str,
+        places: Sequence[int] | None = None,
+        run: tuple[str, ...] = (),
+    ) -> None:
         """Makes the expression; ``sample`` shows how empty elements are written.
+
+        Args:
+            places: the cells to take, None for all of the table.
+            run: tags of the elements to take as they stand, the records of a table inside.
 
         Raises:
             ValueError: the records cannot be made into an expression.
         """
-        pattern = _Pattern(sample=sample)
+        taken = range(len(table.cells)) if places is None else places
+        where = {(table.cells[p].tags, table.cells[p].attribute): i for i, p in enumerate(taken)}
+        pattern = _Pattern(sample=sample, wanted=where, run=run)
         try:
             text = pattern.element(table.node, (), capture=True)
         except _NotAlikeError:
             raise ValueError("the records hold text beside elements") from None
-        self.slots = pattern.slots
-        places = {(cell.tags, cell.attribute): i for i, cell in enumerate(table.cells)}
-        self._places = [places[slot.tags, slot.attribute] for slot in self.slots]
-        self._width = len(table.cells)
+        self.slots = [slot for slot in pattern.slots if slot.tags != run or not run]
+        self._run_at = next((i for i, s in enumerate(pattern.slots) if run and s.tags == run), -1)
+        if run and self._run_at < 0:
+            raise ValueError("the records stand deeper in others")
+        self._places = [where[slot.tags, slot.attribute] for slot in self.slots]
+        self._width = len(where)
         self._record = re.compile(text)
 
-    def find(self, text: str) -> Iterator[re.Match[str]]:
+    def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
         """The records in a piece of the document, in order."""
-        return self._record.finditer(text)
+        return self._record.finditer(text, start, len(text) if end is None else end)
+
+    def inside(self, record: re.Match[str]) -> tuple[int, int]:
+        """Where the elements stand that are taken as they are."""
+        return record.span(self._run_at + 1)
 
     def columns(
         self, groups: list[tuple[str | None, ...]], *, plain: bool
@@ -210,31 +250,120 @@ class Mould:
             plain: no text of them holds a reference or a carriage return.
         """
         columns: list[Sequence[str | None]] = [[None] * len(groups)] * self._width
-        for slot, place, column in zip(
-            self.slots, self._places, zip(*groups, strict=True), strict=True
-        ):
-            cells: Sequence[str | None] = column
-            if slot.attribute:
-                cells = [None if cell is None else cell[1:-1] for cell in column]
-            elif slot.closing:
-                end = -slot.closing
-                cells = [
-                    None
-                    if cell is None
-                    else cell[1:end]
-                    if cell[0] == ">"
-                    else (NIL if "=" in cell else "")
-                    for cell in column
-                ]
-            if not plain:
-                cells = [
-                    cell
-                    if cell is None or ("&" not in cell and "\r" not in cell)
-                    else resolved(cell)
-                    for cell in cells
-                ]
-            columns[place] = cells
+        if not groups:
+            return columns
+        captured = list(zip(*groups, strict=True))
+        if self._run_at >= 0:
+            del captured[self._run_at]
+        for slot, place, column in zip(self.slots, self._places, captured, strict=True):
+            columns[place] = _cells(slot, column, plain=plain)
         return columns
+
+
+def _cells(slot: Slot, column: Sequence[str | None], *, plain: bool) -> Sequence[str | None]:
+    cells = column
+    if slot.attribute:
+        cells = [None if cell is None else cell[1:-1] for cell in column]
+    elif slot.closing:
+        end = -slot.closing
+        cells = [
+            None
+            if cell is None
+            else cell[1:end]
+            if cell[0] == ">"
+            else (NIL if "=" in cell else "")
+            for cell in column
+        ]
+    if not plain:
+        cells = [
+            cell if cell is None or ("&" not in cell and "\r" not in cell) else resolved(cell)
+            for cell in cells
+        ]
+    return cells
+
+
+@dataclass
+class Nest:
+    """Records of a table inside others, found in a piece of the document.
+
+    Attributes:
+        counts: how many records there are of each table, from the outermost to this one.
+        parents: of each record, the place of its parent among those of the run, from 0.
+        positions: which of its parent's records it is, from 1.
+        keys: column by column, the parents' cells that stand in the table, by parent.
+        columns: the records' own cells.
+        lines: on which line each begins, counted from the beginning of the run.
+    """
+
+    counts: list[int]
+    parents: list[int]
+    positions: list[int]
+    keys: list[Sequence[str | None]]
+    columns: list[Sequence[str | None]]
+    lines: list[int]
+
+
+class NestedMould:
+    """The expressions for the records of a table, and for those that they stand in."""
+
+    def __init__(
+        self, chain: Sequence[Table], below: Sequence[tuple[str, ...]], sample: str
+    ) -> None:
+        """Makes them.
+
+        Args:
+            chain: the tables, from the outermost to the one that is read.
+            below: the tags from a record of each table to one of the next.
+
+        Raises:
+            ValueError: the records cannot be made into expressions.
+        """
+        last = len(chain) - 1
+        self._moulds = [
+            Mould(
+                table,
+                sample,
+                None if i == last else chain[last].parent_keys if i == last - 1 else (),
+                below[i] if i < last else (),
+            )
+            for i, table in enumerate(chain)
+        ]
+
+    def find(self, text: str) -> Iterator[re.Match[str]]:
+        """The outermost records in a piece of the document."""
+        return self._moulds[0].find(text)
+
+    def nest(self, records: list[re.Match[str]], *, plain: bool) -> Nest:
+        """What stands in some of them that follow each other."""
+        counts = [len(records)]
+        text = records[0].string
+        level = records
+        parents: list[int] = []
+        positions: list[int] = []
+        for outer, inner in zip(self._moulds, self._moulds[1:], strict=False):
+            below: list[re.Match[str]] = []
+            parents, positions = [], []
+            for place, record in enumerate(level):
+                start, end = outer.inside(record)
+                if start == end:
+                    continue
+                found = list(inner.find(text, start, end))
+                below.extend(found)
+                parents.extend([place] * len(found))
+                positions.extend(range(1, len(found) + 1))
+            if inner is self._moulds[-1]:
+                keys = outer.columns([record.groups() for record in level], plain=plain)
+            level = below
+            counts.append(len(level))
+        own = self._moulds[-1].columns([record.groups() for record in level], plain=plain)
+        lines: list[int] = []
+        line, at = 0, records[0].start()
+        for record in level:
+            start = record.start()
+            line += text.count("\n", at, start)
+            at = start
+            lines.append(line)
+        return Nest(counts, parents, positions, keys, own, lines)
 
 
 _REFERENCES = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]+)|#x([0-9A-Fa-f]+));")

@@ -8,14 +8,16 @@ them are dropped, so that the tree holds no more than one record and one block.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lxml import etree
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.limits import ReadLimits
-from ispmig_pipelines.formats.xml_mould import NIL, Mould, mouldable
+from ispmig_pipelines.formats.xml_mould import NIL, Mould, Nest, NestedMould, mouldable
 from ispmig_pipelines.formats.xml_structure import BEHIND_TAG, XSI, Node
 from ispmig_pipelines.formats.xml_tables import Table
 
@@ -155,11 +157,20 @@ _ROWS_AT_ONCE = 4_096
 _MOST_MOULDS = 20
 
 
-def _mould(table: Table, sample: str) -> Mould | None:
-    try:
-        return Mould(table, sample)
-    except ValueError:
-        return None
+_groups = re.Match.groups
+
+
+@dataclass(frozen=True)
+class _NestedRun:
+    """Records that were taken out of the text, which stand in others.
+
+    Attributes:
+        line: on which the outermost of them begin; height: how many lines those fill.
+    """
+
+    nest: Nest
+    line: int
+    height: int
 
 
 _LAST_EXACT_LINE = 65_534
@@ -237,10 +248,10 @@ class RecordStream:
             self._key_plan = _plan(table.parent, table.parent_keys)
         self._held = 0
         self._harvested = 0
-        self._fast = fast and mouldable(root, table)
-        self._mould: Mould | None = None
+        self._fast = fast and mouldable(root, chain[0])
+        self._mould: Mould | NestedMould | None = None
         self._trials = _MOST_MOULDS
-        self._runs: dict[int, Rows] = {}
+        self._runs: dict[int, Rows | _NestedRun] = {}
         self._run_count = 0
         self._line = 1
         self._cut_lines = 0
@@ -312,12 +323,14 @@ class RecordStream:
         if self._mould is None:
             if self._trials:
                 self._trials -= 1
-                self._mould = _mould(self._table, text)
+                self._mould = self._made(text)
             if self._mould is None:
                 self._line += text.count("\n")
                 return text
         rest: list[str] = []
-        groups: list[tuple[str | None, ...]] = []
+        # Of records that hold others the matches are needed; keeping all of them costs time.
+        keep = (lambda found: found) if isinstance(self._mould, NestedMould) else _groups
+        run: list[Any] = []
         lines: list[int] = []
         at = 0
         line = self._line
@@ -325,17 +338,17 @@ class RecordStream:
             start, end = record.span()
             between = text[at:start]
             end_line, line = line, line + between.count("\n")
-            if groups and between and not between.isspace():
-                rest.append(self._run(groups, lines, end_line, text))
-                groups, lines = [], []
-            if not groups:
+            if run and between and not between.isspace():
+                rest.append(self._run(run, lines, end_line, text))
+                run, lines = [], []
+            if not run:
                 rest.append(between)
-            groups.append(record.groups())
+            run.append(keep(record))
             lines.append(line)
             line += text.count("\n", start, end)
             at = end
-        if groups:
-            rest.append(self._run(groups, lines, line, text))
+        if run:
+            rest.append(self._run(run, lines, line, text))
         rest.append(text[at:])
         self._line = line + text.count("\n", at)
         left = sum(map(len, rest))
@@ -344,15 +357,53 @@ class RecordStream:
             self._mould = None
         return "".join(rest)
 
-    def _run(
-        self, groups: list[tuple[str | None, ...]], lines: list[int], end_line: int, text: str
-    ) -> str:
-        assert self._mould is not None  # noqa: S101 - it made the groups
+    def _made(self, sample: str) -> Mould | NestedMould | None:
+        """A mould of what is known; None where the records cannot be made into one."""
+        try:
+            if len(self._levels) == 1:
+                return Mould(self._table, sample)
+            tables = [level.table for level in self._levels]
+            return NestedMould(tables, [level.below for level in self._levels[1:]], sample)
+        except ValueError:
+            return None
+
+    def _run(self, records: list[Any], lines: list[int], end_line: int, text: str) -> str:
         plain = "&" not in text and "\r" not in text
-        columns = self._mould.columns(groups, plain=plain)
+        height = end_line - lines[0]
         self._run_count += 1
-        self._runs[self._run_count] = Rows(columns, lines, end_line - lines[0])
+        if isinstance(self._mould, NestedMould):
+            nest = self._mould.nest(records, plain=plain)
+            self._runs[self._run_count] = _NestedRun(nest, lines[0], height)
+        else:
+            assert self._mould is not None  # noqa: S101 - it found the records
+            columns = self._mould.columns(records, plain=plain)
+            self._runs[self._run_count] = Rows(columns, lines, height)
         return f'<{_RUN} n="{self._run_count}" xmlns=""/>'
+
+    def _placed(self, run: Rows | _NestedRun) -> Rows:
+        """The rows of a run, with what leads back to their parents; counts them."""
+        if isinstance(run, Rows):
+            first = self._levels[0].count + 1
+            self._levels[0].count += len(run.lines)
+            if self._table.parent is None:
+                return run
+            size = len(run.lines)
+            back = self._before(first)
+            back[1:2] = []
+            same: list[Sequence[str | None]] = [[cell] * size for cell in back]
+            same.insert(1, [str(first + i) for i in range(size)])
+            return Rows([*same, *run.columns], run.lines, run.height)
+        nest = run.nest
+        before = self._levels[-2].count + 1
+        for level, count in zip(self._levels, nest.counts, strict=True):
+            level.count += count
+        back_to: list[Sequence[str | None]] = [
+            [str(before + parent) for parent in nest.parents],
+            [str(position) for position in nest.positions],
+            *([key[parent] for parent in nest.parents] for key in nest.keys),
+        ]
+        lines = [run.line + line for line in nest.lines]
+        return Rows([*back_to, *nest.columns], lines, run.height)
 
     def _hold(self, size: int, *, moved: bool) -> None:
         self._held = 0 if moved else self._held + size
@@ -377,8 +428,7 @@ class RecordStream:
         complete = element[:] if final else element[:-1]
         for child in complete:
             if child.tag == _RUN:
-                run = self._runs.pop(int(child.get("n", "0")))
-                self._levels[0].count += len(run.lines)
+                run = self._placed(self._runs.pop(int(child.get("n", "0"))))
                 self._cut_lines += run.height
                 yield run
                 continue

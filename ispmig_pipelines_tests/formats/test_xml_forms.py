@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats import ReadLimits, open_source
+from ispmig_pipelines.formats import ReadLimits, open_source, xml_records
 from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines.formats.xml import XmlReader
 from ispmig_pipelines.formats.xml_options import XmlOptions
@@ -30,6 +33,95 @@ def told(tmp_path: Path) -> tuple[dict[str, str], str]:
     with open_source(tmp_path / "export.xml") as reader:
         reader.tables()
         return reader.detected.dialect, " ".join(reader.detected.notes)
+
+
+# ---------------------------------------------------------------- records inside records
+
+TEXTS = st.text("ab<&\n\r é\"'", max_size=4)
+LEAVES = st.dictionaries(st.sampled_from(["n", "k", "z"]), TEXTS, max_size=3)
+CHILD = st.tuples(LEAVES, st.lists(TEXTS, max_size=3))
+PARENT = st.tuples(TEXTS, LEAVES, st.lists(CHILD, max_size=4))
+
+
+def written(leaves: dict[str, str]) -> str:
+    return "".join(
+        f"<{k}>{escape(v, {chr(13): '&#13;'})}</{k}>" if v or k == "n" else f"<{k}/>"
+        for k, v in leaves.items()
+    )
+
+
+def record_xml(parent: tuple[str, dict[str, str], list[Any]], new_line: str) -> str:
+    key, leaves, children = parent
+    inner = "".join(
+        f"<line>{written(own)}"
+        + "".join(f"<tax>{escape(tax, {chr(13): chr(32)})}</tax>" for tax in taxes)
+        + f"</line>{new_line}"
+        for own, taxes in children
+    )
+    escaped = quoteattr(key, {"\r": "&#13;", "\n": "&#10;"})
+    return f"<c id={escaped}>{written(leaves)}<lines>{new_line}{inner}</lines></c>{new_line}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    parents=st.lists(PARENT, min_size=2, max_size=8),
+    beside=st.sampled_from(["", "<made>today</made>", "<other><c2>1</c2></other>"]),
+    new_line=st.sampled_from(["", "\n"]),
+    block=st.integers(20, 900),
+    times=st.sampled_from([1, 40]),
+)
+def test_records_inside_records_are_read_by_expressions_as_by_the_parser(
+    tmp_path_factory: pytest.TempPathFactory,
+    parents: list[tuple[str, dict[str, str], list[Any]]],
+    beside: str,
+    new_line: str,
+    block: int,
+    times: int,
+) -> None:
+    parents = parents * times
+    text = f"<l>{beside}{''.join(record_xml(p, new_line) for p in parents)}</l>"
+    path = tmp_path_factory.mktemp("law") / "a.xml"
+    path.write_text(text, newline="")
+    raw = path.read_bytes()
+    fast, slow = (
+        read_all(XmlReader(path, raw, Encoding("utf-8"), block_bytes=block, fast=way), 7)
+        for way in (True, False)
+    )
+    assert fast == slow
+    children = [(i, child) for i, (_, _, inner) in enumerate(parents, 1) for child in inner]
+    lines = fast.get("c.lines.line")
+    if lines is not None and lines.columns[1] == "_position":
+        assert [row[0] for row in lines.rows] == [str(i) for i, _ in children]
+        assert [row[2] for row in lines.rows] == [parents[i - 1][0] for i, _ in children]
+    taxes = [t for _, (_, inner) in children for t in inner]
+    if "c.lines.line.tax" in fast:
+        read_back = [row[-1] for row in fast["c.lines.line.tax"].rows]
+        assert read_back == [t.replace("\r", " ") for t in taxes]
+
+
+def test_most_records_inside_records_are_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(
+        f'<c id="{i}"><n>x{i}</n><ls><l><t>{i}</t></l><l><t>b</t></l></ls></c>\n'
+        for i in range(4_000)
+    )
+    path = tmp_path / "a.xml"
+    path.write_text(f"<e><made>today</made>{rows}</e>")
+    parsed = 0
+    inner = xml_records.RecordStream._row
+
+    def counted(self: Any, *args: Any) -> Any:
+        nonlocal parsed
+        parsed += 1
+        return inner(self, *args)
+
+    monkeypatch.setattr(xml_records.RecordStream, "_row", counted)
+    found = read_all(XmlReader(path, path.read_bytes(), Encoding("utf-8"), block_bytes=20_000))
+    assert len(found["c.ls.l"].rows) == 8_000
+    assert found["c.ls.l"].rows[-1] == ("4000", "2", "3999", "b")
+    assert found["c"].rows[-1] == ("1", "4000", "3999", "x3999")
+    assert parsed < 200
 
 
 # ---------------------------------------------------------------- columns named by an attribute
