@@ -235,7 +235,8 @@ class MysqlSession:
                     yield Rows(arrays)
                 ended = True
             except self._errors:
-                ended = True
+                # An error of the server ends its answer; a lost connection does not.
+                ended = self._driver.open
                 raise
             finally:
                 if not ended:

@@ -56,7 +56,7 @@ def select_statement(
     for name in columns:
         plain: sa.ColumnElement[str] = sa.column(quoted_name(name, True))
         if texts and name in texts:
-            written = texts[name].replace("{}", quote(name)).replace(":", "\\:")
+            written = texts[name].replace("{}", quote(name))
             plain = sa.literal_column(written).label(quoted_name(name, True))
         chosen.append(plain)
     source = sa.table(
