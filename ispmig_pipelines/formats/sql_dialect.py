@@ -94,6 +94,16 @@ _EVIDENCE: tuple[tuple[str, int, re.Pattern[bytes]], ...] = tuple(
         (ORACLE, 6, r"\bVARCHAR2\b|\bSET DEFINE OFF\b|^REM\b|\bTO_DATE\s*\("),
         (ORACLE, 4, r"^INSERT ALL\b|\bSYSDATE\b|\bNUMBER\s*\(\d|\|\|\s*chr\s*\(|\bFROM DUAL\b"),
         (ORACLE, 3, r"\bTO_TIMESTAMP\s*\(|\bOracle\b|^/[ \t]*\r?$|^PROMPT\b|\bCLOB\b.*\bENABLE\b"),
+        *(
+            (name, 9, rf"^ Source Server Type\s+: (?:{tool})|^-- Adminer [\d.-]+ (?:{tool})\b")
+            for name, tool in (
+                (MYSQL, "MySQL|MariaDB"),
+                (POSTGRESQL, "PostgreSQL"),
+                (SQLITE, "SQLite"),
+                (SQLSERVER, "SQL Server|MS SQL"),
+                (ORACLE, "Oracle"),
+            )
+        ),
         (DB2, 6, r"\bdb2look\b|^CONNECT TO\s|\bSYSIBM\b|^--#SET TERMINATOR|\bUSERSPACE1\b"),
         (DB2, 3, r"\bDB2\b|\bSET CURRENT SCHEMA\b|\bORGANIZE BY\b|\bCCSID\b|\bFOR BIT DATA\b"),
     )

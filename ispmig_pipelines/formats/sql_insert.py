@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.sql_dialect import GENERIC, MYSQL, ORACLE
+from ispmig_pipelines.formats.sql_dialect import GENERIC, MYSQL, ORACLE, POSTGRESQL
 from ispmig_pipelines.formats.sql_events import Begin, Changed, End, Event, OddRow, PlainRows
 from ispmig_pipelines.formats.sql_names import Scope
 from ispmig_pipelines.formats.sql_script import HEAD_LOOK, Script
@@ -145,6 +145,8 @@ class Inserts:
             end = (
                 rb"(?:\s*+;)?+(?:\s++[gG][oO][ \t]*+\r?(?=\n))?+"
                 if self._script.dialect.bare_ends
+                else rb"(?:\s++ON\s++CONFLICT\s++DO\s++NOTHING)?+\s*+;"
+                if self._script.dialect.name == POSTGRESQL
                 else rb"\s*+;"
             )
             run = re.compile(

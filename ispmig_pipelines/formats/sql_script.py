@@ -236,7 +236,7 @@ class Script:
         if self.delimiter != b";":
             self.pass_statement()
             return
-        depth, begun, ended, before = 0, False, False, b""
+        depth, parentheses, ended, before = 0, 0, False, b""
         while True:
             data, pos = window.data, window.pos
             found = self.lex.token.match(data, pos)
@@ -268,7 +268,6 @@ class Script:
                     pass
                 elif word in (b"begin", b"case"):
                     depth += 1
-                    begun = True
                 elif word == b"end":
                     depth -= 1
                     ended = True
@@ -277,9 +276,11 @@ class Script:
                 before = b""
                 if name == SQLSERVER or package:
                     continue
-                if depth <= 0 and (not oracle or ended or not begun) and (not oracle or ended):
+                if depth <= 0 and parentheses <= 0 and (not oracle or ended):
                     return
             else:
+                # CREATE RULE … DO (INSERT …; INSERT …)
+                parentheses += (found.group() == b"(") - (found.group() == b")")
                 before = b""
 
     def truncated(self, what: str, pos: int, start_line: int = 0) -> SourceError:

@@ -108,7 +108,9 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
     skip += rb"|" + dashes.replace(rb"(?:\n|\Z)", rb"\n") + rb"|" + block
     if name == MYSQL:
         skip += rb"|" + hashes.replace(rb"(?:\n|\Z)", rb"\n")
-    skip += rb"|-(?=[^-])|/(?=[^*])"
+    # DELIMITER // is as common as $$ and ;;.
+    ends_here = rb"(?!" + re.escape(dialect.delimiter) + rb")"
+    skip += rb"|" + ends_here + rb"-(?=[^-])|" + ends_here + rb"/(?=[^*])"
     if name == MYSQL:
         skip += rb"|--(?=[^\s\x00-\x1f])"
     if dollars:
@@ -124,9 +126,10 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
     skip += rb")*+"
     inside = rb"[^()'\"`\\;#/\-$\[\]{}]*+"
     calm = rb"(?:-(?!-)|/(?!\*)|" + string + rb")"
-    innermost = rb"\(" + inside + rb"(?:" + calm + inside + rb")*+\)"
-    # CAST(1.50 AS Decimal(10, 2)) is the deepest that tools write.
-    nested = rb"\(" + inside + rb"(?:(?:" + calm + rb"|" + innermost + rb")" + inside + rb")*+\)"
+    nested = rb"\(" + inside + rb"(?:" + calm + inside + rb")*+\)"
+    # replace(replace('…','\\r',char(13)),'\\n',char(10)) is the deepest that tools write.
+    for _ in range(2 if name in (SQLITE, SQLSERVER, ORACLE) else 1):
+        nested = rb"\(" + inside + rb"(?:(?:" + calm + rb"|" + nested + rb")" + inside + rb")*+\)"
     row = rb"\(" + inside + rb"(?:(?:" + calm + rb"|" + nested + rb")" + inside + rb")*+\)"
     if name in (POSTGRESQL, ORACLE):
         # E'…' and q'[…]' have quotes of their own.

@@ -37,7 +37,10 @@ _CREATE = re.compile(
     rb"(?P<what>\w+)",
     re.IGNORECASE,
 )
-_ROUTINES = frozenset({b"trigger", b"procedure", b"proc", b"function", b"package", b"event"})
+_ROUTINES = frozenset(
+    {b"trigger", b"procedure", b"proc", b"function", b"package", b"event", b"rule"}
+)
+_ALTERED = re.compile(rb"ALTER\s+(?:PROC|FUNCTION|TRIGGER)", re.IGNORECASE)
 _SQLPLUS = re.compile(
     rb"(?:REM(?:ARK)?\b|PRO(?:MPT)?\b|SPOOL\b|WHENEVER\b|COLUMN\b|DEF(?:INE)?\b|ACC(?:EPT)?\b"
     rb"|CONN(?:ECT)?\b|EXIT\b|QUIT\b|@|SHOW\b|PAUSE\b|HOST\b|TTITLE\b|BTITLE\b"
@@ -135,11 +138,12 @@ class Walker:
             yield from self._statement()
 
     def _statement(self) -> Iterator[Event]:
-        window = self._script.window
+        script = self._script
+        window = script.window
         window.has(256)
         data, pos = window.data, window.pos
-        if data.startswith(self._script.delimiter, pos):
-            window.pos += len(self._script.delimiter)
+        if data.startswith(script.delimiter, pos):
+            window.pos += len(script.delimiter)
             return
         if data[pos : pos + 1] == b";":
             window.pos += 1
@@ -151,20 +155,22 @@ class Walker:
         elif word in (b"INSERT", b"REPLACE"):
             yield from self._inserts.read()
         elif word == b"COPY":
-            yield from read_copy(self._script, self._wants)
+            yield from read_copy(script, self._wants)
         elif word == b"CREATE":
             yield from self._create()
+        elif word == b"ALTER" and script.dialect.name == SQLSERVER and _ALTERED.match(data, pos):
+            script.pass_routine(oracle=False)
         elif word == b"ALTER":
             yield from self._kept("alter")
         elif word == b"COMMENT":
             yield from self._kept("comment")
         elif word == b"GO" and GO.match(data, pos):
-            self._script.pass_line()
+            script.pass_line()
         elif word == b"DELIMITER" and (found := _MYSQL_DELIMITER.match(data, pos)):
             window.pos = found.end()
-            self._script.delimiter = found.group(1)
-        elif self._script.dialect.name in (ORACLE, GENERIC) and _SQLPLUS.match(data, pos):
-            self._script.pass_line()
+            script.delimiter = found.group(1)
+        elif script.dialect.name in (ORACLE, GENERIC) and _SQLPLUS.match(data, pos):
+            script.pass_line()
         else:
             yield from self._further(word, data, pos)
 
@@ -292,12 +298,13 @@ class Walker:
         what = head.group("what").lower() if head else b""
         if what == b"table":
             yield from self._kept("create")
-        elif what == b"view" or b" VIEW " in plain[:200].upper():
-            yield from self._kept("view")
         elif what in _ROUTINES or (what == b"type" and b"BODY" in plain.upper()):
             script.pass_routine(
-                oracle=script.dialect.name == ORACLE, package=what in (b"package", b"type")
+                oracle=script.dialect.name == ORACLE and what != b"rule",
+                package=what in (b"package", b"type"),
             )
+        elif what == b"view" or b" VIEW " in plain[:200].upper():
+            yield from self._kept("view")
         else:
             script.pass_statement()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
-from ispmig_pipelines.formats.records import Reject
+from ispmig_pipelines.formats.records import Reader, Reject
 from ispmig_pipelines.formats.sql import SqlReader
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
 
@@ -37,7 +37,7 @@ def opened(
     )
 
 
-def read(reader: SqlReader, table: str = "", size: int = 50_000) -> tuple[Rows, list[Reject]]:
+def read(reader: Reader, table: str = "", size: int = 50_000) -> tuple[Rows, list[Reject]]:
     """Rows and rejects of a table (the first, unless named)."""
     rows: Rows = []
     rejects: list[Reject] = []

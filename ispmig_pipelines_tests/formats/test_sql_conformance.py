@@ -461,7 +461,7 @@ def test_packed_and_transcoded_dumps(path: Path) -> None:
         path.write_bytes(raw)
         with open_source(path) as reader:
             assert reader.tables() == ["a", "b"]
-            assert read(reader, "b")[0] == [["2", "€"]] * 3  # type: ignore[arg-type]
+            assert read(reader, "b")[0] == [["2", "€"]] * 3
             assert reader.sha256()
 
 

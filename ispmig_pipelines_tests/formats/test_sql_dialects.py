@@ -439,7 +439,7 @@ def test_the_same_data_give_the_same_records(tmp_path: Path, tool: str) -> None:
         [table] = reader.tables()
         assert table.split(".")[-1].lower() == "customer"
         assert [name.lower() for name in reader.columns(table)] == COLUMNS
-        rows, rejects = read(reader, table)  # type: ignore[arg-type]
+        rows, rejects = read(reader, table)
         assert rejects == []
         assert rows == RECORDS
         assert reader.detected.questions == ()

@@ -102,6 +102,57 @@ def test_views_and_the_tables_that_stand_in_for_them_are_no_tables(path: Path) -
     assert read(reader)[0] == [["1"]]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("sqlserver", "CREATE PROCEDURE p AS\nBEGIN\n  INSERT INTO t VALUES (2)\nEND\nGO"),
+        ("sqlserver", "ALTER PROC p AS\nINSERT INTO t VALUES (2)\nUPDATE t SET a = 3\nGO"),
+        ("sqlserver", "CREATE OR ALTER TRIGGER x ON t AFTER INSERT AS\nINSERT t VALUES (2)\nGO"),
+        ("postgresql", "CREATE RULE r AS ON INSERT TO u DO ALSO (INSERT INTO t VALUES (2); "
+         "INSERT INTO t VALUES (3); );"),
+        ("postgresql", "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC INSERT INTO t "
+         "VALUES (2); SELECT CASE WHEN true THEN 1 END; END;"),
+        ("postgresql", "CREATE FUNCTION f() RETURNS int AS '\nINSERT INTO t VALUES (2);' "
+         "LANGUAGE sql;"),
+        ("mysql", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO INSERT INTO t VALUES (2);"),
+        ("mysql", "DELIMITER //\nCREATE DEFINER=`a`@`%` PROCEDURE p()\nBEGIN\nINSERT INTO t "
+         "VALUES (2);\nEND//\nDELIMITER ;"),
+        ("oracle", "CREATE OR REPLACE PACKAGE BODY p AS\nPROCEDURE q IS\nBEGIN\nINSERT INTO t "
+         "VALUES (2);\nEND;\nEND p;\n/"),
+        ("oracle", "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN\nINSERT INTO t VALUES "
+         "(2);\nEND;\n/"),
+        ("sqlite", "CREATE TRIGGER x AFTER INSERT ON t BEGIN\nINSERT INTO t VALUES (2);\n"
+         "UPDATE t SET a = CASE WHEN 1 THEN 2 END;\nEND;"),
+        ("db2", "CREATE TRIGGER x AFTER INSERT ON t\nBEGIN ATOMIC\nINSERT INTO t VALUES (2);\n"
+         "END;"),
+    ],
+)  # fmt: skip
+def test_statements_within_routines_are_no_data(path: Path, dialect: str, body: str) -> None:
+    end = "\nGO\n" if dialect == "sqlserver" else ";\n"
+    reader = opened(
+        path,
+        f"CREATE TABLE t (a int){end}INSERT INTO t VALUES (1){end}{body}\n"
+        f"INSERT INTO t VALUES (4){end}",
+        dialect=dialect,
+    )
+    assert read(reader)[0] == [["1"], ["4"]]
+    assert reader.detected.notes[1:] == ()
+
+
+@pytest.mark.parametrize("delimiter", ["//", "$$", ";;", "|", "||", "$", "@", "\\\\", "go"])
+def test_whatever_ends_a_statement_may_stand_in_it_elsewhere(path: Path, delimiter: str) -> None:
+    reader = opened(
+        path,
+        f"CREATE TABLE t (a int, b text);\nDELIMITER {delimiter}\nCREATE PROCEDURE p()\nBEGIN\n"
+        f"/* c */ SET @x = 4 / 2 - 1; INSERT INTO t VALUES (1, '{delimiter}');\nEND {delimiter}\n"
+        f"INSERT INTO t VALUES (2, '{delimiter}'), (3, 'x;'){delimiter}\nDELIMITER ;\n"
+        "INSERT INTO t VALUES (4, '//');\n",
+        dialect="mysql",
+    )
+    rows = [["2", delimiter.replace("\\\\", "\\")], ["3", "x;"], ["4", "//"]]
+    assert read(reader)[0] == rows
+
+
 def test_sqlites_own_tables_are_told_and_not_shown(path: Path) -> None:
     reader = opened(
         path,
@@ -268,6 +319,22 @@ def test_names_that_differ_in_case_are_two_where_both_are_defined(path: Path) ->
     reader = opened(path, once, dialect="mysql")
     assert (reader.tables(), reader.columns("Users")) == (["Users"], ["Id"])
     assert read(reader)[0] == [["1"]]
+
+
+@pytest.mark.parametrize(
+    ("top", "dialect"),
+    [
+        ("/*\n Navicat Data Transfer\n\n Source Server Type    : PostgreSQL\n*/\n", "postgresql"),
+        ("/*\n Source Server Type    : SQL Server\n*/\n", "sqlserver"),
+        ("/*\n Source Server Type    : Oracle\n*/\n", "oracle"),
+        ("/*\n Source Server Type    : MariaDB\n*/\n", "mysql"),
+        ("-- Adminer 4.8.1 PostgreSQL 13.2 dump\n", "postgresql"),
+        ("-- Adminer 4.8.1 SQLite 3.34 dump\n", "sqlite"),
+    ],
+)  # fmt: skip
+def test_tools_say_whose_the_script_is(path: Path, top: str, dialect: str) -> None:
+    content = top + "INSERT INTO \"t\" VALUES ('a\\b');\n"
+    assert opened(path, content).dialect.name == dialect
 
 
 # ---------------------------------------------------------------- several scripts in order
