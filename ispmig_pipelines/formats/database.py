@@ -133,7 +133,8 @@ def open_database(
         url: see :mod:`ispmig_pipelines.database_url`.
         folder: what the path of an SQLite file is relative to; the current one unless said.
         environment: where the URL's variables are; the process's own unless said.
-        encoding: of the text of a PostgreSQL that knows none (SQL_ASCII).
+        encoding: of text whose encoding the database does not know: in a PostgreSQL with
+            SQL_ASCII, and in SQLite.
 
     Raises:
         SourceError: the URL, the user, the password, the name or the file is wrong, or its
@@ -153,11 +154,15 @@ def _session(url: DatabaseUrl, folder: Path, encoding: str) -> Session:
         from ispmig_pipelines.formats.database_sqlite import SqliteSession
 
         path = folder / Path(url.database).expanduser()
-        return SqliteSession(url, path, live=True)
+        return SqliteSession(url, path, live=True, text_encoding=encoding)
     if url.kind == "postgresql":
         from ispmig_pipelines.formats.database_postgresql import PostgresqlSession
 
         return PostgresqlSession(url, encoding=encoding)
+    if encoding:
+        raise SourceError(
+            f"{url.shown} knows the encodings of its columns. Leave encoding out of the spec."
+        )
     if url.kind == "mysql":
         from ispmig_pipelines.formats.database_mysql import MysqlSession
 

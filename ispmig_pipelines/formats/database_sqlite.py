@@ -36,12 +36,15 @@ _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE
 class SqliteSession:
     """See :class:`~ispmig_pipelines.formats.database_session.Session`."""
 
-    def __init__(self, url: DatabaseUrl, place: Path | bytes, *, live: bool) -> None:
+    def __init__(
+        self, url: DatabaseUrl, place: Path | bytes, *, live: bool, text_encoding: str = ""
+    ) -> None:
         """
         Args:
             url: as it is shown.
             place: the file, or its content.
             live: a program may be writing to it while it is read.
+            text_encoding: of its text, where a program did not keep to UTF-8.
 
         Raises:
             SourceError: there is no such file, or it is damaged, encrypted or none of SQLite's.
@@ -50,6 +53,9 @@ class SqliteSession:
         self.url = url
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.notes: tuple[str, ...] = ()
+        # Text that is no UTF-8 comes with surrogates, to be told apart later.
+        self._plain = partial(str, encoding="utf-8", errors="surrogateescape")
+        self._as_stated = partial(str, encoding=text_encoding or "utf-8", errors="surrogateescape")
         if isinstance(place, Path):
             self._check_file(place)
             with self._told("opening it"):
@@ -85,8 +91,7 @@ class SqliteSession:
         )
 
     def _begin(self) -> None:
-        # Text that is no UTF-8 comes with surrogates, to be told apart later.
-        self._driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        self._driver.text_factory = self._plain
         for statement in ("query_only = on", "cell_size_check = on"):
             self._driver.execute("pragma " + statement)
         self._driver.execute("begin")
@@ -166,8 +171,16 @@ class SqliteSession:
             def to_columns(values: list[tuple[Any, ...]]) -> list[pa.Array]:
                 return [_column(v, c.kind) for v, c in zip(values, columns, strict=True)]
 
+            def fetch(count: int) -> list[Any]:
+                # Names of tables and columns are UTF-8 in any case.
+                self._driver.text_factory = self._as_stated
+                try:
+                    return cursor.fetchmany(count)
+                finally:
+                    self._driver.text_factory = self._plain
+
             try:
-                for arrays in fetched(cursor.fetchmany, to_columns, size):
+                for arrays in fetched(fetch, to_columns, size):
                     yield Rows(arrays)
             finally:
                 cursor.close()

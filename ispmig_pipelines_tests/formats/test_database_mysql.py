@@ -274,3 +274,8 @@ def test_inspecting_it_tells_tables_columns_and_counts(legacy: MysqlServer) -> N
     (table,) = found["tables"]
     assert (found["format"], table["name"], table["rows"]) == ("mysql", "t", 2)
     assert [c["type"] for c in table["columns"]] == ["integer", "email"]
+
+
+def test_an_encoding_is_not_for_a_database_that_knows_its_own(legacy: MysqlServer) -> None:
+    with pytest.raises(SourceError, match="knows the encodings of its columns"):
+        open_database(legacy.url(), encoding="latin-1")

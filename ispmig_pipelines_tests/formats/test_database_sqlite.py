@@ -328,3 +328,14 @@ def test_a_url_is_relative_to_the_folder_that_is_named(tmp_path: Path) -> None:
     assert found["tables"] == [
         {"name": "t", "rows": 1, "columns": [{"name": "mail", "type": "email", "nulls": 0}]}
     ]
+
+
+def test_text_of_another_encoding_is_read_where_it_is_named(tmp_path: Path) -> None:
+    raw = "Привет".encode("cp1251").hex()
+    path = make(
+        tmp_path / "a.db",
+        f'create table "Имя" ("поле" text); insert into "Имя" values (cast(x\'{raw}\' as text));',
+    )
+    with open_database(f"sqlite:///{path}", encoding="windows-1251") as database:
+        assert rows_of(database.reader(table="Имя")) == [{"поле": "Привет"}]
+        assert asked(database, 'select "поле" from "Имя"') == [{"поле": "Привет"}]
