@@ -190,6 +190,9 @@ def convert(
     rejects: Annotated[
         Path | None, typer.Option(help="Where records that cannot be read are kept.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with 1 if a record could not be read.")
+    ] = False,
     format: FileFormat = "",
     encoding: FileEncoding = "",
     delimiter: FileDelimiter = "",
@@ -225,7 +228,7 @@ def convert(
         else:
             tables.converted(_console(to_errors=piped), found)
         tables.rejects(_console(to_errors=True), found)
-        if found.rejects:
+        if strict and found.rejects:
             raise typer.Exit(1)
 
 
