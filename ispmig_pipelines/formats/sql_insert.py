@@ -43,6 +43,7 @@ class Inserts:
         self._script = script
         self._wants = wants
         self._runs: dict[bytes, re.Pattern[bytes]] = {}
+        self._into_runs: dict[bytes, re.Pattern[bytes]] = {}
         self._upsert_line = 0
         self._last_is_bare = False
         self._ended_properly = 0
@@ -298,14 +299,40 @@ class Inserts:
                 name, columns, self._script.scope, start, start_line, self._script.delimiter
             )
             window.pos = found.end()
-            while True:
-                self._script.pass_blanks()
-                row = self._odd_row(start_line)
-                if row is not None:
-                    break
-            if self._wants(name, self._script.scope):
+            wanted = self._wants(name, self._script.scope)
+            row = self._one_row(start_line, found.group())
+            if wanted:
                 yield row
+            run = self._into_run(found.group())
+            if (more := run.match(window.data, window.pos)) is not None:
+                if wanted:
+                    yield PlainRows(more.group(), found.group(), window.line())
+                window.pos = more.end()
             yield End(window.offset())
+
+    def _into_run(self, head: bytes) -> re.Pattern[bytes]:
+        """Rows of INSERT ALL that follow on each other with the very same head."""
+        run = self._into_runs.get(head)
+        if run is None:
+            if len(self._into_runs) >= _MOST_RUNS:
+                self._into_runs.clear()
+            one = rb"(?:\s++" + re.escape(head) + self._script.lex.rows.pattern + rb")++"
+            run = self._into_runs[head] = re.compile(one, re.DOTALL)
+        return run
+
+    def _one_row(self, start_line: int, head: bytes) -> PlainRows | OddRow:
+        """The single row that begins here, passed over."""
+        window = self._script.window
+        while True:
+            plain = self._script.lex.rows.match(window.data, window.pos)
+            if plain is not None:
+                row = PlainRows(plain.group(), head, window.line())
+                window.pos = plain.end()
+                return row
+            self._script.pass_blanks()
+            odd = self._odd_row(start_line)
+            if odd is not None:
+                return odd
 
     def _insert_set(self, name: Name, at: int, start: int, line: int) -> Iterator[Event]:
         """MySQL's ``INSERT INTO t SET a = 1, b = 'x'``."""

@@ -126,11 +126,27 @@ def oracle(rows: list[Row]) -> str:
     )
 
 
+def oracle_insert_all(rows: list[Row]) -> str:
+    into = "".join(f"  INTO T (A, B, C) VALUES {_rows([row], _standard)}\n" for row in rows)
+    return f"SET DEFINE OFF;\nINSERT ALL\n{into}SELECT * FROM dual;\n"
+
+
+def pg_on_conflict(rows: list[Row]) -> str:
+    return (
+        "-- PostgreSQL database dump\n\nSET standard_conforming_strings = on;\n"
+        + _each(rows, "INSERT INTO public.t VALUES ", " ON CONFLICT DO NOTHING;\n")
+        + "-- PostgreSQL database dump complete\n"
+    )
+
+
 def db2(rows: list[Row]) -> str:
     return "-- db2look\nCONNECT TO X;\n" + _each(rows, 'INSERT INTO "T" VALUES ', ";\n")
 
 
-WRITERS = [mysqldump, phpmyadmin, pg_copy, pg_inserts, sqlite_dump, sqlserver, oracle, db2]
+WRITERS = [
+    mysqldump, phpmyadmin, pg_copy, pg_inserts, pg_on_conflict, sqlite_dump, sqlserver, oracle,
+    oracle_insert_all, db2,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
@@ -167,7 +183,7 @@ def test_a_script_cut_anywhere_never_gives_other_rows(
             found, rejects = read(reader)
             assert rejects == []
         assert found == rows[: len(found)]
-        if write in (mysqldump, phpmyadmin, pg_copy, pg_inserts, sqlite_dump):
+        if write in (mysqldump, phpmyadmin, pg_copy, pg_inserts, pg_on_conflict, sqlite_dump):
             opening = whole.index(b"\n") + 1
             whole_but_its_end = found == rows
             assert reader.detected.questions or whole_but_its_end or len(part) <= opening + 60
