@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -87,7 +88,7 @@ def test_what_the_server_is_set_to_changes_no_cell(
     name = urlsplit(database_url).path[1:]
     for setting in (
         "TimeZone = 'Asia/Tokyo'", "DateStyle = 'German, DMY'", "IntervalStyle = 'iso_8601'",
-        "bytea_output = 'escape'", "extra_float_digits = -5", "statement_timeout = '1ms'",
+        "bytea_output = 'escape'", "extra_float_digits = -5", "statement_timeout = '10s'",
     ):  # fmt: skip
         legacy.execute(
             sql.SQL("alter database {} set ").format(sql.Identifier(name)) + sql.SQL(setting)
@@ -96,8 +97,8 @@ def test_what_the_server_is_set_to_changes_no_cell(
         assert asked(
             database,
             "select '2024-01-02 00:00+00'::timestamptz a, '1 day'::interval b, '\\x00'::bytea c, "
-            "0.1::float8 d, pg_sleep(0.01) is null e",
-        ) == [{"a": "2024-01-02 00:00:00+00", "b": "1 day", "c": "0x00", "d": "0.1", "e": "false"}]
+            "0.1::float8 d, current_setting('statement_timeout') e",
+        ) == [{"a": "2024-01-02 00:00:00+00", "b": "1 day", "c": "0x00", "d": "0.1", "e": "0"}]
 
 
 def test_records_come_by_primary_key_in_batches_with_their_ordinals(
@@ -143,7 +144,6 @@ def test_all_that_is_read_is_of_one_moment(legacy: psycopg.Connection, database_
         "select adds()",
         "select * into copied from t",
         "select * from t for update",
-        "select lo_create(4711)",
         "select set_config('transaction_read_only', 'off', false), adds()",
         "table t; commit",
         "select 1 /* */; -- \ncommit",
@@ -163,8 +163,16 @@ def test_nothing_can_be_changed_by_a_query(
         assert asked(database, "select count(*) n from t") == [{"n": "1"}]
     assert legacy.execute("select array_agg(id) from t").fetchone() == ([1],)
     assert legacy.execute("select last_value, is_called from s").fetchone() == (1, False)
-    assert legacy.execute("select to_regclass('copied'), count(*) from pg_largeobject_metadata"
-                          ).fetchone() == (None, 0)  # fmt: skip
+    assert legacy.execute("select to_regclass('copied')").fetchone() == (None,)
+
+
+def test_what_a_transaction_that_only_reads_lets_pass_is_rolled_back(
+    legacy: psycopg.Connection, database_url: str
+) -> None:
+    """Before PostgreSQL 16 large objects may be made in one."""
+    with open_database(database_url) as database, contextlib.suppress(SourceError):
+        asked(database, "select lo_create(4711)")
+    assert legacy.execute("select count(*) from pg_largeobject_metadata").fetchone() == (0,)
 
 
 def test_a_query_keeps_its_order_and_its_columns_get_names_of_their_own(database: Database) -> None:
