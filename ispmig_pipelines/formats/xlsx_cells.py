@@ -30,6 +30,7 @@ from ispmig_pipelines.formats.xlsx_package import (
     PARSER_OPTIONS,
     Workbook,
     damaged,
+    escaped_controls,
     part_text,
     refuse_doctype,
     rich_text,
@@ -258,6 +259,10 @@ class SheetCells:
         attributes = np.array(parts[3::step], dtype=object)
         # A tag of a row has no attributes, not even none.
         picked = np.flatnonzero(is_there(attributes))
+        begun = tags[is_there(tags)]
+        ended = len(tags) - picked.size - begun.size
+        if sum(not tag.endswith("/>") for tag in begun) != ended:
+            return None
 
         def group(number: int) -> np.ndarray:
             column = np.empty(len(tags), dtype=object)
@@ -321,7 +326,8 @@ class SheetCells:
         root = self._root.removesuffix("/>") + ">" if self._root.endswith("/>") else self._root
         try:
             tree = etree.fromstring(
-                f"{root}{block}{close}".encode(), etree.XMLParser(**PARSER_OPTIONS)
+                f"{root}{escaped_controls(block)}{close}".encode(),
+                etree.XMLParser(**PARSER_OPTIONS),
             )
         except etree.XMLSyntaxError:
             raise damaged(

@@ -348,6 +348,17 @@ _REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
 
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def escaped_controls(block: str) -> str:
+    """Markup without the characters that XML forbids, each as spreadsheets escape it.
+
+    No spreadsheet program writes them as they are; the exports of some billing systems do.
+    """
+    return _FORBIDDEN.sub(lambda match: f"_x{ord(match.group()):04X}_", block)
+
+
 def plain_text(raw: str) -> str:
     """The text of an element, as it stands in the part, without its references.
 
@@ -455,7 +466,8 @@ def _shared_block(
     opening = opening.removesuffix("/>").removesuffix(">") + ">"
     try:
         root = etree.fromstring(
-            f"{opening}{block}</{prefix}sst>".encode(), etree.XMLParser(**PARSER_OPTIONS)
+            f"{opening}{escaped_controls(block)}</{prefix}sst>".encode(),
+            etree.XMLParser(**PARSER_OPTIONS),
         )
     except etree.XMLSyntaxError:
         raise damaged(path, f"its part {name} cannot be read") from None

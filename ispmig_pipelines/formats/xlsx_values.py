@@ -21,6 +21,7 @@ SIGNIFICANT = 15
 
 
 _LONGEST_WHOLE = 30
+_LARGEST = 400
 _MOST_ZEROS = 30
 _MOST_KNOWN = 200_000
 
@@ -106,6 +107,9 @@ def number_text(text: str) -> str:
     if written_out and number == number.to_integral_value():
         whole = format(number.to_integral_value(), "f")
         return "0" if whole == "-0" else whole
+    if abs(number.adjusted()) > _LARGEST:
+        # No spreadsheet can hold such a number: whatever it is, it stays as it is written.
+        return text
     exact = Decimal(format(number, f".{SIGNIFICANT}g"))
     if not exact:
         return "0"

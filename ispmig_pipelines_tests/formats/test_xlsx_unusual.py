@@ -66,6 +66,7 @@ STYLES = (
          "😀\r_x0041_"),
         ('<c r="B2" t="inlineStr"><is><t>a\r\nb</t></is></c>', "a\nb"),
         ('<c r="B2" t="inlineStr"><is><t/></is></c>', ""),
+        ('<c r="B2" t="str"><v>a\x0bb</v></c>', "a\x0bb"),
         ('<c r="B2" t="inlineStr"><v>plain</v></c>', "plain"),
         ('<c r="B2"><is><t>007</t></is></c>', "007"),
         ('<c r="B2" t="str"><f>T(1)</f><v></v></c>', ""),
@@ -471,6 +472,14 @@ def test_a_member_with_the_wrong_checksum_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"1234512345", b"1234512346"))
     with pytest.raises(SourceError, match="cannot be read"):
         read(path)
+
+
+@BOTH
+def test_a_row_that_does_not_end_is_refused(tmp_path: Path, fast: bool) -> None:
+    sheet = data(row(2, '<c r="B2"><v>1</v></c>'), row(3, '<c r="B3"><v>1</v></c>'))
+    path = write(tmp_path / "a.xlsx", sheet.replace('</row><row r="3">', '<row r="3">'))
+    with pytest.raises(SourceError, match="not well-formed"):
+        read(path, fast=fast)
 
 
 def test_relations_that_lead_out_of_the_archive_find_nothing(tmp_path: Path) -> None:
