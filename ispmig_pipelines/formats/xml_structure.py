@@ -16,6 +16,7 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.encoding import Encoding, known_codec
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.xml_named import Named
+from ispmig_pipelines.formats.xml_names import column_name
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -80,8 +81,9 @@ class Node:
 
     @property
     def called(self) -> str:
-        """What it is called where tables and columns are named."""
-        return self.value or self.name
+        """What it is called where tables and columns are named: ``First Name`` for the element
+        ``First_x0020_Name``, as databases and .NET write such names."""
+        return self.value or column_name(self.name)
 
     @property
     def nillable(self) -> bool:

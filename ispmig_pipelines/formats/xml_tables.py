@@ -15,6 +15,9 @@ from ispmig_pipelines.formats.csv_dialect import column_names
 from ispmig_pipelines.formats.xml_options import names_element
 from ispmig_pipelines.formats.xml_structure import Node
 
+TABLES = "urn:ispmig:tables"
+"""Namespace of the root that :mod:`ispmig_pipelines.formats.xml_out` writes."""
+
 PARENT_RECORD = "_parent_record"
 """Column of a nested table: the ordinal of the record that its record stands in."""
 
@@ -144,6 +147,8 @@ class _Descent:
         self._records = records
         self._tables = tables
         self._one_each = _holds_one_record_each(root)
+        # Our own writer's: whatever stands below the root is a record.
+        self._all_records = root.uri == TABLES
 
     def into(self, node: Node, owner: Table, way: _Way) -> None:
         """Finds the tables below ``node``, which belong to the records of ``owner``."""
@@ -174,6 +179,7 @@ class _Descent:
             return True
         return (
             child.repeated
+            or (is_root and self._all_records)
             or any(inner.naming and not inner.is_kind for inner in child.children.values())
             or (is_root and self._one_each and bool(child.children or child.own_attributes))
             or _lone_record(parent, child, is_root=is_root)
@@ -268,8 +274,8 @@ def _cells(
     records: dict[int, Table],
 ) -> None:
     dotted = f"{name}." if name else ""
-    for key, called in _named(node.own_attributes).items():
-        attribute = f"{{{key[0]}}}{key[1]}" if key[0] else key[1]
+    for (uri, local), called in _named(node.own_attributes).items():
+        attribute = f"{{{uri}}}{local}" if uri else local
         found.append((f"{dotted}@{called}", Cell(tags, attribute)))
     if node.text or (node.is_leaf and not node.own_attributes and not node.is_kind):
         found.append((name or node.name, Cell(tags, "")))
