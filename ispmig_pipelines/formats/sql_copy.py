@@ -74,7 +74,9 @@ class CopyReader:
             ends = places.reshape(-1, width) if width else np.zeros((count, 0), dtype=np.int64)
         else:
             kept = good[np.repeat(np.arange(count), widths)] if width else np.zeros(0, dtype=bool)
-            ends = places[kept].reshape(-1, width)
+            ends = (
+                places[kept].reshape(rows.size, width) if width else np.zeros((rows.size, 0), int)
+            )
         starts = np.empty_like(ends)
         if width:
             starts[:, 1:] = ends[:, :-1] + 1

@@ -35,11 +35,10 @@ def read_copy(script: Script, wants: Callable[[Name, Scope], bool]) -> Iterator[
         )
     name = parse_name(found.group("name"), script.lex)
     columns = parse_columns(found.group("columns"), script.lex)
-    wanted = wants(name, script.scope)
     start_line, start = window.line(), window.offset()
     yield Begin(name, columns, script.scope, start, start_line, script.delimiter)
     window.pos = found.end()
-    yield from _copied(script, wanted, start_line)
+    yield from _copied(script, wants(name, script.scope), start_line)
     yield End(window.offset())
 
 

@@ -27,6 +27,7 @@ from ispmig_pipelines.formats.sql_ending import missing_end
 from ispmig_pipelines.formats.sql_events import (
     Begin,
     Changed,
+    CopyLines,
     Definition,
     End,
     OddRow,
@@ -162,6 +163,8 @@ class _Builder:
                 table.width = row_width(event.region, self._lex)
             elif isinstance(event, OddRow) and table is not None and not table.width:
                 table.width = len(event.cells)
+            elif isinstance(event, CopyLines) and table is not None and not table.width:
+                table.width = event.region.split(b"\n", 1)[0].count(b"\t") + 1
             elif isinstance(event, Definition):
                 self._define(event)
             elif isinstance(event, Changed):

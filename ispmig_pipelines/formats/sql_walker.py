@@ -63,6 +63,7 @@ _LOOKED_INTO = frozenset({
     b"IF", b"WITH", b"SELECT", b"WHILE", b"BEGIN", b"DECLARE", b"PREPARE", b"EXPLAIN", b"FOR",
     b"VALUES", b"LOOP", b"EXISTS",
 })  # fmt: skip
+_STATISTICS = re.compile(rb"UPDATE\s+STATISTICS\b", re.IGNORECASE)
 _UNLESS_THERE = re.compile(rb"IF\s+NOT\s+EXISTS\s*\(", re.IGNORECASE)
 _DESCRIBED = re.compile(rb"sp_addextendedproperty\b.*MS_Description", re.IGNORECASE | re.DOTALL)
 _USE = re.compile(
@@ -212,7 +213,7 @@ class Walker:
             self._end_of_bare_statement()
         elif word == b"DROP" and _DROP_TABLE.match(data, pos):
             yield from self._kept("drop")
-        elif word in _KINDS:
+        elif word in _KINDS and not _STATISTICS.match(data, pos):
             found = _TARGET.match(data, pos)
             target = parse_name(found.group("name"), script.lex).text if found else ""
             yield Changed(_KINDS[word], "" if _KINDS[word] == "load" else target, line)

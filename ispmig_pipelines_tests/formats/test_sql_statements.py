@@ -164,6 +164,18 @@ def test_sqlites_own_tables_are_told_and_not_shown(path: Path) -> None:
     assert any("sqlite_sequence" in note for note in reader.detected.notes)
 
 
+def test_a_copy_without_a_list_of_columns(path: Path) -> None:
+    content = "COPY t FROM stdin;\n1\ta\n2\n3\tc\n\\.\n"
+    reader = opened(path, content)
+    assert reader.columns("t") == ["column_1", "column_2"]
+    rows, rejects = read(reader)
+    assert rows == [["1", "a"], ["3", "c"]]
+    assert [(reject.record, reject.rule) for reject in rejects] == [(2, "record.ragged")]
+    reader = opened(path, "CREATE TABLE t ();\nCOPY t () FROM stdin;\n\nx\n\\.\n")
+    rows, rejects = read(reader)
+    assert [(reject.record, reject.text) for reject in rejects] == [(2, "x")]
+
+
 # ---------------------------------------------------------------- what is told
 
 
