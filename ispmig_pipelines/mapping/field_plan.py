@@ -19,6 +19,7 @@ from ispmig_pipelines.mapping.convert import (
     Converter,
     Refusal,
     converter,
+    is_taken_whole,
     verbatim_converter,
 )
 from ispmig_pipelines.mapping.convert.values import scatter
@@ -118,7 +119,7 @@ class FieldPlan:
         return converted
 
     def _text(self, cells: SourceCells) -> pa.StringArray:
-        if self.verbatim and self.info.arrow_type == pa.string():
+        if self.verbatim and is_taken_whole(self.info):
             return cells.raw(self.columns[0])
         if len(self.columns) == 1:
             words = cells.words(self.columns[0], trim=self.trim, null_words=self.null_words)
@@ -183,7 +184,7 @@ def plan_field(
     trim = defaults.trim if mapping.trim is None else mapping.trim
     style = style_of(mapping, info, defaults)
     if verbatim := is_verbatim(mapping, defaults):
-        style = Style(decimal_mark=".", reverses_sign=style.reverses_sign)
+        style = Style(decimal_mark=".", timezone="UTC", reverses_sign=style.reverses_sign)
     return FieldPlan(
         name=name,
         info=info,

@@ -75,6 +75,20 @@ def test_numbers_and_days_are_read_as_the_platform_writes_them() -> None:
     assert value(found, "birth_date").isoformat() == "2024-02-29"
 
 
+def test_addresses_have_many_spellings_and_times_without_offset_are_utc() -> None:
+    text = SPEC.replace("customer:", "invoice:").split("    fields:")[0] + (
+        "    fields: {invoice_number: no, sent_at: born}\n"
+    )
+    found = mapped({"no": "1", "born": "2024-02-29 10:00:00.000001"}, text=text)
+    assert value(found, "sent_at").isoformat() == "2024-02-29T10:00:00.000001+00:00"
+    text = text.replace("invoice:", "ip_assignment:").replace(
+        "{invoice_number: no, sent_at: born}", "{address: no, mac: name}"
+    )
+    found = mapped({"no": "2001:DB8:0::1", "name": "001A.2B3C.4D5E"}, text=text)
+    assert value(found, "address") == "2001:db8::1"
+    assert value(found, "mac") == "00:1a:2b:3c:4d:5e"
+
+
 def test_what_is_no_value_of_the_platform_is_told() -> None:
     found = mapped({"no": "1", "name": "a\x00", "owed": "12,5", "born": "29.02.2024", "old": "[]"})
     assert found.log.rejected.tolist() == [True]

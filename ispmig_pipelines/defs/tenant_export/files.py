@@ -123,13 +123,14 @@ class EntityFiles:
         step = self._style.rows_at_a_time
         for start in range(0, batch.num_rows, step):
             rows = batch.slice(start, step)
-            file = self._current()
-            room = SHEET_ROWS - file.rows if self._style.format == "xlsx" else rows.num_rows
-            file.write(rows.slice(0, room))
-            if room < rows.num_rows or file.size >= self._style.split_bytes:
-                self._end()
-            if room < rows.num_rows:
-                self._current().write(rows.slice(room))
+            while rows.num_rows:
+                file = self._current()
+                room = SHEET_ROWS - file.rows if self._style.format == "xlsx" else rows.num_rows
+                file.write(rows.slice(0, room))
+                full = self._style.format == "xlsx" and room <= rows.num_rows
+                if full or file.size >= self._style.split_bytes:
+                    self._end()
+                rows = rows.slice(room)
 
     def _current(self) -> _OpenFile:
         if self._open is None:

@@ -33,7 +33,8 @@ from ispmig_pipelines.model.field_info import (
     FieldType,
 )
 
-__all__ = ["Converted", "Converter", "Refusal", "converter", "verbatim_converter"]
+__all__ = ["Converted", "Converter", "Refusal", "converter", "is_taken_whole",
+           "verbatim_converter"]  # fmt: skip
 
 _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.TEXT: lambda info, style: text_converter(info),
@@ -77,6 +78,13 @@ def verbatim_converter(info: FieldInfo, style: Style) -> Converter:
     """The conversion of a column that holds the platform's own values, as its exports write them.
 
     Texts are taken as they are, the empty one too: whether the field may hold them is for its
-    checks to say. Numbers and dates are read as the platform writes them.
+    checks to say. Numbers, dates and addresses are read as the platform writes them.
     """
-    return unchanged if info.arrow_type == pa.string() else converter(info, style)
+    return unchanged if is_taken_whole(info) else converter(info, style)
+
+
+def is_taken_whole(info: FieldInfo) -> bool:
+    """Whether a verbatim cell of the field is its value, character for character. Addresses are
+    texts here, and yet have several spellings."""
+    own_spelling = info.type in (FieldType.ADDRESS, FieldType.MAC)
+    return bool(info.arrow_type == pa.string()) and not own_spelling

@@ -1,0 +1,481 @@
+"""The job ``tenant_export``: one instant, whole files, nothing more and nothing less than asked."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from dagster import AssetKey, DagsterInstance, JobDefinition
+
+from ispmig_pipelines.definitions import defs
+from ispmig_pipelines.formats import writers
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import tenants, trail
+from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines_tests.bucket import s3_server
+from ispmig_pipelines_tests.defs.migrating import House
+from ispmig_pipelines_tests.platform.anything import anything
+from ispmig_pipelines_tests.platform.loading import load_rows
+
+CUSTOMERS = [
+    {"account_number": "A1", "status": "active", "first_name": "Ann", "email": "ann@home.net",
+     "balance": Decimal("12.50"), "currency": "USD", "portal_secret": "s3cret", "notes": "=1+1",
+     "legacy": {"Old": "x"}},
+    {"account_number": "A2", "status": "cancelled", "first_name": "Bob", "email": None,
+     "balance": Decimal("-3.00"), "currency": "USD", "portal_secret": None, "notes": ""},
+    {"account_number": "A3", "status": "active", "first_name": "Cy", "email": "cy@work.net",
+     "balance": Decimal("7.00"), "currency": "EUR", "portal_secret": None, "notes": None},
+]  # fmt: skip
+PLANS = [{"plan_code": "P"}]
+SERVICES = [
+    {"service_code": f"S{n}", "customer": customer, "plan": "P", "status": "active"}
+    for n, customer in enumerate(["A1", "A2", "A2", "A3"], 1)
+]
+DEVICES = [
+    {"device_code": "D1", "customer": "A2", "service": "S2"},
+    {"device_code": "D2", "customer": None, "service": None},
+    {"device_code": "D3", "customer": "A1", "service": "S3"},
+]
+
+
+@pytest.fixture
+def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    with DagsterInstance.ephemeral() as instance:
+        yield House(folder, instance)
+
+
+def hold(house: House, **rows: list[dict[str, Any]]) -> None:
+    with house.engine.connect() as connection:
+        given = rows or {
+            "plan": PLANS,
+            "customer": CUSTOMERS,
+            "service": SERVICES,
+            "device": DEVICES,
+        }
+        load_rows(connection, house.tenant, {e: given[e] for e in ENTITIES if e in given})
+
+
+def job() -> JobDefinition:
+    return defs.get_job_def("tenant_export")
+
+
+class Export:
+    """A run of the job, and what it left."""
+
+    def __init__(self, house: House, out: Path | str | None = None, **config: Any) -> None:
+        self.folder = house.folder / "out" if out is None else Path(str(out))
+        place = str(self.folder) if out is None else str(out)
+        self.result = job().execute_in_process(
+            instance=house.instance,
+            partition_key=house.tenant.slug,
+            raise_on_error=False,
+            run_config={"ops": {"export": {"config": {"out": place, **config}}}},
+        )
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.result.success)
+
+    def failure(self) -> tuple[str, int]:
+        (event,) = (e for e in self.result.all_events if e.is_step_failure)
+        told = event.step_failure_data.user_failure_data
+        assert told is not None, event.step_failure_data.error.to_string()
+        return told.description, told.metadata["exit_code"].value
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        found = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+        assert isinstance(found, dict)
+        return found
+
+    def names(self) -> list[str]:
+        return sorted(p.name for p in self.folder.iterdir()) if self.folder.exists() else []
+
+    def rows(self, entity: str) -> list[dict[str, str]]:
+        text = (self.folder / f"{entity}.csv").read_text(encoding="utf-8")
+        return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_every_row_and_field_is_there_and_the_manifest_says_so(house: House) -> None:
+    hold(house)
+    made = Export(house)
+    assert made.ok, made.failure()
+    assert made.names() == ["customer.csv", "device.csv", "manifest.json", "plan.csv",
+                            "service.csv", "spec.yaml"]  # fmt: skip
+    rows = made.rows("customer")
+    assert [r["account_number"] for r in rows] == ["A1", "A2", "A3"]
+    assert list(rows[0]) == [*ENTITIES["customer"].fields, "legacy"]
+    assert (rows[0]["balance"], rows[0]["legacy"]) == ("12.5000", '{"Old": "x"}')
+    told = made.manifest
+    assert (told["tenant"], told["format"], told["masked"]) == ("acme", "csv", False)
+    customer = told["entities"]["customer"]
+    assert customer["rows"] == 3
+    assert customer["totals"]["balance"] == {"EUR": "7.0000", "USD": "9.5000"}
+    assert told["entities"]["invoice"]["rows"] == 0
+    for file in told["files"]:
+        content = (made.folder / file["name"]).read_bytes()
+        assert len(content) == file["bytes"]
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+    with house.engine.connect() as connection:
+        content_digest = digest(tenants.raw(connection), house.tenant)
+    assert {e: t["digest"] for e, t in told["entities"].items()} == {
+        e: t["digest"] for e, t in content_digest["entities"].items()
+    }
+
+
+def test_it_stands_in_the_audit_trail_without_a_cell(house: House) -> None:
+    hold(house)
+    made = Export(house, entities=["customer"], where="email = ann@home.net and status = active")
+    with house.engine.connect() as connection:
+        (entry,) = trail.entries(connection, "acme")
+    assert entry.operation == "export"
+    assert entry.dagster_run_id == made.result.run_id
+    manifest = (made.folder / "manifest.json").read_bytes()
+    assert entry.details["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert entry.details["entities"]["customer"]["rows"] == 1
+    assert entry.details["to"] == str(made.folder)
+    assert "ann@home.net" not in json.dumps(entry.details)
+    assert "customer.status = active" in entry.details["where"]
+    assert "ann@home.net" in made.manifest["selection"]["where"]
+
+
+def test_the_graph_learns_of_the_files(house: House) -> None:
+    hold(house)
+    made = Export(house)
+    record = house.instance.get_latest_materialization_event(AssetKey("tenant_files"))
+    assert record is not None
+    found = record.asset_materialization
+    assert found is not None
+    assert found.partition == "acme"
+    assert found.metadata["folder"].value == str(made.folder)
+    assert found.metadata["dagster/row_count"].value == 11
+    graph = defs.resolve_asset_graph()
+    assert AssetKey("customer") in graph.get(AssetKey("tenant_files")).parent_keys
+
+
+def test_the_launchpad_has_every_option(house: House) -> None:
+    from ispmig_pipelines.defs.tenant_export.config import ExportConfig
+    from ispmig_pipelines.defs.tenant_export.job import default_config
+
+    config = default_config("acme")["ops"]["export"]["config"]  # type: ignore[index]
+    assert set(config) == set(ExportConfig.model_fields)
+    hold(house)
+    assert Export(house, **{k: v for k, v in config.items() if k != "out"}).ok
+
+
+def test_chosen_fields_are_exactly_the_columns(house: House) -> None:
+    hold(house)
+    made = Export(house, fields=["customer.email", "customer.status", "service.service_code"])
+    assert made.names() == ["customer.csv", "manifest.json", "service.csv"]
+    assert list(made.rows("customer")[0]) == ["email", "status"]
+    assert list(made.rows("service")[0]) == ["service_code"]
+    one = Export(house, house.folder / "one", entities=["customer"], fields=["balance"])
+    assert one.manifest["entities"]["customer"]["totals"]["balance"]["USD"] == "9.5000"
+    assert list(one.rows("customer")[0]) == ["balance"]
+
+
+def test_rows_whose_parent_is_left_out_are_left_out(house: House) -> None:
+    hold(house)
+    made = Export(house, where="customer.status = active")
+    told = {e: t["rows"] for e, t in made.manifest["entities"].items() if t["rows"]}
+    assert told == {"customer": 2, "plan": 1, "service": 2, "device": 1}
+    assert [r["service_code"] for r in made.rows("service")] == ["S1", "S4"]
+    # D1 is at a customer who is left out, D3's service is another's; D2 is in stock.
+    assert [r["device_code"] for r in made.rows("device")] == ["D2"]
+    alone = Export(house, house.folder / "alone", entities=["device"], where="customer is not null")
+    assert [r["device_code"] for r in alone.rows("device")] == ["D1", "D3"]
+
+
+WHERE = {
+    "status = active": {"A1", "A3"},
+    "status != active": {"A2"},
+    "email != ann@home.net": {"A2", "A3"},
+    "not (email = ann@home.net)": {"A2", "A3"},
+    "not (email contains work)": {"A1", "A2"},
+    "email is null": {"A2"},
+    "notes is not null": {"A1", "A2"},
+    "notes = ''": {"A2"},
+    "balance > 0 and currency in (USD, JPY)": {"A1"},
+    "balance <= -3 or first_name = Cy": {"A2", "A3"},
+    "balance = 7": {"A3"},
+    "first_name like '_nn'": {"A1"},
+    "first_name like 'B%'": {"A2"},
+    "email starts with 'cy@'": {"A3"},
+    "email contains '%'": set(),
+    "email contains '_'": set(),
+    r"email contains '\'": set(),
+    "first_name = 'x'' or 1=1 --'": set(),
+    "portal_secret is not null": {"A1"},
+    "status not in (cancelled)": {"A1", "A3"},
+    "not status = active and not first_name = Bob": set(),
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_conditions_choose_what_they_say(house: House, where: str) -> None:
+    hold(house)
+    made = Export(house, entities=["customer"], where=where)
+    if WHERE[where]:
+        assert {r["account_number"] for r in made.rows("customer")} == WHERE[where]
+    else:
+        told, exit_code = made.failure()
+        assert (exit_code, made.names()) == (2, [])
+        assert "no row of customer" in told
+
+
+def test_what_is_asked_wrongly_is_told_before_anything_is_written(house: House) -> None:
+    hold(house)
+    for config, words in (
+        ({"entities": ["custmer"]}, "did you mean 'customer'?"),
+        ({"fields": ["customer.emial"]}, "did you mean 'email'?"),
+        ({"fields": ["email"]}, "needs its entity"),
+        ({"entities": ["plan"], "fields": ["customer.email"]}, "--entity does not"),
+        ({"where": "status = active"}, "several"),
+        ({"where": "customer.status = actve"}, "did you mean 'active'?"),
+        ({"format": "xlsx", "compress": "gzip"}, "packed already"),
+        ({"transform": "/nowhere.yaml"}, "no transform"),
+        ({"entities": ["invoice"]}, "no row of invoice"),
+    ):
+        made = Export(house, **config)
+        told, exit_code = made.failure()
+        assert (exit_code, made.names()) == (2, []), config
+        assert words in told
+
+
+def test_large_entities_are_split_and_come_back_whole(house: House) -> None:
+    hold(house, customer=[
+        {"account_number": f"{n:04}", "status": "active", "notes": "x" * 100} for n in range(200)
+    ])  # fmt: skip
+    made = Export(house, entities=["customer"], split_bytes=10_000)
+    files = made.manifest["files"]
+    assert len(files) > 2
+    assert [f["name"] for f in files[:2]] == ["customer.csv", "customer-0002.csv"]
+    assert sum(f["rows"] for f in files) == 200
+    # Past its limit by a row or so, and no file but the last below it.
+    assert all(10_000 <= f["bytes"] < 12_000 for f in files[:-1])
+    other = House(house.folder, house.instance, "other")
+    assert other.migrate(made.folder / "spec.yaml").ok
+    assert other.digest() == house.digest()
+
+
+def test_workbooks_are_split_by_rows(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ispmig_pipelines.defs.tenant_export.files.SHEET_ROWS", 70)
+    hold(house, customer=[{"account_number": f"{n:04}", "status": "active"} for n in range(150)])
+    made = Export(house, entities=["customer"], format="xlsx")
+    assert [f["rows"] for f in made.manifest["files"]] == [70, 70, 10]
+    other = House(house.folder, house.instance, "other")
+    assert other.migrate(made.folder / "spec.yaml").ok
+    assert other.digest() == house.digest()
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+def test_packed_files_are_read_again(house: House, compress: str) -> None:
+    hold(house)
+    made = Export(house, compress=compress, format="ndjson")
+    end = {"gzip": ".gz", "zstd": ".zst"}[compress]
+    data = (made.folder / f"customer.ndjson{end}").read_bytes()
+    plain = (
+        gzip.decompress(data)
+        if compress == "gzip"
+        else pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
+    )
+    assert [json.loads(line)["account_number"] for line in plain.splitlines()] == ["A1", "A2", "A3"]
+    other = House(house.folder, house.instance, "other")
+    assert other.migrate(made.folder / "spec.yaml").ok
+    assert other.digest() == house.digest()
+
+
+def test_an_export_that_is_there_is_not_overwritten_unless_asked(house: House) -> None:
+    hold(house)
+    assert Export(house).ok
+    before = (house.folder / "out" / "manifest.json").read_bytes()
+    told, exit_code = Export(house).failure()
+    assert exit_code == 2
+    assert "--overwrite" in told
+    assert (house.folder / "out" / "manifest.json").read_bytes() == before
+    again = Export(house, overwrite=True, entities=["plan"], format="json")
+    assert again.ok
+    assert again.names() == ["manifest.json", "plan.json", "spec.yaml"]
+
+
+def test_files_of_others_stay_and_those_in_the_way_are_told(house: House) -> None:
+    hold(house)
+    folder = house.folder / "out"
+    folder.mkdir()
+    (folder / "readme.txt").write_text("mine")
+    (folder / "customer-0002.csv").write_text("old")
+    told, exit_code = Export(house).failure()
+    assert (exit_code, "customer-0002.csv" in told) == (2, True)
+    (folder / "customer-0002.csv").unlink()
+    assert Export(house).ok
+    assert Export(house, overwrite=True).ok
+    assert (folder / "readme.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_after_an_error_nothing_looks_like_an_export(
+    house: House, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    hold(house)
+    if overwrite:
+        assert Export(house).ok
+
+    def breaks(self: Any, records: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writers.WRITERS["csv"], "write", breaks)
+    made = Export(house, overwrite=overwrite)
+    told, exit_code = made.failure()
+    assert (exit_code, "No space left" in told) == (3, True)
+    assert "manifest.json" not in made.names()
+    assert not [name for name in made.names() if name.endswith(".part")]
+    with house.engine.connect() as connection:
+        assert len(trail.entries(connection, "acme")) == int(overwrite)
+
+
+def test_what_the_format_cannot_hold_is_told_and_nothing_is_left(house: House) -> None:
+    hold(house, plan=PLANS, customer=[{**CUSTOMERS[0], "notes": "bell \x07"}])
+    made = Export(house, format="xml")
+    told, exit_code = made.failure()
+    assert (exit_code, made.names()) == (2, [])
+    assert "XML" in told
+    assert "bell" not in told
+
+
+def test_a_migration_beside_it_is_seen_whole_or_not_at_all(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that are committed between two entities of an export are in none of its files."""
+    hold(house)
+    before = house.digest()
+    from ispmig_pipelines.platform.export import Snapshot
+
+    rows = Snapshot.rows
+    done = threading.Event()
+
+    def slow(self: Snapshot, entity: str, *rest: Any) -> Any:
+        if not done.is_set():
+            done.set()
+            hold(house, customer=[{"account_number": "Z", "status": "lead"}],
+                 service=[{**SERVICES[0], "service_code": "Z", "customer": "Z"}])  # fmt: skip
+        return rows(self, entity, *rest)
+
+    monkeypatch.setattr(Snapshot, "rows", slow)
+    made = Export(house)
+    assert done.is_set()
+    assert house.digest() != before
+    other = House(house.folder, house.instance, "other")
+    assert other.migrate(made.folder / "spec.yaml").ok
+    assert other.digest() == before
+
+
+def test_formulas_are_harmless_unless_kept(house: House) -> None:
+    hold(house)
+    assert Export(house).rows("customer")[0]["notes"] == "'=1+1"
+    kept = Export(house, house.folder / "kept", keep_formulas=True)
+    assert kept.rows("customer")[0]["notes"] == "=1+1"
+    other = House(house.folder, house.instance, "other")
+    for folder in ("out", "kept"):
+        assert other.migrate(house.folder / folder / "spec.yaml").ok
+        assert other.digest() == house.digest()
+
+
+def test_masked_tenants_join_and_pass_the_models_checks(house: House) -> None:
+    rows = anything(7, size=25)
+    with house.engine.connect() as connection:
+        load_rows(connection, house.tenant, rows)
+    made = Export(house, mask=True)
+    assert made.ok, made.failure()
+    told = made.manifest
+    assert {e: t["rows"] for e, t in told["entities"].items()} == {
+        e: len(r) for e, r in rows.items()
+    }
+    assert all(t["digest"] is None for t in told["entities"].values())
+    other = House(house.folder, house.instance, "other")
+    ran = other.migrate(made.folder / "spec.yaml", max_quarantined="0")
+    assert ran.ok, ran.failure()
+    joined = "select count(*) from {s}.service join {s}.customer on customer = account_number"
+    with house.engine.connect() as connection:
+        driver = tenants.raw(connection)
+        counts = [
+            driver.execute(joined.format(s=h.tenant.schema)).fetchone() for h in (house, other)
+        ]
+    assert counts[0] == counts[1]
+    again = Export(house, house.folder / "again", mask=True)
+    assert (again.folder / "customer.csv").read_bytes() == (
+        made.folder / "customer.csv"
+    ).read_bytes()
+
+
+def test_a_masked_export_holds_nothing_personal(house: House) -> None:
+    hold(house)
+    made = Export(house, mask=True, format="ndjson", where="customer.email = ann@home.net")
+    everything = "".join(p.read_text(encoding="utf-8") for p in made.folder.iterdir())
+    for word in ("Ann", "ann@home.net", "s3cret", "=1+1", "12.5", '"A1"', "Old"):
+        assert word not in everything, word
+    (row,) = map(json.loads, (made.folder / "customer.ndjson").read_text().splitlines())
+    assert row["status"] == "active"
+    assert row["portal_secret"] is None
+    assert "legacy" not in row
+
+
+def test_transformed_columns_are_as_the_transform_says(house: House) -> None:
+    hold(house)
+    transform = house.write("out.yaml", """\
+version: 1
+export:
+  customer:
+    CustNo: account_number
+    State: {column: status, lookup: {active: A, cancelled: X}, otherwise: "null", default: "?"}
+    Who: {columns: [first_name, email], join: " / "}
+    Open: {column: balance, positive_is: credit, decimal_mark: ","}
+    By: {constant: ispmig}
+""")  # fmt: skip
+    made = Export(house, transform=str(transform))
+    assert made.ok, made.failure()
+    assert made.names() == ["customer.csv", "manifest.json"]
+    assert [list(r.values()) for r in made.rows("customer")] == [
+        ["A1", "A", "Ann / ann@home.net", "-12,50", "ispmig"],
+        ["A2", "X", "Bob", "3,00", "ispmig"],
+        ["A3", "A", "Cy / cy@work.net", "-7,00", "ispmig"],
+    ]
+    told = made.manifest
+    assert told["transform"]["sha256"] == hashlib.sha256(transform.read_bytes()).hexdigest()
+    assert told["spec"] is None
+    assert Decimal(told["entities"]["customer"]["totals"]["balance"]["USD"]) == Decimal("9.5")
+
+
+def test_exports_to_s3_are_whole_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(house)
+    with s3_server(monkeypatch) as bucket:
+        from ispmig_pipelines.storage import open_storage
+
+        place = f"s3://{bucket}/acme/today"
+        made = Export(house, place, compress="gzip")
+        assert made.ok, made.failure()
+        storage = open_storage(place)
+        assert [b.key for b in storage.list()] == [
+            "customer.csv.gz", "device.csv.gz", "manifest.json", "plan.csv.gz", "service.csv.gz",
+            "spec.yaml",
+        ]  # fmt: skip
+        with storage.reading("manifest.json") as stream:
+            manifest = json.load(stream)
+        for file in manifest["files"]:
+            with storage.reading(file["name"]) as stream:
+                assert hashlib.sha256(stream.read()).hexdigest() == file["sha256"]
+        told, exit_code = Export(house, place).failure()
+        assert (exit_code, "--overwrite" in told) == (2, True)
+        told, exit_code = Export(house, "s3://nowhere/x").failure()
+        assert (exit_code, "no bucket nowhere" in told) == (3, True)
