@@ -113,6 +113,7 @@ _NO_BACKSLASH = re.compile(rb"SQL_MODE\s*=[^;\n]*NO_BACKSLASH_ESCAPES", re.IGNOR
 _PG_BACKSLASH = re.compile(rb"SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?off", re.IGNORECASE)
 _AT_TERMINATOR = re.compile(rb"^--\s*#SET TERMINATOR\s+(\S+)", re.IGNORECASE | re.MULTILINE)
 _AT_LINE_END = re.compile(rb"@[ \t]*\r?$", re.MULTILINE)
+_INSERT_LINE = re.compile(rb"^\s*INSERT\s", re.IGNORECASE | re.MULTILINE)
 _END_OF_STATEMENT = re.compile(rb";[ \t]*\r?$", re.MULTILINE)
 
 _STANDARD = re.compile(rb"'[^']*+'")
@@ -149,9 +150,15 @@ def detect_sql_dialect(
         and len(_AT_LINE_END.findall(sample)) > len(_END_OF_STATEMENT.findall(sample))
     ):
         delimiter = b"@"
+    bare_ends = name == SQLSERVER or (name == GENERIC and _without_semicolons(sample))
     return SqlDialect(
-        name, backslash, delimiter, bare_ends=name == SQLSERVER, question=question, settled=settled
+        name, backslash, delimiter, bare_ends=bare_ends, question=question, settled=settled
     )
+
+
+def _without_semicolons(sample: bytes) -> bool:
+    """Several INSERTs, and no line that ends with a semicolon: a line ends a statement."""
+    return len(_INSERT_LINE.findall(sample)) > 1 and not _END_OF_STATEMENT.search(sample)
 
 
 _FIRST_LOOK = 128 << 10

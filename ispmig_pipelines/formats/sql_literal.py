@@ -14,7 +14,15 @@ import re
 from functools import lru_cache
 
 from ispmig_pipelines.formats.sql_calls import CALLS, NotLiteral, by_style, cast, joined
-from ispmig_pipelines.formats.sql_dialect import DB2, MYSQL, ORACLE, POSTGRESQL, SQLSERVER
+from ispmig_pipelines.formats.sql_dialect import (
+    DB2,
+    GENERIC,
+    MYSQL,
+    ORACLE,
+    POSTGRESQL,
+    SQLITE,
+    SQLSERVER,
+)
 from ispmig_pipelines.formats.sql_render import Literal, moment_text, render, written_bytes
 from ispmig_pipelines.formats.sql_tokens import (
     Lexicon,
@@ -41,6 +49,8 @@ _PG_TYPED = frozenset({
 _OWNERS = frozenset({b"sys", b"pg_catalog", b"dbo", b"sysibm", b"sysfun", b"xmltype"})
 
 
+# Where a value stands no name can: these databases take what is quoted so for a string.
+_DOUBLE_QUOTED = frozenset({MYSQL, SQLITE, SQLSERVER, GENERIC})
 _LONGEST_AT_ONCE = 200
 _CAST = re.compile(
     rb"CAST\((?:N?'([^']*)'|(-?\d+(?:\.\d+)?)) AS \[?(\w+)\]?(?:\((\d+|max)(?:, ?(\d+))?\))?\)",
@@ -197,7 +207,7 @@ class Evaluator:
 
     def _primary(self, tokens: _Tokens, depth: int) -> Literal:
         kind, text = tokens.take()
-        if kind in _STRINGS or (kind == "double" and self._name == MYSQL):
+        if kind in _STRINGS or (kind == "double" and self._name in _DOUBLE_QUOTED):
             return self._string(kind, text, tokens)
         if kind == "number":
             return Literal("number", text.rstrip(b"dDfF") if self._name == ORACLE else text)

@@ -265,6 +265,21 @@ def test_rows_that_are_added_unless_they_are_there_are_rows(path: Path) -> None:
     ) == [["1"], ["2"], ["3"]]  # fmt: skip
 
 
+def test_lines_that_end_statements_where_no_semicolon_does(path: Path) -> None:
+    head = "INSERT INTO [c] ([a], [b]) VALUES "
+    content = f"{head}(1, 'x')\n{head}(2, 'y')\n"
+    reader = opened(path, content)
+    assert read(reader)[0] == [["1", "x"], ["2", "y"]]
+    with pytest.raises(SourceError, match="middle of an INSERT"):
+        opened(path, f"{content}{head}(3, 'z")
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "sqlite", "sqlserver", "generic"])
+def test_values_in_double_quotes_are_strings(path: Path, dialect: str) -> None:
+    content = 'INSERT INTO t (a, b) VALUES ("x \'y\' ""z""; (", 1), (\'\', "");\n'
+    assert rows_of(path, content, dialect=dialect) == [["x 'y' \"z\"; (", "1"], ["", ""]]
+
+
 def test_a_missing_last_semicolon_is_allowed_where_the_spec_says_that_the_script_is_whole(
     path: Path,
 ) -> None:
