@@ -18,8 +18,11 @@ ODD_TEXTS = (
     "2024-02-29", "=1+1", "+49", "-5", "@x", "'=1", "''", "\t", "a\nb", "a\r\nb", "\r", "\n",
     'say "x"', "it's", ",;|\t", "#no comment", "total", "<a>&amp;</a>", "]]>", "{}", "[1]", "\\",
     "\\'", "🦊", "👩‍👩‍👧", "é", "e\u0301", "ﬁ", "شبكة", "東京", "\u00a0", "\u200b", "_x0041_",
-    "NaN", "inf", "$1", "%s", "${x}", "--", "/*", "\ufeff", "x" * 40, "Nordstraße 7", "O'Brien, Ann",
+    "NaN", "inf", "$1", "%s", "${x}", "--", "/*", "\ufeff", "x" * 40, "Straße 7", "O'Brien, Ann",
 )  # fmt: skip
+CONTROLS = ("\x01", "\x0b", "\x1b[0m", "\x7f", "\x85", "\u2028", "\ufffe")
+"""What XML cannot hold, or what some tools take for the end of a line."""
+
 LEGACY = (
     None, {}, {"Old": "x"}, {"n": 1, "f": 1.5, "b": True, "z": None, "l": [1, "2", {"d": "e"}]},
     {"": "", "a b": "=1", 'q"': "line\nline", "legacy": "x", "account_number": "y", "é": "🦊"},
@@ -27,21 +30,31 @@ LEGACY = (
 )  # fmt: skip
 
 
-def anything(seed: int, size: int = 6) -> dict[str, list[dict[str, Any]]]:
-    """Entity → rows, parents before those that refer to them; ``legacy`` among the fields."""
+def anything(
+    seed: int, size: int = 6, more: tuple[str, ...] = ()
+) -> dict[str, list[dict[str, Any]]]:
+    """Entity → rows, parents before those that refer to them; ``legacy`` among the fields.
+
+    ``more``: texts beside the odd ones.
+    """
     rng = random.Random(seed)  # noqa: S311 - texts of tests
+    texts = (*ODD_TEXTS, *more)
     rows: dict[str, list[dict[str, Any]]] = {}
     for name, info in ENTITIES.items():
-        rows[name] = _rows(rng, info, rows, size)
+        rows[name] = _rows(rng, info, rows, size, texts)
     return rows
 
 
 def _rows(
-    rng: random.Random, info: EntityInfo, others: dict[str, list[dict[str, Any]]], size: int
+    rng: random.Random,
+    info: EntityInfo,
+    others: dict[str, list[dict[str, Any]]],
+    size: int,
+    texts: tuple[str, ...],
 ) -> list[dict[str, Any]]:
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for _ in range(rng.randint(1, size)):
-        row = {field: _value(rng, about, others) for field, about in info.fields.items()}
+        row = {field: _value(rng, about, others, texts) for field, about in info.fields.items()}
         _keep_rules(info, row)
         if (legacy := rng.choice(LEGACY)) is not None:
             row["legacy"] = legacy
@@ -61,7 +74,12 @@ def _keep_rules(info: EntityInfo, row: dict[str, Any]) -> None:
             row[rule.prefix] = min(row[rule.prefix] or 32, 32)
 
 
-def _value(rng: random.Random, info: FieldInfo, others: dict[str, list[dict[str, Any]]]) -> Any:
+def _value(
+    rng: random.Random,
+    info: FieldInfo,
+    others: dict[str, list[dict[str, Any]]],
+    texts: tuple[str, ...],
+) -> Any:
     if not info.must_hold_value and rng.random() < 0.4:
         return None
     if info.references:
@@ -69,7 +87,7 @@ def _value(rng: random.Random, info: FieldInfo, others: dict[str, list[dict[str,
         return rng.choice(parents)[ENTITIES[info.references].key[0]]
     match info.type:
         case FieldType.TEXT:
-            return _text(rng, info)
+            return _text(rng, info, texts)
         case FieldType.CHOICE:
             return rng.choice(info.choices)
         case FieldType.EMAIL:
@@ -97,10 +115,10 @@ def _value(rng: random.Random, info: FieldInfo, others: dict[str, list[dict[str,
     return _number(rng, info)
 
 
-def _text(rng: random.Random, info: FieldInfo) -> str:
+def _text(rng: random.Random, info: FieldInfo, texts: tuple[str, ...]) -> str:
     if info.pattern:
         return next(t for t in ("pt-BR", "0042", "tok_1") if re.fullmatch(info.pattern, t))
-    text = "".join(rng.choice(ODD_TEXTS) for _ in range(rng.randint(1, 2)))
+    text = "".join(rng.choice(texts) for _ in range(rng.randint(1, 2)))
     if info.min_length and not text:
         text = "x"
     if info.key:
