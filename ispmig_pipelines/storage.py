@@ -70,8 +70,12 @@ class Storage(Protocol):
         """
         ...
 
-    def list(self, prefix: str = "") -> Iterator[Blob]:
-        """Every blob whose key begins with ``prefix``, in order of their keys."""
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[Blob]:
+        """Every blob whose key begins with ``prefix``, in order of their keys.
+
+        Args:
+            deep: also those further down; else only those with no ``/`` after the prefix.
+        """
         ...
 
     def exists(self, key: str) -> bool:
@@ -173,11 +177,14 @@ class LocalStorage:
                 else:
                     yield cast(BinaryIO, _Limited(file, length))
 
-    def list(self, prefix: str = "") -> Iterator[Blob]:
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[Blob]:
         """See :meth:`Storage.list`."""
         with _disk(f"listing {self.root}"):
             found = []
-            for folder, _, names in os.walk(self.root):
+            # Only where the prefix leads: what lies beside may be a whole disk.
+            for folder, below, names in os.walk(self.root / prefix.rpartition("/")[0]):
+                if not deep:
+                    below.clear()
                 for name in names:
                     if name.startswith(".") and name.endswith(_PART):
                         continue
@@ -333,12 +340,14 @@ class S3Storage:
         finally:
             stream.close()
 
-    def list(self, prefix: str = "") -> Iterator[Blob]:
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[Blob]:
         """See :meth:`Storage.list`."""
         below = f"{self.prefix}/" if self.prefix else ""
         with self._told("listing", prefix):
             pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=below + prefix
+                Bucket=self.bucket,
+                Prefix=below + prefix,
+                **({} if deep else {"Delimiter": "/"}),
             )
             for page in pages:
                 for found in page.get("Contents", ()):

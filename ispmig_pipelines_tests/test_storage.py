@@ -75,6 +75,10 @@ def test_what_is_written_is_read_listed_and_deleted(store: Storage) -> None:
         ("empty", 0),
     ]
     assert [b.key for b in store.list("b/")] == ["b/two.csv"]
+    assert [b.key for b in store.list("b/t")] == ["b/two.csv"]
+    assert [b.key for b in store.list(deep=False)] == ["a.csv", "empty"]
+    assert [b.key for b in store.list("b/", deep=False)] == ["b/two.csv"]
+    assert list(store.list("none/")) == []
     assert store.exists("a.csv")
     assert not store.exists("a")
     store.delete("a.csv")

@@ -181,8 +181,8 @@ def _in_the_way(storage: Storage, request: Request) -> list[str]:
             listed |= {str(file["name"]) for file in json.load(stream)["files"]}
     found = [
         blob.key
-        for blob in storage.list()
-        if blob.key in listed or ("/" not in blob.key and ours.fullmatch(blob.key))
+        for blob in storage.list(deep=False)
+        if blob.key in listed or ours.fullmatch(blob.key)
     ]
     if found and not request.asked.overwrite:
         what = (
