@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import hashlib
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,77 @@ def test_conditions_choose_what_they_say(house: House, where: str) -> None:
         told, exit_code = made.failure()
         assert (exit_code, made.names()) == (2, [])
         assert "no row of customer" in told
+
+
+TYPED: list[tuple[str, str, Callable[[dict[str, Any]], bool]]] = [
+    ("payment", "paid_at >= 2024-02-29",
+     lambda r: bool(r["paid_at"]) and r["paid_at"].year == 2024),
+    ("payment", "paid_at != 2020-03-29T01:30:00Z",
+     lambda r: r["paid_at"] != dt.datetime(2020, 3, 29, 1, 30, tzinfo=dt.UTC)),
+    ("ip_assignment", "address in (10.0.0.1, 2001:DB8:0::1)",
+     lambda r: r["address"] in ("10.0.0.1", "2001:db8::1")),
+    ("ip_assignment", "address != 10.0.0.1", lambda r: r["address"] != "10.0.0.1"),
+    ("device", "mac = ffff.ffff.ffff", lambda r: r["mac"] == "ff:ff:ff:ff:ff:ff"),
+    ("customer", "tax_exempt = true", lambda r: r["tax_exempt"] is True),
+    ("customer", "not tax_exempt = true", lambda r: r["tax_exempt"] is not True),
+    ("customer", "bill_day > 15.5", lambda r: bool(r["bill_day"]) and r["bill_day"] > 15),
+    ("customer", "birth_date < 1900-03-01", lambda r: bool(r["birth_date"])
+     and r["birth_date"] < dt.date(1900, 3, 1)),
+    ("customer", "balance <= -0.5", lambda r: r["balance"] is not None and r["balance"] <= -0.5),
+    ("customer", "first_name > M", lambda r: bool(r["first_name"]) and r["first_name"] > "M"),
+    ("customer", "last_name contains 'e\u0301'", lambda r: "e\u0301" in (r["last_name"] or "")),
+    ("plan", "tax_rate >= 0", lambda r: r["tax_rate"] is not None),
+    ("location", "latitude = -90", lambda r: r["latitude"] == -90),
+]  # fmt: skip
+
+
+def test_values_of_every_type_compare_as_in_the_rows(house: House) -> None:
+    rows = anything(3, size=40)
+    with house.engine.connect() as connection:
+        load_rows(connection, house.tenant, rows)
+    for number, (entity, where, holds) in enumerate(TYPED):
+        made = Export(
+            house, house.folder / str(number), entities=[entity], where=where, format="ndjson"
+        )
+        key = ENTITIES[entity].key[0]
+        expected = sorted(r[key] for r in rows[entity] if holds(r))
+        if not expected:
+            assert made.failure()[1] == 2
+            continue
+        lines = (made.folder / f"{entity}.ndjson").read_text(encoding="utf-8").split("\n")[:-1]
+        assert sorted(json.loads(line)[key] for line in lines) == expected, where
+
+
+def test_two_exports_to_one_place_do_not_spoil_each_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    from ispmig_pipelines.platform.export import Snapshot
+
+    count_of = Snapshot.count
+    inner: list[Export] = []
+
+    def overtaken(self: Snapshot, entity: str) -> int:
+        monkeypatch.setattr(Snapshot, "count", count_of)
+        inner.append(Export(house))
+        return count_of(self, entity)
+
+    monkeypatch.setattr(Snapshot, "count", overtaken)
+    told, exit_code = Export(house).failure()
+    assert (exit_code, "customer.csv already" in told) == (2, True)
+    (first,) = inner
+    assert first.ok
+    assert len(first.names()) == 6
+    for file in first.manifest["files"]:
+        content = (first.folder / file["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+
+
+def test_what_a_format_cannot_say_is_noted(house: House) -> None:
+    hold(house)
+    made = Export(house, entities=["customer"], fields=["email"])
+    (file,) = made.manifest["files"]
+    assert "null" in file["notes"][0]
 
 
 def test_what_is_asked_wrongly_is_told_before_anything_is_written(house: House) -> None:

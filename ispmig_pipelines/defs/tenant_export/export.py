@@ -81,6 +81,7 @@ def export(
         with connect() as connection, connection.begin():
             masker = Masker(mask_key(connection, tenant.slug))
     files: list[WrittenFile] = []
+    made: list[str] = []
     try:
         with (
             connect() as connection,
@@ -100,15 +101,16 @@ def export(
             manifest = _manifest(tenant, request, transform, taken, files, entities, run_id, actor)
         if back_spec.can_come_back(request):
             _put_spec(storage, request, tenant, manifest, files)
+            made.append(back_spec.NAME)
         kept = {MANIFEST, back_spec.NAME, *(file.name for file in files)}
         for name in set(old) - kept:
             storage.delete(name)
         if back_spec.NAME in old and manifest["spec"] is None:
             storage.delete(back_spec.NAME)
-        _finish(connect, tenant, request, storage, manifest)
+        _finish(connect, tenant, request, storage, manifest, made)
     except BaseException:
-        # The manifest first: what it promises is going.
-        for name in (MANIFEST, back_spec.NAME, *(file.name for file in files)):
+        # The manifest first: what it promises is going. What others put there is not ours.
+        for name in (*reversed(made), *(file.name for file in files)):
             with suppress(IspmigError):
                 storage.delete(name)
         raise
@@ -151,8 +153,13 @@ def _finish(
     request: Request,
     storage: Storage,
     manifest: dict[str, Any],
+    made: list[str],
 ) -> None:
-    """Writes the manifest and the entry of the audit trail: both, or none of them."""
+    """Writes the manifest and the entry of the audit trail: both, or none of them.
+
+    Args:
+        made: takes the manifest's name once it is there.
+    """
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     with connect() as connection, connection.begin():
         trail.enter(
@@ -164,6 +171,7 @@ def _finish(
             details=_details(request, manifest, storage, text),
         )
         _put(storage, MANIFEST, text, request)
+        made.append(MANIFEST)
 
 
 def _in_the_way(storage: Storage, request: Request) -> list[str]:

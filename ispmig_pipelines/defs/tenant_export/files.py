@@ -33,6 +33,7 @@ class WrittenFile:
     Attributes:
         name: its key in the storage.
         size, sha256: of the bytes as they lie there, packed or not.
+        notes: what the format cannot say of the rows.
     """
 
     name: str
@@ -40,6 +41,7 @@ class WrittenFile:
     rows: int
     size: int
     sha256: str
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest has it."""
@@ -49,6 +51,7 @@ class WrittenFile:
             "rows": self.rows,
             "bytes": self.size,
             "sha256": self.sha256,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 
@@ -148,7 +151,12 @@ class EntityFiles:
         self._stack.close()
         self._written(
             WrittenFile(
-                file.name, self._entity, file.rows, file.stored.size, file.stored.digest.hexdigest()
+                file.name,
+                self._entity,
+                file.rows,
+                file.stored.size,
+                file.stored.digest.hexdigest(),
+                tuple(file.writer.notes),
             )
         )
 
@@ -179,7 +187,7 @@ class _OpenFile:
         self.name = name
         self.rows = 0
         self.stored = stored
-        self._writer = writer
+        self.writer = writer
         self._before = before
 
     @property
@@ -189,7 +197,7 @@ class _OpenFile:
 
     def write(self, batch: pa.RecordBatch) -> None:
         count = batch.num_rows
-        self._writer.write(
+        self.writer.write(
             Records(
                 cells=batch,
                 record=pa.array(range(self.rows + 1, self.rows + count + 1), pa.int64()),

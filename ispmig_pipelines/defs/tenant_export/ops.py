@@ -4,6 +4,7 @@ One op does it all: what an export reads is one instant of the database, and tha
 transaction that took it.
 """
 
+from pathlib import Path
 from typing import Any
 
 from dagster import MetadataValue, OpExecutionContext, Out, op
@@ -43,6 +44,9 @@ def export_op(
             actor=actor(),
             progress=teller(context, "export"),
         )
+    for file in manifest["files"]:
+        for note in file.get("notes", ()):
+            context.log.warning(f"{file['name']}: {note}")
     for event in record_export(manifest, storage.place()):
         context.log_event(event)
     place = storage.place()
@@ -62,7 +66,8 @@ def export_op(
 
 def asked_of(config: ExportConfig) -> Asked:
     """The launchpad's words; paths of it are relative to the project."""
-    out = config.out if "://" in config.out else str(project_folder() / config.out)
+    local = project_folder() / Path(config.out).expanduser()
+    out = config.out if "://" in config.out else str(local)
     return Asked(
         out=out,
         format=config.format.value,
