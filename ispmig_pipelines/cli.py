@@ -168,10 +168,20 @@ def inspect(
     """Say what is in files, by their content."""
     with _told(as_json):
         from ispmig_pipelines.converting import Reading
+        from ispmig_pipelines.database_url import is_database_url
+        from ispmig_pipelines.formats.database import inspect_database
         from ispmig_pipelines.formats.inspect import inspect_all
 
-        reading = Reading(format, encoding, delimiter, member)
-        found = [answer for place in files for answer in inspect_all(place, **reading.options)]
+        options = Reading(format, encoding, delimiter, member).options
+        found = [
+            answer
+            for place in files
+            for answer in (
+                [inspect_database(place)]
+                if is_database_url(place)
+                else inspect_all(place, **options)
+            )
+        ]
         _say({"files": found}, lambda out: tables.inspected(out, found))
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.csv_dialect import CsvOptions
+from ispmig_pipelines.formats.csv_dialect import HEADER_ROWS, CsvOptions
 from ispmig_pipelines.formats.opening import open_source
 from ispmig_pipelines.formats.output_file import (
     COMPRESSIONS,
@@ -220,11 +220,14 @@ def convert(
 
 def _opened(files: Sequence[str], reading: Reading, stack: ExitStack) -> list[_Source]:
     options = reading.options
-    found = []
+    found: list[_Source] = []
     for place in files:
         file = source_file(place)
         for member in [reading.member] if reading.member else zip_members(file) or [""]:
-            reader = stack.enter_context(open_source(file, **options | {"member": member}))
+            # Scripts are read in order: what one defines holds for those after it.
+            after = getattr(found[-1].reader, "context", None) if found else None
+            said = options | {"member": member, "after": after}
+            reader = stack.enter_context(open_source(file, **said))
             found.append(_Source(f"{file}, {member}" if member else str(file), reader))
     return found
 
@@ -418,7 +421,8 @@ class _Plan:
             for part in target.parts:
                 table = ConvertedTable(part.name, part.columns)
                 started = time.monotonic()
-                writer.begin(Table(part.name, tuple(map(Column, part.columns))))
+                named = any(s.reader.detected.dialect.get(HEADER_ROWS) != "0" for s in part.sources)
+                writer.begin(Table(part.name, tuple(map(Column, part.columns)), named=named))
                 for source in part.sources:
                     for records in source.reader.batches(part.name):
                         if records.cells.num_rows:

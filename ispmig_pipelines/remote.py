@@ -12,13 +12,13 @@ import fnmatch
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ispmig_pipelines.errors import SourceError, StorageError
 
@@ -27,6 +27,8 @@ _TIMEOUT = 60.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCHEMES = ("s3", "https", "http")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(r"sig|token|secret|pass|pwd|credential|key", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -81,6 +83,36 @@ def source_file(place: SourceFile | str) -> SourceFile:
     if not isinstance(place, str):
         return place
     return RemoteFile(place) if is_url(place) else Path(place)
+
+
+def secret_in(url: str) -> str:
+    """What kind of secret stands written out in a URL; "" if none is seen."""
+    parts = urlsplit(url)
+    password = parts.netloc.rpartition("@")[0].partition(":")[2]
+    if password and not _VARIABLE.fullmatch(password):
+        return "password"
+    for name, value in parse_qsl(parts.query):
+        if _SECRET.search(name) and value and not _VARIABLE.fullmatch(value):
+            return "signature or key"
+    return ""
+
+
+def with_variables(url: str, environment: Mapping[str, str]) -> str:
+    """The URL with each ``${NAME}`` in it replaced by the variable of that name.
+
+    Raises:
+        SourceError: a variable is not set.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environment:
+            raise SourceError(
+                f"{url} needs {found[1]} from the environment, and it is not set. Set it where "
+                f"the migration runs, e.g. export {found[1]}=…"
+            )
+        return environment[found[1]]
+
+    return _VARIABLE.sub(value, url)
 
 
 def matching(url: str) -> list[RemoteFile]:

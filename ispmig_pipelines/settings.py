@@ -40,6 +40,38 @@ class Settings(BaseSettings):
         description="Folder of all local state: embedded database, Dagster's files, staged data.",
     )
 
+    max_cell_bytes: int | None = Field(
+        default=None, ge=1024, description="Longest cell that is read, in bytes. Unset: 16 MiB."
+    )
+    max_record_bytes: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Longest record that holds others (JSON, XML), in bytes. Unset: 64 MiB.",
+    )
+    max_columns: int | None = Field(
+        default=None, ge=1, description="Most columns of one table that is read. Unset: 10,000."
+    )
+    max_depth: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Deepest nesting of elements, objects and arrays that is read. Unset: 256.",
+    )
+    max_ratio: float | None = Field(
+        default=None,
+        ge=1,
+        description="Most bytes that one byte of a packed file may become. Unset: 1,000.",
+    )
+    max_expanded_bytes: int | None = Field(
+        default=None, ge=1024, description="Most bytes of a packed file's content. Unset: 512 GiB."
+    )
+    max_held_bytes: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Most bytes of a spreadsheet or SQLite database that is packed, or lies "
+        "elsewhere, and is held in memory. Unset: 256 MiB.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:

@@ -454,3 +454,20 @@ def test_netbox_is_the_same_in_sql(tmp_path: Path, dialect: str) -> None:
     found = convert([str(given)], "sql", str(out), dialect=dialect)
     assert sum(table.records for table in found.tables) == 5_876
     assert cells(out) == cells(given)
+
+
+def test_a_csv_without_a_header_is_written_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("1;Ann;2020-01-01\n2;Bob;2020-01-02\n3;Cy;2020-01-03\n")
+    assert run(path, "--to", "csv", "-o", "-").stdout == (
+        "1,Ann,2020-01-01\n2,Bob,2020-01-02\n3,Cy,2020-01-03\n"
+    )
+    (first, *_) = json.loads(run(path, "--to", "json", "-o", "-").stdout)
+    assert list(first) == ["column_1", "column_2", "column_3"]
+
+
+def test_scripts_are_read_in_order_with_what_the_ones_before_define(tmp_path: Path) -> None:
+    (tmp_path / "1.sql").write_text("CREATE TABLE c (id int, name varchar(9));\n")
+    (tmp_path / "2.sql").write_text("INSERT INTO c VALUES (1,'Ann'),(2,'Bob');\n")
+    result = run(tmp_path / "1.sql", tmp_path / "2.sql", "--to", "csv", "-o", "-")
+    assert result.stdout == "id,name\n1,Ann\n2,Bob\n"

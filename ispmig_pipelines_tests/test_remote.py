@@ -14,7 +14,7 @@ import pytest
 from ispmig_pipelines.errors import SourceError, StorageError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import open_bytes
-from ispmig_pipelines.remote import RemoteFile, matching, source_file
+from ispmig_pipelines.remote import RemoteFile, matching, secret_in, source_file, with_variables
 from ispmig_pipelines_tests.web import s3_server, self_signed, web_server
 
 ROWS = "No,Name\n" + "".join(f"{n},Name {n}\n" for n in range(1, 2001))
@@ -116,6 +116,28 @@ def test_what_it_prints_holds_no_secret() -> None:
     assert str(file) == "https://files.example.net/a%20b/people.csv?…"
     assert "geheim" not in repr(file)
     assert (file.name, file.stem) == ("people.csv", "people")
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://files.example.net/a.csv", ""),
+        ("https://files.example.net/a.csv?page=2", ""),
+        ("https://me:geheim@files.example.net/a.csv", "password"),
+        ("https://me:${PASSWORD}@files.example.net/a.csv", ""),
+        ("https://files.example.net/a.csv?X-Amz-Signature=abc", "signature or key"),
+        ("https://files.example.net/a.csv?sig=${SIGNATURE}", ""),
+    ],
+)
+def test_a_secret_in_a_url_is_seen(url: str, kind: str) -> None:
+    assert secret_in(url) == kind
+
+
+def test_variables_stand_for_what_must_not_be_written_down() -> None:
+    url = "https://files.example.net/a.csv?sig=${SIGNATURE}"
+    assert with_variables(url, {"SIGNATURE": "x$y"}).endswith("?sig=x$y")
+    with pytest.raises(SourceError, match="needs SIGNATURE from the environment"):
+        with_variables(url, {})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ in it. A further format is a module beside :mod:`ispmig_pipelines.formats.csv` a
 from __future__ import annotations
 
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
+from ispmig_pipelines.formats.json_options import JsonOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.opening import open_source
 from ispmig_pipelines.formats.records import (
@@ -18,16 +19,19 @@ from ispmig_pipelines.formats.records import (
     Reject,
 )
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
+from ispmig_pipelines.formats.xml_options import XmlOptions
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
     "DEFAULT_LIMITS",
     "CsvOptions",
     "Detected",
+    "JsonOptions",
     "ReadLimits",
     "Reader",
     "Records",
     "Reject",
     "SqlOptions",
+    "XmlOptions",
     "open_source",
 ]

@@ -18,14 +18,15 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, BinaryIO
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 
 from ispmig_pipelines.errors import SourceError, StorageError
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
-from ispmig_pipelines.remote import SourceFile
+from ispmig_pipelines.remote import SourceFile, Status
 
 _READ = 1 << 18
 
@@ -248,14 +249,14 @@ class ByteSource:
         if self._expanded > limits.max_expanded_bytes:
             raise SourceError(
                 f"{self.path} unpacks to more than {limits.max_expanded_bytes:,} bytes, which is "
-                "the limit for one source. Split the export, or raise the limit."
+                "the limit for one source. Split the export, or set ISPMIG_MAX_EXPANDED_BYTES."
             )
         read = max(self.bytes_read, 1)
         if self._expanded > limits.ratio_from_bytes and self._expanded / read > limits.max_ratio:
             raise SourceError(
                 f"{self.path} unpacks to more than {limits.max_ratio:g} times its size, as no "
                 "real export does. If it is one, unpack it and give the file that is inside, or "
-                "raise the limit."
+                "set ISPMIG_MAX_RATIO."
             )
 
     def _end(self) -> None:
@@ -298,8 +299,59 @@ def open_bytes(
     return ByteSource(path, limits=limits, member=member)
 
 
+class UnpackedFile:
+    """The content of a packed file or of a member of an archive, as a file held in memory.
+
+    For formats that are read from place to place, as spreadsheets are.
+
+    Attributes:
+        packed: the file on the disk.
+    """
+
+    def __init__(self, packed: SourceFile, member: str, limits: ReadLimits) -> None:
+        self.packed = packed
+        self._member = member
+        self._limits = limits
+
+    def __str__(self) -> str:
+        return f"{self.packed}/{self._member}" if self._member else str(self.packed)
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self._member).name if self._member else self.packed.stem
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.name).stem
+
+    @cached_property
+    def _content(self) -> bytes:
+        with open_bytes(self.packed, limits=self._limits, member=self._member) as source:
+            content = source.read(self._limits.max_held_bytes + 1)
+        if len(content) > self._limits.max_held_bytes:
+            raise SourceError(
+                f"{self} unpacks to more than {self._limits.max_held_bytes:,} bytes, and a "
+                "file of its kind has to be held in memory. Unpack it and name the file that is "
+                "inside, or set ISPMIG_MAX_HELD_BYTES."
+            )
+        return content
+
+    def stat(self) -> Status:
+        """Of the packed file."""
+        return self.packed.stat()
+
+    def open(self, mode: Literal["rb"] = "rb", buffering: int = 0) -> BinaryIO:
+        """The content from its beginning.
+
+        Raises:
+            SourceError: it is damaged, or too large to be held.
+        """
+        return io.BytesIO(self._content)
+
+
 def digest_of(path: SourceFile) -> str:
-    """Hex SHA-256 of a file, reading it once from its beginning."""
+    """Hex SHA-256 of a file as it lies on the disk, reading it once from its beginning."""
+    path = path.packed if isinstance(path, UnpackedFile) else path
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
@@ -375,16 +427,18 @@ def _compression(head: bytes) -> str:
     return ""
 
 
-_DOCUMENTS: tuple[tuple[str, Callable[[list[str]], bool]], ...] = (
+_DOCUMENTS: tuple[tuple[str, Callable[[set[str]], bool]], ...] = (
     ("xlsb", lambda names: "xl/workbook.bin" in names),
-    ("docx", lambda names: "[Content_Types].xml" in names and "word/document.xml" in names),
-    ("xlsx", lambda names: "[Content_Types].xml" in names),
+    ("docx", lambda names: "word/document.xml" in names),
+    ("xlsx", lambda names: bool({"[content_types].xml", "xl/workbook.xml"} & names)),
     ("ods", lambda names: "mimetype" in names and "content.xml" in names),
 )
 
 
 def _document_kind(names: list[str]) -> str:
-    return next((kind for kind, holds in _DOCUMENTS if holds(names)), "")
+    # Some programs write the names of parts in their own case, or with the other slash.
+    plain = {name.replace("\\", "/").lower() for name in names}
+    return next((kind for kind, holds in _DOCUMENTS if holds(plain)), "")
 
 
 def _files(archive: zipfile.ZipFile) -> list[str]:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+HEADER_ROWS = "header_rows"
+"""Key of a finding's dialect: how many lines hold the names, ``0`` where none does."""
+
 Escape = Literal["doubled", "backslash"]
 
 
@@ -127,7 +130,7 @@ class CsvDialect:
             "quote": self.quote or "none",
             "escape": self.escape,
             "line_end": self.line_end,
-            "header_rows": str(self.header_rows),
+            HEADER_ROWS: str(self.header_rows),
             "skip_lines": str(self.skip_lines),
             "comment": self.comment or "none",
         }

@@ -70,13 +70,16 @@ class CsvWriter:
         )
 
     def begin(self, table: Table) -> None:
-        """Writes the header.
+        """Writes the header, if the names are the table's own.
 
         Raises:
             UsageError: it is the second table, or a name holds U+0000.
         """
         if self._table is not None:
             raise second_table("CSV", self._table, table)
+        self._table = table
+        if not table.named:
+            return
         names = pa.array([column.name for column in table.columns])
         if (bytes_of(names) == 0).any():
             raise UsageError(f"Table {table.name}: a CSV cannot hold U+0000, as a column's name.")
@@ -84,7 +87,6 @@ class CsvWriter:
             names = neutralised(names)
         header = [*quoted(names[:1], first=True).to_pylist(), *quoted(names[1:]).to_pylist()]
         self._stream.write(",".join(header).encode() + b"\n")
-        self._table = table
 
     def write(self, records: Records) -> None:
         """Writes records.

@@ -159,7 +159,7 @@ class Scanner:
             f"{self._name}: the record at line {self._line:,} is longer than "
             f"{self._max_record:,} bytes, which no record of an export is. The file is probably "
             "no CSV, or its line ends or quotes are not what they were taken for: name them in "
-            "the spec, or raise the limit on cells."
+            "the spec, or set ISPMIG_MAX_CELL_BYTES."
         )
 
     def records_start(self, buffer: bytes, *, final: bool) -> tuple[int, int] | None:

@@ -11,21 +11,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.csv_dialect import CsvOptions
-from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.opening import (
-    DATA_KINDS,
     READERS,
-    described,
     look_at,
     open_source,
     unread_kind,
 )
 from ispmig_pipelines.formats.records import Detected, Reader, Reject
 from ispmig_pipelines.formats.shapes import NULL_WORDS, TEXT, column_type, shape
-from ispmig_pipelines.formats.sql_dialect import SqlOptions
 from ispmig_pipelines.issues import RULES
 from ispmig_pipelines.remote import SourceFile, source_file
 
@@ -70,16 +64,7 @@ class _Column:
         return {"name": self.name, "type": column_type(dict(self._shapes)), "nulls": self.nulls}
 
 
-def inspect(
-    path: SourceFile | str,
-    *,
-    format: str = "",
-    encoding: str = "",
-    csv: CsvOptions | None = None,
-    member: str = "",
-    limits: ReadLimits = DEFAULT_LIMITS,
-    sql: SqlOptions | None = None,
-) -> dict[str, Any]:
+def inspect(path: SourceFile | str, **options: Any) -> dict[str, Any]:
     """Everything about one file, as one element of ``files`` in ``ispmig inspect --json``.
 
     ``rows`` counts the records that can be read; each of the others is one of ``problems``
@@ -88,29 +73,16 @@ def inspect(
     like (:func:`~ispmig_pipelines.formats.shapes.column_type`). ``questions`` are what a
     migration would ask before it reads the file.
 
+    Args:
+        options: of :func:`~ispmig_pipelines.formats.open_source`.
+
     Raises:
         SourceError: the file is missing, empty, cut short, or holds no tables at all.
     """
-    opening = look_at(
-        path, format=format, encoding=encoding, csv=csv, member=member, limits=limits, sql=sql
-    )
+    opening = look_at(path, **options)
     if opening.kind not in READERS:
-        error = unread_kind(opening.path, opening.kind)
-        if opening.kind not in DATA_KINDS:
-            raise error
-        path, size, found = str(opening.path), opening.path.stat().st_size, described(opening)
-        problems = [_problem_of(error)]
-        return _answer(path, opening.member, found, [], problems, Counter(), size, "")
-    with open_source(
-        path,
-        format=format,
-        encoding=encoding,
-        csv=csv,
-        member=member,
-        limits=limits,
-        sql=sql,
-        ask=False,
-    ) as reader:
+        raise unread_kind(opening.path, opening.kind)
+    with open_source(path, **options, ask=False) as reader:
         return read_through(str(opening.path), reader, opening.member)
 
 
@@ -192,14 +164,4 @@ def _problem(table: str, reject: Reject) -> dict[str, Any]:
         "line": reject.line,
         "code": reject.rule,
         "message": message,
-    }
-
-
-def _problem_of(error: SourceError) -> dict[str, Any]:
-    return {
-        "table": None,
-        "record": None,
-        "line": None,
-        "code": error.code,
-        "message": str(error),
     }

@@ -21,7 +21,7 @@ from ispmig_pipelines.formats.encoding import Encoding, shown, utf8_blocks
 from ispmig_pipelines.formats.json_batches import Batcher, Piece
 from ispmig_pipelines.formats.json_columns import extract
 from ispmig_pipelines.formats.json_options import JsonOptions, names_path
-from ispmig_pipelines.formats.json_schema import Node, Rows, Table
+from ispmig_pipelines.formats.json_schema import MOST_KEYS, Node, Rows, Table, TooManyKeys
 from ispmig_pipelines.formats.json_schema import Path as Keys
 from ispmig_pipelines.formats.json_stream import (
     BLOCK_BYTES,
@@ -92,8 +92,16 @@ class JsonSource(ABC):
         self._dialect: dict[str, str] = {}
         self._repeated: set[str] = set()
         self._sha256 = ""
-        for table in self._learn():
-            self._add(table)
+        try:
+            for table in self._learn():
+                self._add(table)
+        except TooManyKeys:
+            raise SourceError(
+                f"{path} has objects with more than {MOST_KEYS:,} different keys in one place, as "
+                "no table has columns: the keys seem to be data themselves. Export the values "
+                "under them as an array; if each is a record, name the object in the spec (json: "
+                "path: …, keyed: true)."
+            ) from None
         if self._repeated:
             self._notes.append(
                 "a key stands more than once in an object; the later values are under names of "

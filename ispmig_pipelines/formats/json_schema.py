@@ -26,6 +26,9 @@ VALUE = "value"
 KEY = "_key"
 """Column of the key that a record stands under, where an object maps keys to records."""
 
+MOST_KEYS = 20_000
+"""Different keys of the objects in one place; more than this are data, not names."""
+
 MISSING = object()
 """Stands for the value of a key that is not there."""
 
@@ -36,6 +39,10 @@ _IDENTIFIES = re.compile(
     r"(?i:_?id|uuid|guid|_?key|code|number|no|ident|login|username)"
     r"|.*[_\- .](?i:id|uuid|guid|number|no|ident)|.*[a-z](?:Id|ID|Uuid|UUID|Number|No|Ident)"
 )
+
+
+class TooManyKeys(Exception):
+    """Objects in one place have more different keys than names could be."""
 
 
 class Kind(IntFlag):
@@ -140,6 +147,12 @@ class Node:
         return new
 
     def _insert(self, key: str, node: Node, before: str | None, record: dict[str, Any]) -> None:
+        if len(self.members) >= MOST_KEYS:
+            raise TooManyKeys
+        last = next(reversed(self.members), None)
+        if before == last:
+            self.members[key] = node
+            return
         # A key that first shows late takes the place it has in its record, so that records
         # with optional keys still keep one order.
         keys = list(self.members)

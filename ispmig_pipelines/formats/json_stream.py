@@ -87,7 +87,8 @@ class Cursor:
             raise SourceError(
                 f"{self.name} has a record that is longer than "
                 f"{self._limits.max_record_bytes:,} bytes; it begins on line "
-                f"{self.line(self.at):,}. If that is no mistake of the export, raise the limit."
+                f"{self.line(self.at):,}. If that is no mistake of the export, set "
+                "ISPMIG_MAX_RECORD_BYTES."
             )
         self.line(self.at)
         newline = self.data.rfind(b"\n", 0, self.at)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from ispmig_pipelines.settings import settings
 
 MIB = 1 << 20
 
@@ -22,6 +24,8 @@ class ReadLimits:
         max_expanded_bytes: most bytes that may come out of one compressed file.
         max_depth: deepest nesting of elements, objects and arrays.
         max_record_bytes: longest record of a format whose records hold others, all in all.
+        max_held_bytes: most bytes of one packed file, or of one that lies elsewhere, of a format
+            that is read from place to place (spreadsheets, SQLite): it is held in memory.
     """
 
     max_cell_bytes: int = 16 * MIB
@@ -31,6 +35,19 @@ class ReadLimits:
     max_expanded_bytes: int = 512 * 1024 * MIB
     max_depth: int = 256
     max_record_bytes: int = 64 * MIB
+    max_held_bytes: int = 256 * MIB
 
 
 DEFAULT_LIMITS = ReadLimits()
+
+
+def read_limits() -> ReadLimits:
+    """The limits of this process: the defaults, but where the settings say otherwise."""
+    said = settings()
+    return ReadLimits(
+        **{
+            name: value
+            for name in (field.name for field in fields(ReadLimits))
+            if (value := getattr(said, name, None)) is not None
+        }
+    )

@@ -12,20 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.bytes_in import open_bytes, zip_document_kind
+from ispmig_pipelines.formats.bytes_in import UnpackedFile, open_bytes, zip_document_kind
 from ispmig_pipelines.formats.csv import CsvReader
 from ispmig_pipelines.formats.csv_dialect import CsvOptions
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, stated_encoding
 from ispmig_pipelines.formats.json import JsonReader
-from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
+from ispmig_pipelines.formats.json_options import JsonOptions
+from ispmig_pipelines.formats.limits import ReadLimits, read_limits
 from ispmig_pipelines.formats.ndjson import NdjsonReader
 from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
-from ispmig_pipelines.formats.records import Detected, Reader
+from ispmig_pipelines.formats.records import Reader
 from ispmig_pipelines.formats.sql import SqlReader
+from ispmig_pipelines.formats.sql_context import SqlContext
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
 from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
 from ispmig_pipelines.formats.xlsx import SpreadsheetReader
 from ispmig_pipelines.formats.xml import XmlReader
+from ispmig_pipelines.formats.xml_options import XmlOptions
 from ispmig_pipelines.remote import SourceFile, source_file
 
 SAMPLE_BYTES = 1 << 20
@@ -33,11 +36,6 @@ SAMPLE_BYTES = 1 << 20
 
 _FURTHER_SAMPLES = 8
 _FURTHER_BYTES = 128 << 10
-
-DATA_KINDS = frozenset(
-    {"csv", "json", "ndjson", "xml", "sql", "xlsx", "xlsb", "xls", "ods", "sqlite"}
-)
-"""Kinds of files that hold tables."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class Opening:
         limits: see :class:`ReadLimits`.
         sql: what the spec says about an SQL script.
         stated: the encoding is the spec's word, not a finding.
+        json, xml: what the spec says about such a document.
+        after: what the script before this one leaves behind.
     """
 
     path: SourceFile
@@ -68,6 +68,9 @@ class Opening:
     limits: ReadLimits
     stated: bool = False
     sql: SqlOptions | None = None
+    json: JsonOptions | None = None
+    xml: XmlOptions | None = None
+    after: SqlContext | None = None
 
     def text(self) -> Encoding:
         """Its encoding, for a reader of text.
@@ -76,7 +79,7 @@ class Opening:
             SourceError: it holds none.
         """
         if self.encoding is None:
-            raise _not_text(self.path, self.kind)
+            raise unread_kind(self.path, self.kind)
         return self.encoding
 
     def packing(self) -> dict[str, Any]:
@@ -97,25 +100,38 @@ def _csv_reader(opening: Opening) -> Reader:
 
 def _xml_reader(opening: Opening) -> Reader:
     return XmlReader(
-        opening.path, opening.sample, opening.text(), stated=opening.stated, **opening.packing()
+        opening.path,
+        opening.sample,
+        opening.text(),
+        stated=opening.stated,
+        options=opening.xml,
+        **opening.packing(),
     )
 
 
 def _spreadsheet_reader(opening: Opening) -> Reader:
-    return SpreadsheetReader(opening.path, opening.kind, options=opening.csv, limits=opening.limits)
+    # Its parts are read from place to place, so a packed one is unpacked in memory.
+    packed = opening.compression or opening.member
+    path = UnpackedFile(opening.path, opening.member, opening.limits) if packed else opening.path
+    return SpreadsheetReader(path, opening.kind, options=opening.csv, limits=opening.limits)
 
 
 def _json_reader(opening: Opening) -> Reader:
-    return JsonReader(opening.path, opening.text(), **opening.packing())
+    return JsonReader(opening.path, opening.text(), options=opening.json, **opening.packing())
 
 
 def _ndjson_reader(opening: Opening) -> Reader:
-    return NdjsonReader(opening.path, opening.text(), **opening.packing())
+    return NdjsonReader(opening.path, opening.text(), options=opening.json, **opening.packing())
 
 
 def _sql_reader(opening: Opening) -> Reader:
     return SqlReader(
-        opening.path, opening.sample, opening.text(), options=opening.sql, **opening.packing()
+        opening.path,
+        opening.sample,
+        opening.text(),
+        options=opening.sql,
+        after=opening.after,
+        **opening.packing(),
     )
 
 
@@ -144,9 +160,12 @@ def look_at(
     format: str = "",
     encoding: str = "",
     csv: CsvOptions | None = None,
-    member: str = "",
-    limits: ReadLimits = DEFAULT_LIMITS,
+    json: JsonOptions | None = None,
+    xml: XmlOptions | None = None,
     sql: SqlOptions | None = None,
+    member: str = "",
+    limits: ReadLimits | None = None,
+    after: SqlContext | None = None,
 ) -> Opening:
     """Finds out what a file is, reading only samples of it.
 
@@ -154,14 +173,16 @@ def look_at(
         path: the file, by its path or URL.
         format: what the spec says it is; "" to find out.
         encoding: what the spec says it is written in; "" to find out.
-        csv: what the spec says about its dialect.
+        csv, json, xml, sql: what the spec says about a file of that format.
         member: which member of a zip archive with several.
-        sql: what the spec says about an SQL script.
+        limits: on unpacking, cells and columns; those of the settings unless given.
+        after: what the script before this one leaves behind, where several are read in order.
 
     Raises:
         SourceError: it is missing, a folder, empty, or may not be read.
     """
     path = source_file(path)
+    limits = limits or read_limits()
     with open_bytes(path, limits=limits, member=member) as source:
         sample = source.read(SAMPLE_BYTES)
         whole = len(sample) < SAMPLE_BYTES
@@ -172,7 +193,8 @@ def look_at(
         )
     kind = binary_kind(sample[:512])
     if not kind and sample.startswith(b"PK"):
-        kind = zip_document_kind(path)
+        packed = compression or chosen
+        kind = zip_document_kind(UnpackedFile(path, chosen, limits) if packed else path)
     found: Encoding | None = None
     if not kind:
         if encoding:
@@ -203,6 +225,9 @@ def look_at(
         limits,
         stated=bool(encoding),
         sql=sql,
+        json=json,
+        xml=xml,
+        after=after,
     )
 
 
@@ -230,18 +255,23 @@ def open_source(
     format: str = "",
     encoding: str = "",
     csv: CsvOptions | None = None,
-    member: str = "",
-    limits: ReadLimits = DEFAULT_LIMITS,
+    json: JsonOptions | None = None,
+    xml: XmlOptions | None = None,
     sql: SqlOptions | None = None,
+    member: str = "",
+    limits: ReadLimits | None = None,
+    after: SqlContext | None = None,
     ask: bool = True,
 ) -> Reader:
     """Opens a source file for reading its records, found out by content.
 
     Args:
         path: the file, by its path or URL.
-        format, encoding, csv, sql: what the spec says; what it leaves out is found by evidence.
+        format, encoding, csv, json, xml, sql: what the spec says; what it leaves out is found
+            by evidence.
         member: which member of a zip archive with several.
-        limits: on unpacking, cells and columns.
+        limits: on unpacking, cells and columns; those of the settings unless given.
+        after: what the script before this one leaves behind, where several are read in order.
         ask: refuse a file on which the evidence is split. ``inspect`` shows it all the same.
 
     Raises:
@@ -249,7 +279,16 @@ def open_source(
             evidence is split and the spec does not settle it.
     """
     opening = look_at(
-        path, format=format, encoding=encoding, csv=csv, member=member, limits=limits, sql=sql
+        path,
+        format=format,
+        encoding=encoding,
+        csv=csv,
+        json=json,
+        xml=xml,
+        sql=sql,
+        member=member,
+        limits=limits,
+        after=after,
     )
     make = READERS.get(opening.kind)
     if make is None:
@@ -262,25 +301,7 @@ def open_source(
 
 def unread_kind(path: SourceFile, kind: str) -> SourceError:
     """The error for a file of a kind without a reader."""
-    if kind in DATA_KINDS:
-        return SourceError(
-            f"{path} is {kind_name(kind)}, by its content, and that is not read. Export the data "
-            "as CSV. If it is a CSV all the same, say so in the spec (format: csv)."
-        )
-    return _not_text(path, kind)
-
-
-def _not_text(path: SourceFile, kind: str) -> SourceError:
     return SourceError(
         f"{path} is no export of data: by its content it is {kind_name(kind)}. Name the file "
         "that holds the records."
-    )
-
-
-def described(opening: Opening) -> Detected:
-    """What is known of a file that has no reader."""
-    return Detected(
-        format=opening.kind,
-        encoding=opening.encoding.name if opening.encoding else "",
-        compression=opening.compression,
     )

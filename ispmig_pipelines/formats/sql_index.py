@@ -384,6 +384,6 @@ def index_of(
     if any(len(table.columns()) > content.limits.max_columns for table in found.tables.values()):
         raise SourceError(
             f"{content.path} has a table of more than {content.limits.max_columns:,} columns, "
-            "which is the limit. Correct the script, or raise the limit."
+            "which is the limit. Correct the script, or set ISPMIG_MAX_COLUMNS."
         )
     return found

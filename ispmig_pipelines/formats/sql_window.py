@@ -61,7 +61,7 @@ class Window:
                 f"{self.name}: what begins on line {self._line:,} (byte {self.offset():,}) goes on "
                 f"for more than {self._limits.max_cell_bytes:,} bytes without an end, which is "
                 "the limit for one record. A quote or comment that is opened there is probably "
-                "never closed. Export the file again, or raise the limit."
+                "never closed. Export the file again, or set ISPMIG_MAX_CELL_BYTES."
             )
         self._offset += self.pos
         block = next(self._blocks, b"")

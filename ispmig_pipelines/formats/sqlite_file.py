@@ -20,9 +20,6 @@ from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, MIB, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
 from ispmig_pipelines.remote import SourceFile
 
-IN_MEMORY = 64 * MIB
-"""The largest database that is unpacked in memory, in bytes."""
-
 
 class SqliteFileReader:
     """See :class:`~ispmig_pipelines.formats.records.Reader`."""
@@ -123,10 +120,11 @@ def _content(path: SourceFile, member: str, limits: ReadLimits) -> bytes:
         while block := source.read(MIB):
             blocks.append(block)
             held += len(block)
-            if held > IN_MEMORY:
+            if held > limits.max_held_bytes:
                 raise SourceError(
-                    f"{path} holds an SQLite database of more than {IN_MEMORY // MIB} MiB, which "
-                    "cannot be read where it is: its pages stand in no order. Unpack it, or copy "
-                    "it to this machine, and name that file."
+                    f"{path} holds an SQLite database of more than {limits.max_held_bytes:,} "
+                    "bytes, which cannot be read where it is: its pages stand in no order. Unpack "
+                    "it, or copy it to this machine, and name that file; or set "
+                    "ISPMIG_MAX_HELD_BYTES."
                 )
     return b"".join(blocks)

@@ -57,11 +57,14 @@ class Table:
         name: unique in its file, any text.
         columns: in order, at least one.
         key: names of the columns that tell its records apart; empty where nobody knows.
+        named: the names are the records' own; those that a reader made up for a file without a
+            header are not written where a file can do without.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    named: bool = True
 
 
 @dataclass(frozen=True)

@@ -96,12 +96,13 @@ def check_archive(path: SourceFile, archive: zipfile.ZipFile, limits: ReadLimits
     if total > limits.max_expanded_bytes:
         raise SourceError(
             f"{path} unpacks to {total:,} bytes, and the limit is "
-            f"{limits.max_expanded_bytes:,}. Export it in smaller pieces, or raise the limit."
+            f"{limits.max_expanded_bytes:,}. Export it in smaller pieces, or set "
+            "ISPMIG_MAX_EXPANDED_BYTES."
         )
     if total > limits.ratio_from_bytes and total / packed > limits.max_ratio:
         raise SourceError(
             f"{path} unpacks to {total / packed:,.0f} times its size, as no real workbook does. "
-            "Export the data as CSV, or raise the limit."
+            "Export the data as CSV, or set ISPMIG_MAX_RATIO."
         )
 
 

@@ -118,7 +118,7 @@ class _Events:
                 raise SourceError(
                     f"{self._path} has a cell of more than {self._limits.max_cell_bytes:,} bytes "
                     f"before line {self.parser.CurrentLineNumber:,}, which is the limit for one "
-                    "cell. Correct the export, or raise the limit."
+                    "cell. Correct the export, or set ISPMIG_MAX_CELL_BYTES."
                 )
 
     def listen(self) -> None:

@@ -411,7 +411,7 @@ class RecordStream:
             raise SourceError(
                 f"{self._path} has a record of {'/'.join(self._levels[0].table.path)} of more "
                 f"than {self._limits.max_record_bytes:,} bytes, which is the limit for one "
-                "record. Export it in smaller pieces, or raise the limit."
+                "record. Export it in smaller pieces, or set ISPMIG_MAX_RECORD_BYTES."
             )
 
     def _harvest(

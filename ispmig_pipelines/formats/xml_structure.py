@@ -175,7 +175,7 @@ class Structure:
                 f"{self._path} holds more than {self._limits.max_cell_bytes:,} bytes in one "
                 f"piece without an element in it (before line "
                 f"{self._parser.CurrentLineNumber:,}); that is the limit for one cell. Correct "
-                "the export, or raise the limit."
+                "the export, or set ISPMIG_MAX_CELL_BYTES."
             )
 
     def _feed_alike(self, block: bytes) -> None:
@@ -283,7 +283,7 @@ class Structure:
                 raise SourceError(
                     f"{self._path} nests its elements more than {max_depth} deep (line "
                     f"{parser.CurrentLineNumber:,}). No export of records does; if this one "
-                    "does, raise the limit."
+                    "does, set ISPMIG_MAX_DEPTH."
                 )
 
         def end(_: str) -> None:

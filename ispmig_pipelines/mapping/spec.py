@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +24,7 @@ from ispmig_pipelines.mapping.spec_models import (
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
-from ispmig_pipelines.remote import SourceFile, is_url, matching
+from ispmig_pipelines.remote import SourceFile, is_url, matching, with_variables
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Spec:
         found: list[SourceFile] = []
         for pattern in self.sources[source].files or ():
             if is_url(pattern):
-                objects = matching(pattern)
+                objects = matching(with_variables(pattern, os.environ))
                 if not objects:
                     line = self.yaml.line(("sources", source, "files"))
                     raise SourceError(

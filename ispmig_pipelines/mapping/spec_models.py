@@ -29,6 +29,7 @@ from ispmig_pipelines.mapping.convert.data_volume import UNITS as VOLUME_UNITS
 from ispmig_pipelines.mapping.convert.date_format import NAMED, compile_format
 from ispmig_pipelines.mapping.convert.date_time import zone
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
+from ispmig_pipelines.remote import is_url, secret_in
 
 # An editor reads 1 and true in YAML as number and boolean; the spec means their text.
 _WORD = {"type": ["string", "number", "boolean"]}
@@ -175,9 +176,10 @@ class Csv(Part):
     escape: Literal["doubled", "backslash"] | None = Field(
         default=None, description="How a quote stands inside a quoted cell."
     )
-    header: bool | int | None = Field(
+    header: bool | int | tuple[int, ...] | None = Field(
         default=None,
-        description="true, false, or the number of the row (from 1) that holds the names.",
+        description="true, false, or the number of the line (from 1) that holds the names; a "
+        "list of lines that follow each other, where names stand on several.",
     )
     skip_lines: int = Field(default=0, ge=0, description="Lines before the table.")
     footer_lines: int = Field(default=0, ge=0, description="Lines after the table.")
@@ -187,23 +189,53 @@ class Csv(Part):
     columns: tuple[Name, ...] | None = Field(
         default=None, min_length=1, description="Names of the columns, instead of the header's."
     )
+    empty_is_null: bool = Field(
+        default=True,
+        description="An empty cell is NULL and a quoted one an empty text; false: both are texts.",
+    )
 
     @field_validator("header", mode="before")
     @classmethod
-    def _true_false_or_row(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            if value.lower() in ("true", "false"):
-                return value.lower() == "true"
-            if not value.isdigit() or int(value) < 1:
-                raise ValueError("must be true, false or the number of a row, from 1")
-            return int(value)
-        return value
+    def _true_false_or_lines(cls, value: Any) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        lines = [str(line) for line in (value if isinstance(value, list) else [value])]
+        if not all(line.isdigit() for line in lines) or "0" in lines:
+            raise ValueError("must be true, false, the number of a line, from 1, or a list of such")
+        numbers = [int(line) for line in lines]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+            raise ValueError("names lines that do not follow each other")
+        return numbers if isinstance(value, list) else numbers[0]
 
     @model_validator(mode="after")
     def _names_from_somewhere(self) -> Csv:
         if self.columns and len(set(self.columns)) != len(self.columns):
             raise ValueError("columns names a column twice")
         return self
+
+
+class Json(Part):
+    """Where the records of a JSON document are, where its own evidence does not say it."""
+
+    path: Name | None = Field(
+        default=None, description="Keys with dots between them (data.items), or a JSON pointer."
+    )
+    keyed: bool | None = Field(
+        default=None,
+        description="true: the object there maps keys to records, and each key is a cell _key; "
+        "false: it is one record.",
+    )
+    header: bool | None = Field(
+        default=None, description="Records that are arrays have their names in the first one."
+    )
+
+
+class Xml(Part):
+    """Which elements of an XML document are records, where its own evidence does not say it."""
+
+    record: Name = Field(description="The element's name, or its path: customers/customer.")
 
 
 class Sql(Part):
@@ -257,7 +289,21 @@ class Source(Part):
         "no part of them.",
     )
     csv: Csv | None = None
+    json_: Json | None = Field(default=None, alias="json")
+    xml: Xml | None = None
     sql: Sql | None = None
+
+    @field_validator("files")
+    @classmethod
+    def _urls_without_secrets(cls, files: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for place in files or ():
+            if is_url(place) and (part := secret_in(place)):
+                raise ValueError(
+                    f"has a {part} written out, and the spec's text is kept with the migration. "
+                    "Write ${LEGACY_LINK_SECRET} in its place (or any name), and set that "
+                    "variable in the environment in which the migration runs"
+                )
+        return files
 
     @field_validator("encoding")
     @classmethod

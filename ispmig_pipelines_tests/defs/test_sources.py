@@ -166,6 +166,82 @@ def migrated(house: House, files: str, more: str = "") -> dict[str, Any]:
     return {"digest": house.digest(), "entry": ran.entry}
 
 
+def test_a_script_in_several_files_is_read_in_their_order(house: House) -> None:
+    house.write(
+        "1-schema.sql",
+        'CREATE TABLE plans (code text);\nCREATE TABLE people ("No" text, "Name" text, '
+        '"State" text, "Owed" text, "Note" text);\n',
+    )
+    for number, rows in (("2", ROWS[:1]), ("3", ROWS[1:])):
+        listed = ",\n".join("(" + ", ".join(map(quoted, row)) + ")" for row in rows)
+        house.write(f"{number}-people.sql", f"INSERT INTO people VALUES {listed};\n")
+    house.write("4-plans.sql", "INSERT INTO plans VALUES ('basic');\n")
+    found = migrated(house, "*.sql", ", table: people, sql: {dialect: postgresql}")
+    assert [f["records"] for f in found["entry"].files if f["records"]] == [1, 3]
+
+
+def test_records_of_several_files_may_lack_keys_that_others_have(house: House) -> None:
+    first, *others = records()
+    house.write("1.ndjson", json.dumps({**first, "Extra": "only here"}) + "\n")
+    house.write("2.json", json.dumps(others))
+    house.write("spec.yaml", SPEC.replace("{SOURCE}", '{files: ["1.ndjson", "2.json"]}'))
+    ran = house.migrate(max_quarantined="50%")
+    assert ran.ok, ran.failure()
+    (legacy, *_) = [row[1] for row in house.rows("customer", "account_number, legacy")]
+    assert legacy == {"Note": ROWS[0][4], "Extra": "only here"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "wrapped.json",
+            {"meta": [{"a": 1}], "result": {"people": records()}},
+            ", json: {path: result.people}",
+        ),
+        ("by_key.json", {str(n): r for n, r in enumerate(records())}, ", json: {keyed: true}"),
+    ],
+)
+def test_the_spec_may_say_where_json_holds_its_records(
+    house: House, name: str, text: Any, said: str
+) -> None:
+    house.write(name, json.dumps(text))
+    house.write("spec.yaml", SPEC.replace("{SOURCE}", f"{{files: {name}{said}}}"))
+    ran = house.migrate(max_quarantined="50%")
+    assert ran.ok, ran.failure()
+    assert ran.counts["customer"]["inserted"] == 3
+
+
+def test_the_spec_may_say_which_xml_elements_are_records(house: House) -> None:
+    other = b"<other><x>1</x></other><other><x>2</x></other></people>"
+    (house.folder / "people.xml").write_bytes(xml().replace(b"</people>", other))
+    migrated(house, "people.xml", ", xml: {record: person}")
+
+
+def test_a_workbook_in_an_archive_is_read_and_one_that_is_packed(house: House) -> None:
+    (house.folder / "report.zip").write_bytes(zipped(people_xlsx=xlsx(), notes_txt=b"hello\n"))
+    migrated(house, "report.zip", ', member: "*.xlsx"')
+    (house.folder / "people.xlsx.gz").write_bytes(gzip.compress(xlsx()))
+    house.write("spec.yaml", SPEC.replace("{SOURCE}", "{files: people.xlsx.gz}"))
+    again = house.migrate(max_quarantined="50%")
+    assert again.counts["customer"]["unchanged"] == 3
+
+
+def test_names_that_stand_on_several_lines_of_a_csv_are_joined(house: House) -> None:
+    rows = csv().split(b"\r\n", 1)[1]
+    (house.folder / "people.csv").write_bytes(b"No,Na,Sta,O,No\r\n,me,te,wed,te\r\n" + rows)
+    house.write(
+        "spec.yaml",
+        SPEC.replace("{SOURCE}", "{files: people.csv, csv: {header: [1, 2]}}")
+        .replace("Name", "Na me")
+        .replace("State", "Sta te")
+        .replace("Owed", "O wed"),
+    )
+    ran = house.migrate(max_quarantined="50%")
+    assert ran.ok, ran.failure()
+    assert ran.counts["customer"]["inserted"] == 3
+
+
 EXPECTED_NOTES = [
     (row[0], {"Note": row[4]}) for row in ROWS[:3]
 ]  # What no field takes stands, whole, beside the fields.
@@ -201,9 +277,13 @@ def test_files_come_from_a_bucket_and_the_audit_reads_them_there_again(
     ]
 
 
-def test_the_secret_of_a_shared_link_stays_out_of_the_ledgers_list_of_files(house: House) -> None:
+def test_the_secret_of_a_shared_link_comes_from_the_environment_and_stays_out_of_the_ledger(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINK_SECRET", "geheim")
     with web_server({"/people.json": json.dumps(records()).encode()}) as address:
-        found = migrated(house, f"{address}/people.json?X-Signature=geheim")
+        found = migrated(house, f"{address}/people.json?X-Signature=${{LINK_SECRET}}")
+    assert "geheim" not in str(found["entry"])
     assert [f["path"] for f in found["entry"].files] == [f"{address}/people.json?…"]
 
 

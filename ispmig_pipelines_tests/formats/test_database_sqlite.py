@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats import open_source
+from ispmig_pipelines.formats import ReadLimits, open_source
 from ispmig_pipelines.formats.database import Database, inspect_database, open_database
 from ispmig_pipelines.formats.inspect import inspect
 from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
@@ -301,15 +301,12 @@ def test_a_packed_database_is_read_from_memory(pack: str, tmp_path: Path) -> Non
         assert len(reader.sha256()) == 64
 
 
-def test_a_packed_database_too_large_for_memory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ispmig_pipelines.formats.sqlite_file.IN_MEMORY", 10_000)
+def test_a_packed_database_too_large_for_memory_is_refused(tmp_path: Path) -> None:
     path = make(tmp_path / "a.db", "create table t (a); insert into t values (randomblob(30000));")
     packed = tmp_path / "a.db.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     with pytest.raises(SourceError, match=r"Unpack it, or copy it to this machine"):
-        open_source(packed)
+        open_source(packed, limits=ReadLimits(max_held_bytes=10_000))
 
 
 def test_a_file_that_is_written_to_while_it_is_read_is_told(tmp_path: Path) -> None:

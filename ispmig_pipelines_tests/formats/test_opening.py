@@ -7,33 +7,15 @@ import os
 import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, ReadLimits, open_source
 from ispmig_pipelines.formats.inspect import inspect, inspect_all
-from ispmig_pipelines.formats.opening import READERS, look_at
+from ispmig_pipelines.formats.opening import look_at
+from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.corpora import corpus
-
-KINDS = {
-    "json": b'{"data": [{"id": 1}]}',
-    "json-array": b'[\n  {"id": 1},\n  {"id": 2}\n]\n',
-    "ndjson": b'{"id": 1}\n{"id": 2}\n',
-    "sql": b"-- dump\nCREATE TABLE `c` (id int);\nINSERT INTO `c` VALUES (1);\n",
-    "sqlite": b"SQLite format 3\x00" + bytes(600),
-}
-
-
-@pytest.mark.parametrize("kind", sorted(k for k in KINDS if k.split("-")[0] not in READERS))
-def test_formats_without_a_reader_are_named(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "customers.csv"
-    path.write_bytes(KINDS[kind])
-    name = kind.split("-")[0]
-    with pytest.raises(SourceError, match="by its content, and that is not read"):
-        open_source(path)
-    found = inspect(path)
-    assert (found["format"], found["tables"]) == (name, [])
-    assert found["problems"][0]["code"] == "source"
 
 
 @pytest.mark.parametrize(
@@ -200,3 +182,36 @@ def test_each_file_of_an_archive_is_told_of(tmp_path: Path) -> None:
         ("deeper/plans.json", "json", 1),
     ]
     assert [f["tables"][0]["name"] for f in found] == ["customers", "plans"]
+
+
+def test_the_limits_are_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,2,3\n")
+    monkeypatch.setenv("ISPMIG_MAX_COLUMNS", "2")
+    settings.cache_clear()
+    try:
+        with pytest.raises(SourceError, match="has 3 columns"):
+            open_source(path)
+        with open_source(path, limits=ReadLimits(max_columns=3)) as reader:
+            assert reader.columns("a") == ["a", "b", "c"]
+    finally:
+        settings.cache_clear()
+
+
+def test_a_packed_workbook_is_held_only_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "people.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        book = openpyxl.Workbook()
+        book.active.append(["No"])  # type: ignore[union-attr]
+        book.active.append(["007"])  # type: ignore[union-attr]
+        book.save(tmp_path / "people.xlsx")
+        archive.write(tmp_path / "people.xlsx", "people.xlsx")
+    with open_source(path) as reader:
+        (batch,) = reader.batches(reader.tables()[0])
+        assert batch.cells.column(0).to_pylist() == ["007"]
+        # Of the file on the disk, whatever is in it.
+        assert reader.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(SourceError, match="ISPMIG_MAX_HELD_BYTES"):
+        open_source(path, limits=ReadLimits(max_held_bytes=1024))

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.tenant_migration.extract import (
-    Place,
-    open_file,
-    places,
-    records_of,
-)
+from ispmig_pipelines.defs.tenant_migration.extract import records_of, with_columns
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
@@ -27,6 +23,12 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 )
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
+from ispmig_pipelines.defs.tenant_migration.source_files import (
+    KEYED,
+    Opened,
+    open_files,
+    places,
+)
 from ispmig_pipelines.errors import LawBroken, SourceError
 from ispmig_pipelines.formats.database_digest import CellDigest
 from ispmig_pipelines.formats.records import Records
@@ -149,18 +151,22 @@ class _SourceAgain:
         if self._source.database is not None:
             yield from self._staged(progress)
             return
-        try:
-            here = {str(place): place for place in places(self._spec, self._mapped.source.name)}
-        except SourceError:
-            here = {}
-        for file in self._mapped.source.files:
-            if file.path not in here:
-                self.problems.append(f"{file.path} is not there any more")
-                continue
+        name = self._mapped.source.name
+        with ExitStack() as files:
             try:
-                yield from self._file(here[file.path], file, progress)
+                found = open_files(self._spec, name, places(self._spec, name), files)
             except SourceError as error:
-                self.problems.append(f"{file.path} cannot be read again: {error}")
+                self.problems.append(f"Source {name} cannot be read again: {error}")
+                return
+            here = {str(opened.place): opened for opened in found}
+            for file in self._mapped.source.files:
+                if file.path not in here:
+                    self.problems.append(f"{file.path} is not there any more")
+                    continue
+                try:
+                    yield from self._file(here[file.path], file, progress)
+                except SourceError as error:
+                    self.problems.append(f"{file.path} cannot be read again: {error}")
 
     def _staged(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """What is staged of a database, held against the digest taken as it was read."""
@@ -191,15 +197,19 @@ class _SourceAgain:
         if batch.rejects:
             yield self._unreadable([r.record for r in batch.rejects], file.index)
 
-    def _file(self, place: Place, file: StagedFile, progress: Progress) -> Iterator[pa.RecordBatch]:
-        with open_file(self._source, place) as reader:
-            if set(reader.columns(file.table)) != set(self._mapped.source.columns):
-                self.problems.append(f"{file.path} has other columns now than when it was loaded")
-                return
-            for batch in reader.batches(file.table, self._batch_size):
-                yield from self._records(batch, file, progress)
-            if reader.sha256() != file.sha256:
-                self.problems.append(f"{file.path} has changed while it was migrated")
+    def _file(
+        self, opened: Opened, file: StagedFile, progress: Progress
+    ) -> Iterator[pa.RecordBatch]:
+        columns = self._mapped.source.columns
+        there = set(opened.columns)
+        if not (there <= set(columns) if opened.reader.detected.format in KEYED
+                else there == set(columns)):  # fmt: skip
+            self.problems.append(f"{file.path} has other columns now than when it was loaded")
+            return
+        for batch in opened.reader.batches(file.table, self._batch_size):
+            yield from self._records(with_columns(batch, columns), file, progress)
+        if opened.reader.sha256() != file.sha256:
+            self.problems.append(f"{file.path} has changed while it was migrated")
 
     def _convert(self, batch: Records, index: int) -> pa.RecordBatch:
         mapped = self._plan.apply(batch)

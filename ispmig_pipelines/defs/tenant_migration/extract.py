@@ -6,10 +6,9 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,14 +16,16 @@ import pyarrow as pa
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
+from ispmig_pipelines.defs.tenant_migration.source_files import (
+    InDatabase,
+    Opened,
+    columns_of,
+    open_files,
+    places,
+)
 from ispmig_pipelines.errors import SourceError, SpecError
-from ispmig_pipelines.formats import CsvOptions, SqlOptions, open_source
-from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.records import Reader, Records
-from ispmig_pipelines.formats.restoring import RestoringReader
+from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.spec import Spec, check_columns
-from ispmig_pipelines.mapping.spec_models import Source
-from ispmig_pipelines.remote import SourceFile
 from ispmig_pipelines.staging import Staging
 
 POSITION = (
@@ -43,77 +44,6 @@ UNREADABLE_SCHEMA = pa.schema(
         pa.field("text", pa.string(), nullable=False),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """One file of a source: a file, or a member of a zip archive.
-
-    Attributes:
-        file: where it lies.
-        member: its name in the archive, or "".
-    """
-
-    file: SourceFile
-    member: str = ""
-
-    def __str__(self) -> str:
-        where = self.file.absolute() if isinstance(self.file, Path) else self.file
-        return f"{where}/{self.member}" if self.member else str(where)
-
-
-@dataclass(frozen=True)
-class InDatabase:
-    """A table or query of a live database, by the name that people are shown."""
-
-    name: str
-    member: str = ""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True)
-class _Opened:
-    place: Place | InDatabase
-    table: str
-    columns: list[str]
-    reader: Reader
-    expected: int | None = None
-
-
-def places(spec: Spec, name: str) -> list[Place]:
-    """Every file of a source, in order.
-
-    Raises:
-        SourceError: a path does not exist, or a pattern matches nothing.
-    """
-    pattern = spec.sources[name].member
-    found = []
-    for file in spec.source_files(name):
-        members = zip_members(file)
-        wanted = [m for m in members if fnmatch.fnmatchcase(m, pattern or "*")]
-        if pattern and not wanted:
-            held = f"holds {', '.join(members)}" if members else "is no zip archive"
-            raise SourceError(
-                f"Source {name}: no member {pattern!r} in {file}, which {held}. Correct member "
-                f"in {spec.path.name}, or leave it out."
-            )
-        found += [Place(file, member) for member in wanted] or [Place(file)]
-    return found
-
-
-def open_file(source: Source, place: Place) -> Reader:
-    """Opens a file of a source, read as the spec says where it says something."""
-    reader = open_source(
-        place.file,
-        member=place.member,
-        format=source.format or "",
-        encoding=source.encoding or "",
-        csv=CsvOptions(**source.csv.model_dump(exclude_unset=True)) if source.csv else None,
-        sql=SqlOptions(**source.sql.model_dump(exclude_none=True)) if source.sql else None,
-    )
-    return reader if source.formulas is None else RestoringReader(reader)
 
 
 def extract(
@@ -152,7 +82,7 @@ def extract(
         problems = [
             problem
             for name in used
-            for problem in check_columns(spec, name, opened[name][0].columns)
+            for problem in check_columns(spec, name, list(columns_of(opened[name])))
         ]
         if problems:
             raise SpecError(problems)
@@ -176,68 +106,34 @@ def extract(
     return staged
 
 
-def _open_table(name: str, databases: Databases) -> _Opened:
+def _open_table(name: str, databases: Databases) -> Opened:
     reader = databases.reader(name)
     (table,) = reader.tables()
     place = InDatabase(reader.name)
-    return _Opened(place, table, reader.columns(table), reader, reader.expected(table))
+    return Opened(place, table, reader.columns(table), reader, reader.expected(table))
 
 
-def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[_Opened]:
-    source = spec.sources[name]
-    opened: list[_Opened] = []
-    among_members = False
-    for place in places(spec, name):
+def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[Opened]:
+    found = places(spec, name)
+    for place in found:
         file = place.file
         if isinstance(file, Path) and file.resolve().is_relative_to(private.resolve()):
             raise SourceError(
                 f"Source {name}: {file} lies where staged data of tenants is kept. Copy the "
                 "export to a folder of its own."
             )
-        reader = files.enter_context(open_file(source, place))
-        tables = reader.tables()
-        if place.member and source.table and source.table not in tables:
-            # The other files of an archive are other tables.
-            among_members = True
-            continue
-        table = source.table or tables[0]
-        if table not in tables or (not source.table and len(tables) > 1):
-            raise SourceError(
-                f"Source {name}: {place} holds the tables {', '.join(tables)}; name one of them "
-                f"under sources in {spec.path.name}, e.g.  table: {tables[0]}"
-            )
-        opened.append(_Opened(place, table, reader.columns(table), reader))
-    if among_members and not opened:
-        raise SourceError(
-            f"Source {name}: no file in {', '.join(str(f) for f in spec.source_files(name))} holds "
-            f"the table {source.table!r}. `ispmig inspect` lists the tables of each."
-        )
-    first = opened[0]
-    for other in opened[1:]:
-        if set(other.columns) != set(first.columns):
-            missing = sorted(set(first.columns) - set(other.columns))
-            extra = sorted(set(other.columns) - set(first.columns))
-            raise SourceError(
-                f"Source {name}: its files do not have the same columns. {other.place} "
-                + " and ".join(
-                    [f"lacks {', '.join(missing)}"] * bool(missing)
-                    + [f"has besides {', '.join(extra)}"] * bool(extra)
-                )
-                + f" compared with {first.place}. Make them two sources of the spec, or "
-                "correct the export."
-            )
-    return opened
+    return open_files(spec, name, found, files)
 
 
 def _stage(
     name: str,
-    opened: list[_Opened],
+    opened: list[Opened],
     first_index: int,
     staging: Staging,
     batch_size: int,
     progress: Progress,
 ) -> StagedSource:
-    columns = tuple(opened[0].columns)
+    columns = columns_of(opened)
     source = StagedSource(name=name, columns=columns, files=())
     schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in columns)])
     files = []
@@ -281,17 +177,31 @@ def _stage(
 def _positioned(
     batch: Records, index: int, columns: tuple[str, ...], schema: pa.Schema
 ) -> pa.RecordBatch:
-    cells = batch.cells
+    cells = with_columns(batch, columns).cells
     return pa.RecordBatch.from_arrays(
         [
             pa.repeat(pa.scalar(index, pa.int32()), cells.num_rows),
             batch.record,
             batch.line,
-            # By name: several files of one source may order their columns differently.
-            *(cells.column(cells.schema.get_field_index(c)) for c in columns),
+            *cells.columns,
         ],
         schema=schema,
     )
+
+
+def with_columns(batch: Records, columns: tuple[str, ...]) -> Records:
+    """The batch with these columns in this order.
+
+    Several files of one source may order theirs differently, and records with keys may all
+    lack one.
+    """
+    if tuple(batch.cells.schema.names) == columns:
+        return batch
+    cells = [
+        batch.cells.column(at) if at >= 0 else pa.nulls(batch.cells.num_rows, pa.string())
+        for at in map(batch.cells.schema.get_field_index, columns)
+    ]
+    return replace(batch, cells=pa.RecordBatch.from_arrays(cells, names=list(columns)))
 
 
 def _unreadable(batch: Records, index: int) -> pa.RecordBatch:

@@ -1,0 +1,168 @@
+"""The files of a source: where each lies, which table of it is meant, and its reader."""
+
+from __future__ import annotations
+
+import fnmatch
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import CsvOptions, JsonOptions, SqlOptions, XmlOptions, open_source
+from ispmig_pipelines.formats.bytes_in import zip_members
+from ispmig_pipelines.formats.records import Reader
+from ispmig_pipelines.formats.restoring import RestoringReader
+from ispmig_pipelines.mapping.spec import Spec
+from ispmig_pipelines.mapping.spec_models import Source
+from ispmig_pipelines.remote import SourceFile
+
+KEYED = frozenset({"json", "ndjson", "xml"})
+"""Formats in which a record may lack keys: files of one source need not have all the same."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file of a source: a file, or a member of a zip archive.
+
+    Attributes:
+        file: where it lies.
+        member: its name in the archive, or "".
+    """
+
+    file: SourceFile
+    member: str = ""
+
+    def __str__(self) -> str:
+        where = self.file.absolute() if isinstance(self.file, Path) else self.file
+        return f"{where}/{self.member}" if self.member else str(where)
+
+
+@dataclass(frozen=True)
+class InDatabase:
+    """A table or query of a live database, by the name that people are shown."""
+
+    name: str
+    member: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A table of a source, ready to be read.
+
+    Attributes:
+        expected: records, where something tells it beforehand.
+    """
+
+    place: Place | InDatabase
+    table: str
+    columns: list[str]
+    reader: Reader
+    expected: int | None = None
+
+
+def places(spec: Spec, name: str) -> list[Place]:
+    """Every file of a source, in order.
+
+    Raises:
+        SourceError: a path does not exist, or a pattern matches nothing.
+    """
+    pattern = spec.sources[name].member
+    found = []
+    for file in spec.source_files(name):
+        members = zip_members(file)
+        wanted = [m for m in members if fnmatch.fnmatchcase(m, pattern or "*")]
+        if pattern and not wanted:
+            held = f"holds {', '.join(members)}" if members else "is no zip archive"
+            raise SourceError(
+                f"Source {name}: no member {pattern!r} in {file}, which {held}. Correct member "
+                f"in {spec.path.name}, or leave it out."
+            )
+        found += [Place(file, member) for member in wanted] or [Place(file)]
+    return found
+
+
+def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> list[Opened]:
+    """Opens the files of a source, and sees to it that they are one table.
+
+    Raises:
+        SourceError: a file cannot be read as what it is, lacks the table, holds several and the
+            spec names none, or has other columns than the first.
+    """
+    source = spec.sources[name]
+    opened: list[Opened] = []
+    after = None
+    passed_over = False
+    for place in found:
+        reader = files.enter_context(_reader(source, place, after))
+        # What a script defines holds for the scripts after it.
+        after = getattr(reader, "context", None)
+        tables = reader.tables()
+        if (place.member or after) and source.table not in tables and len(found) > 1:
+            # The other files of an archive, or of a dump in several files, are other tables.
+            passed_over = passed_over or bool(source.table)
+            if source.table or not tables:
+                continue
+        table = source.table or (tables[0] if tables else "")
+        if table not in tables or (not source.table and len(tables) > 1):
+            raise SourceError(
+                f"Source {name}: {place} holds the tables {', '.join(tables)}; name one of them "
+                f"under sources in {spec.path.name}, e.g.  table: {tables[0]}"
+                if tables
+                else f"Source {name}: {place} holds no table."
+            )
+        if source.formulas is not None:
+            reader = RestoringReader(reader)
+        opened.append(Opened(place, table, reader.columns(table), reader))
+    if not opened:
+        raise SourceError(
+            f"Source {name}: no file in {', '.join(str(f) for f in spec.source_files(name))} holds "
+            f"the table {source.table!r}. `ispmig inspect` lists the tables of each."
+            if passed_over
+            else f"Source {name}: its files hold no table."
+        )
+    _check_alike(name, opened)
+    return opened
+
+
+def _reader(source: Source, place: Place, after: Any) -> Reader:
+    """A reader of the file, as the spec says where it says something."""
+    csv, json, xml, sql = source.csv, source.json_, source.xml, source.sql
+    return open_source(
+        place.file,
+        member=place.member,
+        format=source.format or "",
+        encoding=source.encoding or "",
+        csv=CsvOptions(**csv.model_dump(exclude_unset=True)) if csv else None,
+        json=JsonOptions(**json.model_dump(exclude_none=True)) if json else None,
+        xml=XmlOptions(**xml.model_dump()) if xml else None,
+        sql=SqlOptions(**sql.model_dump(exclude_none=True)) if sql else None,
+        after=after,
+    )
+
+
+def _check_alike(name: str, opened: list[Opened]) -> None:
+    if all(one.reader.detected.format in KEYED for one in opened):
+        return
+    first = opened[0]
+    for other in opened[1:]:
+        if set(other.columns) != set(first.columns):
+            missing = sorted(set(first.columns) - set(other.columns))
+            extra = sorted(set(other.columns) - set(first.columns))
+            raise SourceError(
+                f"Source {name}: its files do not have the same columns. {other.place} "
+                + " and ".join(
+                    [f"lacks {', '.join(missing)}"] * bool(missing)
+                    + [f"has besides {', '.join(extra)}"] * bool(extra)
+                )
+                + f" compared with {first.place}. Make them two sources of the spec, or "
+                "correct the export."
+            )
+
+
+def columns_of(opened: list[Opened]) -> tuple[str, ...]:
+    """The columns of a source: those of all its files."""
+    return tuple(dict.fromkeys(column for one in opened for column in one.columns))
