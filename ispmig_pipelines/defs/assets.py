@@ -119,6 +119,10 @@ def record_source(tenant: str, migration: int, files: list[dict[str, Any]]) -> A
             "files": MetadataValue.table(
                 records=[TableRecord({c: f[c] for c in columns}) for f in files]
             ),
+            "notes": MetadataValue.md(
+                "\n".join(f"- {f['path']}: {note}" for f in files for note in f["notes"])
+                or "The readers found nothing unusual."
+            ),
         },
     )
 

@@ -317,3 +317,14 @@ def test_an_archive_of_different_tables_asks_which_is_meant(
     message, exit_code = house.migrate().failure()
     assert told in message
     assert exit_code == 2
+
+
+def test_what_a_reader_found_worth_telling_stands_with_the_migration(house: House) -> None:
+    script = postgres().replace(
+        b"\n--\n-- PostgreSQL database dump complete",
+        b"\nUPDATE public.people SET \"Owed\" = '0';\n\n--\n-- PostgreSQL database dump complete",
+    )
+    (house.folder / "people.sql").write_bytes(script)
+    found = migrated(house, "people.sql")
+    (notes,) = [f["notes"] for f in found["entry"].files]
+    assert any("UPDATE" in note for note in notes), notes

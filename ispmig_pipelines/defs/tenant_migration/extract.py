@@ -168,6 +168,7 @@ def _stage(
                     size=one.reader.size,
                     records=records,
                     rejects=rejects,
+                    notes=one.reader.detected.notes,
                 )
             )
     progress.done()

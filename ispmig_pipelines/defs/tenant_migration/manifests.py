@@ -19,6 +19,8 @@ class StagedFile:
         index: position in the migration's list of files; rows carry it as ``_file``.
         records: readable records; ``rejects``: unreadable ones.
         sha256: digest of the file's bytes.
+        member: of a zip archive.
+        notes: what its reader found worth telling, without cells.
     """
 
     index: int
@@ -30,6 +32,7 @@ class StagedFile:
     records: int
     rejects: int
     member: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """As the ledger keeps it."""
@@ -42,6 +45,7 @@ class StagedFile:
             "bytes": self.size,
             "records": self.records,
             "rejects": self.rejects,
+            "notes": list(self.notes),
         }
 
 

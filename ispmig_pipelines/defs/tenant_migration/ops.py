@@ -80,7 +80,11 @@ def extract_op(
             progress=teller(context, "extract"),
             keep_apart=apart_from(platform),
         )
-        files = [f.as_json() for s in sources.values() for f in s.files]
+        staged = [f for s in sources.values() for f in s.files]
+        for file in staged:
+            for note in file.notes:
+                context.log.info(f"{file.path}: {note}")
+        files = [f.as_json() for f in staged]
         with platform.connect() as connection, connection.begin():
             ledger.update_migration(connection, migration, files=files)
     context.log_event(record_source(slug, migration, files))
