@@ -14,6 +14,7 @@ import contextlib
 import datetime as dt
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -28,9 +29,13 @@ S3_SCHEME = "s3"
 PART_BYTES = 16 << 20
 """Size of the first parts of an upload; S3 takes 10,000 parts, so that later ones are larger."""
 
+ABANDONED = dt.timedelta(days=1)
+"""After so long nobody is thought to go on with what was begun and not finished."""
+
 _PARTS_OF_ONE_SIZE = 1_500
 _READ_ATTEMPTS = 5
 _PART = ".part"
+_UNFINISHED = re.compile(rf"\..+\.[0-9a-f]{{12}}{re.escape(_PART)}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,15 @@ class Storage(Protocol):
 
     def delete(self, key: str) -> None:
         """Deletes a blob; one that is not there is fine too."""
+        ...
+
+    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+        """Clears away what writers that died had begun; returns how many there were.
+
+        Args:
+            deep: also what lies further down.
+            older_than: what was written to since may have a writer that is alive.
+        """
         ...
 
     def place(self, key: str = "") -> str:
@@ -186,7 +200,7 @@ class LocalStorage:
                 if not deep:
                     below.clear()
                 for name in names:
-                    if name.startswith(".") and name.endswith(_PART):
+                    if _UNFINISHED.fullmatch(name):
                         continue
                     path = Path(folder, name)
                     key = path.relative_to(self.root).as_posix()
@@ -208,6 +222,22 @@ class LocalStorage:
         path = self._path(key)
         with _disk(f"deleting {path}"):
             path.unlink(missing_ok=True)
+
+    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+        """See :meth:`Storage.sweep`."""
+        oldest = (dt.datetime.now(dt.UTC) - older_than).timestamp()
+        swept = 0
+        with _disk(f"clearing {self.root}"):
+            for folder, below, names in os.walk(self.root):
+                if not deep:
+                    below.clear()
+                for name in filter(_UNFINISHED.fullmatch, names):
+                    path = Path(folder, name)
+                    with contextlib.suppress(FileNotFoundError):
+                        if path.lstat().st_mtime <= oldest:
+                            path.unlink()
+                            swept += 1
+        return swept
 
     def place(self, key: str = "") -> str:
         """See :meth:`Storage.place`."""
@@ -376,6 +406,25 @@ class S3Storage:
         """See :meth:`Storage.delete`."""
         with self._told("deleting", key):
             self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+
+    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+        """See :meth:`Storage.sweep`."""
+        below = f"{self.prefix}/" if self.prefix else ""
+        oldest = dt.datetime.now(dt.UTC) - older_than
+        swept = 0
+        with self._told("clearing", ""):
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket, Prefix=below
+            )
+            for page in pages:
+                for upload in page.get("Uploads", ()):
+                    further_down = "/" in upload["Key"].removeprefix(below)
+                    if upload["Initiated"] <= oldest and (deep or not further_down):
+                        self.client.abort_multipart_upload(
+                            Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        swept += 1
+        return swept
 
     def place(self, key: str = "") -> str:
         """See :meth:`Storage.place`."""
