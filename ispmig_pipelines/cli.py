@@ -169,19 +169,17 @@ def inspect(
     with _told(as_json):
         from ispmig_pipelines.converting import Reading
         from ispmig_pipelines.database_url import is_database_url
-        from ispmig_pipelines.formats.database import inspect_database
         from ispmig_pipelines.formats.inspect import inspect_all
 
         options = Reading(format, encoding, delimiter, member).options
-        found = [
-            answer
-            for place in files
-            for answer in (
-                [inspect_database(place)]
-                if is_database_url(place)
-                else inspect_all(place, **options)
-            )
-        ]
+        found: list[dict[str, Any]] = []
+        for place in files:
+            if is_database_url(place):
+                from ispmig_pipelines.formats.database import inspect_database
+
+                found.append(inspect_database(place))
+            else:
+                found += inspect_all(place, **options)
         _say({"files": found}, lambda out: tables.inspected(out, found))
 
 

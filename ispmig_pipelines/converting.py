@@ -422,13 +422,15 @@ class _Plan:
                 table = ConvertedTable(part.name, part.columns)
                 started = time.monotonic()
                 named = any(s.reader.detected.dialect.get(HEADER_ROWS) != "0" for s in part.sources)
-                writer.begin(Table(part.name, tuple(map(Column, part.columns)), named=named))
+                # Records without any key need one to be written by, which they all lack.
+                columns = part.columns or ["_"]
+                writer.begin(Table(part.name, tuple(map(Column, columns)), named=named))
                 for source in part.sources:
                     for records in source.reader.batches(part.name):
-                        if records.cells.num_rows:
-                            writer.write(_completed(records, part.columns))
+                        if len(records.record):
+                            writer.write(_completed(records, columns))
                         kept.add(source.place, part.name, records.rejects)
-                        table.records += records.cells.num_rows
+                        table.records += len(records.record)
                         table.rejects += len(records.rejects)
                 table.seconds = time.monotonic() - started
                 found.append(table)
@@ -442,7 +444,7 @@ def _completed(records: Records, columns: list[str]) -> Records:
     absent = [name for name in columns if name not in there]
     if not absent:
         return records
-    count = records.cells.num_rows
+    count = len(records.record)
     nothing = pa.nulls(count, pa.string())
     everywhere = pa.array(np.ones(count, np.bool_))
     return replace(

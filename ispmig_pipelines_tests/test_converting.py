@@ -471,3 +471,13 @@ def test_scripts_are_read_in_order_with_what_the_ones_before_define(tmp_path: Pa
     (tmp_path / "2.sql").write_text("INSERT INTO c VALUES (1,'Ann'),(2,'Bob');\n")
     result = run(tmp_path / "1.sql", tmp_path / "2.sql", "--to", "csv", "-o", "-")
     assert result.stdout == "id,name\n1,Ann\n2,Bob\n"
+
+
+@pytest.mark.parametrize(
+    ("to", "text"), [("json", "[\n{},\n{}\n]\n"), ("ndjson", "{}\n{}\n"), ("csv", '_\n""\n""\n')]
+)
+def test_records_without_any_key_are_records(tmp_path: Path, to: str, text: str) -> None:
+    path = tmp_path / "c.json"
+    path.write_text("[{}, {}]")
+    result = run(path, "--to", to, "-o", "-")
+    assert (result.exit_code, result.stdout) == (0, text)

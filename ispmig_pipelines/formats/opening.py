@@ -25,7 +25,6 @@ from ispmig_pipelines.formats.records import Reader
 from ispmig_pipelines.formats.sql import SqlReader
 from ispmig_pipelines.formats.sql_context import SqlContext
 from ispmig_pipelines.formats.sql_dialect import SqlOptions
-from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
 from ispmig_pipelines.formats.xlsx import SpreadsheetReader
 from ispmig_pipelines.formats.xml import XmlReader
 from ispmig_pipelines.formats.xml_options import XmlOptions
@@ -136,6 +135,9 @@ def _sql_reader(opening: Opening) -> Reader:
 
 
 def _sqlite_reader(opening: Opening) -> Reader:
+    # SQLAlchemy is slow to import, and few sources are databases.
+    from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
+
     return SqliteFileReader(opening.path, **opening.packing())
 
 

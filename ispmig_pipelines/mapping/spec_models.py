@@ -203,7 +203,9 @@ class Csv(Part):
             return value.lower() == "true"
         lines = [str(line) for line in (value if isinstance(value, list) else [value])]
         if not all(line.isdigit() for line in lines) or "0" in lines:
-            raise ValueError("must be true, false or the number of a line, from 1; or a list of such numbers")
+            raise ValueError(
+                "must be true, false or the number of a line, from 1; or a list of such numbers"
+            )
         numbers = [int(line) for line in lines]
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             raise ValueError("names lines that do not follow each other")
