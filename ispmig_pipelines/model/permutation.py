@@ -10,9 +10,9 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 from hashlib import blake2b
-from math import isqrt
+from math import isqrt, prod
 
-_ROUNDS = 8
+_TURNS = tuple(bytes([turn]) for turn in range(8))
 _PAGE = 256
 
 
@@ -44,30 +44,38 @@ def permuted(number: int, limit: int, key: bytes, tweak: bytes = b"") -> int:
 def _network(number: int, radix: int, key: bytes, tweak: bytes) -> int:
     left, right = divmod(number, radix)
     width = (radix.bit_length() + 7) // 8
-    for turn in range(_ROUNDS):
-        said = blake2b(
-            bytes([turn]) + right.to_bytes(width, "big") + tweak, key=key, digest_size=64
-        ).digest()
-        left, right = right, (left + int.from_bytes(said, "big")) % radix
+    # So much longer than the radix that no remainder is likelier than another.
+    size = min(64, width + 8)
+    for turn in _TURNS:
+        said = blake2b(turn + right.to_bytes(width, "big") + tweak, key=key, digest_size=size)
+        left, right = right, (left + int.from_bytes(said.digest(), "big")) % radix
     return left * radix + right
 
 
+_DIGITS = "0123456789"
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SMALL = "abcdefghijklmnopqrstuvwxyz"
+_TO_SHAPE = str.maketrans(
+    {c: alphabet[0] for alphabet in (_DIGITS, _CAPITALS, _SMALL) for c in alphabet}
+)
+
+
 @lru_cache(maxsize=10_000)
-def _alphabet(character: str) -> tuple[str, ...]:
+def _alphabet(character: str) -> str:
     """The characters that may stand for one: of its kind, and of its neighbourhood in Unicode.
 
     Signs, spaces and marks stand for themselves.
     """
     if character.isascii():
-        for alphabet in ("0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"):
+        for alphabet in (_DIGITS, _CAPITALS, _SMALL):
             if character in alphabet:
-                return tuple(alphabet)
-        return (character,)
+                return alphabet
+        return character
     kind = unicodedata.category(character)
     if kind[0] not in "LN" or not unicodedata.is_normalized("NFC", character):
-        return (character,)
+        return character
     first = ord(character) // _PAGE * _PAGE
-    return tuple(
+    return "".join(
         other
         for other in map(chr, range(first, first + _PAGE))
         if not other.isascii()
@@ -76,11 +84,12 @@ def _alphabet(character: str) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=10_000)
-def _place(character: str) -> tuple[int, int]:
-    """(place in its alphabet, size of the alphabet)."""
-    alphabet = _alphabet(character)
-    return alphabet.index(character), len(alphabet)
+@lru_cache(maxsize=50_000)
+def _shape(shape: str, key: bytes) -> tuple[tuple[str, ...], int, bytes]:
+    """(alphabet of each place, how many texts have the shape, which permutation is theirs)."""
+    alphabets = tuple(map(_alphabet, shape))
+    # Texts of different shapes must not be put by the same permutation of one limit.
+    return alphabets, prod(map(len, alphabets)), keyed(key, shape.encode())
 
 
 def same_shape(text: str, key: bytes) -> str:
@@ -88,17 +97,17 @@ def same_shape(text: str, key: bytes) -> str:
 
     Different texts give different ones. A text without letters and digits stays as it is.
     """
-    number, limit = 0, 1
-    for character in text:
-        place, size = _place(character)
-        number = number * size + place
-        limit *= size
-    # Texts of different shapes must not be put by the same permutation of one limit.
-    shape = "".join(_alphabet(character)[0] for character in text).encode()
-    number = permuted(number, limit, key, keyed(key, shape))
+    if text.isascii():
+        shape = text.translate(_TO_SHAPE)
+    else:
+        shape = "".join(_alphabet(character)[0] for character in text)
+    alphabets, limit, tweak = _shape(shape, key)
+    number = 0
+    for character, alphabet in zip(text, alphabets, strict=True):
+        number = number * len(alphabet) + alphabet.index(character)
+    number = permuted(number, limit, key, tweak)
     found = []
-    for character in reversed(text):
-        alphabet = _alphabet(character)
+    for alphabet in reversed(alphabets):
         number, place = divmod(number, len(alphabet))
         found.append(alphabet[place])
     return "".join(reversed(found))
