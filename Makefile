@@ -9,11 +9,12 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 	platform/test_tenants.py platform/test_ddl.py platform/test_server.py properties)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs clean
+.PHONY: help setup demo test bench check format docs clean
 
 help:
 	@echo "make demo    migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test    run the tests"
+	@echo "make bench   measure how fast files are read, beside other readers"
 	@echo "make check   lint, formatting and types"
 	@echo "make docs    write the generated pages anew"
 	@echo "make clean   remove the virtual environment (your data in .ispmig/ stays)"
@@ -38,6 +39,11 @@ test: setup
 		echo "Once more what the oldest PostgreSQL must do too"; \
 		$(BIN)/python -m pytest -n 2 -q --postgres 15 $(DATABASE_TESTS); \
 	fi
+
+bench: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.readers
 
 check: setup
 	@$(BIN)/ruff check .
