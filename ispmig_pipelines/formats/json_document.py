@@ -171,7 +171,7 @@ class Document:
             raise self._broken(DEEP.format(limit=self._limits.max_depth))
         keyed = self.keyed.get(path, False)
         cursor.at += 1
-        keys: set[str] = set()
+        keys: dict[str, int] = {}
         first = True
         while True:
             byte = cursor.skip()
@@ -194,14 +194,14 @@ class Document:
             if not self._goes_on(_OBJECT_END, "brace"):
                 return
 
-    def _unique(self, path: Path, key: str, keys: set[str]) -> str:
-        name, count = key, 1
+    def _unique(self, path: Path, key: str, keys: dict[str, int]) -> str:
+        name = key
         while name in keys:
-            count += 1
-            name = f"{key}_{count}"
-        if count > 1:
+            keys[key] += 1
+            name = f"{key}_{keys[key]}"
+        if name != key:
             self.repeated.append((*path, name))
-        keys.add(name)
+        keys[name] = 1
         if len(keys) > self._limits.max_columns:
             raise SourceError(
                 f"{self._cursor.name} has an object of more than {self._limits.max_columns:,} "
@@ -344,7 +344,7 @@ class Document:
             said: dict[str, str] = {}
             for key, byte, _, _ in self._members((), 1):
                 if byte == _ARRAY and key == "data":
-                    yield from self._array((said.get("database", ""), said.get("name", "")))
+                    yield from self._array((said.get("database", ""), said.get("name", "table")))
                 else:
                     one = self._one()
                     if isinstance(one.value, str):

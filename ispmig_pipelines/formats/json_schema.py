@@ -150,17 +150,16 @@ class Node:
         if len(self.members) >= MOST_KEYS:
             raise TooManyKeys
         last = next(reversed(self.members), None)
-        if before == last:
+        following: str | None = None
+        if before is None:
+            following = next((k for k in record if k in self.members), None)
+        if before == last or (before is None and following is None):
             self.members[key] = node
             return
         # A key that first shows late takes the place it has in its record, so that records
         # with optional keys still keep one order.
         keys = list(self.members)
-        if before is None:
-            following = next((k for k in record if k in self.members), None)
-            place = keys.index(following) if following is not None else len(keys)
-        else:
-            place = keys.index(before) + 1
+        place = keys.index(following) if following is not None else keys.index(str(before)) + 1
         items = list(self.members.items())
         items.insert(place, (key, node))
         self.members = dict(items)

@@ -199,6 +199,8 @@ class Proof:
 
 
 def _not_utf8(data: bytes, start: int, end: int) -> int | None:
+    if start == end:
+        return None
     piece = memoryview(data)[start:end]
     offsets = pa.array([0, len(piece)], pa.int32()).buffers()[1]
     try:

@@ -132,6 +132,14 @@ class _Events:
         self._texts = None
         return text
 
+    def odd(self, name: str) -> SourceError:
+        """The error for an element where there can be none."""
+        return SourceError(
+            f"{self._path} has an element {name} at line {self.parser.CurrentLineNumber:,} where "
+            "the format of its root element has none. Which column its text belongs to cannot be "
+            "told: export it again."
+        )
+
     def too_wide(self) -> SourceError:
         return SourceError(
             f"{self._path} has a row of more than {self._limits.max_columns:,} cells at line "
@@ -166,6 +174,8 @@ class _FileMaker(_Events):
             if len(self._row) > self._limits.max_columns:
                 raise self.too_wide()
         elif name == "DATA":
+            if not (self._row and isinstance(self._row[-1], list)):
+                raise self.odd(name)
             self.listen()
 
     def end(self, raw: str) -> None:
@@ -174,6 +184,7 @@ class _FileMaker(_Events):
             self._row[-1].append(self.heard())
         elif name == "ROW":
             self.found.append((0, self._line, self._row))
+            self._row = []
 
 
 class _DbUnit(_Events):
@@ -182,13 +193,17 @@ class _DbUnit(_Events):
     def __init__(self, path: str, limits: ReadLimits) -> None:
         super().__init__(path, limits)
         self.tables: list[tuple[str, list[str]]] = []
+        self._inside = False
         self._row: list[Any] = []
         self._line = 0
 
     def start(self, raw: str, attributes: dict[str, str]) -> None:
         if raw == "table":
             self.tables.append((attributes.get("name", ""), []))
-        elif raw == "row":
+            self._inside = True
+        elif raw in ("row", "column", "value", "null", "none") and not self._inside:
+            raise self.odd(raw)
+        if raw == "row":
             self._row = []
             self._line = self.parser.CurrentLineNumber
         elif raw in ("null", "none"):
@@ -203,6 +218,8 @@ class _DbUnit(_Events):
             self.tables[-1][1].append(self.heard())
         elif raw == "value":
             self._row.append(self.heard())
+        elif raw == "table":
+            self._inside = False
         elif raw == "row":
             self.found.append((len(self.tables) - 1, self._line, self._row))
 
@@ -393,7 +410,8 @@ def sheet_names(path: str, limits: ReadLimits, blocks: Iterable[bytes]) -> list[
     events = _Sheets(path, limits, None)
     for _ in events.through(blocks):
         pass
-    return events.sheets
+    names = column_names([name or f"Sheet{i}" for i, (name, _) in enumerate(events.sheets, 1)])
+    return [(name, visible) for name, (_, visible) in zip(names, events.sheets, strict=True)]
 
 
 def sheet_grids(

@@ -70,6 +70,7 @@ class _Pattern:
         sample: str | None,
         wanted: Container[tuple[tuple[str, ...], str]] | None = None,
         run: tuple[str, ...] = (),
+        every_way: bool = False,
     ) -> None:
         """Begins an expression.
 
@@ -77,7 +78,9 @@ class _Pattern:
             sample: a piece of the document, where texts are to be captured; else None.
             wanted: of the texts those to capture, by tags and attribute; None for all.
             run: tags of the elements to capture together, as they stand.
+            every_way: empty elements may be written in any way, whatever the sample shows.
         """
+        self._every_way = every_way
         self._sample = sample
         self._wanted = wanted
         self._run = run
@@ -98,7 +101,7 @@ class _Pattern:
             if self._sample is None or not (capture and has_cell and self._wants(tags, "")):
                 return f"{start}(?:{content})"
             empty = re.search(rf"<{name}(?:\s[^<>]*)?/>", self._sample)
-            if empty is None and not node.nillable:
+            if empty is None and not node.nillable and not self._every_way:
                 self._slot(Slot(tags, "", 0))
                 return f"{start}>({text})</{name}>"
             self._slot(Slot(tags, "", len(written_name(node)) + 3))
@@ -113,6 +116,9 @@ class _Pattern:
     def _child(self, node: Node, tags: tuple[str, ...], capture: bool) -> str:
         # Possessive: what does not fit is found out at once, without trying again.
         if self._run and tags == self._run:
+            if not capture:
+                # Of a group that is repeated only the last one would be kept.
+                raise _NotAlikeError
             self._slot(Slot(tags, "", 0))
             how_many = "*+" if node.repeated else "?+"
             return f"((?:{self.element(node, tags, capture=False)}{_WHITE}){how_many})"
@@ -206,10 +212,12 @@ class Mould:
         sample: str,
         places: Sequence[int] | None = None,
         run: tuple[str, ...] = (),
+        every_way: bool = False,
     ) -> None:
         """Makes the expression; ``sample`` shows how empty elements are written.
 
         Args:
+            every_way: whatever it shows, they may be written in any way.
             places: the cells to take, None for all of the table.
             run: tags of the elements to take as they stand, the records of a table inside.
 
@@ -218,7 +226,7 @@ class Mould:
         """
         taken = range(len(table.cells)) if places is None else places
         where = {(table.cells[p].tags, table.cells[p].attribute): i for i, p in enumerate(taken)}
-        pattern = _Pattern(sample=sample, wanted=where, run=run)
+        pattern = _Pattern(sample=sample, wanted=where, run=run, every_way=every_way)
         try:
             text = pattern.element(table.node, (), capture=True)
         except _NotAlikeError:
@@ -325,6 +333,8 @@ class NestedMould:
                 sample,
                 None if i == last else chain[last].parent_keys if i == last - 1 else (),
                 below[i] if i < last else (),
+                # What the expression of the outer records lets pass, that of the inner must.
+                every_way=i > 0,
             )
             for i, table in enumerate(chain)
         ]
@@ -334,7 +344,11 @@ class NestedMould:
         return self._moulds[0].find(text)
 
     def nest(self, records: list[re.Match[str]], *, plain: bool) -> Nest:
-        """What stands in some of them that follow each other."""
+        """What stands in some of them that follow each other.
+
+        Raises:
+            ValueError: something stands in them that is none of the records.
+        """
         counts = [len(records)]
         text = records[0].string
         level = records
@@ -348,6 +362,10 @@ class NestedMould:
                 if start == end:
                     continue
                 found = list(inner.find(text, start, end))
+                between = [start, *(at for one in found for at in one.span()), end]
+                for gap, behind in zip(between[0::2], between[1::2], strict=True):
+                    if gap != behind and not text[gap:behind].isspace():
+                        raise ValueError("not all of it is records")
                 below.extend(found)
                 parents.extend([place] * len(found))
                 positions.extend(range(1, len(found) + 1))

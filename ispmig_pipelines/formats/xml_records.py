@@ -372,7 +372,11 @@ class RecordStream:
         height = end_line - lines[0]
         self._run_count += 1
         if isinstance(self._mould, NestedMould):
-            nest = self._mould.nest(records, plain=plain)
+            try:
+                nest = self._mould.nest(records, plain=plain)
+            except ValueError:
+                # The parser knows better.
+                return text[records[0].start() : records[-1].end()]
             self._runs[self._run_count] = _NestedRun(nest, lines[0], height)
         else:
             assert self._mould is not None  # noqa: S101 - it found the records

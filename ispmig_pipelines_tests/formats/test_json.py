@@ -291,6 +291,13 @@ def test_more_columns_than_the_limit_are_refused(tmp_path: Path) -> None:
     assert "keyed: true" in refused(tmp_path, by_key, limits=ReadLimits(max_columns=40))
 
 
+def test_keys_without_end_are_refused_and_not_held(tmp_path: Path) -> None:
+    records = ",".join(f'{{"k{i}": 1}}' for i in range(21_000))
+    assert "the keys seem to be data" in refused(tmp_path, f"[{records}]")
+    one = ",".join(f'"k{i % 7}": 1' for i in range(21_000))
+    assert "the keys seem to be data" in refused(tmp_path, f"[{{{one}}}]")
+
+
 def test_arrays_under_a_key_that_repeats_are_tables_of_their_own(tmp_path: Path) -> None:
     found = read(tmp_path, '{"data": [{"a": 1}], "data": [{"a": 2}]}')
     assert {name: table.rows for name, table in found.items()} == {

@@ -99,6 +99,20 @@ def test_records_inside_records_are_read_by_expressions_as_by_the_parser(
         assert read_back == [t.replace("\r", " ") for t in taxes]
 
 
+def test_an_inner_record_written_as_no_other_so_far_is_not_lost(tmp_path: Path) -> None:
+    usual, other = "<c><ls><l><k>1</k></l><l/></ls></c>", "<c><ls><l/><l><k/></l></ls></c>"
+    text = f"<r>{usual * 50}{other}{usual * 50}</r>"
+    path = tmp_path / "a.xml"
+    path.write_text(text)
+    for block in (100, 500, 5_000):
+        found = read_all(XmlReader(path, text.encode(), Encoding("utf-8"), block_bytes=block))
+        [table] = found.values()
+        assert [row[-1] for row in table.rows] == ["1", MISSING] * 50 + [MISSING, ""] + [
+            "1",
+            MISSING,
+        ] * 50
+
+
 def test_most_records_inside_records_are_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +363,18 @@ def test_filemaker(tmp_path: Path) -> None:
 def test_a_row_with_more_cells_than_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="a row of 3 cells at line 9, and names for 2 columns"):
         read(tmp_path, FILEMAKER.replace("<COL></COL>", "<COL/><COL/>"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILEMAKER.replace("<COL></COL>", "</ROW><DATA>x</DATA><ROW>"),
+        '<dataset><table name="a"><column>x</column></table><row><value>1</value></row></dataset>',
+    ],
+)
+def test_a_cell_outside_of_its_row_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourceError, match="where the format of its root element has none"):
+        read(tmp_path, text)
 
 
 def test_an_entity_in_such_a_file_is_refused_as_in_any(tmp_path: Path) -> None:
