@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -144,7 +145,15 @@ def test_the_five_minutes_of_the_readme_are_true(
             for line in shown:
                 assert without_numbers_of_migrations(line) in said, (command, line)
             ran.append(words[0])
-    assert ran == ["inspect", "tenant", "migrate", "migrate", "quarantine", "digest"]
+    assert ran == [
+        "inspect", "tenant", "migrate", "migrate", "quarantine", "digest",
+        "export", "tenant", "migrate", "digest",
+    ]  # fmt: skip
+    digests = [
+        json.loads(CliRunner().invoke(app, ["digest", tenant, "--json"]).stdout)["digest"]
+        for tenant in ("north", "copy")
+    ]
+    assert digests[0] == digests[1]
 
 
 def test_the_documented_rights_are_enough(
