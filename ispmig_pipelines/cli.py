@@ -175,7 +175,7 @@ def inspect(
         found: list[dict[str, Any]] = []
         for place in files:
             if is_database_url(place):
-                from ispmig_pipelines.formats.database import inspect_database
+                from ispmig_pipelines.formats.database.reader import inspect_database
 
                 found.append(inspect_database(place))
             else:

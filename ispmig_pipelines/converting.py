@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.csv_dialect import HEADER_ROWS, CsvOptions
+from ispmig_pipelines.formats.csv.dialect import HEADER_ROWS, CsvOptions
 from ispmig_pipelines.formats.opening import open_source
 from ispmig_pipelines.formats.output_file import (
     COMPRESSIONS,

@@ -20,7 +20,7 @@ from ispmig_pipelines.cli import app
 from ispmig_pipelines.converting import Reading, convert
 from ispmig_pipelines.errors import SourceError, StorageError, UsageError
 from ispmig_pipelines.formats import CsvOptions, open_source
-from ispmig_pipelines.formats.csv_out import CsvWriter
+from ispmig_pipelines.formats.csv.writer import CsvWriter
 from ispmig_pipelines.formats.writers import HOLD_SEVERAL, SUFFIXES, WRITERS
 from ispmig_pipelines_tests.corpora import corpus
 from ispmig_pipelines_tests.formats.writing_back import read, rows, written

@@ -1,14 +1,14 @@
 """How bytes become records: one module per format, found by content.
 
 :func:`open_source` opens a file; :func:`ispmig_pipelines.formats.inspect.inspect` says what is
-in it. A further format is a module beside :mod:`ispmig_pipelines.formats.csv` and a line in
+in it. A further format is a package beside :mod:`ispmig_pipelines.formats.csv` and a line in
 :data:`ispmig_pipelines.formats.opening.READERS`.
 """
 
 from __future__ import annotations
 
-from ispmig_pipelines.formats.csv_dialect import CsvOptions
-from ispmig_pipelines.formats.json_options import JsonOptions
+from ispmig_pipelines.formats.csv.dialect import CsvOptions
+from ispmig_pipelines.formats.json.options import JsonOptions
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.opening import open_source
 from ispmig_pipelines.formats.records import (
@@ -18,8 +18,8 @@ from ispmig_pipelines.formats.records import (
     Records,
     Reject,
 )
-from ispmig_pipelines.formats.sql_dialect import SqlOptions
-from ispmig_pipelines.formats.xml_options import XmlOptions
+from ispmig_pipelines.formats.sql.dialect import SqlOptions
+from ispmig_pipelines.formats.xml.options import XmlOptions
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",

@@ -13,21 +13,21 @@ from typing import Any
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.bytes_in import UnpackedFile, open_bytes, zip_document_kind
-from ispmig_pipelines.formats.csv import CsvReader
-from ispmig_pipelines.formats.csv_dialect import CsvOptions
+from ispmig_pipelines.formats.csv.dialect import CsvOptions
+from ispmig_pipelines.formats.csv.reader import CsvReader
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, stated_encoding
-from ispmig_pipelines.formats.json import JsonReader
-from ispmig_pipelines.formats.json_options import JsonOptions
+from ispmig_pipelines.formats.json.ndjson import NdjsonReader
+from ispmig_pipelines.formats.json.options import JsonOptions
+from ispmig_pipelines.formats.json.reader import JsonReader
 from ispmig_pipelines.formats.limits import ReadLimits, read_limits
-from ispmig_pipelines.formats.ndjson import NdjsonReader
 from ispmig_pipelines.formats.recognise import binary_kind, kind_name, text_kind
 from ispmig_pipelines.formats.records import Reader
-from ispmig_pipelines.formats.sql import SqlReader
-from ispmig_pipelines.formats.sql_context import SqlContext
-from ispmig_pipelines.formats.sql_dialect import SqlOptions
-from ispmig_pipelines.formats.xlsx import SpreadsheetReader
-from ispmig_pipelines.formats.xml import XmlReader
-from ispmig_pipelines.formats.xml_options import XmlOptions
+from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
+from ispmig_pipelines.formats.sql.context import SqlContext
+from ispmig_pipelines.formats.sql.dialect import SqlOptions
+from ispmig_pipelines.formats.sql.reader import SqlReader
+from ispmig_pipelines.formats.xml.options import XmlOptions
+from ispmig_pipelines.formats.xml.reader import XmlReader
 from ispmig_pipelines.remote import SourceFile, source_file
 
 SAMPLE_BYTES = 1 << 20
@@ -136,7 +136,7 @@ def _sql_reader(opening: Opening) -> Reader:
 
 def _sqlite_reader(opening: Opening) -> Reader:
     # SQLAlchemy is slow to import, and few sources are databases.
-    from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
+    from ispmig_pipelines.formats.database.sqlite_file import SqliteFileReader
 
     return SqliteFileReader(opening.path, **opening.packing())
 

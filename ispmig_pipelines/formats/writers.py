@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.formats.csv_out import CsvWriter
-from ispmig_pipelines.formats.json_out import JsonWriter
-from ispmig_pipelines.formats.ndjson_out import NdjsonWriter
-from ispmig_pipelines.formats.sql_out import SqlWriter
+from ispmig_pipelines.formats.csv.writer import CsvWriter
+from ispmig_pipelines.formats.json.ndjson_writer import NdjsonWriter
+from ispmig_pipelines.formats.json.writer import JsonWriter
+from ispmig_pipelines.formats.spreadsheet.writer import XlsxWriter
+from ispmig_pipelines.formats.sql.writer import SqlWriter
 from ispmig_pipelines.formats.writing import Opens, WriteOptions, Writer
-from ispmig_pipelines.formats.xlsx_out import XlsxWriter
-from ispmig_pipelines.formats.xml_out import XmlWriter
+from ispmig_pipelines.formats.xml.writer import XmlWriter
 
 WRITERS: dict[str, Opens] = {
     "csv": CsvWriter,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ispmig_pipelines.formats.database import Database, DatabaseReader
+from ispmig_pipelines.formats.database.reader import Database, DatabaseReader
 from ispmig_pipelines.formats.records import Reader, Reject
 
 

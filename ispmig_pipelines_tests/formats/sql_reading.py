@@ -8,8 +8,8 @@ from typing import Any
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import Reader, Reject
-from ispmig_pipelines.formats.sql import SqlReader
-from ispmig_pipelines.formats.sql_dialect import SqlOptions
+from ispmig_pipelines.formats.sql.dialect import SqlOptions
+from ispmig_pipelines.formats.sql.reader import SqlReader
 
 Rows = list[list[str | None]]
 

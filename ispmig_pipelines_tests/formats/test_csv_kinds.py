@@ -8,7 +8,7 @@ import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, open_source
-from ispmig_pipelines.formats.csv import CsvReader
+from ispmig_pipelines.formats.csv.reader import CsvReader
 from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines_tests.formats.test_csv_detect import read, written
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.csv_dialect import CsvDialect
-from ispmig_pipelines.formats.csv_scan import Scanner
+from ispmig_pipelines.formats.csv.dialect import CsvDialect
+from ispmig_pipelines.formats.csv.scan import Scanner
 from ispmig_pipelines.formats.limits import ReadLimits
 
 Outcome = tuple[list[Any], list[Any], str]

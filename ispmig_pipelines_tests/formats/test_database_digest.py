@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ispmig_pipelines.formats.database_digest import CellDigest
+from ispmig_pipelines.formats.database.digest import CellDigest
 
 CELLS = st.lists(st.tuples(*[st.none() | st.text(max_size=4)] * 3), max_size=12)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ispmig_pipelines.errors import DatabaseError, SourceError
-from ispmig_pipelines.formats.database import inspect_database, open_database
+from ispmig_pipelines.formats.database.reader import inspect_database, open_database
 from ispmig_pipelines_tests.formats.database_reading import asked, column, rejects_of, rows_of
 from ispmig_pipelines_tests.formats.mariadb import MysqlServer, mysql_server
 

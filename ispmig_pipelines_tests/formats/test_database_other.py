@@ -16,12 +16,16 @@ import pytest
 
 from ispmig_pipelines.database_url import parse_database_url
 from ispmig_pipelines.errors import DatabaseError, SourceError
-from ispmig_pipelines.formats.database import open_database
-from ispmig_pipelines.formats.database_cells import value_text
-from ispmig_pipelines.formats.database_errors import explain
-from ispmig_pipelines.formats.database_other import driver_arguments
-from ispmig_pipelines.formats.database_session import TableName, single_text
-from ispmig_pipelines.formats.database_statement import quoted, select_statement, server_texts
+from ispmig_pipelines.formats.database.cells import value_text
+from ispmig_pipelines.formats.database.errors import explain
+from ispmig_pipelines.formats.database.other import driver_arguments
+from ispmig_pipelines.formats.database.reader import open_database
+from ispmig_pipelines.formats.database.session import TableName, single_text
+from ispmig_pipelines.formats.database.statement import (
+    quoted,
+    select_statement,
+    server_texts,
+)
 
 TABLE = TableName("S x", 'T"]`%', "T")
 

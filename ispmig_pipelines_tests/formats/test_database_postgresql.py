@@ -12,7 +12,7 @@ from psycopg import sql
 
 from ispmig_pipelines.errors import DatabaseError, SourceError
 from ispmig_pipelines.formats import ReadLimits
-from ispmig_pipelines.formats.database import Database, inspect_database, open_database
+from ispmig_pipelines.formats.database.reader import Database, inspect_database, open_database
 from ispmig_pipelines_tests.conftest import in_database
 from ispmig_pipelines_tests.formats.database_reading import asked, column, rejects_of, rows_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ispmig_pipelines.formats.database_query import NotARead, single_read
+from ispmig_pipelines.formats.database.query import NotARead, single_read
 
 KINDS = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 

@@ -14,9 +14,9 @@ import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import ReadLimits, open_source
-from ispmig_pipelines.formats.database import Database, inspect_database, open_database
+from ispmig_pipelines.formats.database.reader import Database, inspect_database, open_database
+from ispmig_pipelines.formats.database.sqlite_file import SqliteFileReader
 from ispmig_pipelines.formats.inspect import inspect
-from ispmig_pipelines.formats.sqlite_file import SqliteFileReader
 from ispmig_pipelines_tests.corpora import corpus
 from ispmig_pipelines_tests.formats.database_reading import asked, column, rejects_of, rows_of
 

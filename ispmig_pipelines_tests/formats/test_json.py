@@ -15,8 +15,8 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import ReadLimits, open_source
 from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines.formats.inspect import inspect
-from ispmig_pipelines.formats.json import JsonReader
-from ispmig_pipelines.formats.json_options import JsonOptions
+from ispmig_pipelines.formats.json.options import JsonOptions
+from ispmig_pipelines.formats.json.reader import JsonReader
 from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
 
 

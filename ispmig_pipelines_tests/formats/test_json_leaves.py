@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ispmig_pipelines.formats.encoding import Encoding
-from ispmig_pipelines.formats.json import JsonReader
-from ispmig_pipelines.formats.json_options import JsonOptions
+from ispmig_pipelines.formats.json.options import JsonOptions
+from ispmig_pipelines.formats.json.reader import JsonReader
 from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
 
 LEAF = st.text('abc é"\\', min_size=1, max_size=4) | st.integers() | st.booleans() | st.none()

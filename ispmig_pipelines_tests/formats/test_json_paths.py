@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ispmig_pipelines.formats import json_reading
 from ispmig_pipelines.formats.encoding import Encoding
-from ispmig_pipelines.formats.json import JsonReader
-from ispmig_pipelines.formats.json_reading import JsonSource
-from ispmig_pipelines.formats.ndjson import NdjsonReader
+from ispmig_pipelines.formats.json import reading as json_reading
+from ispmig_pipelines.formats.json.ndjson import NdjsonReader
+from ispmig_pipelines.formats.json.reader import JsonReader
+from ispmig_pipelines.formats.json.reading import JsonSource
 from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all, read_table
 
 UTF8 = Encoding("utf-8")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, Reject, open_source
-from ispmig_pipelines.formats.spreadsheet_ole import OleFile
-from ispmig_pipelines.formats.spreadsheet_xlsb import rk_number
+from ispmig_pipelines.formats.spreadsheet.ole import OleFile
+from ispmig_pipelines.formats.spreadsheet.xlsb import rk_number
 from ispmig_pipelines_tests.formats.spreadsheet_files import Err, Formula, Styled, ole, xls, xlsb
 
 KINDS = ["xlsb", "xls8", "xls5"]

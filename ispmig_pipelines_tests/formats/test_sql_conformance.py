@@ -10,7 +10,7 @@ import pytest
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.limits import ReadLimits
-from ispmig_pipelines.formats.sql_dialect import SqlOptions
+from ispmig_pipelines.formats.sql.dialect import SqlOptions
 from ispmig_pipelines_tests.formats.sql_reading import opened, read, rows_of
 
 

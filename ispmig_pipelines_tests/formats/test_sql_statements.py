@@ -9,8 +9,8 @@ import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding
-from ispmig_pipelines.formats.sql import SqlReader
-from ispmig_pipelines.formats.sql_context import SqlContext
+from ispmig_pipelines.formats.sql.context import SqlContext
+from ispmig_pipelines.formats.sql.reader import SqlReader
 from ispmig_pipelines_tests.formats.sql_reading import opened, read, rows_of
 
 

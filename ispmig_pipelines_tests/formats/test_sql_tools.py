@@ -13,7 +13,7 @@ import pytest
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines.formats.records import Reader
-from ispmig_pipelines.formats.sql import SqlReader
+from ispmig_pipelines.formats.sql.reader import SqlReader
 from ispmig_pipelines.platform.embedded_cluster import bundled_binaries
 from ispmig_pipelines_tests.formats.sql_reading import read
 

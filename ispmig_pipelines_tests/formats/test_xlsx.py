@@ -18,8 +18,12 @@ from hypothesis import strategies as st
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, ReadLimits, Reject, open_source
 from ispmig_pipelines.formats.inspect import inspect
-from ispmig_pipelines.formats.xlsx import SpreadsheetReader
-from ispmig_pipelines.formats.xlsx_values import NumberFormat, number_format, number_text
+from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
+from ispmig_pipelines.formats.spreadsheet.xlsx_values import (
+    NumberFormat,
+    number_format,
+    number_text,
+)
 from ispmig_pipelines_tests.corpora import corpus
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.formats import CsvOptions, xlsx_out
+from ispmig_pipelines.formats import CsvOptions
+from ispmig_pipelines.formats.spreadsheet import writer as xlsx_out
+from ispmig_pipelines.formats.spreadsheet.writer import sheet_name
 from ispmig_pipelines.formats.writers import open_writer
 from ispmig_pipelines.formats.writing import Column, Kind
-from ispmig_pipelines.formats.xlsx_out import sheet_name
 from ispmig_pipelines_tests.formats.writing_back import (
     MISSING,
     Rows,

@@ -11,7 +11,7 @@ import pytest
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import Reject, open_source
-from ispmig_pipelines.formats.xlsx import SpreadsheetReader
+from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
 from ispmig_pipelines_tests.formats.test_xlsx import HEADER, MAIN, REL, save, write
 
 Row = list[str | None]

@@ -19,7 +19,7 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import ReadLimits, open_source
 from ispmig_pipelines.formats.encoding import Encoding
 from ispmig_pipelines.formats.inspect import inspect
-from ispmig_pipelines.formats.xml import XmlReader
+from ispmig_pipelines.formats.xml.reader import XmlReader
 from ispmig_pipelines_tests.corpora import corpus
 
 

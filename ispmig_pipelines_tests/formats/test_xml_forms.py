@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats import ReadLimits, open_source, xml_records
+from ispmig_pipelines.formats import ReadLimits, open_source
 from ispmig_pipelines.formats.encoding import Encoding
-from ispmig_pipelines.formats.xml import XmlReader
-from ispmig_pipelines.formats.xml_options import XmlOptions
+from ispmig_pipelines.formats.xml import records as xml_records
+from ispmig_pipelines.formats.xml.options import XmlOptions
+from ispmig_pipelines.formats.xml.reader import XmlReader
 from ispmig_pipelines_tests.formats.json_files import MISSING, Seen, read_all
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'

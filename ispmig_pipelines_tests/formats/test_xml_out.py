@@ -14,8 +14,8 @@ from lxml import etree
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.writers import open_writer
 from ispmig_pipelines.formats.writing import Kind
-from ispmig_pipelines.formats.xml_names import column_name, element_name
-from ispmig_pipelines.formats.xml_out import NAMESPACE
+from ispmig_pipelines.formats.xml.names import column_name, element_name
+from ispmig_pipelines.formats.xml.writer import NAMESPACE
 from ispmig_pipelines_tests.formats.test_json_out import read_named
 from ispmig_pipelines_tests.formats.writing_back import (
     MISSING,

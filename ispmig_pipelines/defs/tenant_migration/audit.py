@@ -30,7 +30,7 @@ from ispmig_pipelines.defs.tenant_migration.source_files import (
     places,
 )
 from ispmig_pipelines.errors import LawBroken, SourceError
-from ispmig_pipelines.formats.database_digest import CellDigest
+from ispmig_pipelines.formats.database.digest import CellDigest
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.optional import kept

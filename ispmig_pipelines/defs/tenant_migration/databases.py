@@ -9,7 +9,7 @@ from psycopg import Connection, errors
 
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.database import Database, DatabaseReader, open_database
+from ispmig_pipelines.formats.database.reader import Database, DatabaseReader, open_database
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.platform.tenants import raw
 

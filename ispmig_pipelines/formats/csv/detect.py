@@ -1,0 +1,66 @@
+"""How a CSV is written, by evidence: delimiter, quote, escape, preamble, header, comments.
+
+Every candidate dialect reads the sample, and the best reading wins; see
+:mod:`ispmig_pipelines.formats.csv.readings`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ispmig_pipelines.formats.csv.dialect import CsvDialect, CsvOptions
+from ispmig_pipelines.formats.csv.finding import Finding
+from ispmig_pipelines.formats.csv.header import settle_beginning
+from ispmig_pipelines.formats.csv.lines import after_lines, line_ends, whole_lines
+from ispmig_pipelines.formats.csv.readings import named, readings, rival
+
+__all__ = ["Finding", "detect_dialect"]
+
+
+def detect_dialect(sample: str, options: CsvOptions, *, whole: bool) -> Finding:
+    """Finds how the text is written.
+
+    Args:
+        sample: the beginning of the file, decoded, without a byte order mark.
+        options: what the spec says; it is taken as it is.
+        whole: the sample is the whole file.
+    """
+    any_newline, line_end = line_ends(sample)
+    base = CsvDialect(any_newline=any_newline, line_end=line_end)
+    notes: list[str] = []
+    questions: list[str] = []
+    if not whole:
+        sample = whole_lines(sample, any_newline)
+    skip = options.skip_lines or 0
+    stated = re.match(r"\A\"?sep=(.{1,3}?)\"?[ \t]*(?:\r\n|\n|\r|\Z)", sample)
+    delimiter = options.delimiter
+    if options.skip_lines is None and stated:
+        skip = 1
+        delimiter = delimiter or stated.group(1)
+        notes.append("the first line states the delimiter (sep=)")
+    if isinstance(options.header, int | list) and not isinstance(options.header, bool):
+        lines = [options.header] if isinstance(options.header, int) else options.header
+        skip = lines[0] - 1
+    body = after_lines(sample, skip, any_newline)
+    found = readings(body, base, options, delimiter, whole)
+    best = found[0]
+    other = rival(found)
+    if other is not None and delimiter is None:
+        questions.append(
+            f"The evidence on the delimiter is split between {named(best.dialect.delimiter)} "
+            f"and {named(other.dialect.delimiter)}. Name it in the spec (csv: delimiter)."
+        )
+    finding = Finding(replace(best.dialect, skip_lines=skip), best.width, notes, questions)
+    settle_beginning(finding, best, options, skip)
+    _settle_rest(finding, options)
+    return finding
+
+
+def _settle_rest(finding: Finding, options: CsvOptions) -> None:
+    finding.dialect = replace(
+        finding.dialect,
+        columns=tuple(options.columns or ()),
+        footer_lines=options.footer_lines,
+        empty_is_null=options.empty_is_null,
+    )

@@ -1,0 +1,1 @@
+"""XLSX, XLSB, XLS and ODS: sheets as tables; and workbooks written."""

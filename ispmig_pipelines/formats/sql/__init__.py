@@ -1,0 +1,1 @@
+"""SQL scripts of many dialects: parsed, never executed; and scripts written."""

@@ -1,0 +1,1 @@
+"""XML: repeated elements as tables, streamed, with nothing outside the document; and back."""
