@@ -160,6 +160,7 @@ def _json_kind(start: str) -> str:
         if rest and start[0] == "[":
             return ""
         return "json"
-    if first.endswith(closes + ",") and start[0] == "[" and rest[:1] != start[0]:
+    # The end of the sample is the end of no line.
+    if "\n" in start and first.endswith(closes + ",") and start[0] == "[" and rest[:1] != start[0]:
         return ""
     return "json"
