@@ -297,6 +297,7 @@ def open_source(
         raise unread_kind(opening.path, opening.kind)
     reader = make(opening)
     if ask and reader.detected.questions:
+        reader.__exit__(None, None, None)
         raise SourceError(f"{opening.path}: " + " ".join(reader.detected.questions))
     return reader
 
