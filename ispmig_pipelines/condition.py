@@ -141,13 +141,20 @@ def entities_of(condition: Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.entity for name in _fields(condition)))
 
 
+def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """What must hold all together, out of its brackets."""
+    if isinstance(condition, And):
+        return tuple(inner for part in condition.parts for inner in _conjuncts(part))
+    return (condition,)
+
+
 def by_entity(condition: Condition) -> dict[str, Condition]:
     """A condition on several entities as one for each of them.
 
     Raises:
         UsageError: parts about different entities are joined by ``or`` or stand in one ``not``.
     """
-    parts = condition.parts if isinstance(condition, And) else (condition,)
+    parts = _conjuncts(condition)
     found: dict[str, list[Condition]] = {}
     for part in parts:
         named = entities_of(part)

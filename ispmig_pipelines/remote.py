@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from ispmig_pipelines.errors import SourceError, StorageError
 
@@ -28,7 +28,16 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCHEMES = ("s3", "https", "http")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET = re.compile(r"sig|token|secret|pass|pwd|credential|key", re.IGNORECASE)
+_PLAIN_OPTIONS = frozenset(
+    {
+        "page", "format", "type", "limit", "offset", "from", "to", "since", "until", "date",
+        "year", "month", "day", "lang", "locale", "sort", "order", "dl", "download", "export",
+        "version", "v", "gid", "table", "entity", "status", "encoding", "charset",
+    }
+)  # fmt: skip
+"""Names of query options whose values are no secrets; any other's may be one."""
+
+_NO_URL = re.compile(r"[\\\s\x00-\x1f\x7f]")
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -87,13 +96,18 @@ def source_file(place: SourceFile | str) -> SourceFile:
 
 def secret_in(url: str) -> str:
     """What kind of secret stands written out in a URL; "" if none is seen."""
+    if url.lower().startswith("s3:"):
+        return ""
     parts = urlsplit(url)
-    password = parts.netloc.rpartition("@")[0].partition(":")[2]
-    if password and not _VARIABLE.fullmatch(password):
-        return "password"
-    for name, value in parse_qsl(parts.query):
-        if _SECRET.search(name) and value and not _VARIABLE.fullmatch(value):
-            return "signature or key"
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    if any(part and not _VARIABLE.fullmatch(part) for part in (password, "" if password else user)):
+        return "password or token"
+    options = parse_qsl(parts.query.replace(";", "&"))
+    options += [(p.partition("=")[0], p.partition("=")[2]) for p in parts.path.split(";")[1:]]
+    options += [("", parts.fragment)]
+    for name, value in options:
+        if value and name.lower() not in _PLAIN_OPTIONS and not _VARIABLE.fullmatch(value):
+            return "signature, token or key"
     return ""
 
 
@@ -297,16 +311,29 @@ def _length(response: Any) -> int | None:
 
 
 def _may_be_asked(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme.lower() == "https":
-        return bool(parts.hostname)
-    return parts.scheme.lower() == "http" and parts.hostname in _LOOPBACK
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
+    if _NO_URL.search(url):
+        return False
+    try:
+        # As those who will ask read it: another reading might see another host.
+        parts = parse_url(url)
+    except LocationParseError:
+        return False
+    host = (parts.host or "").strip("[]")
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    )
 
 
 def _stay_private(response: Any, *args: object, **kwargs: object) -> None:
     """Refuses a redirection that would leave encryption, or this machine's own server, behind."""
-    target = response.headers.get("Location")
-    if response.is_redirect and target and is_url(target) and not _may_be_asked(target):
+    target = urljoin(response.url, response.headers.get("Location", ""))
+    encrypted = response.url.startswith("https:")
+    if response.is_redirect and (
+        not _may_be_asked(target) or (encrypted and not target.startswith("https:"))
+    ):
         raise SourceError(
             f"{RemoteFile(response.url)} sends its readers on to a place without encryption. "
             "Name the https:// address of the file itself."

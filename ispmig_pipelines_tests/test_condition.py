@@ -180,3 +180,12 @@ conditions = st.recursive(
 @given(conditions)
 def test_a_condition_is_read_as_it_is_written(condition: c.Condition) -> None:
     assert read(written(condition)) == condition
+
+
+def test_what_stands_in_brackets_is_still_joined_by_and() -> None:
+    text = "customer.status = active and (customer.balance > 0 and service.status = active)"
+    found = c.by_entity(c.parse_condition(text, ["customer", "service"]))
+    assert {entity: c.written(said) for entity, said in found.items()} == {
+        "customer": "customer.status = active and customer.balance > 0",
+        "service": "service.status = active",
+    }

@@ -123,9 +123,16 @@ def test_what_it_prints_holds_no_secret() -> None:
     [
         ("https://files.example.net/a.csv", ""),
         ("https://files.example.net/a.csv?page=2", ""),
-        ("https://me:geheim@files.example.net/a.csv", "password"),
+        ("https://me:geheim@files.example.net/a.csv", "password or token"),
+        ("https://geheim@files.example.net/a.csv", "password or token"),
+        ("https://files.example.net/a.csv?format=csv&gid=0", ""),
+        ("https://files.example.net/a.csv?auth=abc", "signature, token or key"),
+        ("https://files.example.net/a.csv?jwt=abc", "signature, token or key"),
+        ("https://files.example.net/a.csv;sig=abc", "signature, token or key"),
+        ("https://files.example.net/a.csv#token=abc", "signature, token or key"),
+        ("s3://bucket/a;b=c.csv", ""),
         ("https://me:${PASSWORD}@files.example.net/a.csv", ""),
-        ("https://files.example.net/a.csv?X-Amz-Signature=abc", "signature or key"),
+        ("https://files.example.net/a.csv?X-Amz-Signature=abc", "signature, token or key"),
         ("https://files.example.net/a.csv?sig=${SIGNATURE}", ""),
     ],
 )
@@ -148,6 +155,8 @@ def test_variables_stand_for_what_must_not_be_written_down() -> None:
         ("file:///etc/passwd", "is no place that files are read from"),
         ("s3://exports", "does not name a file"),
         ("https:///people.csv", "does not name a server"),
+        ("http://files.example.net\\@localhost/people.csv", "in the clear"),
+        ("http://localhost@files.example.net/people.csv", "in the clear"),
     ],
 )
 def test_a_url_that_is_not_read_is_refused_before_anybody_is_asked(url: str, told: str) -> None:
@@ -162,6 +171,7 @@ def test_a_url_that_is_not_read_is_refused_before_anybody_is_asked(url: str, tol
         (403, SourceError, "may not be read"),
         (503, StorageError, "answers 503"),
         ("http://example.net/people.csv", SourceError, "without encryption"),
+        ("//example.net/people.csv", SourceError, "without encryption"),
         ("/moved.csv", None, ""),
     ],
 )
@@ -235,3 +245,16 @@ def test_an_object_that_changes_while_it_is_read_is_refused(s3: Any) -> None:
         s3.put_object(Bucket="exports", Key="people.csv", Body=ROWS.encode().swapcase())
         with pytest.raises(SourceError, match="changed while it was being read"):
             source.read(1 << 30)
+
+
+def test_a_redirection_out_of_encryption_is_refused_even_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with (
+        web_server({"/people.csv": ROWS.encode()}) as plain,
+        web_server({"/people.csv": f"{plain}/people.csv"}, certificate) as address,
+        pytest.raises(SourceError, match="without encryption"),
+    ):
+        read(f"{address}/people.csv")

@@ -17,7 +17,6 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal
@@ -25,6 +24,7 @@ from typing import Any, BinaryIO, Literal
 import pyarrow as pa
 
 from ispmig_pipelines.errors import SourceError, StorageError
+from ispmig_pipelines.formats.archive import Archive
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.remote import SourceFile, Status
 
@@ -91,7 +91,7 @@ class ByteSource:
         self.size = status.st_size
         self.changed_at = status.st_mtime_ns
         self._raw_file = file
-        self._archive: zipfile.ZipFile | None = None
+        self._archive: Archive | None = None
         if self.size == 0:
             file.close()
             raise SourceError(f"{path} is empty (0 bytes). Export it again.")
@@ -121,53 +121,18 @@ class ByteSource:
         return buffered
 
     def _zip_member(self, file: BinaryIO) -> Any:
-        try:
-            self._archive = zipfile.ZipFile(file)
-        except zipfile.BadZipFile:
-            raise SourceError(
-                f"{self.path} begins like a zip archive and its directory of members, which "
-                "stands at the end, is missing or broken. It was probably cut short on the way: "
-                "transfer it again."
-            ) from None
-        names = _files(self._archive)
-        if _document_kind(names):
+        self._archive = Archive(file, self.path)
+        if self._archive.document:
             self._archive.close()
             self._archive = None
             self.compression = ""
             file.seek(0)
             self._raw = _Counted(file)
             return io.BufferedReader(self._raw, _READ)
-        chosen = self._choose(names)
-        info = self._archive.getinfo(chosen)
-        if info.flag_bits & 1:
-            raise SourceError(
-                f"{self.path} is a password-protected zip archive. Unpack it with its password "
-                "and give the file that is inside."
-            )
+        chosen = self._archive.choose(self.member)
+        stream = self._archive.open(chosen)
         self.member = chosen
-        try:
-            return self._archive.open(info)
-        except (NotImplementedError, zipfile.BadZipFile):
-            raise SourceError(
-                f"{self.path} holds a member packed in a way that cannot be read here. Unpack "
-                "it and give the file that is inside."
-            ) from None
-
-    def _choose(self, names: list[str]) -> str:
-        if self.member:
-            if self.member in names:
-                return self.member
-            raise SourceError(
-                f"{self.path} has no member {self.member!r}; it has {_listed(names)}."
-            )
-        if not names:
-            raise SourceError(f"{self.path} is a zip archive without any file in it.")
-        if len(names) > 1:
-            raise SourceError(
-                f"{self.path} is a zip archive of {len(names)} files ({_listed(names)}). Say "
-                f"which of them is meant, e.g. member: {names[0]}"
-            )
-        return names[0]
+        return stream
 
     def __enter__(self) -> ByteSource:
         return self
@@ -358,29 +323,24 @@ def digest_of(path: SourceFile) -> str:
 
 def zip_document_kind(path: SourceFile) -> str:
     """``xlsx``, ``xlsb``, ``ods``, ``docx`` where a zip file is such a document, else ""."""
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            return _document_kind(archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return ""
+    with path.open("rb") as file:
+        try:
+            return Archive(file, path).document
+        except SourceError:
+            return ""
 
 
 def zip_members(path: SourceFile) -> list[str]:
     """The files in a zip archive in its own order; none if it is no archive of files.
 
     Raises:
-        SourceError: the file is missing or may not be read.
+        SourceError: the file is missing, may not be read, or is a damaged archive.
     """
     with _open_regular(path) as file:
         if _compression(file.read(8) or b"\0") != "zip":
             return []
-        try:
-            with zipfile.ZipFile(file) as archive:
-                names = _files(archive)
-        except zipfile.BadZipFile:
-            # Told when it is opened.
-            return []
-    return [] if _document_kind(names) else names
+        archive = Archive(file, path)
+        return [] if archive.document else archive.names
 
 
 def _open_regular(path: SourceFile) -> BinaryIO:
@@ -425,39 +385,6 @@ def _compression(head: bytes) -> str:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     return ""
-
-
-_DOCUMENTS: tuple[tuple[str, Callable[[set[str]], bool]], ...] = (
-    ("xlsb", lambda names: "xl/workbook.bin" in names),
-    ("docx", lambda names: "word/document.xml" in names),
-    ("xlsx", lambda names: bool({"[content_types].xml", "xl/workbook.xml"} & names)),
-    ("ods", lambda names: "mimetype" in names and "content.xml" in names),
-)
-
-
-def _document_kind(names: list[str]) -> str:
-    # Some programs write the names of parts in their own case, or with the other slash.
-    plain = {name.replace("\\", "/").lower() for name in names}
-    return next((kind for kind, holds in _DOCUMENTS if holds(plain)), "")
-
-
-def _files(archive: zipfile.ZipFile) -> list[str]:
-    return [
-        info.filename
-        for info in archive.infolist()
-        if not info.is_dir() and not _is_litter(info.filename)
-    ]
-
-
-def _is_litter(name: str) -> bool:
-    # What macOS and Windows add to archives without being asked.
-    leaf = name.rsplit("/", 1)[-1]
-    return name.startswith("__MACOSX/") or leaf in (".DS_Store", "Thumbs.db", "desktop.ini")
-
-
-def _listed(names: list[str], most: int = 10) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _test_command(compression: str) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import hashlib
+import io
 import lzma
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import open_source
-from ispmig_pipelines.formats.bytes_in import open_bytes
+from ispmig_pipelines.formats.bytes_in import open_bytes, zip_members
 from ispmig_pipelines.formats.limits import ReadLimits
 
 CONTENT = b"id,name\n" + b"".join(b"%d,Ann %d\n" % (i, i * i) for i in range(20_000))
@@ -179,3 +184,33 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
             more.write(b"99,late\n")
         with pytest.raises(SourceError, match="changed while"):
             source.read(1 << 24)
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("a.csv", "a\n1\n")
+        archive.writestr("a.csv", "a\n2\n")
+    for look in (zip_members, open_bytes):
+        with pytest.raises(SourceError, match="several files of one name"):
+            look(path)
+
+
+@given(at=st.integers(0, 500), value=st.integers(0, 255))
+def test_a_damaged_directory_of_members_is_told_whatever_is_damaged(
+    tmp_path_factory: pytest.TempPathFactory, at: int, value: int
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "a,b\n" + "1,2\n" * 200)
+        archive.writestr("b/c.csv", "a,b\n3,4\n")
+    content = bytearray(packed.getvalue())
+    content[-1 - at % len(content)] = value
+    path = tmp_path_factory.mktemp("damaged") / "a.zip"
+    path.write_bytes(content)
+    with contextlib.suppress(SourceError):
+        for member in zip_members(path) or [""]:
+            with open_bytes(path, member=member) as source:
+                while source.read(1 << 16):
+                    pass

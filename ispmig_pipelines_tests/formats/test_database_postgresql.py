@@ -406,3 +406,12 @@ def test_what_statistics_expect(legacy: psycopg.Connection, database_url: str) -
         assert database.reader(table="t").expected("t") == 1000
         assert database.reader(table="fresh").expected("fresh") is None
         assert database.reader(query="select 1").expected("query") is None
+
+
+def test_a_platforms_own_database_is_not_looked_into(
+    legacy: psycopg.Connection, database_url: str
+) -> None:
+    legacy.execute("create schema ispmig")
+    legacy.execute("create table ispmig.data_migrations (id int)")
+    with pytest.raises(SourceError, match="the database of a platform"):
+        inspect_database(database_url)

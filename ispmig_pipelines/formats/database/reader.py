@@ -362,6 +362,10 @@ class _Batch:
         return records
 
 
+PLATFORM = ("ispmig", "data_migrations")
+"""A table by which a platform's own database is known."""
+
+
 def inspect_database(
     url: str, *, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
@@ -375,4 +379,9 @@ def inspect_database(
     from ispmig_pipelines.formats.inspect import read_through
 
     with open_database(url, folder=folder, environment=environment) as database:
+        if any((name.schema, name.name) == PLATFORM for name in database.names):
+            raise SourceError(
+                f"{database.url.shown} is the database of a platform, where all its tenants are; "
+                "it is no legacy system to look into. Name that system's database."
+            )
         return read_through(database.url.shown, database.reader())
