@@ -53,6 +53,10 @@ Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths, s3:/
 FileFormat = Annotated[str, typer.Option("--format", help="Of the files, if they do not tell.")]
 FileEncoding = Annotated[str, typer.Option("--encoding", help="Of the files, e.g. koi8-u.")]
 FileDelimiter = Annotated[str, typer.Option("--delimiter", help="Of CSV files, e.g. tab.")]
+SourceWords = Annotated[
+    str,
+    typer.Option("--source", help="What else a spec would say, e.g. 'sql: {dialect: mysql}'."),
+]
 FileMember = Annotated[str, typer.Option("--member", help="Only this file of a zip archive.")]
 
 _options = {"json": False, "debug": False}
@@ -163,6 +167,7 @@ def inspect(
     encoding: FileEncoding = "",
     delimiter: FileDelimiter = "",
     member: FileMember = "",
+    source: SourceWords = "",
     as_json: Json = False,
 ) -> None:
     """Say what is in files, by their content."""
@@ -171,7 +176,7 @@ def inspect(
         from ispmig_pipelines.database_url import is_database_url
         from ispmig_pipelines.formats.inspect import inspect_all
 
-        options = Reading(format, encoding, delimiter, member).options
+        options = Reading(format, encoding, delimiter, member, source).options
         found: list[dict[str, Any]] = []
         for place in files:
             if is_database_url(place):
@@ -205,6 +210,7 @@ def convert(
     encoding: FileEncoding = "",
     delimiter: FileDelimiter = "",
     member: FileMember = "",
+    source: SourceWords = "",
     as_json: Json = False,
 ) -> None:
     """Write what is in files in another format, cell for cell."""
@@ -222,7 +228,7 @@ def convert(
                 tables=table or (),
                 dialect=dialect.value,
                 compression=compress.value if compress else "",
-                reading=converting.Reading(format, encoding, delimiter, member),
+                reading=converting.Reading(format, encoding, delimiter, member, source),
                 rejects=rejects,
                 standard_output=sys.stdout.buffer,
             )

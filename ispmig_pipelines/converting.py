@@ -56,12 +56,17 @@ class PipeClosed(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files are to be read, where their content does not tell; as in a spec."""
+    """How the files are to be read, where their content does not tell.
+
+    Attributes:
+        source: what else a spec would say of them, in its words: ``sql: {dialect: mysql}``.
+    """
 
     format: str = ""
     encoding: str = ""
     delimiter: str = ""
     member: str = ""
+    source: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -80,7 +85,13 @@ class Reading:
                     "tab, comma, semicolon or pipe."
                 ) from None
         said = {"format": self.format, "encoding": self.encoding, "csv": csv, "member": self.member}
-        return {name: value for name, value in said.items() if value}
+        found = {name: value for name, value in said.items() if value}
+        if not self.source:
+            return found
+        # Specs are slow to import, and seldom needed here.
+        from ispmig_pipelines.reading import parse_options
+
+        return parse_options(self.source) | found
 
 
 @dataclass
@@ -223,7 +234,8 @@ def _opened(files: Sequence[str], reading: Reading, stack: ExitStack) -> list[_S
     found: list[_Source] = []
     for place in files:
         file = source_file(place)
-        for member in [reading.member] if reading.member else zip_members(file) or [""]:
+        wanted = options.get("member")
+        for member in [wanted] if wanted else zip_members(file) or [""]:
             # Scripts are read in order: what one defines holds for those after it.
             after = getattr(found[-1].reader, "context", None) if found else None
             said = options | {"member": member, "after": after}

@@ -16,11 +16,11 @@ import ispmig_pipelines
 PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
-FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "storage", "staging",
+FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storage", "staging",
               "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting",
+                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting", "reading",
                       "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,10 +28,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "issues": {"errors"},
     "nearest": set(),
-    "remote": {"errors"},
+    "remote": {"errors", "s3"},
     "database_url": set(),
     "condition": {"errors", "model", "nearest"},
-    "storage": {"errors", "settings"},
+    "s3": set(),
+    "storage": {"errors", "s3", "settings"},
     "staging": {"errors", "settings", "issues"},
     "model": {"errors", "issues"},
     "formats": FOUNDATION,  # knows no entities
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "migrating": EVERYTHING,
     "exporting": EVERYTHING,
     "converting": EVERYTHING,
+    "reading": {"errors", "formats", "mapping"},
     "endings": EVERYTHING,
     "definitions": EVERYTHING,
     "up": EVERYTHING,

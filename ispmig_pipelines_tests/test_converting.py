@@ -481,3 +481,18 @@ def test_records_without_any_key_are_records(tmp_path: Path, to: str, text: str)
     path.write_text("[{}, {}]")
     result = run(path, "--to", to, "-o", "-")
     assert (result.exit_code, result.stdout) == (0, text)
+
+
+def test_what_a_spec_would_say_can_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"a": [{"x": 1}], "b": {"c": [{"y": 2}]}}))
+    result = run(path, "--to", "csv", "-o", "-", "--source", "json: {path: b.c}")
+    assert (result.exit_code, result.stdout) == (0, "y\n2\n")
+    csv = tmp_path / "c.csv"
+    csv.write_text("name\nAnn\nBob\n")
+    result = run(csv, "--to", "csv", "-o", "-", "--source", "csv: {header: false}")
+    assert result.stdout == "name\nAnn\nBob\n"
+    for words in ("csv: {delimitr: x}", "files: a.csv", "csv", "a: [", "sql: {dialect: qbasic}"):
+        result = run(csv, "--to", "csv", "-o", "-", "--source", words)
+        assert result.exit_code == 2, words
+        assert "--source cannot be read" in result.stderr

@@ -21,7 +21,8 @@ class Archive:
     """A zip archive, open for reading its members.
 
     Attributes:
-        names: of the files in it, in its own order; what systems add unasked is left out.
+        names: of the files in it, in its own order; what systems add unasked is left out, and
+            so are empty ones beside others.
         document: ``xlsx``, ``xlsb``, ``ods``, ``docx`` where the archive is such a document.
     """
 
@@ -44,6 +45,8 @@ class Archive:
                 "stands at the end, is missing or broken. It was probably cut short on the way: "
                 "transfer it again."
             ) from None
+        # An empty file is none of several exports; alone, it is told as what it is.
+        found = [i for i in found if i.file_size] or found
         self._members = {i.filename: i for i in found if not _is_litter(i.filename)}
         self.names = list(self._members)
         # Some programs write the names of parts in their own case, or with the other slash.

@@ -97,7 +97,7 @@ class ByteSource:
             raise SourceError(f"{path} is empty (0 bytes). Export it again.")
         head = file.read(8)
         file.seek(0)
-        self.compression = _compression(head)
+        self.compression = compression_of(head)
         self._raw: _Counted | None = None
         try:
             self._stream = self._decompressed(file)
@@ -337,7 +337,7 @@ def zip_members(path: SourceFile) -> list[str]:
         SourceError: the file is missing, may not be read, or is a damaged archive.
     """
     with _open_regular(path) as file:
-        if _compression(file.read(8) or b"\0") != "zip":
+        if compression_of(file.read(8) or b"\0") != "zip":
             return []
         archive = Archive(file, path)
         return [] if archive.document else archive.names
@@ -369,7 +369,8 @@ def _open_regular(path: SourceFile) -> BinaryIO:
         raise SourceError(f"{str(path)!r} is no path that can be opened.") from None
 
 
-def _compression(head: bytes) -> str:
+def compression_of(head: bytes) -> str:
+    """How data that begin with these eight bytes are packed; "" if they are not."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "gzip"
     if head.startswith(b"\x28\xb5\x2f\xfd") or (

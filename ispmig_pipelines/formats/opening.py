@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats.bytes_in import UnpackedFile, open_bytes, zip_document_kind
+from ispmig_pipelines.formats.bytes_in import (
+    UnpackedFile,
+    compression_of,
+    open_bytes,
+    zip_document_kind,
+)
 from ispmig_pipelines.formats.csv.dialect import CsvOptions
 from ispmig_pipelines.formats.csv.reader import CsvReader
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding, stated_encoding
@@ -194,6 +199,11 @@ def look_at(
             f"{path} is {compression} data with nothing inside (0 bytes). Export it again."
         )
     kind = binary_kind(sample[:512])
+    if not kind and compression and (twice := compression_of(sample[:8])) not in ("", "zip"):
+        raise SourceError(
+            f"{path} is packed twice: {twice} data in {compression} data. Unpack it once, and name "
+            "what comes out."
+        )
     if not kind and sample.startswith(b"PK"):
         packed = compression or chosen
         kind = zip_document_kind(UnpackedFile(path, chosen, limits) if packed else path)

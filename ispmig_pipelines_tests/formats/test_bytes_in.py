@@ -186,6 +186,22 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
             source.read(1 << 24)
 
 
+def test_an_empty_file_is_none_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(".gitkeep", "")
+        archive.writestr("a.csv", "a\n1\n")
+    assert zip_members(path) == ["a.csv"]
+
+
+def test_what_is_packed_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv.gz", gzip.compress(b"a\n1\n"))
+    with pytest.raises(SourceError, match="packed twice: gzip data in zip data"):
+        open_source(path)
+
+
 def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():

@@ -6,15 +6,14 @@ import fnmatch
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ispmig_pipelines.errors import SourceError
-from ispmig_pipelines.formats import CsvOptions, JsonOptions, SqlOptions, XmlOptions, open_source
+from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.records import Reader
 from ispmig_pipelines.formats.restoring import RestoringReader
 from ispmig_pipelines.mapping.spec import Spec
-from ispmig_pipelines.mapping.spec_models import Source
+from ispmig_pipelines.reading import options_of
 from ispmig_pipelines.remote import SourceFile
 
 KEYED = frozenset({"json", "ndjson", "xml"})
@@ -93,11 +92,14 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
             spec names none, or has other columns than the first.
     """
     source = spec.sources[name]
+    options = options_of(source)
     opened: list[Opened] = []
     after = None
     passed_over = False
     for place in found:
-        reader = files.enter_context(_reader(source, place, after))
+        reader: Reader = files.enter_context(
+            open_source(place.file, member=place.member, after=after, **options)
+        )
         # What a script defines holds for the scripts after it.
         after = getattr(reader, "context", None)
         tables = reader.tables()
@@ -126,22 +128,6 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
         )
     _check_alike(name, opened)
     return opened
-
-
-def _reader(source: Source, place: Place, after: Any) -> Reader:
-    """A reader of the file, as the spec says where it says something."""
-    csv, json, xml, sql = source.csv, source.json_, source.xml, source.sql
-    return open_source(
-        place.file,
-        member=place.member,
-        format=source.format or "",
-        encoding=source.encoding or "",
-        csv=CsvOptions(**csv.model_dump(exclude_unset=True)) if csv else None,
-        json=JsonOptions(**json.model_dump(exclude_none=True)) if json else None,
-        xml=XmlOptions(**xml.model_dump()) if xml else None,
-        sql=SqlOptions(**sql.model_dump(exclude_none=True)) if sql else None,
-        after=after,
-    )
 
 
 def _check_alike(name: str, opened: list[Opened]) -> None:
