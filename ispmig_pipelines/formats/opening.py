@@ -199,14 +199,14 @@ def look_at(
             f"{path} is {compression} data with nothing inside (0 bytes). Export it again."
         )
     kind = binary_kind(sample[:512])
-    if not kind and compression and (twice := compression_of(sample[:8])) not in ("", "zip"):
+    if not kind and sample.startswith(b"PK"):
+        packed = compression or chosen
+        kind = zip_document_kind(UnpackedFile(path, chosen, limits) if packed else path)
+    if not kind and compression and (twice := compression_of(sample[:8])):
         raise SourceError(
             f"{path} is packed twice: {twice} data in {compression} data. Unpack it once, and name "
             "what comes out."
         )
-    if not kind and sample.startswith(b"PK"):
-        packed = compression or chosen
-        kind = zip_document_kind(UnpackedFile(path, chosen, limits) if packed else path)
     found: Encoding | None = None
     if not kind:
         if encoding:
