@@ -48,6 +48,7 @@ class Customer(Entity):
         "Registered name of the company.",
         max_length=200,
         aliases=f.names("company, organization, organisation, business name"),
+        privacy=_PERSONAL,
     )
     contact_name: f.Text = f.text(
         "Whom to speak to at the customer, if that is somebody else.",
@@ -87,6 +88,7 @@ class Customer(Entity):
     cancellation_reason: f.Text = f.text(
         "Why the customer left.",
         aliases=f.names("churn reason, cancel reason, reason for leaving"),
+        privacy=_PERSONAL,
     )
     email: f.Text = f.email(
         "Main email address.",
@@ -164,6 +166,7 @@ class Customer(Entity):
         "Number in the register of companies.",
         max_length=50,
         aliases=f.names("company registration number, registration number, company id"),
+        privacy=_PERSONAL,
     )
     national_id: f.Text = f.text(
         "Number of an identity card, passport or social insurance.",
@@ -194,10 +197,12 @@ class Customer(Entity):
             "customer group, account groups, groupid, zone, tax zone, partner, partner id, "
             "reseller, operator, organizationid"
         ),
+        privacy=_PERSONAL,
     )
     previous_isp: f.Text = f.text(
         "Which ISP the customer had before.",
         aliases=f.names("former isp, old provider"),
+        privacy=_PERSONAL,
     )
     portal_username: f.Text = f.text(
         "Name with which the customer signs in to the customer portal.",

@@ -19,6 +19,7 @@ class Device(Entity):
         aliases=f.names(
             "device, device id, device no, equipment id, asset id, inventory id, item id, cpe id"
         ),
+        privacy=_PERSONAL,
     )
     customer: f.Text = f.text(
         "The customer who has it.",
@@ -35,6 +36,7 @@ class Device(Entity):
         references="location",
         max_length=64,
         aliases=f.names("location code, location id, site id, address id, premise id"),
+        privacy=_PERSONAL,
     )
     service: f.Text = f.text(
         "The service it carries.",
@@ -46,6 +48,7 @@ class Device(Entity):
     name: f.Text = f.text(
         "What the device is called in the network.",
         aliases=f.names("device name, hostname, shortname, title, label"),
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "What the device is.",
@@ -77,11 +80,13 @@ class Device(Entity):
         "Serial number; text, because zeros lead.",
         max_length=100,
         aliases=f.names("serial, serial no, sn, gpon sn"),
+        privacy=_PERSONAL,
     )
     asset_tag: f.Text = f.text(
         "Number on the ISP's own label.",
         max_length=64,
         aliases=f.names("barcode, inventory number, tag"),
+        privacy=_PERSONAL,
     )
     mac: f.Text = f.mac(
         "MAC address of the device.",

@@ -22,7 +22,8 @@ the columns of an export. This page is written from the model by
 
 - **Key** fields make the natural key, and **required** ones must hold a value in every row.
   `→ entity` marks a reference by that entity's natural key, inside the tenant.
-- **Privacy** says whom the content could hurt: {privacy}. It decides masking and erasure.
+- **Privacy** says whom the content could hurt: {privacy}. It decides erasure and, with the kind of
+  value, [masking](export.md#masking).
 - **Also called** lists columns of legacy systems that mean the field. Only letters and digits
   count when names are compared, whatever their case: `Customer ID`, `customer_id` and
   `customerid` are one name.

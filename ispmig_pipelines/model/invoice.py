@@ -124,6 +124,7 @@ class Invoice(Entity):
     purchase_order: f.Text = f.text(
         "Number of the customer's order.",
         aliases=f.names("po number, purchase order number, order number"),
+        privacy=_PERSONAL,
     )
     sent_at: f.Timestamp = f.timestamp(
         "When the invoice was sent.",

@@ -59,6 +59,7 @@ class InvoiceLine(Entity):
     quantity: f.Quantity = f.quantity(
         "How many.",
         aliases=f.names("qty, units, count"),
+        privacy=_PERSONAL,
     )
     unit: f.Text = f.text(
         "Of what the quantity counts, e.g. month, GB or piece.",

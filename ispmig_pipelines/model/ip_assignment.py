@@ -39,6 +39,7 @@ class IpAssignment(Entity):
         references="device",
         max_length=64,
         aliases=f.names("device code, device id, equipment id, cpe id, interface id"),
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "How the address is given out.",
@@ -71,6 +72,7 @@ class IpAssignment(Entity):
         minimum=1,
         maximum=4094,
         aliases=f.names("vlan id, vid"),
+        privacy=_PERSONAL,
     )
     mac: f.Text = f.mac(
         "MAC address bound to it.",

@@ -19,6 +19,7 @@ class Location(Entity):
         aliases=f.names(
             "location, location id, location no, site id, address id, premise id, premises id"
         ),
+        privacy=_PERSONAL,
     )
     customer: f.Text = f.text(
         "The customer served there.",
@@ -34,6 +35,7 @@ class Location(Entity):
     name: f.Text = f.text(
         "What people call the location, e.g. Farm or Main Office.",
         aliases=f.names("location name, site name, address name"),
+        privacy=_PERSONAL,
     )
     kind: f.Text = f.choice(
         "What is there: a home, a business, or a site of the network.",
@@ -123,6 +125,7 @@ class Location(Entity):
         "Part of the network that serves the location: tower, sector, node or area.",
         max_length=100,
         aliases=f.names("tower, sector, sectornum, node, service area, network zone, pop"),
+        privacy=_PERSONAL,
     )
     contact_name: f.Text = f.text(
         "Whom to ask for at the location.",

@@ -40,9 +40,21 @@ CITIES = _words(
     "Pinehurst Riverton Rosewood Salem Southfield Springfield Stonebridge Summerville "
     "Sunnyside Westbrook Winfield Woodside"
 )
+REGIONS = _words("Northshire Southshire Eastshire Westshire Midshire Lakeshire Hillshire Bayshire")
+TRADES = ("Trading Ltd", "Services Ltd", "Foods Ltd", "Tools Ltd", "Design Ltd", "Travel Ltd")
+UNITS = frozenset(
+    _words(
+        "b kb mb gb tb kib mib gib tib byte bytes s sec second seconds min minute minutes h hour "
+        "hours day days week weeks month months quarter quarters year years pc pcs piece pieces "
+        "unit units each item items line lines user users call calls sms kbit mbit gbit mbit/s "
+        "m km"
+    )
+)
+"""Units of a quantity that say nothing of a person: these are kept."""
 ROLES = ("owner", "accounting", "technician", "manager", "office", "director")
 CARD_BRANDS = ("visa", "mastercard", "amex", "discover", "maestro", "jcb")
 BANKS = tuple(f"{name} Example Bank" for name in ("First", "Second", "Third", "Fourth", "Fifth"))
+PROVIDERS = tuple(f"{name} Example Pay" for name in ("First", "Second", "Third", "Fourth"))
 MAIL_DOMAINS = ("example.com", "example.net", "example.org")
 """Reserved for documentation: no mail to them reaches anybody (RFC 2606, section 3)."""
 

@@ -77,6 +77,7 @@ class Payment(Entity):
     fee: f.Money = f.money(
         "What the provider kept.",
         aliases=f.names("commission, processing fee, transaction fee, provider fee"),
+        privacy=_PERSONAL,
     )
     currency: f.Text = f.currency(
         "Currency of the amounts.",

@@ -1,8 +1,9 @@
-"""Keyed permutations: of numbers below a limit, and of texts that keep their shape.
+"""Keyed draws and permutations: of numbers below a limit, and texts of a shape.
 
-Different inputs give different outputs, so a column of keys that is permuted is still one of
-keys. Numbers go through a Feistel network of keyed BLAKE2b over two radices, walked on until the
-result is below the limit (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+Different inputs of a permutation give different outputs, so a column of keys that is permuted is
+still one of keys. Numbers go through a Feistel network of keyed BLAKE2b over two radices, walked
+on until the result is below the limit (Black and Rogaway, "Ciphers with Arbitrary Finite
+Domains", 2002).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 from hashlib import blake2b
-from math import isqrt, prod
+from math import isqrt
 
 _TURNS = tuple(bytes([turn]) for turn in range(8))
 _PAGE = 256
@@ -55,9 +56,6 @@ def _network(number: int, radix: int, key: bytes, tweak: bytes) -> int:
 _DIGITS = "0123456789"
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SMALL = "abcdefghijklmnopqrstuvwxyz"
-_TO_SHAPE = str.maketrans(
-    {c: alphabet[0] for alphabet in (_DIGITS, _CAPITALS, _SMALL) for c in alphabet}
-)
 
 
 @lru_cache(maxsize=10_000)
@@ -84,30 +82,15 @@ def _alphabet(character: str) -> str:
     )
 
 
-@lru_cache(maxsize=50_000)
-def _shape(shape: str, key: bytes) -> tuple[tuple[str, ...], int, bytes]:
-    """(alphabet of each place, how many texts have the shape, which permutation is theirs)."""
-    alphabets = tuple(map(_alphabet, shape))
-    # Texts of different shapes must not be put by the same permutation of one limit.
-    return alphabets, prod(map(len, alphabets)), keyed(key, shape.encode())
+def of_shape(text: str, number: int) -> str:
+    """The text of the same shape that a number picks: digits for digits, letters for letters.
 
-
-def same_shape(text: str, key: bytes) -> str:
-    """Another text of the same shape: digits for digits, letters for letters of their case.
-
-    Different texts give different ones. A text without letters and digits stays as it is.
+    Args:
+        number: large and random; every digit or letter uses some of it up.
     """
-    if text.isascii():
-        shape = text.translate(_TO_SHAPE)
-    else:
-        shape = "".join(_alphabet(character)[0] for character in text)
-    alphabets, limit, tweak = _shape(shape, key)
-    number = 0
-    for character, alphabet in zip(text, alphabets, strict=True):
-        number = number * len(alphabet) + alphabet.index(character)
-    number = permuted(number, limit, key, tweak)
     found = []
-    for alphabet in reversed(alphabets):
+    for character in text:
+        alphabet = _alphabet(character)
         number, place = divmod(number, len(alphabet))
         found.append(alphabet[place])
-    return "".join(reversed(found))
+    return "".join(found)

@@ -49,10 +49,12 @@ class Service(Entity):
         references="location",
         max_length=64,
         aliases=f.names("location code, location id, site id, address id, premise id"),
+        privacy=_PERSONAL,
     )
     name: f.Text = f.text(
         "What the service is called on invoices, if not like its plan.",
         aliases=f.names("service name, description, label, invoice label"),
+        privacy=_PERSONAL,
     )
     status: f.Text = f.choice(
         "Where the service stands: expired is a prepaid one whose paid time is over.",
@@ -116,6 +118,7 @@ class Service(Entity):
     price_reason: f.Text = f.text(
         "Why the price is not the plan's.",
         aliases=f.names("price override reason, override reason"),
+        privacy=_PERSONAL,
     )
     setup_fee: f.Money = f.money(
         "Price once, at the beginning.",
@@ -142,6 +145,7 @@ class Service(Entity):
     discount_reason: f.Text = f.text(
         "What the discount is given for.",
         aliases=f.names("discount name, discount text, invoicelabel discount"),
+        privacy=_PERSONAL,
     )
     currency: f.Text = f.currency(
         "Currency of price, fee and discount.",
@@ -232,6 +236,7 @@ class Service(Entity):
     cancellation_reason: f.Text = f.text(
         "Why the service ended.",
         aliases=f.names("cancel reason, churn reason, suspension reason, suspension reason id"),
+        privacy=_PERSONAL,
     )
     notes: f.Text = f.text(
         "What staff noted.",

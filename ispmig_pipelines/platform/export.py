@@ -31,6 +31,8 @@ BATCH_BYTES = 8 << 20
 """How much text is split into columns at a time."""
 
 _TABLE = "t"
+_SHUFFLE = "ispmig.shuffle"
+"""Setting of the transaction that holds the secret of an order."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ class Snapshot:
         )
         return str(found["digest"])
 
-    def rows(self, entity: str, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
+    def rows(
+        self, entity: str, columns: Sequence[str], size: int, shuffle: bytes | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """The chosen rows in the order of their keys, as text, null where there is nothing.
 
         Texts are canonical: ``-12.5000``, ``true``, ``2024-02-29``,
@@ -138,6 +142,8 @@ class Snapshot:
         Args:
             columns: fields, and ``legacy``; each once.
             size: rows of a batch, at most.
+            shuffle: a secret. The rows come in an order that follows from it and from their keys,
+                always the same one, in which nobody without it sees which row is whose.
         """
         info = ENTITIES[entity]
         chosen, parameters = self.choice.where(self.tenant, entity)
@@ -147,8 +153,15 @@ class Snapshot:
             sql.SQL(", ").join(_as_text(info, column) for column in columns),
             sql.Identifier(self.tenant.schema, entity),
             chosen,
-            sql.SQL(", ").join(sql.Identifier(_TABLE, key) for key in info.key),
+            sql.SQL(", ").join(sql.Identifier(_TABLE, key) for key in info.key)
+            if shuffle is None
+            else _shuffled(info),
         )
+        if shuffle is not None:
+            # A parameter of COPY becomes part of its text, which servers log and show.
+            self.driver.execute(
+                "select set_config(%s, %s, true)", (_SHUFFLE, shuffle.hex())
+            ).fetchone()
         with self.driver.cursor() as cursor, cursor.copy(statement, parameters) as copy:
             lines: list[bytes] = []
             length = 0
@@ -175,6 +188,17 @@ def snapshot(driver: psycopg.Connection, tenant: Tenant, choice: Choice) -> Iter
             row = driver.execute("select clock_timestamp()").fetchone()
             assert row is not None  # noqa: S101 - a query without FROM always has a row
             yield Snapshot(driver, tenant, choice, row[0].astimezone(dt.UTC))
+
+
+def _shuffled(info: EntityInfo) -> sql.Composable:
+    """What to order by, so that the order of the keys is lost: a keyed hash of them."""
+    return sql.SQL(
+        "sha256(convert_to(concat_ws(chr(31), current_setting({}), {}), 'UTF8')), {}"
+    ).format(
+        sql.Literal(_SHUFFLE),
+        sql.SQL(", ").join(sql.Identifier(_TABLE, key) for key in info.key),
+        sql.SQL(", ").join(sql.Identifier(_TABLE, key) for key in info.key),
+    )
 
 
 def _as_text(info: EntityInfo, column: str) -> sql.Composable:
