@@ -137,11 +137,52 @@ def test_what_repeats_in_a_record_is_a_table_that_leads_back(tmp_path: Path) -> 
 
 
 def test_a_wrapper_without_cells_is_no_table(tmp_path: Path) -> None:
+    found = read(tmp_path, "<l><batch><c><id>1</id></c><c><id>2</id></c></batch></l>")
+    assert found == {"batch.c": [{"id": "1"}, {"id": "2"}]}
+
+
+def test_records_keep_which_wrapper_they_stand_in_where_there_are_several(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         "<l><batch><c><id>1</id></c><c><id>2</id></c></batch><batch><c><id>3</id></c></batch></l>",
     )
-    assert found == {"batch.c": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}
+    assert found == {
+        "batch.c": [
+            {"_parent_record": "1", "_position": "1", "id": "1"},
+            {"_parent_record": "1", "_position": "2", "id": "2"},
+            {"_parent_record": "2", "_position": "1", "id": "3"},
+        ]
+    }
+
+
+def test_values_without_a_record_of_cells_keep_which_record_they_belong_to(tmp_path: Path) -> None:
+    found = read(tmp_path, "<r><c><t>1</t><t>2</t></c><c/><c><t>3</t></c></r>")
+    assert found == {
+        "c.t": [
+            {"_parent_record": "1", "_position": "1", "t": "1"},
+            {"_parent_record": "1", "_position": "2", "t": "2"},
+            {"_parent_record": "3", "_position": "1", "t": "3"},
+        ]
+    }
+
+
+def test_a_record_of_nothing_but_records_leads_from_its_own_to_its_parent(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "<r><q><id>5</id><c><t>1</t><t>2</t></c><c><t>3</t></c></q>"
+        "<q><id>6</id><c><t>4</t></c></q></r>",
+    )
+    assert found["q.c"] == [
+        {"_parent_record": "1", "_position": "1", "_parent_id": "5"},
+        {"_parent_record": "1", "_position": "2", "_parent_id": "5"},
+        {"_parent_record": "2", "_position": "1", "_parent_id": "6"},
+    ]
+    assert [(row["_parent_record"], row["t"]) for row in found["q.c.t"]] == [
+        ("1", "1"),
+        ("1", "2"),
+        ("2", "3"),
+        ("3", "4"),
+    ]
 
 
 # ---------------------------------------------------------------- what is a cell

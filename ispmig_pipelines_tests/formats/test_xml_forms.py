@@ -100,6 +100,53 @@ def test_records_inside_records_are_read_by_expressions_as_by_the_parser(
         assert read_back == [t.replace("\r", " ") for t in taxes]
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.lists(st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=2)), max_size=4), min_size=2),
+    new_line=st.sampled_from(["", "\n"]),
+    block=st.integers(20, 900),
+    times=st.sampled_from([1, 30]),
+    holder=st.sampled_from(["{}", "<in>{}</in>"]),
+)
+def test_records_in_parts_without_cells_keep_which_part_they_stand_in(
+    tmp_path_factory: pytest.TempPathFactory,
+    parts: list[list[tuple[str, list[str]]]],
+    new_line: str,
+    block: int,
+    times: int,
+    holder: str,
+) -> None:
+    parts = [*parts, [("x", ["y", "z"])] * 2] * times
+    inner = "".join(
+        f"<p>{new_line}"
+        + "".join(
+            f"<c><n>{escape(name)}</n>{''.join(f'<t>{escape(t)}</t>' for t in texts)}</c>{new_line}"
+            for name, texts in part
+        )
+        + f"</p>{new_line}"
+        for part in parts
+    ).replace("\r", "")
+    path = tmp_path_factory.mktemp("law") / "a.xml"
+    path.write_text(f"<l>{holder.format(inner)}</l>", newline="")
+    raw = path.read_bytes()
+    fast, slow = (
+        read_all(XmlReader(path, raw, Encoding("utf-8"), block_bytes=block, fast=way), 7)
+        for way in (True, False)
+    )
+    assert fast == slow
+    way = "in.p.c" if "in" in holder else "p.c"
+    records = [
+        (str(i), str(k), name.replace("\r", ""), texts)
+        for i, part in enumerate(parts, 1)
+        for k, (name, texts) in enumerate(part, 1)
+    ]
+    assert fast[way].columns == ["_parent_record", "_position", "n"]
+    assert fast[way].rows == [record[:3] for record in records]
+    assert [row[0] for row in fast[f"{way}.t"].rows] == [
+        str(number) for number, record in enumerate(records, 1) for _ in record[3]
+    ]
+
+
 def test_an_inner_record_written_as_no_other_so_far_is_not_lost(tmp_path: Path) -> None:
     usual, other = "<c><ls><l><k>1</k></l><l/></ls></c>", "<c><ls><l/><l><k/></l></ls></c>"
     text = f"<r>{usual * 50}{other}{usual * 50}</r>"

@@ -169,7 +169,8 @@ def alike(root: Node) -> tuple[re.Pattern[bytes], list[Node]] | None:
     """
     nodes, containers = [], []
     for table in find_tables(root):
-        if table.parent is None and table.node.repeated:
+        alone = table.parent is None or table.parent.only_parts
+        if alone and table.node.repeated:
             container = root
             for tag in table.path[:-1]:
                 container = next(n for n in container.children.values() if n.tag == tag)
@@ -182,7 +183,7 @@ def alike(root: Node) -> tuple[re.Pattern[bytes], list[Node]] | None:
 def mouldable(root: Node, table: Table) -> bool:
     """Whether the records of a table can be told by their name alone."""
     return (
-        (table.parent is None or table.parent.is_root)
+        (table.parent is None or table.parent.is_root or table.parent.only_parts)
         and table.node.repeated
         and sum(
             (node.name, node.value) == (table.node.name, table.node.value) for node in _all(root)

@@ -234,8 +234,14 @@ class RecordStream:
         self._table = table
         self._root_row = root_row
         chain: list[Table] = [table]
-        while chain[0].parent is not None and not chain[0].parent.is_root:
-            chain.insert(0, chain[0].parent)
+        while (above := chain[0].parent) is not None and not (above.is_root or above.only_parts):
+            chain.insert(0, above)
+        # Of what holds the outermost records and is none itself: how deep it stands (0 for
+        # nothing), the element met last, which one that was, and how many records it had.
+        self._part_depth = len(above.path) if above is not None and above.only_parts else 0
+        self._part: etree._Element | None = None
+        self._part_count = 0
+        self._part_held = 0
         self._levels: list[_Level] = []
         start = 0
         for one in chain:
@@ -387,15 +393,14 @@ class RecordStream:
     def _placed(self, run: Rows | _NestedRun) -> Rows:
         """The rows of a run, with what leads back to their parents; counts them."""
         if isinstance(run, Rows):
-            first = self._levels[0].count + 1
-            self._levels[0].count += len(run.lines)
+            size = len(run.lines)
+            self._counted(size)
             if self._table.parent is None:
                 return run
-            size = len(run.lines)
-            back = self._before(first)
-            back[1:2] = []
+            back = self._before()
+            position = int(back.pop(1) or 0) - size + 1
             same: list[Sequence[str | None]] = [[cell] * size for cell in back]
-            same.insert(1, [str(first + i) for i in range(size)])
+            same.insert(1, [str(position + i) for i in range(size)])
             return Rows([*same, *run.columns], run.lines, run.height)
         nest = run.nest
         before = self._levels[-2].count + 1
@@ -428,6 +433,10 @@ class RecordStream:
             return
         way = self._levels[0].below
         wanted = way[depth]
+        if depth == self._part_depth and depth and element is not self._part:
+            self._part = element
+            self._part_count += 1
+            self._part_held = 0
         is_record = depth + 1 == len(way)
         complete = element[:] if final else element[:-1]
         for child in complete:
@@ -439,8 +448,7 @@ class RecordStream:
             if _tag_of(child, self._naming) != wanted:
                 continue
             if is_record:
-                self._levels[0].count = count = self._levels[0].count + 1
-                yield from self._nested(child, 0, count, self._before(count))
+                yield from self._nested(child, 0, self._counted(1), self._before())
             else:
                 yield from self._harvest(child, depth + 1, final=True)
         if complete:
@@ -492,10 +500,20 @@ class RecordStream:
         _fill(self._plan, record, row, self._naming)
         return [*before, *row] if before else row
 
-    def _before(self, ordinal: int) -> list[str | None]:
-        """What leads a record that stands below the root back to the root's own record."""
+    def _counted(self, more: int) -> int:
+        """Counts some records of the outermost table; the ordinal of the last of them."""
+        self._levels[0].count += more
+        self._part_held += more
+        return self._levels[0].count
+
+    def _before(self) -> list[str | None]:
+        """What leads the outermost record counted last back to the root's own record, or to
+        which of the elements it stands in that hold such records."""
+        if self._part_depth:
+            return [str(self._part_count), str(self._part_held)]
         if self._table.parent is None or not self._table.parent.is_root:
             return []
+        ordinal = self._levels[0].count
         root_row = self._root_row or [None] * len(self._table.parent.cells)
         return ["1", str(ordinal), *(root_row[i] for i in self._table.parent_keys)]
 

@@ -81,6 +81,11 @@ class Table:
         return not self.path
 
     @property
+    def only_parts(self) -> bool:
+        """It is no table of its own: its elements only tell apart the records in them."""
+        return not self.columns and not self.is_root
+
+    @property
     def holder(self) -> str:
         """What holds the table, as the file names it: a database. "" where it does not."""
         return self.way[self.kinds[-2]] if len(self.kinds) > 1 else ""
@@ -113,10 +118,13 @@ def find_tables(root: Node, record: str = "") -> list[Table]:
     if any(cell.tags for cell in top.cells) or not any(table.cells for table in tables):
         tables.insert(0, top)
     listed = [table for table in tables if table.cells]
-    for table in listed:
-        while table.parent is not None and table.parent not in listed:
-            # A parent without any cell of its own only keeps its records together.
+    for table in tables:
+        while table.parent is not None and not (table.parent in listed or _parts(table.parent)):
+            # A parent that stands once, without any cell of its own, only keeps records together.
             table.parent = table.parent.parent
+    # Of one that tells its records apart there are rows where they lead further up.
+    listed = [table for table in tables if table in listed or (_parts(table) and table.parent)]
+    for table in listed:
         _link(table)
     if record:
         listed = [table for table in listed if _is_chosen(table, record)]
@@ -124,6 +132,12 @@ def find_tables(root: Node, record: str = "") -> list[Table]:
         # Namespaces without a prefix can give two kinds of records the same name.
         table.name = name
     return listed
+
+
+def _parts(table: Table) -> bool:
+    """Whether the records inside it are to be told apart by which one of its own they stand in,
+    although it has no cells."""
+    return table.node.repeated and not table.node.is_kind
 
 
 @dataclass(frozen=True)
