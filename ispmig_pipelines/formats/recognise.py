@@ -94,7 +94,10 @@ _SQL_STATEMENT = re.compile(
     r"|CONNECT\s+TO\s+\w+\s*[;@]"
     r"|SET\s+\w+\s*=?\s*\S+.*;\s*$|USE\s+[\[`\"]?\w+[\]`\"]?\s*;?\s*$"
     r"|INSERT\s+[\w\[\]\"`.$#]+\s*(?:\([^)]*\)\s*)?VALUES?\s*\(|INSERT\s+ALL\s+INTO\b"
-    r"|COPY\s+\S+\s*\(.*\)\s+FROM\s+stdin|ALTER\s+TABLE\b|LOCK\s+TABLES\b|/\*!\d{5}\s)",
+    r"|COPY\s+\S+\s*\(.*\)\s+FROM\s+stdin|ALTER\s+TABLE\b"
+    r"|IF\s+(?:NOT\s+)?EXISTS\s*\(.*?\)\s*(?:BEGIN\s+)?INSERT\s"
+    r"|BEGIN(?:\s+TRAN\w*|\s+WORK)?\s*;?\s*(?:INSERT|REPLACE)\s+INTO\s|(?:SQL|mysql|sqlite)>\s*INSERT\s"
+    r"|LOCK\s+TABLES\b|/\*!\d{5}\s)",
     re.IGNORECASE | re.MULTILINE,
 )
 _SQL_COMMENT = re.compile(r"\A\s*(?:--[ \-]|--$|/\*)", re.MULTILINE)
@@ -128,12 +131,19 @@ def text_kind(text: str) -> str:
         kind = _json_kind(start)
         if kind:
             return kind
+    if start.startswith("/*") and is_phpmyadmin_comment(start[2:].partition("*/")[0]):
+        return "json"
     statements = len(_SQL_STATEMENT.findall(start[:200_000]))
     if statements and (
         statements >= 2 or _SQL_COMMENT.match(start) or _SQL_STATEMENT.match(start) is not None
     ):
         return "sql"
     return "csv"
+
+
+def is_phpmyadmin_comment(comment: str) -> bool:
+    """Whether the comment at the beginning of a file says that phpMyAdmin wrote it as JSON."""
+    return "export to json plugin for phpmyadmin" in " ".join(comment.lower().split())
 
 
 _LINES_WEIGHED = 50

@@ -583,3 +583,64 @@ def test_inspect_tells_tables_columns_and_rejects_without_content(tmp_path: Path
     ]
     assert found["problem_counts"] == {"record.unreadable": 1}
     assert "secret" not in str(found)
+
+
+# ---------------------------------------------------------------- phpMyAdmin up to 4.8
+
+PHPMYADMIN_4 = """/**
+ Export to JSON plugin for PHPMyAdmin
+ @version 0.1
+ */
+
+// Database 'radius'
+
+// radius.radcheck
+[{"id": 1,"username": "a // b"}, {"id": 2,"username": "[c]"}]
+
+// radius.radreply
+[{"id": 7,"value": "x"}]
+
+// radius.nas
+[]
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_tables_of_an_older_phpmyadmin_are_named_by_the_comments_above_them(
+    tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(PHPMYADMIN_4, newline=end)
+    with open_source(path) as reader:
+        assert reader.detected.format == "json"
+        assert reader.detected.dialect["written_by"] == "phpMyAdmin"
+        found = read_all(reader)
+    assert list(found) == ["radcheck", "radreply", "nas"]
+    assert found["radcheck"].columns == ["id", "username"]
+    assert found["radcheck"].rows == [("1", "a // b"), ("2", "[c]")]
+    assert found["radreply"].rows == [("7", "x")]
+    assert found["radreply"].line == [12]
+    assert found["nas"].rows == []
+
+
+def test_an_older_phpmyadmin_file_is_read_block_by_block(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(PHPMYADMIN_4)
+    for block in (1, 7, 64):
+        found = read_all(JsonReader(path, Encoding("utf-8"), block_bytes=block))
+        assert found["radcheck"].rows == [("1", "a // b"), ("2", "[c]")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PHPMYADMIN_4[:-30],
+        PHPMYADMIN_4 + "[]",
+        PHPMYADMIN_4 + "/* no end",
+        "// a comment\n[]",
+        "/* any */ [1]",
+        "/",
+    ],
+)
+def test_comments_are_no_json_but_where_phpmyadmin_writes_them(tmp_path: Path, text: str) -> None:
+    assert "is no valid JSON" in refused(tmp_path, text)

@@ -7,6 +7,7 @@ where there are several. What is nested deeper belongs to its record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,15 +17,20 @@ from ispmig_pipelines.formats.json.schema import KEY, Path, as_record, is_no_nam
 from ispmig_pipelines.formats.json.stream import END, Cursor, One, Proof, Run
 from ispmig_pipelines.formats.json.values import DEEP, BrokenJson, Repeated, Unfit, parse
 from ispmig_pipelines.formats.limits import ReadLimits
+from ispmig_pipelines.formats.recognise import is_phpmyadmin_comment
 
 _QUOTE, _COMMA, _COLON = ord('"'), ord(","), ord(":")
 _ARRAY, _ARRAY_END, _OBJECT, _OBJECT_END = b"[]{}"
 _SEPARATOR = 0x1E
+_SLASH = ord("/")
 
 _MOST_PEEKED = 64
 _PEEKED_BYTES = 256 << 10
 _LEAST_KEYED = 5
 _ALIKE = 0.6
+
+_LONGEST_COMMENT = 64 << 10
+_DATABASE = re.compile(r"Database ['\"`](.+)['\"`]")
 
 Found = tuple[Path, Run | One]
 
@@ -79,7 +85,10 @@ class Document:
         first = self._cursor.skip()
         if first == _SEPARATOR:
             raise SeveralValues
-        if first == _ARRAY:
+        if first == _SLASH:
+            self.root = "["
+            yield from self._commented_tables()
+        elif first == _ARRAY:
             self.root = "["
             yield from self._tool_tables() if self._is_phpmyadmin() else self._array(())
         elif first == _OBJECT:
@@ -351,6 +360,42 @@ class Document:
                         said[key] = one.value
             if not self._goes_on(_ARRAY_END, "bracket"):
                 return
+
+    def _commented_tables(self) -> Iterator[Found]:
+        """The tables of phpMyAdmin's JSON up to 4.8: an array each, behind a comment that names
+        it: ``// radius.radcheck``."""
+        cursor = self._cursor
+        database = name = ""
+        while (byte := cursor.skip()) != END:
+            if byte == _ARRAY and self.tool and name:
+                yield from self._array((database, name.removeprefix(f"{database}.")))
+                name = ""
+                continue
+            comment = self._comment() if byte == _SLASH else ""
+            if not self.tool and is_phpmyadmin_comment(comment):
+                self.tool = "phpMyAdmin"
+            elif not self.tool or not comment:
+                raise self._broken("a value is expected")
+            elif found := _DATABASE.fullmatch(comment):
+                database = found[1]
+            else:
+                name = comment
+
+    def _comment(self) -> str:
+        """The text of the comment at the cursor, which goes behind it; "" where there is none."""
+        cursor = self._cursor
+        while len(cursor.data) - cursor.at < 2 and cursor.more():
+            pass
+        begin = cursor.data[cursor.at : cursor.at + 2]
+        if begin not in (b"/*", b"//"):
+            return ""
+        behind = b"*/" if begin == b"/*" else b"\n"
+        while (end := cursor.data.find(behind, cursor.at + 2)) < 0:
+            if len(cursor.data) - cursor.at > _LONGEST_COMMENT or not cursor.more():
+                return ""
+        text = cursor.data[cursor.at + 2 : end].decode("utf-8", "replace").strip()
+        cursor.at = end + len(behind)
+        return text
 
     # ------------------------------------------------------------ values
 
