@@ -434,6 +434,10 @@ def reject_rule_breakers(driver: psycopg.Connection, feed: FeedTable) -> None:
         )
 
 
+_LEGACY = sql.SQL("coalesce(t.legacy || s.legacy, s.legacy, t.legacy)")
+"""What ``legacy`` becomes: both together, or the one that there is."""
+
+
 def _differs(feed: FeedTable) -> sql.Composed:
     """SQL: the staged row ``s`` would change the tenant's row ``t``."""
     values = feed.values
@@ -443,7 +447,7 @@ def _differs(feed: FeedTable) -> sql.Composed:
             sql.SQL("{} is distinct from {}").format(feed.row("s", values), feed.row("t", values))
         )
     if feed.has_legacy:
-        parts.append(sql.SQL("coalesce(t.legacy || s.legacy, s.legacy) is distinct from t.legacy"))
+        parts.append(sql.SQL("{} is distinct from t.legacy").format(_LEGACY))
     return sql.SQL("({})").format(sql.SQL(" or ").join(parts) if parts else sql.SQL("false"))
 
 
@@ -530,7 +534,7 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
         sql.SQL("{} = {}").format(sql.Identifier(f), sql.Identifier("s", f)) for f in feed.values
     ]
     if feed.has_legacy:
-        assignments.append(sql.SQL("legacy = coalesce(t.legacy || s.legacy, s.legacy, t.legacy)"))
+        assignments.append(sql.SQL("legacy = {}").format(_LEGACY))
     return driver.execute(
         sql.SQL(
             """update {target} t

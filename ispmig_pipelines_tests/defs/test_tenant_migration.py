@@ -600,3 +600,27 @@ def test_the_size_of_batches_does_not_matter(house: House) -> None:
         assert [q["record"] for q in other.quarantine()] == list(range(50, 1001, 50))
         digests.add(other.digest())
     assert len(digests) == 1
+
+
+def test_a_block_of_which_every_column_is_mapped_changes_nothing_the_second_time(
+    house: House,
+) -> None:
+    house.write(
+        "spec.yaml",
+        CUSTOMERS.replace("sources: {people: {files: people.csv}}",
+                          "sources: {people: {files: people.csv}, owed: {files: owed.csv}}")
+        .replace("    from: people\n    fields:", "    - from: people\n      fields:")
+        .replace("      account_number", "        account_number")
+        .replace("      kind", "        kind")
+        .replace("      last_name", "        last_name")
+        .replace("      status", "        status")
+        .replace("      balance: {column: Owed, positive_is: debt}\n", "")
+        .replace("      currency: {constant: USD}\n", "")
+        + "    - from: owed\n      fields:\n        account_number: No\n"
+        "        balance: {column: Owed, positive_is: debt}\n        currency: {constant: USD}\n",
+    )  # fmt: skip
+    house.write("people.csv", "No,Name,State,Note\n1,Ann,A,x\n2,Bob,A,\n")
+    house.write("owed.csv", "No,Owed\n1,10.50\n2,-5\n")
+    assert house.migrate().counts["customer"]["updated"] == 2
+    again = house.migrate().counts["customer"]
+    assert (again["updated"], again["unchanged"]) == (0, 4)
