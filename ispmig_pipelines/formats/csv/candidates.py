@@ -25,7 +25,9 @@ def delimiters(sample: str) -> list[str]:
         for run, count in runs.most_common(6)
         if count >= lines * 0.5 and _stands_together(run, count, sample)
     ]
-    return multiple + present or [","]
+    absent = next((mark for mark in _PRIOR if mark not in sample), None)
+    # One that the sample does not show reads it as one column.
+    return [*multiple, *present, *([absent] if absent else [])]
 
 
 def _stands_together(run: str, count: int, sample: str) -> bool:
@@ -48,6 +50,11 @@ def prior(mark: str) -> float:
     # These stand inside dates, codes, addresses and amounts: they delimit only where nothing
     # else explains the file.
     return 0.2
+
+
+def is_weak(mark: str) -> bool:
+    """Whether a delimiter stands inside single values so often that it must be doubted."""
+    return prior(mark) <= 0.5
 
 
 def quotes(sample: str, mark: str, options: CsvOptions) -> list[str]:

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from ispmig_pipelines.formats.csv.dialect import CsvDialect, CsvOptions
 from ispmig_pipelines.formats.csv.finding import Finding
+from ispmig_pipelines.formats.csv.first_line import header_delimiter, one_column
 from ispmig_pipelines.formats.csv.header import settle_beginning
 from ispmig_pipelines.formats.csv.lines import after_lines, line_ends, whole_lines
-from ispmig_pipelines.formats.csv.readings import named, readings, rival
+from ispmig_pipelines.formats.csv.readings import Reading, named, readings, rival
 
 __all__ = ["Finding", "detect_dialect"]
 
@@ -51,10 +52,34 @@ def detect_dialect(sample: str, options: CsvOptions, *, whole: bool) -> Finding:
             f"The evidence on the delimiter is split between {named(best.dialect.delimiter)} "
             f"and {named(other.dialect.delimiter)}. Name it in the spec (csv: delimiter)."
         )
+    if delimiter is None:
+        single, question = one_column(found, options)
+        if question:
+            questions.append(question)
+        elif single is not None:
+            best = single
+            notes.append("one column: its name stands above values that hold a delimiter")
     finding = Finding(replace(best.dialect, skip_lines=skip), best.width, notes, questions)
-    settle_beginning(finding, best, options, skip)
+    if not _header_of_its_own(finding, best, options):
+        settle_beginning(finding, best, options, skip)
     _settle_rest(finding, options)
     return finding
+
+
+def _header_of_its_own(finding: Finding, best: Reading, options: CsvOptions) -> bool:
+    """Settles a header that is written with another delimiter than the records."""
+    if options.header is False or isinstance(options.header, list):
+        return False
+    mark = header_delimiter(best.rows, best.width)
+    if not mark:
+        return False
+    dialect = replace(finding.dialect, header_rows=1, header_delimiter=mark)
+    finding.dialect, finding.width = dialect, best.width
+    finding.notes.append(
+        f"the names of the header are delimited by {named(mark)}, the records' cells by "
+        f"{named(dialect.delimiter)}"
+    )
+    return True
 
 
 def _settle_rest(finding: Finding, options: CsvOptions) -> None:

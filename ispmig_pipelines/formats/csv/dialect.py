@@ -103,6 +103,7 @@ class CsvDialect:
         line_end: what ends most lines, for showing: ``LF``, ``CRLF``, ``CR`` or ``mixed``.
         skip_lines: physical lines before the header, or before the first record.
         header_rows: how many records make up the header; 0 for none.
+        header_delimiter: what stands between the names where it is not ``delimiter``, or "".
         comment: what a comment line begins with, or "".
         spaced: blanks between a delimiter and an opening quote, and between a closing quote
             and a delimiter, belong to neither.
@@ -118,6 +119,7 @@ class CsvDialect:
     line_end: str = "LF"
     skip_lines: int = 0
     header_rows: int = 1
+    header_delimiter: str = ""
     comment: str = ""
     spaced: bool = False
     columns: tuple[str, ...] = ()

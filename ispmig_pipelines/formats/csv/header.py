@@ -171,11 +171,30 @@ def settle_beginning(finding: Finding, reading: Reading, options: CsvOptions, sk
 def _ask_about_a_table(finding: Finding, rows: list[Row], lines: int) -> None:
     """What stands before the table may be a table itself, which must not be left out unasked."""
     (width, count), *_ = Counter(len(row.cells) for row in rows).most_common(1)
-    if width > 1 and count >= A_TABLE:
+    if (width > 1 and count >= A_TABLE) or _holds_a_table(rows):
+        width = width if width > 1 else max(len(row.cells) for row in rows)
         finding.questions.append(
             f"The first {lines:,} lines look like a table of their own, of {width} columns. Split "
             "the file, or say in the spec that they are to be left out (csv: skip_lines)."
         )
+
+
+def _holds_a_table(rows: list[Row]) -> bool:
+    """Whether there is a header with at least one record of its width below it."""
+    for i, row in enumerate(rows[:-1]):
+        width = len(row.cells)
+        names = [cell.strip() for cell in row.cells]
+        below = enumerate(rows[i + 1 :], start=i + 1)
+        end = next((j for j, other in below if len(other.cells) != width), len(rows))
+        body = rows[i + 1 : end]
+        if width < 2 or not body or any(shape(name) != TEXT for name in names):
+            continue
+        vote, known = header_vote([row, *body], width)
+        # "User | admin" above "Date | 2020-01-01": pairs of a key and a value, no table.
+        keys = width == 2 and all(shape(other.cells[0]) == TEXT for other in body)
+        if known and vote > 0 and (not keys or all(map(names_something, names))):
+            return True
+    return False
 
 
 def _lines_named(header: bool | int | list[int] | None) -> bool:
@@ -240,9 +259,9 @@ def _header_rows(rows: list[Row], width: int, options: CsvOptions, finding: Find
         return 1
     if header is None and options.columns and not _columns_in(rows[0], options.columns):
         # Names were given: the first row is still left out where it is plainly a header.
-        return 1 if _header_vote(rows, width)[0] > 0.5 else 0
+        return 1 if header_vote(rows, width)[0] > 0.5 else 0
     if header is None:
-        vote, known = _header_vote(rows, width)
+        vote, known = header_vote(rows, width)
         if vote < 0:
             finding.notes.append("no header: the first row looks like the rows after it")
             return 0
@@ -255,7 +274,7 @@ def _columns_in(row: Row, columns: list[str]) -> bool:
     return [c.strip().lower() for c in row.cells] == [c.lower() for c in columns]
 
 
-def _header_vote(rows: list[Row], width: int) -> tuple[float, bool]:
+def header_vote(rows: list[Row], width: int) -> tuple[float, bool]:
     """Above 0: the first row is a header; below: it is a record. And whether anything told."""
     first = [cell.strip() for cell in rows[0].cells]
     body = [row for row in rows[1 : TYPED_RECORDS + 1] if len(row.cells) == len(first)]
@@ -264,7 +283,7 @@ def _header_vote(rows: list[Row], width: int) -> tuple[float, bool]:
         return -1.0, True
     vote = 0.0
     known = False
-    words = sum(_names_something(cell) for cell in filled)
+    words = sum(names_something(cell) for cell in filled)
     strong = sum(shape(cell) in _STRONG for cell in filled)
     numbers = sum(shape(cell) in _NUMERIC for cell in filled)
     if words:
@@ -315,9 +334,13 @@ def _mold(text: str) -> str:
     return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
 
 
-def _names_something(cell: str) -> bool:
+def names_something(cell: str) -> bool:
     parts = re.split(r"[\s_\-./()#]+|(?<=[a-z])(?=[A-Z])", cell)
     return any(part.lower() in _HEADER_WORDS for part in parts if part) and len(parts) <= 5
+
+
+_names_something = names_something
+"""Its former name, by which the spreadsheets know it."""
 
 
 def _further_header_rows(rows: list[Row], width: int) -> int:

@@ -17,6 +17,7 @@ from ispmig_pipelines.formats.csv.candidates import (
     comments,
     delimiters,
     escapes,
+    is_weak,
     prior,
     quotes,
     spacings,
@@ -34,6 +35,9 @@ A_TABLE = 10
 
 _BARE_QUOTES = 0.3
 """The fault of a record that can be read if bare quotes inside its quoted cells are text."""
+
+_NOT_IN_FIRST_LINE = 0.2
+_SINGLE_VALUES = frozenset({"email", "mac", "ip", "uuid", "url", "date", "datetime", "time"})
 
 _GLANCE_BYTES = 32 << 10
 _CLEAR_SCORE = 0.6
@@ -217,11 +221,25 @@ def _read(sample: str, dialect: CsvDialect, options: CsvOptions, cut: bool) -> R
     if len(rows[0].cells) != width:
         # A header has as many cells as its records. A title has not, but so it is in all readings.
         score *= 0.85
+        if len(rows[0].cells) == 1 and is_weak(dialect.delimiter):
+            # Who writes names of columns puts between them what stands between the values.
+            score *= _NOT_IN_FIRST_LINE
+    if width > 1 and is_weak(dialect.delimiter) and _single_values(rows):
+        score *= _NOT_IN_FIRST_LINE
     if dialect.comment:
         score *= 0.97
+        marked = sample.count("\n" + dialect.comment) + sample.startswith(dialect.comment)
+        if marked > len(rows) and options.comment is None:
+            score *= 0.5
     if dialect.escape == "backslash":
         score *= 0.995
     return Reading(dialect, rows, width, score, pattern, types)
+
+
+def _single_values(rows: list[Row]) -> bool:
+    """Whether the lines as a whole are values: a MAC's colons delimit no cells."""
+    sample = rows[1:TYPED_RECORDS] or rows
+    return sum(shape(row.text) in _SINGLE_VALUES for row in sample) >= 0.9 * len(sample)
 
 
 def _usual_width(rows: list[Row], options: CsvOptions) -> int:

@@ -10,7 +10,7 @@ give the same records, whatever the size of a block.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -90,6 +90,15 @@ class Scanner:
         self._fast = fast
         self._window = block_bytes
         self._tokens = Tokenizer(dialect, max_cell_bytes=limits.max_cell_bytes, width=len(columns))
+        self._header_tokens = (
+            Tokenizer(
+                replace(dialect, delimiter=dialect.header_delimiter),
+                max_cell_bytes=limits.max_cell_bytes,
+                width=len(columns),
+            )
+            if dialect.header_delimiter
+            else self._tokens
+        )
         self._max_record = 4 * limits.max_cell_bytes
         self._comment = dialect.comment.encode()
         self.schema = pa.schema([pa.field(c, pa.string()) for c in columns])
@@ -169,9 +178,10 @@ class Scanner:
 
     def header(self, buffer: bytes, *, final: bool) -> tuple[list[Cells], int, int] | None:
         """The header's records, and offset and line of what follows; None: more is needed."""
+        tokens = self._header_tokens
         at, line = 0, 1
         for _ in range(self._dialect.skip_lines):
-            ends = self._tokens.line_end(buffer, at, final=final)
+            ends = tokens.line_end(buffer, at, final=final)
             if ends is None:
                 return None
             if at < len(buffer):
@@ -180,17 +190,17 @@ class Scanner:
         rows: list[Cells] = []
         text = b""
         while len(rows) < self._dialect.header_rows and at < len(buffer):
-            ends = self._tokens.line_end(buffer, at, final=final)
+            ends = tokens.line_end(buffer, at, final=final)
             if ends is None:
                 return None
             if self._skipped(buffer[at : ends[0]], in_header=True):
                 at, line = ends[1], line + 1
                 continue
-            token = self._tokens.record(buffer, at, final=final)
+            token = tokens.record(buffer, at, final=final)
             if token is None:
                 return None
             if token.cells is None:
-                cells = self._tokens.repaired(buffer[at : ends[0]], self._width)
+                cells = tokens.repaired(buffer[at : ends[0]], self._width)
                 if cells is None:
                     raise SourceError(
                         f"{self._name}: the header at line {line} has a quote that is not closed "
