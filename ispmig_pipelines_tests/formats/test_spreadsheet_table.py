@@ -47,6 +47,122 @@ def test_titles_and_remarks_above_the_header_are_left_out(
     assert table_of(path)[:3] == (HEADER, 12, 0)
 
 
+NAMES = ["id", "name", "amt", "plan"]
+RECORDS: list[list[Any]] = [[i, f"Ann {i}", i * 1.5, f"P{i % 3}"] for i in range(1, 61)]
+
+
+@pytest.mark.parametrize("apart", [[], [[]]], ids=["directly", "with a blank row"])
+@pytest.mark.parametrize(
+    "above",
+    [
+        [["Report"]],
+        [[None, "Report"]],
+        [["Report", "B"]],
+        [["Report", "B", "Period", "Jan"]],
+        [["Report", "Balances"], ["Period", "Jan 2024"], ["Operator", "X"]],
+        [["ACME Internet"], ["Report", "Balances"], ["Period", "2024-01-01", "Page", 5]],
+    ],
+)
+def test_parameters_above_the_header_are_no_names_and_told(
+    tmp_path: Path, above: list[list[Any]], apart: list[list[Any]]
+) -> None:
+    columns, records, rejects, notes = table_of(
+        save(tmp_path / "a.xlsx", *above, *apart, NAMES, *RECORDS)
+    )
+    assert (columns, records, rejects) == (NAMES, 60, 0)
+    assert f"{len(above)} row(s) above the table are left out" in notes
+
+
+def test_parameters_above_a_table_of_two_or_three_columns(tmp_path: Path) -> None:
+    rows = [row[:3] for row in [NAMES, *RECORDS]]
+    assert table_of(save(tmp_path / "a.xlsx", ["Report", "B"], *rows))[:2] == (NAMES[:3], 60)
+    rows = [row[:2] for row in rows]
+    assert table_of(save(tmp_path / "b.xlsx", ["Report", "B"], *rows))[:2] == (NAMES[:2], 60)
+    assert table_of(save(tmp_path / "c.xlsx", ["Report"], *rows))[:2] == (NAMES[:2], 60)
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (["Customer", None, "Billing", None], "Customer {}, Customer {}, Billing {}, Billing {}"),
+        (["Customer", "Customer", "Billing", "Billing"],
+         "Customer {}, Customer {}, Billing {}, Billing {}"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("above", [[], [["Customers of ACME"]], [["Report", "B"], []]])
+def test_groups_without_merged_cells_are_part_of_the_names(
+    tmp_path: Path, groups: list[str], expected: str, above: list[list[str]]
+) -> None:
+    path = save(tmp_path / "a.xlsx", *above, groups, NAMES, *RECORDS)
+    columns, records, _, notes = table_of(path)
+    assert (", ".join(columns), records) == (expected.format(*NAMES), 60)
+    assert "the header is made of 2 rows" in notes
+
+
+def merged(path: Path, rows: list[list[Any]], *ranges: str) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for cells in ranges:
+        book.active.merge_cells(cells)
+    book.save(path)
+    return path
+
+
+def test_a_group_reaches_as_far_as_its_merged_cells(tmp_path: Path) -> None:
+    rows = [["Customers"], [None, "Person", None, None], NAMES, *RECORDS]
+    path = merged(tmp_path / "a.xlsx", rows, "A1:D1", "B2:C2")
+    columns, records, _, notes = table_of(path)
+    assert (columns, records) == (["id", "Person name", "Person amt", "plan"], 60)
+    assert "1 row(s) above the table are left out" in notes
+    assert "the header is made of 2 rows, 2 to 3" in notes
+
+
+def test_merged_groups_over_nothing_but_texts(tmp_path: Path) -> None:
+    body = [[f"Ann {i}", f"a{i}@x.example", f"Street {i * 7}", f"P{i % 3}"] for i in range(1, 61)]
+    rows = [["Person", None, "Place", "plan"], ["name", "email", "street", None], *body]
+    path = merged(tmp_path / "a.xlsx", rows, "A1:B1", "D1:D2")
+    assert table_of(path)[:2] == (["Person name", "Person email", "Place street", "plan"], 60)
+
+
+def test_a_title_merged_over_the_table_is_no_group(tmp_path: Path) -> None:
+    rows = [["Report", None, None, None], ["Period", "Jan"], NAMES, *RECORDS]
+    assert table_of(merged(tmp_path / "a.xlsx", rows, "A1:D1"))[:2] == (NAMES, 60)
+
+
+def test_a_merged_name_above_texts_leaves_them_records(tmp_path: Path) -> None:
+    body = [[f"code {i}", f"Ann {i}", f"Ray {i}", f"note of {i}"] for i in range(1, 61)]
+    rows = [["customer", "name", None, "remark"], *body]
+    columns, records, _, _ = table_of(merged(tmp_path / "a.xlsx", rows, "B1:C1"))
+    assert (columns, records) == (["customer", "name", "column_3", "remark"], 60)
+
+
+def test_a_unit_below_each_name_belongs_to_it(tmp_path: Path) -> None:
+    units = ["text", "x", "EUR", "-"]
+    body = [[f"Ann {i}", i, i * 1.5, f"P{i}"] for i in range(1, 61)]
+    path = save(tmp_path / "a.xlsx", ["Name", "Speed", "Price", "Plan"], units, *body)
+    assert table_of(path)[:2] == (["Name text", "Speed x", "Price EUR", "Plan -"], 60)
+
+
+def test_records_are_no_remarks_above_the_header_of_a_further_table(tmp_path: Path) -> None:
+    body = [[f"k{i}", f"in {i}", i * 2.5, f"T{i % 2}"] for i in range(9)]
+    path = save(tmp_path / "a.xlsx", ["key", "place", "sum", "tariff"], *body, [], NAMES, *RECORDS)
+    columns, records, rejects, _ = table_of(path)
+    assert (columns, records + rejects) == (["key", "place", "sum", "tariff"], 70)
+
+
+def test_a_narrow_table_above_the_table_is_asked_about(tmp_path: Path) -> None:
+    above = [[f"key {i}", f"value {i}"] for i in range(12)]
+    path = save(tmp_path / "a.xlsx", *above, [], HEADER, *BODY, *BODY)
+    with open_source(path, ask=False) as reader:
+        assert reader.columns("Sheet1") == HEADER
+        [question] = reader.detected.questions
+    assert "The first 12 rows" in question
+    assert "skip_lines" in question
+    said = CsvOptions(skip_lines=13)
+    assert table_of(path, csv=said)[:2] == (HEADER, 24)
+
+
 def test_a_table_that_does_not_begin_in_the_first_column(tmp_path: Path) -> None:
     rows = [[None, None, *row] for row in [HEADER, *BODY]]
     assert table_of(save(tmp_path / "a.xlsx", [], *rows))[:3] == (HEADER, 12, 0)

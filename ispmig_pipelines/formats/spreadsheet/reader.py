@@ -29,6 +29,7 @@ from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
 from ispmig_pipelines.formats.spreadsheet import xlsb as spreadsheet_xlsb
 from ispmig_pipelines.formats.spreadsheet.grid import Grid
+from ispmig_pipelines.formats.spreadsheet.heading import Merge
 from ispmig_pipelines.formats.spreadsheet.ods import OdsCells, OdsTables
 from ispmig_pipelines.formats.spreadsheet.table import (
     SheetTable,
@@ -69,6 +70,7 @@ class _Source:
 
     grids: Callable[[], Iterator[Grid]]
     characters: int
+    merges: Callable[[], tuple[Merge, ...]] = tuple
     table: SheetTable | None = None
 
 
@@ -202,12 +204,18 @@ class SpreadsheetReader:
         several = len(self._sources) > 1
         for name, source in list(self._sources.items()):
             what = f"{self._path}, sheet {name}"
-            source.table = find_table(what, source.grids(), self._options, self._limits)
+            source.table = find_table(
+                what, source.grids(), self._options, self._limits, source.merges
+            )
             if source.table is None:
                 del self._sources[name]
                 self._note(f"sheet {name} is empty")
                 continue
-            self._note(*(f"{name}: {n}" if several else n for n in source.table.notes))
+            before = f"{name}: " if several else ""
+            self._note(*(before + note for note in source.table.notes))
+            asked = tuple(before + question for question in source.table.questions)
+            questions = (*self._detected.questions, *asked)
+            self._detected = replace(self._detected, questions=questions)
         if not self._sources:
             raise SourceError(
                 f"{self._path} has no visible sheet with anything in it. Export it again, or "
@@ -228,6 +236,9 @@ class SpreadsheetReader:
             )
 
         self._take_sheets(book.sheets, cells, lambda part: archive.getinfo(part).file_size)
+        for sheet in book.sheets:
+            if sheet.name in self._sources:
+                self._sources[sheet.name].merges = cells(sheet).merges
 
     def _open_xlsb(self) -> None:
         self._archive = archive = self._open_archive()

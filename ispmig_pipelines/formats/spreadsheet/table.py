@@ -8,8 +8,10 @@ below it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -18,12 +20,20 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.batching import Piece
-from ispmig_pipelines.formats.csv.detect import detect_dialect
+from ispmig_pipelines.formats.csv.detect import Finding, detect_dialect
 from ispmig_pipelines.formats.csv.dialect import CsvOptions, column_names
+from ispmig_pipelines.formats.csv.readings import A_TABLE
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.records import Reject
-from ispmig_pipelines.formats.shapes import TEXT, shape
 from ispmig_pipelines.formats.spreadsheet.grid import Grid
+from ispmig_pipelines.formats.spreadsheet.heading import (
+    Cells,
+    Merge,
+    SheetRows,
+    find_heading,
+    joined_names,
+    rows_by_merges,
+)
 
 SAMPLE_ROWS = 500
 _BETWEEN = "\x1f"
@@ -39,6 +49,7 @@ class SheetTable:
         first_row: number of the row of its first record.
         footer_rows: how many rows at its end the spec says are no records.
         notes: evidence worth telling.
+        questions: why the evidence is split, and what to write in the spec.
     """
 
     columns: list[str]
@@ -46,6 +57,7 @@ class SheetTable:
     first_row: int
     footer_rows: int = 0
     notes: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -53,7 +65,11 @@ class SheetTable:
 
 
 def find_table(
-    what: str, grids: Iterable[Grid], options: CsvOptions | None, limits: ReadLimits
+    what: str,
+    grids: Iterable[Grid],
+    options: CsvOptions | None,
+    limits: ReadLimits,
+    merges: Callable[[], tuple[Merge, ...]] = tuple,
 ) -> SheetTable | None:
     """Finds the table of a sheet; None where the sheet holds nothing.
 
@@ -61,6 +77,7 @@ def find_table(
         what: file and sheet, for messages.
         grids: the sheet's rows from its beginning; only the first ones are taken.
         options: what the spec says about header and columns; row numbers are the sheet's.
+        merges: gives the sheet's merged ranges, where its format tells them.
 
     Raises:
         SourceError: the options do not fit the sheet, or it has too many columns.
@@ -70,33 +87,30 @@ def find_table(
     if not sample:
         return None
     stated = options.header is not None or options.skip_lines is not None
-    titles = 0 if stated else _title_rows([c for _, c, _ in sample], [n for n, _, _ in sample])
-    rows = [(number, cells) for number, cells, _ in sample[titles:]]
+    everything = SheetRows([n for n, _, _ in sample], [c for _, c, _ in sample], cache(merges))
+    titles = groups = 0
+    if not stated:
+        titles, groups = find_heading(everything, _is_plainly_header)
     with_errors = {number for number, _, error in sample if error}
-    low = min(min(cells) for _, cells in rows)
-    high = max(max(cells) for _, cells in rows)
-    numbers = [number for number, _ in rows]
-    text = "\n".join(
-        _BETWEEN.join(_one_line(cells.get(i, "")) for i in range(low, high + 1)) or " "
-        for _, cells in rows
-    )
-    finding = detect_dialect(text + "\n", _as_csv(options, numbers), whole=True)
+    rows = everything.from_row(titles + groups)
+    finding = _detected(rows, options)
     skip, header_rows = finding.dialect.skip_lines, finding.dialect.header_rows
-    if not stated and any(number in with_errors for number, _ in rows[skip : skip + header_rows]):
+    if not stated and header_rows:
+        if not groups:
+            header_rows = max(header_rows, rows_by_merges(rows.from_row(skip), _is_plainly_header))
+        rows, header_rows = everything.from_row(titles), header_rows + groups
+    if not stated and with_errors & {*rows.numbers[skip : skip + header_rows]}:
         # A name is no error: that row is a record, and a bad one.
         header_rows = 0
-    table = rows[skip:]
+    table = list(zip(rows.numbers[skip:], rows.cells[skip:], strict=True))
     if not table:
         raise SourceError(
-            f"{what} has no row where its header was said to be; it has {len(rows)} rows with "
+            f"{what} has no row where its header was said to be; it has {len(rows.numbers)} rows with "
             "something in them at its beginning. Correct the header's row in the spec."
         )
     low = min(min(cells) for _, cells in table)
     high = max(max(cells) for _, cells in table)
-    header = [
-        [cells.get(i, "").strip() for i in range(low, high + 1)] for _, cells in table[:header_rows]
-    ]
-    names = _names(what, header, high - low + 1, options)
+    names = _names(what, rows.from_row(skip), header_rows, low, high, options)
     if len(names) > limits.max_columns:
         raise SourceError(
             f"{what} has {len(names):,} columns; the limit is {limits.max_columns:,}."
@@ -106,35 +120,43 @@ def find_table(
     notes = []
     if titles + skip:
         notes.append(f"{titles + skip} row(s) above the table are left out")
+    if header_rows > 1:
+        first = table[0][0]
+        notes.append(
+            f"the header is made of {header_rows} rows, {first} to {table[header_rows - 1][0]}"
+        )
     if not header_rows:
         notes.append("no header: the first row looks like the rows after it")
     first_row = body[0][0] if body else after_header
-    return SheetTable(names, low, first_row, options.footer_lines or 0, tuple(notes))
+    questions = () if stated else tuple(_tables_above(everything.cells[: titles + skip]))
+    return SheetTable(names, low, first_row, options.footer_lines or 0, tuple(notes), questions)
 
 
-def _title_rows(rows: list[dict[int, str]], numbers: list[int]) -> int:
-    """How many rows at the beginning are titles and remarks: nearly blank ones above a full row
-    of names. Where blank rows stand between them and it, half blank ones are as well."""
-    usual = sorted(len(row) for row in rows)[len(rows) // 2]
-    if usual < 3:
-        return 0
-    count = 0
-    while count < len(rows) and count < 30 and len(rows[count]) <= max(1, usual // 4):
-        count += 1
-    if _is_header(rows, count, usual):
-        return count
-    while count < len(rows) and count < 30 and len(rows[count]) <= usual // 2:
-        count += 1
-    apart = 0 < count < len(rows) and numbers[count] > numbers[count - 1] + 1
-    return count if apart and _is_header(rows, count, usual) else 0
+def _tables_above(rows: list[Cells]) -> Iterator[str]:
+    """What stands above the table may be a table itself, which must not be left out unasked."""
+    widths = Counter(len(row) for row in rows)
+    if any(width > 1 and count >= A_TABLE for width, count in widths.items()):
+        yield (
+            f"The first {len(rows)} rows look like a table of their own. Put it into a sheet "
+            "of its own, or say in the spec that they are to be left out (csv: skip_lines)."
+        )
 
 
-def _is_header(rows: list[dict[int, str]], place: int, usual: int) -> bool:
-    if place == len(rows):
-        return False
-    names = [cell.strip() for cell in rows[place].values()]
-    is_full = len(names) >= usual * 0.8 and len(set(names)) == len(names)
-    return is_full and all(shape(name) == TEXT for name in names)
+def _detected(rows: SheetRows, options: CsvOptions) -> Finding:
+    low = min(min(cells) for cells in rows.cells)
+    high = max(max(cells) for cells in rows.cells)
+    text = "\n".join(
+        _BETWEEN.join(_one_line(cells.get(i, "")) for i in range(low, high + 1)) or " "
+        for cells in rows.cells
+    )
+    return detect_dialect(text + "\n", _as_csv(options, rows.numbers), whole=True)
+
+
+def _is_plainly_header(rows: SheetRows) -> bool:
+    """Whether the first row is a header, as it were for a CSV."""
+    finding = _detected(rows, CsvOptions())
+    is_first = not finding.dialect.skip_lines and finding.dialect.header_rows > 0
+    return is_first and not any("nothing tells for sure" in note for note in finding.notes)
 
 
 def _filled_rows(grids: Iterable[Grid]) -> Iterator[tuple[int, dict[int, str], bool]]:
@@ -195,7 +217,10 @@ def _as_csv(options: CsvOptions, numbers: list[int]) -> CsvOptions:
     )
 
 
-def _names(what: str, header: list[list[str]], width: int, options: CsvOptions) -> list[str]:
+def _names(
+    what: str, rows: SheetRows, header_rows: int, low: int, high: int, options: CsvOptions
+) -> list[str]:
+    width = high - low + 1
     if options.columns is not None:
         if len(options.columns) != width:
             raise SourceError(
@@ -203,17 +228,10 @@ def _names(what: str, header: list[list[str]], width: int, options: CsvOptions) 
                 "all of them, in order."
             )
         return list(options.columns)
-    if not header:
+    if not header_rows:
         return [f"column_{i}" for i in range(1, width + 1)]
-    names = header[-1]
-    for row in reversed(header[:-1]):
-        # A cell of an upper row reaches over the blank ones to its right.
-        above = ""
-        for i, cell in enumerate(row):
-            above = cell or above
-            if above and above not in names[i]:
-                names[i] = f"{above} {names[i]}".strip()
-    return column_names(names)
+    header = SheetRows(rows.numbers[:header_rows], rows.cells[:header_rows], rows.merges)
+    return column_names(joined_names(header, low, high))
 
 
 def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:

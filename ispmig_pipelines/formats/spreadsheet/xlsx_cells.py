@@ -24,6 +24,7 @@ from ispmig_pipelines.formats.spreadsheet.grid import (
     UNCOMPUTED,
     Grid,
 )
+from ispmig_pipelines.formats.spreadsheet.heading import Merge
 from ispmig_pipelines.formats.spreadsheet.xlsx_columns import CellTexts, Kind, is_text, is_there
 from ispmig_pipelines.formats.spreadsheet.xlsx_mould import (
     CELL,
@@ -60,6 +61,12 @@ _INDENTED = re.compile(r"<row[^<>]*>\s+<|</row>\s+<")
 _ROW_NUMBER = re.compile(r' r="(\d{1,7})"')
 _UNNUMBERED = re.compile(r'<row(?![^<>]* r="\d)')
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,9})")
+_MERGED = re.compile(
+    r"<(?:[\w.\-]+:)?mergeCell\s[^<>]*?ref=[\"']\$?([A-Z]{1,3})\$?(\d{1,7})"
+    r":\$?([A-Z]{1,3})\$?(\d{1,7})[\"'][^<>]*>"
+)
+_LONGEST_MERGE = 1_000
+_MOST_MERGES = 20_000
 _HIDDEN_ROW = re.compile(r"<(?:[\w.\-]+:)?row(?=[^<>]* hidden=[\"'](?:1|true)[\"'])")
 _HIDDEN_COLUMN = re.compile(r"<(?:[\w.\-]+:)?col(?=[^<>]* hidden=[\"'](?:1|true)[\"'])[^<>]*>")
 _REACH = re.compile(r" (?:min|max)=[\"'](\d{1,5})[\"']")
@@ -135,6 +142,25 @@ class SheetCells:
             text += piece
         yield self._grid(text[:end], done + end)
         self._ending(text[end:], pieces)
+
+    def merges(self) -> tuple[Merge, ...]:
+        """The merged ranges, the first thousands of them; they stand behind all rows."""
+        found: list[Merge] = []
+        overlap = ""
+        for piece in part_text(self._path, self._archive, self._part):
+            window = overlap + piece
+            for reference in _MERGED.finditer(window):
+                first, row, last, last_row = reference.groups()
+                found.append(
+                    Merge(int(row), int(last_row), self._places[first], self._places[last])
+                )
+                if len(found) >= _MOST_MERGES:
+                    return tuple(found)
+            # A range is whole in one window or the next, and never in both.
+            cut = window.rfind("<")
+            overlap = window[cut:] if cut >= 0 and ">" not in window[cut:] else ""
+            overlap = overlap if len(overlap) < _LONGEST_MERGE else ""
+        return tuple(found)
 
     def _beginning(self, pieces: Iterator[str]) -> tuple[str, int]:
         """The first rows, and where they begin in the part; -1 for a sheet without any."""
