@@ -585,6 +585,20 @@ def test_inspect_tells_tables_columns_and_rejects_without_content(tmp_path: Path
     assert "secret" not in str(found)
 
 
+@pytest.mark.parametrize("text", ["{}", " {\n} ", "[]", '{"data": []}'])
+def test_a_document_that_holds_nothing_has_a_table_without_records(
+    tmp_path: Path, text: str
+) -> None:
+    [table] = read(tmp_path, text).values()
+    assert (table.columns, table.rows) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["[{}]", "{} {}", '{"a": {}}'])
+def test_an_empty_object_among_records_is_a_record(tmp_path: Path, text: str) -> None:
+    [table] = read(tmp_path, text).values()
+    assert len(table.rows) == text.count("{}")
+
+
 # ---------------------------------------------------------------- phpMyAdmin up to 4.8
 
 PHPMYADMIN_4 = """/**

@@ -141,6 +141,20 @@ def test_a_wrapper_without_cells_is_no_table(tmp_path: Path) -> None:
     assert found == {"batch.c": [{"id": "1"}, {"id": "2"}]}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["<customers/>", "<customers></customers>", "<customers>\n  <!-- none -->\n</customers>"],
+)
+def test_an_empty_root_is_no_record(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text) == {"customers": []}
+
+
+@pytest.mark.parametrize("text", ['<c id="1"/>', "<c>1</c>", "<c><name/></c>"])
+def test_a_root_that_holds_anything_is_a_record(tmp_path: Path, text: str) -> None:
+    [rows] = read(tmp_path, text).values()
+    assert len(rows) == 1
+
+
 def test_records_keep_which_wrapper_they_stand_in_where_there_are_several(tmp_path: Path) -> None:
     found = read(
         tmp_path,

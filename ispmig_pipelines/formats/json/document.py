@@ -50,6 +50,7 @@ class Document:
         perhaps: paths of objects that may map keys to records, with too little evidence.
         others: paths of values beside them.
         repeated: keys made for values under a key that stands more than once, with their paths.
+        empty: it is an object without members.
         tool: the name of the tool that wrote the document, where it has a form of its own.
     """
 
@@ -74,6 +75,7 @@ class Document:
         self.others: list[Path] = []
         self.repeated: list[Path] = []
         self.tool = ""
+        self.empty = False
 
     def elements(self) -> Iterator[Found]:
         """The records, each with the path of the array or object that holds them.
@@ -185,6 +187,7 @@ class Document:
         while True:
             byte = cursor.skip()
             if byte == _OBJECT_END and first:
+                self.empty = self.empty or not path
                 cursor.at += 1
                 return
             if byte != _QUOTE:

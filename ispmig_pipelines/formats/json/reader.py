@@ -24,8 +24,8 @@ class JsonReader(JsonSource):
     Its records are the elements of the array that it is, or of the arrays of objects and the
     members of the objects by key that it holds (each a table, named by its path: ``data``,
     ``response.customers``). A document that is one object with an ``id`` of its own, or that holds
-    no records, is one record; so is a bare scalar. Objects that follow each other, written over
-    any number of lines, are records of one table.
+    no records, is one record; so is a bare scalar. An object without members is none. Objects
+    that follow each other, written over any number of lines, are records of one table.
     """
 
     format = "json"
@@ -47,6 +47,8 @@ class JsonReader(JsonSource):
         if document.root != "{":
             if document.tool:
                 return self._tool_tables(document)
+            return self._rooted(self.table_name, ())
+        if document.empty:
             return self._rooted(self.table_name, ())
         if any(len(p) == 1 and p[0].lower() in _OWN_KEYS for p in document.others):
             return self._one_record()

@@ -314,7 +314,9 @@ class RecordStream:
         if root is None:
             return
         if self._table.is_root:
-            found.append((self._row(root, []), _line(root)))
+            # An empty root is a document that no record was written into.
+            if not self._root.is_empty:
+                found.append((self._row(root, []), _line(root)))
         else:
             for one in self._harvest(root, 0, final=True):
                 if isinstance(one, Rows):

@@ -100,6 +100,11 @@ class Node:
         }
 
     @property
+    def is_empty(self) -> bool:
+        """They hold nothing at all."""
+        return not (self.children or self.text or self.own_attributes)
+
+    @property
     def is_leaf(self) -> bool:
         """None of them holds an element."""
         return not self.children
