@@ -95,8 +95,9 @@ _SQL_STATEMENT = re.compile(
     r"|SET\s+\w+\s*=?\s*\S+.*;\s*$|USE\s+[\[`\"]?\w+[\]`\"]?\s*;?\s*$"
     r"|INSERT\s+[\w\[\]\"`.$#]+\s*(?:\([^)]*\)\s*)?VALUES?\s*\(|INSERT\s+ALL\s+INTO\b"
     r"|COPY\s+\S+\s*\(.*\)\s+FROM\s+stdin|ALTER\s+TABLE\b"
-    r"|IF\s+(?:NOT\s+)?EXISTS\s*\(.*?\)\s*(?:BEGIN\s+)?INSERT\s"
-    r"|BEGIN(?:\s+TRAN\w*|\s+WORK)?\s*;?\s*(?:INSERT|REPLACE)\s+INTO\s|(?:SQL|mysql|sqlite)>\s*INSERT\s"
+    r"|IF\s+(?:NOT\s+)?EXISTS\s*\([^;]{0,2000}?\)\s*(?:BEGIN\s+)?INSERT\s"
+    r"|BEGIN(?:\s+TRAN\w*|\s+WORK)?\s*;?\s*(?:INSERT|REPLACE)\s+INTO\s"
+    r"|(?:SQL|mysql|sqlite)>\s*(?:INSERT|CREATE)\s"
     r"|LOCK\s+TABLES\b|/\*!\d{5}\s)",
     re.IGNORECASE | re.MULTILINE,
 )

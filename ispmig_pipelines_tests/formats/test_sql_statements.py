@@ -218,7 +218,7 @@ def test_a_copy_without_a_list_of_columns(path: Path) -> None:
         ("sqlserver", "EXEC sp_rename 't', 'u'", "rename"),
         ("sqlserver", "INSERT t EXEC dbo.rows", "not read"),
         ("sqlserver", ":r other.sql", "shell"),
-        ("oracle", "BEGIN\n  INSERT INTO t VALUES (2);\nEND;\n/", "procedural"),
+        ("oracle", "BEGIN\n  fill(2);\nEND;\n/", "procedural"),
         ("oracle", "@other.sql", "shell"),
         ("oracle", "@@other", "shell"),
         ("oracle", "START other.sql", "shell"),
@@ -280,13 +280,18 @@ def test_values_in_double_quotes_are_strings(path: Path, dialect: str) -> None:
     assert rows_of(path, content, dialect=dialect) == [["x 'y' \"z\"; (", "1"], ["", ""]]
 
 
-def test_a_missing_last_semicolon_is_allowed_where_the_spec_says_that_the_script_is_whole(
+def test_a_missing_last_semicolon_is_told_unless_the_spec_says_that_the_script_is_whole(
     path: Path,
 ) -> None:
-    content = "INSERT INTO t VALUES (1),(2)"
-    with pytest.raises(SourceError, match="middle of an INSERT"):
-        opened(path, content, dialect="mysql")
-    assert rows_of(path, content, dialect="mysql", complete=True) == [["1"], ["2"]]
+    content = "INSERT INTO t VALUES (0);\nINSERT INTO t VALUES (1),(2)"
+    reader = opened(path, content, dialect="mysql")
+    assert read(reader)[0] == [["0"], ["1"], ["2"]]
+    assert reader.detected.questions == ()
+    assert "without the delimiter" in " ".join(reader.detected.notes)
+    assert "without the delimiter" not in " ".join(
+        opened(path, content, dialect="mysql", complete=True).detected.notes
+    )
+    assert rows_of(path, content, dialect="mysql", complete=True) == [["0"], ["1"], ["2"]]
     with pytest.raises(SourceError, match="middle of an INSERT"):
         opened(path, content + ",(3", dialect="mysql", complete=True)
 

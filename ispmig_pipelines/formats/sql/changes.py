@@ -26,6 +26,9 @@ TOLD = {
     "carried out, and what they add is no data here",
     "alter": "ALTER TABLE statement(s) that add, drop or rename columns after the rows",
     "rename": "statement(s) that rename tables; the tables keep the names of their rows here",
+    "unknown": "line(s) or statement(s) that are no SQL that is known here; they are passed over",
+    "unended": "INSERT statement(s) at the end of the script without the delimiter that ends a "
+    "statement; the rows are read: see that none is missing after them",
     "object": "statement(s) that write large objects; they are no data here",
 }
 """What is said about each kind of change."""

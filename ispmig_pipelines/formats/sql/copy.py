@@ -24,7 +24,7 @@ from ispmig_pipelines.formats.sql.cells import (
     replaced,
     unsound,
 )
-from ispmig_pipelines.formats.sql.render import BLOB, BOOLEAN, BYTES, text_in
+from ispmig_pipelines.formats.sql.render import BLOB, BOOLEAN, text_in
 from ispmig_pipelines.formats.sql.tokens import unescape_copy_all
 
 _NEWLINE, _BACKSLASH, _N = 10, 92, 78
@@ -52,6 +52,7 @@ class CopyReader:
         if b"\r\n" in region:
             # COPY writes a carriage return of a cell as \\r: this one came with the transfer.
             region = region.replace(b"\r\n", b"\n")
+        written, region = region, with_letters(region)
         width = len(positions)
         buffer = np.frombuffer(region, dtype=np.uint8)
         places = np.flatnonzero(np.frombuffer(region.translate(_SEPARATOR), dtype=bool))
@@ -63,8 +64,14 @@ class CopyReader:
         if width == 0:
             widths = np.where(line_ends == line_starts, 0, widths)
         good = widths == width
+        # A record goes on over the line feeds that belong to its cells.
+        lines = line + np.arange(count)
+        if region is not written:
+            inside = np.flatnonzero(np.frombuffer(written, dtype=np.uint8) != buffer)
+            inside = inside[np.frombuffer(written, dtype=np.uint8)[inside] == _NEWLINE]
+            lines = lines + np.searchsorted(inside, line_starts)
         rejects = [
-            Reject(row, line + row, "record.ragged",
+            Reject(row, int(lines[row]), "record.ragged",
                    shown(region[int(line_starts[row]) : int(line_ends[row])]),
                    str(int(widths[row])), str(width))
             for row in np.flatnonzero(~good).tolist()
@@ -83,14 +90,14 @@ class CopyReader:
             starts[:, 0] = line_starts[rows]
         bad = np.zeros(rows.size, dtype=bool)
         arrays = self._arrays(region, buffer, starts, ends, positions)
-        self._check(region, arrays, positions, rows, line_starts, line_ends, line, bad, rejects)
+        self._check(region, arrays, positions, rows, line_starts, line_ends, lines, bad, rejects)
         strings = [a if pa.types.is_string(a.type) else as_text(a) for a in arrays]
         batch = pa.RecordBatch.from_arrays(strings, schema=self.schema)
         if bad.any():
             batch, rows = batch.filter(pa.array(~bad)), rows[~bad]
         rejects.sort(key=lambda reject: reject.record)
         missing = not_given(len(self._columns), positions, rows.size)
-        return Chunk(batch, line + rows, rows, rejects, count, missing)
+        return Chunk(batch, lines[rows], rows, rejects, count, missing)
 
     def _arrays(
         self,
@@ -118,13 +125,13 @@ class CopyReader:
             column = contents.column(value, null[:, value])
             special = escaped[:, value]
             kind = self._kinds[position]
-            if kind in (BYTES, BLOB):
+            if kind == BLOB:
                 special = ~null[:, value]
             where = np.flatnonzero(special)
             if where.size:
                 raw = column.take(pa.array(where)).to_pylist()
                 values = unescape_copy_all(raw)
-                if kind in (BYTES, BLOB):
+                if kind == BLOB:
                     values = [text_in(v, kind, self._dialect) for v in values]
                 column = replaced(column, where, values)
             if kind == BOOLEAN:
@@ -140,7 +147,7 @@ class CopyReader:
         rows: np.ndarray,
         line_starts: np.ndarray,
         line_ends: np.ndarray,
-        line: int,
+        lines: np.ndarray,
         bad: np.ndarray,
         rejects: list[Reject],
     ) -> None:
@@ -157,12 +164,30 @@ class CopyReader:
                     at = int(rows[row])
                     text = shown(region[int(line_starts[at]) : int(line_ends[at])])
                     rejects.append(
-                        Reject(at, line + at, "record.encoding", text, "", "UTF-8")
+                        Reject(at, int(lines[at]), "record.encoding", text, "", "UTF-8")
                         if invalid[row]
-                        else Reject(at, line + at, "record.unreadable", text, "", ZERO_BYTE)
+                        else Reject(at, int(lines[at]), "record.unreadable", text, "", ZERO_BYTE)
                     )
             if where.size:
                 arrays[position] = replaced(arrays[position], where, [None] * where.size)
+
+
+_ESCAPED_SEPARATOR = re.compile(rb"(?<!\\)((?:\\\\)*+)\\([\n\t])")
+
+
+def with_letters(region: bytes) -> bytes:
+    """Lines of COPY with ``\\n`` and ``\\t`` for a backslash before a real line feed or tab, which
+    old versions of pg_dump wrote; each place stays where it was."""
+    if b"\\\n" not in region and b"\\\t" not in region:
+        return region
+    return _ESCAPED_SEPARATOR.sub(
+        lambda found: found[1] + (b"\\n" if found[2] == b"\n" else b"\\t"), region
+    )
+
+
+def copy_width(region: bytes) -> int:
+    """How many cells the first of some lines of COPY has."""
+    return with_letters(region.replace(b"\r\n", b"\n")).split(b"\n", 1)[0].count(b"\t") + 1
 
 
 _WORDS = pa.array([b"t", b"f"], pa.binary()), pa.array([b"true", b"false"], pa.binary())

@@ -57,7 +57,7 @@ def _copied(script: Script, wanted: bool, start_line: int) -> Iterator[Event]:
             window.pos = end
             script.pass_line()
             return
-        last = data.rfind(b"\n", pos) + 1
+        last = _end_of_lines(data, pos)
         # The line feed before the end's line must stay at hand with it: the last line waits.
         if last > pos:
             if wanted:
@@ -67,3 +67,15 @@ def _copied(script: Script, wanted: bool, start_line: int) -> Iterator[Event]:
             if _END_OF_COPY.match(window.data, window.pos):
                 continue
             raise script.truncated("the data of a COPY", window.pos, start_line)
+
+
+def _end_of_lines(data: bytes, pos: int) -> int:
+    """Where the last whole line ends, 0 where none does; a line feed behind a backslash is part
+    of a cell."""
+    last = data.rfind(b"\n", pos)
+    while last >= 0:
+        before = data[pos:last].removesuffix(b"\r")
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            break
+        last = data.rfind(b"\n", pos, last)
+    return last + 1

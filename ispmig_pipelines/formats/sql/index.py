@@ -10,6 +10,7 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.sql.changes import ON_ROWS, TOLD
 from ispmig_pipelines.formats.sql.content import Content
 from ispmig_pipelines.formats.sql.context import SqlContext
+from ispmig_pipelines.formats.sql.copy import copy_width
 from ispmig_pipelines.formats.sql.define import (
     ColumnDefinition,
     is_from_query,
@@ -153,9 +154,11 @@ class _Builder:
     def _walk(self, walker: Walker) -> None:
         table: Table | None = None
         begun: Begin | None = None
+        in_block = False
         for event in walker.walk():
             if isinstance(event, Begin):
                 table, begun = self._table(event.name, event.scope), event
+                in_block = walker.in_block
                 if event.columns is None:
                     table.unlisted = True
                 else:
@@ -163,13 +166,13 @@ class _Builder:
                     folded = {name.casefold() for name in event.columns}
                     table.exact |= len(folded) < len(event.columns)
             elif isinstance(event, End) and table is not None and begun is not None:
-                _extend(table, begun, event.end)
+                _extend(table, begun, event.end, in_block=in_block)
             elif isinstance(event, PlainRows) and table is not None and not table.width:
                 table.width = row_width(event.region, self._lex)
             elif isinstance(event, OddRow) and table is not None and not table.width:
                 table.width = len(event.cells)
             elif isinstance(event, CopyLines) and table is not None and not table.width:
-                table.width = event.region.split(b"\n", 1)[0].count(b"\t") + 1
+                table.width = copy_width(event.region)
             elif isinstance(event, Definition):
                 self._define(event)
             elif isinstance(event, Changed):
@@ -340,12 +343,14 @@ def _same_table(one: TableKey, other: TableKey) -> bool:
     return one.table.casefold() == other.table.casefold()
 
 
-def _extend(table: Table, begun: Begin, end: int) -> None:
+def _extend(table: Table, begun: Begin, end: int, *, in_block: bool) -> None:
     last = table.ranges[-1] if table.ranges else None
     if last is not None and begun.start - last.end < _JOIN_WITHIN and last.scope == begun.scope:
         last.end = end
     else:
-        table.ranges.append(Range(begun.start, end, begun.line, begun.scope, begun.delimiter))
+        table.ranges.append(
+            Range(begun.start, end, begun.line, begun.scope, begun.delimiter, in_block)
+        )
 
 
 def _told_apart(name: str, keys: list[TableKey]) -> str:

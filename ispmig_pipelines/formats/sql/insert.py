@@ -45,6 +45,7 @@ class Inserts:
         self._runs: dict[bytes, re.Pattern[bytes]] = {}
         self._into_runs: dict[bytes, re.Pattern[bytes]] = {}
         self._upsert_line = 0
+        self._unended_line = 0
         self._last_is_bare = False
         self._ended_properly = 0
         self._ended_barely = 0
@@ -52,7 +53,12 @@ class Inserts:
     @property
     def bare_end(self) -> bool:
         """The last INSERT ended with nothing to end it, although all before it were ended."""
-        return self._last_is_bare and self._ended_properly > 0 and self._ended_barely == 1
+        return (
+            self._script.dialect.bare_ends
+            and self._last_is_bare
+            and self._ended_properly > 0
+            and self._ended_barely == 1
+        )
 
     def read(self) -> Iterator[Event]:
         """What the INSERT that begins here means."""
@@ -84,6 +90,8 @@ class Inserts:
             if self._upsert_line:
                 yield Changed("upsert", name.text, self._upsert_line)
                 self._upsert_line = 0
+            if self._unended_line and not self._script.dialect.bare_ends:
+                yield Changed("unended", name.text, self._unended_line)
         elif verb == b"SET" and self._script.dialect.name in (MYSQL, GENERIC):
             yield from self._insert_set(name, found.end(), start, line)
         elif verb == b"DEFAULT":
@@ -243,8 +251,7 @@ class Inserts:
             self._ended_by(proper=True)
             return True
         if pos >= len(data):
-            if not self._script.dialect.bare_ends and not self._script.complete:
-                raise self._script.truncated("an INSERT statement", pos, start_line)
+            self._unended_line = 0 if self._script.complete else start_line
             self._ended_by(proper=False)
             return False
         word_match = _WORD.match(data, pos)

@@ -96,7 +96,8 @@ class _Tokens:
         return text.lower() if kind == "word" else b""
 
 
-_DEEPEST = 200
+# Each level takes some six frames of Python, which allows a thousand.
+_DEEPEST = 60
 
 
 class Evaluator:

@@ -28,7 +28,7 @@ from ispmig_pipelines.formats.sql.batches import Batches
 from ispmig_pipelines.formats.sql.cells import Chunk
 from ispmig_pipelines.formats.sql.content import BLOCK_BYTES, Content
 from ispmig_pipelines.formats.sql.context import SqlContext
-from ispmig_pipelines.formats.sql.copy import CopyReader
+from ispmig_pipelines.formats.sql.copy import CopyReader, copy_width
 from ispmig_pipelines.formats.sql.define import TableDefinition, kinds_of
 from ispmig_pipelines.formats.sql.dialect import (
     SqlOptions,
@@ -187,7 +187,7 @@ class SqlReader:
 
         walker = Walker(
             window, self.dialect, wants, scope=place.scope, delimiter=place.delimiter,
-            complete=self._complete,
+            complete=self._complete, in_block=place.in_block,
         )  # fmt: skip
         rows = _Rows(self, table)
         ours = False
@@ -262,7 +262,7 @@ class _Rows:
 
     def copied(self, event: CopyLines) -> Iterator[Chunk]:
         yield from self.flush()
-        width = event.region.split(b"\n", 1)[0].count(b"\t") + 1
+        width = copy_width(event.region)
         yield self._copy.read(event.region, self._settle(width), event.line)
 
     def flush(self) -> Iterator[Chunk]:

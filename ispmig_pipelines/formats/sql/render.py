@@ -1,13 +1,13 @@
 """How a literal of a script becomes the text of a cell.
 
 How bytes become text, the same in every dialect and however the script writes them, so that a
-dump with hex and one without give the same records:
+dump with hex and one without give the same records; and the same for every cell of a column, so
+that no cell's own bytes decide how it is shown:
 
+* In a column of a binary type (BINARY, VARBINARY, ``CHAR … FOR BIT DATA``, RAW, ROWVERSION, BLOB,
+  BYTEA, IMAGE and their relatives) they are ``0x`` and hex digits in capitals; none at all are
+  an empty text.
 * In a column of text they are the text.
-* In RAW, ROWVERSION and in BINARY (or ``CHAR … FOR BIT DATA``) of a length that keys, addresses
-  and digests have (4, 6, 8, 16, 20, 32, 64) they are ``0x`` and hex digits in capitals.
-* In any other BINARY, in VARBINARY, BLOB, BYTEA and IMAGE they are text where they are printable
-  UTF-8, else ``0x`` and hex.
 * In a column whose type the script does not tell they are ``0x`` and hex where the script writes
   hex.
 * In a column of numbers, and in MySQL's and SQL Server's BIT, they are the number; PostgreSQL's
@@ -34,11 +34,11 @@ from ispmig_pipelines.formats.sql.dialect import (
     SQLSERVER,
 )
 
-TEXT, BYTES, BLOB, BIT, WIDE_BIT, NUMBER, BOOLEAN, MOMENT, OTHER = (
-    "text", "bytes", "blob", "bit", "wide_bit", "number", "boolean", "moment", ""
+TEXT, BLOB, BIT, WIDE_BIT, NUMBER, BOOLEAN, MOMENT, OTHER = (
+    "text", "blob", "bit", "wide_bit", "number", "boolean", "moment", ""
 )  # fmt: skip
-"""Kinds of columns, as far as they matter for reading a literal. BYTES are always shown as hex,
-a BLOB as text where it is."""
+"""Kinds of columns, as far as they matter for reading a literal. A BLOB is a column of any binary
+type."""
 
 _QUOTES = re.compile(r"[\[\]\"`]")
 _OWNER = re.compile(r"^(?:\w+\.)+")
@@ -47,7 +47,7 @@ _TEXT_TYPE = re.compile(
 )
 _NUMBER_TYPE = re.compile(r"int|decimal|numeric|number|float|double|real|money|serial|bool")
 _WIDE = re.compile(r"bit\s*\(\s*(?:[6-9]|[1-6]\d)\s*\)")
-_KEY_BINARY = re.compile(r"(?:binary|char|character)\s*\(\s*(?:4|6|8|16|20|32|64)\s*\)")
+_BINARY_TYPES = frozenset({"bytea", "image", "varbinary", "binary", "raw", "rowversion"})
 
 
 def column_kind(type_text: str, dialect: str) -> str:
@@ -59,14 +59,10 @@ def column_kind(type_text: str, dialect: str) -> str:
     lowered = _OWNER.sub("", _QUOTES.sub("", lowered))
     first = re.match(r"\w*", lowered)
     word = first.group() if first else ""
-    if "blob" in word or word in ("bytea", "image", "varbinary") or lowered.startswith("long raw"):
+    if "blob" in word or word in _BINARY_TYPES or lowered.startswith("long raw"):
         return BLOB
-    if word == "binary" or "for bit data" in lowered:
-        return BYTES if _KEY_BINARY.match(lowered) else BLOB
-    if word in ("raw", "rowversion"):
-        return BYTES
-    if word == "timestamp" and dialect == SQLSERVER:
-        return BYTES
+    if "for bit data" in lowered or (word == "timestamp" and dialect == SQLSERVER):
+        return BLOB
     if word == "timestamp" and dialect == DB2:
         return MOMENT
     if word == "bit":
@@ -91,24 +87,9 @@ class Literal:
     value: bytes = b""
 
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-
-def is_printable(raw: bytes) -> bool:
-    """Whether bytes are text that a person may have written."""
-    try:
-        return _UNPRINTABLE.search(raw.decode("utf-8")) is None
-    except UnicodeDecodeError:
-        return False
-
-
 def hex_text(raw: bytes) -> bytes:
-    """Bytes as ``0x`` and hex digits in capitals."""
-    return b"0x" + raw.hex().upper().encode()
-
-
-def _bytes_text(raw: bytes, kind: str) -> bytes:
-    return raw if kind == BLOB and is_printable(raw) else hex_text(raw) if raw else raw
+    """Bytes as ``0x`` and hex digits in capitals; none at all as an empty text."""
+    return b"0x" + raw.hex().upper().encode() if raw else raw
 
 
 def written_bytes(text: bytes, charset: str) -> bytes:
@@ -129,7 +110,7 @@ def render(literal: Literal, kind: str, dialect: str, charset: str = "") -> byte
     if form == "bytes":
         if kind in (NUMBER, BIT, WIDE_BIT):
             return str(int.from_bytes(value, "big")).encode()
-        return value if kind == TEXT else _bytes_text(value, kind)
+        return value if kind == TEXT else hex_text(value)
     if form == "word" and dialect in (MYSQL, SQLITE):
         return b"1" if value == b"true" else b"0"
     if form == "text" and kind in STRINGS_READ:
@@ -154,7 +135,7 @@ def moment_text(value: bytes) -> bytes:
     return day + b" " + clock + fraction.rstrip(b"0").rstrip(b".") + zone
 
 
-STRINGS_READ = frozenset({BYTES, BLOB, BIT, WIDE_BIT, BOOLEAN, MOMENT})
+STRINGS_READ = frozenset({BLOB, BIT, WIDE_BIT, BOOLEAN, MOMENT})
 """Kinds of columns in which a plain string is not its own text."""
 
 _PG_BYTES = re.compile(rb"\\x((?:[0-9a-fA-F]{2})*)\Z")
@@ -185,17 +166,13 @@ def text_in(value: bytes, kind: str, dialect: str, charset: str = "") -> bytes:
         return value
     if dialect == POSTGRESQL:
         if found := _PG_BYTES.match(value):
-            value = bytes.fromhex(found.group(1).decode())
-        elif b"\\" in value:
-            # The format of versions before 9.0, and of bytea_output = escape.
-            value = _PG_OCTAL.sub(_octal, value)
-    elif kind == BYTES and dialect == ORACLE and _HEX_DIGITS.match(value):
-        # A string becomes a RAW by its hex digits.
-        value = bytes.fromhex(value.decode())
-    elif kind == BYTES or not is_printable(value):
-        value = written_bytes(value, charset)
-        return hex_text(value) if value else value
-    return _bytes_text(value, kind)
+            return hex_text(bytes.fromhex(found.group(1).decode()))
+        # The format of versions before 9.0, and of bytea_output = escape.
+        return hex_text(_PG_OCTAL.sub(_octal, value))
+    if dialect == ORACLE and _HEX_DIGITS.match(value):
+        # A string becomes a RAW or a BLOB by its hex digits.
+        return hex_text(bytes.fromhex(value.decode()))
+    return hex_text(written_bytes(value, charset))
 
 
 def _octal(found: re.Match[bytes]) -> bytes:

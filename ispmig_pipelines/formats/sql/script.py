@@ -31,6 +31,22 @@ _NEXT_STATEMENT = re.compile(
     rb"|(?:ALTER|TRUNCATE|DROP)\s+TABLE\s|BULK\s+INSERT\s)",
     re.IGNORECASE,
 )
+# In T-SQL these words begin a statement wherever they stand outside parentheses.
+_TSQL_STATEMENTS = re.compile(
+    rb"(?:INSERT|IF|WHILE|MERGE|DECLARE|UPDATE|DELETE|(?:CREATE|ALTER|DROP|TRUNCATE)\s+TABLE"
+    rb"|BULK\s+INSERT)\b(?!\s*[,.=])",
+    re.IGNORECASE,
+)
+_TSQL_KEYWORD = re.compile(
+    rb"\b(?:INSERT|IF|WHILE|MERGE|DECLARE|UPDATE|DELETE|TABLE|BULK)\b", re.IGNORECASE
+)
+# FOR UPDATE, ON DELETE CASCADE, INSTEAD OF INSERT, DROP TABLE IF EXISTS, a.update
+_TSQL_GOES_ON = frozenset({b"for", b"of", b"after", b".", b",", b"=", b"as"})
+_TSQL_ACTIONS = frozenset({b"update", b"delete"})
+_STATEMENT_LINE = re.compile(
+    rb"[ \t]*(?:(?:INSERT|REPLACE|COPY|CREATE|DROP|ALTER|SET|LOCK|USE|BEGIN)\s|/\*M?!|SQL>)",
+    re.IGNORECASE,
+)
 _REST_OF_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
 _PLAIN = re.compile(rb"[^/\-#\s]++")
 
@@ -154,9 +170,13 @@ class Script:
                 return
 
     def pass_statement(
-        self, *, keep: bool = False, merge: bool = False, at_least: int = 0
+        self, *, keep: bool = False, merge: bool = False, whole: bool = False
     ) -> bytes:
         """Passes over a statement to its end; with ``keep``, returns its text.
+
+        Args:
+            merge: it is a MERGE, which holds the words of other statements.
+            whole: the next statement's first word within a line does not end it.
 
         Raises:
             SourceError: the script ends before the statement does.
@@ -167,12 +187,20 @@ class Script:
         size = 0
         name = self.dialect.name
         first = window.pos
+        apart = _Apart(self.lex) if name == SQLSERVER and not (merge or whole) else None
         while True:
             found = self.lex.skip.match(window.data, window.pos)
             end = found.end() if found else window.pos
-            if at_least and end == window.pos:
-                end += at_least
-            at_least = 0
+            if apart is not None:
+                if end >= len(window.data) and window.more():
+                    first = window.pos
+                    continue
+                follows = apart.next_statement(window.data, window.pos, end)
+                if follows is not None:
+                    window.pos = follows
+                    if keep:
+                        kept.append(window.data[first:follows])
+                    break
             if keep and size <= _LONGEST_DEFINITION:
                 kept.append(window.data[first:end])
                 size += end - first
@@ -228,15 +256,65 @@ class Script:
             window.pos += 1
         return b"".join(kept)
 
-    def pass_routine(self, *, oracle: bool, package: bool = False) -> None:
-        """Passes over a trigger, procedure, function or block with all that is in it."""
+    def pass_unknown(self) -> None:
+        """Passes over what is no statement that is known, a line of a tool's log perhaps: to
+        where a delimiter ends it, or before a line that begins like a statement.
+
+        Raises:
+            SourceError: the script ends before either.
+        """
+        window = self.window
+        start_line = window.line()
+        while True:
+            begun = window.pos
+            self._at_hand_line()
+            end = window.data.find(b"\n", begun) + 1 or len(window.data)
+            line = window.data[begun:end]
+            stretch = self.lex.skip.match(line)
+            at = stretch.end() if stretch else 0
+            if line.startswith(self.delimiter, at):
+                window.pos = begun + at + len(self.delimiter)
+                return
+            window.pos = end
+            if line.rstrip().endswith(self.delimiter):
+                return
+            window.has(64)
+            if _STATEMENT_LINE.match(window.data, window.pos):
+                return
+            if window.pos >= len(window.data):
+                if self.dialect.bare_ends or self.complete or self.dialect.name == ORACLE:
+                    return
+                raise self._truncated_statement(start_line, window.offset())
+            if self.dialect.name in (SQLSERVER, GENERIC) and (
+                go := _GO_LINE.match(window.data, window.pos - 1)
+            ):
+                window.pos = go.end()
+                return
+            if self.dialect.name in (ORACLE, GENERIC) and (
+                slash := _SLASH_LINE.match(window.data, window.pos - 1)
+            ):
+                window.pos = slash.end()
+                return
+
+    def _at_hand_line(self) -> None:
+        """Sees to it that the line that begins here is at hand to its end."""
+        window = self.window
+        while window.data.find(b"\n", window.pos) < 0 and window.more():
+            pass
+
+    def pass_routine(self, *, oracle: bool, package: bool = False, depth: int = 0) -> None:
+        """Passes over a trigger, procedure, function or block with all that is in it.
+
+        Args:
+            depth: how many blocks are open where reading stands.
+        """
         window = self.window
         start_line, start_offset = window.line(), window.offset()
         name = self.dialect.name
         if self.delimiter != b";":
             self.pass_statement()
             return
-        depth, parentheses, ended, before = 0, 0, False, b""
+        parentheses, ended, before = 0, False, b""
         while True:
             data, pos = window.data, window.pos
             found = self.lex.token.match(data, pos)
@@ -297,3 +375,44 @@ class Script:
 
     def _truncated_statement(self, start_line: int, start_offset: int) -> SourceError:
         return self.truncated("a statement", self.window.pos, start_line)
+
+
+class _Apart:
+    """Tells where one T-SQL statement ends and the next begins, with nothing between them."""
+
+    def __init__(self, lex: Lexicon) -> None:
+        self._token = lex.token
+        self._depth = 0
+        self._before = b""
+        self._words = 0
+
+    def next_statement(self, data: bytes, pos: int, end: int) -> int | None:
+        """Where in the next stretch of the statement another one begins; None where none does."""
+        keywords = _TSQL_KEYWORD.search(data, pos, end) is not None
+        if not keywords and not self._depth and data.find(b"(", pos, end) < 0:
+            self._words += end > pos
+            self._before = (
+                data[pos:end].rsplit(None, 1)[-1].lower()
+                if data[pos:end].strip()
+                else (self._before)
+            )
+            return None
+        while pos < end and (found := self._token.match(data, pos, end)):
+            kind, text = found.lastgroup, found.group()
+            if kind == "word" and self._begins(data, found, text.lower()):
+                return pos
+            self._depth += (text == b"(") - (text == b")")
+            if kind != "space":
+                self._before = text.lower()
+                self._words += 1
+            pos = found.end()
+        return None
+
+    def _begins(self, data: bytes, found: re.Match[bytes], word: bytes) -> bool:
+        if self._depth > 0 or not self._words or self._before in _TSQL_GOES_ON:
+            return False
+        if self._before == b"on" and word in _TSQL_ACTIONS:
+            return False
+        if self._before == b"table" and word == b"if":
+            return False
+        return _TSQL_STATEMENTS.match(data, found.start()) is not None

@@ -18,6 +18,7 @@ class Range:
     line: int
     scope: Scope
     delimiter: bytes
+    in_block: bool = False
 
 
 @dataclass

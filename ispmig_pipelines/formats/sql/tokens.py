@@ -23,6 +23,10 @@ from ispmig_pipelines.formats.sql.dialect import (
 
 _ESCAPED_STRING = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
 _PLAIN_STRING = rb"'[^']*+(?:''[^']*+)*+'"
+_COMMENT = rb"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
+_NESTED_COMMENT = _COMMENT
+for _ in range(5):
+    _NESTED_COMMENT = rb"/\*(?:[^*/]++|\*(?!/)|/(?!\*)|" + _NESTED_COMMENT + rb")*+\*/"
 _WORD = rb"[A-Za-z_@$#\x80-\xff][\w@$#\x80-\xff]*+"
 
 
@@ -76,8 +80,10 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
         block = rb"/\*(?!M?!)[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
         # What an executable comment holds is SQL: only its marks are passed over.
         block += rb"|/\*M?!\d*+|\*/"
+    elif name in (POSTGRESQL, SQLSERVER, DB2):
+        block = _NESTED_COMMENT
     else:
-        block = rb"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
+        block = _COMMENT
     blanks = rb"[\s\x00\x1a]++|"
     space = blanks + dashes + rb"|" + block
     if name in (MYSQL, GENERIC):

@@ -44,8 +44,15 @@ _ALTERED = re.compile(rb"ALTER\s+(?:PROC|FUNCTION|TRIGGER)", re.IGNORECASE)
 _SQLPLUS = re.compile(
     rb"(?:REM(?:ARK)?\b|PRO(?:MPT)?\b|SPOOL\b|WHENEVER\b|COLUMN\b|DEF(?:INE)?\b|ACC(?:EPT)?\b"
     rb"|CONN(?:ECT)?\b|EXIT\b|QUIT\b|@|SHOW\b|PAUSE\b|HOST\b|TTITLE\b|BTITLE\b"
+    rb"|VAR(?:IABLE)?\b|CLEAR\b|CL\b|DESC(?:RIBE)?\b|UNDEF(?:INE)?\b|COL\b|BRE(?:AK)?\b"
+    rb"|COMP(?:UTE)?\b|DISC(?:ONNECT)?\b|TIMING?\b|REPH(?:EADER)?\b|REPF(?:OOTER)?\b"
+    rb"|PASSW(?:ORD)?\b|STORE\b|L(?:IST)?\b|ATTRIBUTE\b|XQUERY\b"
     rb"|SET\s+(?:DEF(?:INE)?|FEED(?:BACK)?|ECHO|SQLBL(?:ANKLINES)?|SCAN|VER(?:IFY)?|TERM(?:OUT)?"
     rb"|SERVEROUT(?:PUT)?|ESC(?:APE)?|LINESIZE|PAGESIZE|HEADING|TIMING|TRIM(?:SPOOL|OUT)?"
+    rb"|LINES?|PAGES?|HEA|TI(?:ME)?|TRIMS|TRIMOUT|COLSEP|CON(?:CAT)?|NEWP(?:AGE)?|NULL|NUMW(?:IDTH)?"
+    rb"|WRA(?:P)?|UND(?:ERLINE)?|TAB|SQLP(?:ROMPT)?|SQLCASE|SQLNUMBER|APPI(?:NFO)?|ARRAYSIZE|AUTOP"
+    rb"|AUTOPRINT|AUTO(?:COMMIT)?|EMBEDDED|EXITC(?:OMMIT)?|FLUSH|LOBPREFETCH|LONGC(?:HUNKSIZE)?"
+    rb"|MARKUP|RECSEP|SHOW(?:MODE)?|SUFFIX|XMLOPT\w*|ERRORL\w*|CMDSEP|DESCRIBE|LOGSOURCE"
     rb"|LONG|NUMFORMAT|SQLT(?:ERMINATOR)?|SQLPREFIX|AUTOTRACE)\b)",
     re.IGNORECASE,
 )
@@ -61,8 +68,31 @@ _KINDS = {
 }  # fmt: skip
 _LOOKED_INTO = frozenset({
     b"IF", b"WITH", b"SELECT", b"WHILE", b"BEGIN", b"DECLARE", b"PREPARE", b"EXPLAIN", b"FOR",
-    b"VALUES", b"LOOP", b"EXISTS",
+    b"VALUES", b"LOOP", b"EXISTS", b"ELSE",
 })  # fmt: skip
+_HOLDING_OTHERS = frozenset({
+    b"IF", b"WITH", b"WHILE", b"FOR", b"LOOP", b"EXISTS", b"ELSE", b"GRANT", b"DENY", b"REVOKE",
+    b"PREPARE", b"EXPLAIN",
+})  # fmt: skip
+"""First words of T-SQL statements that hold the words of others."""
+
+_WITHOUT_DATA = frozenset({
+    b"SET", b"COMMIT", b"ROLLBACK", b"START", b"END", b"LOCK", b"UNLOCK", b"GRANT", b"REVOKE",
+    b"DENY", b"ANALYZE", b"ANALYSE", b"VACUUM", b"PRAGMA", b"DROP", b"SAVEPOINT", b"RELEASE",
+    b"FLUSH", b"USE", b"PRINT", b"REINDEX", b"CLUSTER", b"REFRESH", b"SECURITY", b"REASSIGN",
+    b"LISTEN", b"NOTIFY", b"UNLISTEN", b"CHECKPOINT", b"DISCARD", b"RESET", b"SHOW", b"OPTIMIZE",
+    b"CHECK", b"REPAIR", b"CHECKSUM", b"KILL", b"CONNECT", b"DISCONNECT", b"TERMINATE",
+    b"RUNSTATS", b"REORG", b"ATTACH", b"DETACH", b"RAISERROR", b"THROW", b"WAITFOR", b"DBCC",
+    b"RETURN", b"SAVE", b"DESC", b"DESCRIBE", b"HELP", b"WHENEVER", b"XA", b"SIGNAL", b"PURGE",
+    b"AUDIT", b"NOAUDIT", b"ASSOCIATE", b"DISASSOCIATE", b"FLASHBACK", b"TABLE", b"DEALLOCATE",
+    b"CLOSE", b"OPEN", b"FETCH", b"MOVE", b"INSTALL", b"UNINSTALL", b"HANDLER", b"CACHE", b"CHANGE",
+    b"STOP", b"RESTORE", b"BACKUP", b"RECONFIGURE", b"DISABLE", b"ENABLE", b"REVERT", b"COMMENT",
+    b"LABEL", b"UPDATE", b"QUIESCE", b"UNQUIESCE", b"BIND", b"REBIND", b"ABORT", b"ADD", b"GO",
+    b"SHUTDOWN", b"SETUSER", b"EXIT", b"QUIT", b"STOPIF", b"SOURCE", b"CATALOG", b"UNCATALOG",
+    b"LIST", b"ECHO", b"TRANSFER",
+})  # fmt: skip
+_PROMPT = re.compile(rb"(?:SQL|mysql|sqlite)>[ \t]*")
+_BLOCK_OF_INSERTS = re.compile(rb"BEGIN\s+(?=INSERT\s)", re.IGNORECASE)
 _STATISTICS = re.compile(rb"UPDATE\s+STATISTICS\b", re.IGNORECASE)
 _UNLESS_THERE = re.compile(rb"IF\s+NOT\s+EXISTS\s*\(", re.IGNORECASE)
 _DESCRIBED = re.compile(rb"sp_addextendedproperty\b.*MS_Description", re.IGNORECASE | re.DOTALL)
@@ -91,6 +121,7 @@ class Walker:
     Attributes:
         open_transaction: a transaction was begun and not ended yet.
         locked: tables were locked and not unlocked yet.
+        in_block: reading stands in a block of PL/SQL that has held nothing but INSERTs so far.
     """
 
     def __init__(
@@ -102,12 +133,14 @@ class Walker:
         scope: Scope = NO_SCOPE,
         delimiter: bytes = b"",
         complete: bool = False,
+        in_block: bool = False,
     ) -> None:
         """``wants`` says whether the rows of a table (its name, what is in use there) are asked
-        for; without them only their beginning and end are told."""
+        for; without them only their beginning and end are told. ``in_block``: see there."""
         self.window = window
         self.open_transaction = False
         self.locked = False
+        self.in_block = in_block
         self._script = Script(window, dialect, scope=scope, delimiter=delimiter, complete=complete)
         self._wants = wants
         self._inserts = Inserts(self._script, wants)
@@ -143,6 +176,9 @@ class Walker:
         window = script.window
         window.has(256)
         data, pos = window.data, window.pos
+        if found := _PROMPT.match(data, pos):
+            window.pos = found.end()
+            return
         if data.startswith(script.delimiter, pos):
             window.pos += len(script.delimiter)
             return
@@ -151,7 +187,9 @@ class Walker:
             return
         word_match = _WORD.match(data, pos)
         word = word_match.group().upper() if word_match else b""
-        if not word:
+        if self.in_block:
+            yield from self._in_block(word)
+        elif not word:
             yield from self._other(data, pos)
         elif word in (b"INSERT", b"REPLACE"):
             yield from self._inserts.read()
@@ -201,7 +239,23 @@ class Walker:
         elif first == b"(":
             script.pass_statement()
         else:
-            script.pass_statement(at_least=1)
+            yield Changed("unknown", "", script.window.line())
+            script.pass_unknown()
+
+    def _in_block(self, word: bytes) -> Iterator[Event]:
+        """A statement of a PL/SQL block: INSERTs before anything else have rows for certain."""
+        script = self._script
+        if word == b"INSERT":
+            yield from self._inserts.read()
+        elif word in (b"COMMIT", b"NULL"):
+            script.pass_statement()
+        elif word == b"END":
+            self.in_block = False
+            script.pass_statement()
+        else:
+            self.in_block = False
+            yield Changed("block", "", script.window.line())
+            script.pass_routine(oracle=True, depth=1)
 
     def _further(self, word: bytes, data: bytes, pos: int) -> Iterator[Event]:
         script = self._script
@@ -218,6 +272,10 @@ class Walker:
             target = parse_name(found.group("name"), script.lex).text if found else ""
             yield Changed(_KINDS[word], "" if _KINDS[word] == "load" else target, line)
             script.pass_statement(merge=word == b"MERGE")
+        elif word in (b"EXEC", b"EXECUTE") and name == ORACLE:
+            # SQL*Plus ends it with its line.
+            yield Changed("call", "", line)
+            script.pass_line()
         elif word in (b"EXEC", b"EXECUTE", b"CALL"):
             text = script.pass_statement(keep=True)
             if _DESCRIBED.search(text):
@@ -233,6 +291,9 @@ class Walker:
         ):
             yield Changed("shell", "", line)
             script.pass_line()
+        elif name in (ORACLE, GENERIC) and (found := _BLOCK_OF_INSERTS.match(data, pos)):
+            script.window.pos = found.end()
+            self.in_block = True
         elif (word == b"DO" and name == POSTGRESQL) or (
             word in (b"BEGIN", b"DECLARE")
             and name in (ORACLE, DB2, POSTGRESQL)
@@ -261,10 +322,14 @@ class Walker:
         # A row that is added unless it is there already is a row: what follows is read.
         if unless_there and self._pass_parentheses(unless_there.end()):
             return
-        if word not in _LOOKED_INTO:
-            script.pass_statement()
+        if word in _WITHOUT_DATA:
+            script.pass_statement(whole=word in _HOLDING_OTHERS)
             return
-        text = script.pass_statement(keep=True)
+        if word not in _LOOKED_INTO:
+            yield Changed("unknown", "", line)
+            script.pass_unknown()
+            return
+        text = script.pass_statement(keep=True, whole=word in _HOLDING_OTHERS)
         if kind := change_within(text, script.lex):
             yield Changed(kind, "", line)
 
