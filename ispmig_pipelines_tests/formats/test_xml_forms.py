@@ -578,3 +578,69 @@ def test_several_documents_below_one_root(tmp_path: Path) -> None:
     found = read(tmp_path, f"<batch>{text}</batch>")
     assert len(found["CreditNote"].rows) == 3
     assert [row[0] for row in found["CreditNote.CreditNoteLine"].rows] == list("112233")
+
+
+# ---------------------------------------------------------------- rows of cells without names
+
+
+def test_rows_of_as_many_cells_without_names_are_records(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "<rows>\n<row><cell>1</cell><cell>A &amp; B</cell><cell/></row>\n"
+        f"<row {XSI}><cell>2</cell><cell> </cell><cell xsi:nil='true'/></row></rows>",
+    )
+    assert found["row"].columns == ["cell_1", "cell_2", "cell_3"]
+    assert found["row"].rows == [("1", "A & B", ""), ("2", " ", None)]
+    assert (found["row"].record, found["row"].line) == ([1, 2], [2, 3])
+    assert "have no names" in told(tmp_path)[1]
+
+
+def test_a_first_row_of_cells_that_can_only_be_names_names_the_columns(tmp_path: Path) -> None:
+    rows = "".join(f"<r><c>{i}</c><c>n{i}</c></r>" for i in range(3))
+    found = read(tmp_path, f"<t><data><r><c>id</c><c>name</c></r>{rows}</data></t>")
+    assert found["data.r"].columns == ["id", "name"]
+    assert found["data.r"].rows == [("0", "n0"), ("1", "n1"), ("2", "n2")]
+    assert "names of the columns" in told(tmp_path)[1]
+
+
+@pytest.mark.parametrize("sections", [("<thead>", "</thead><tbody>", "</tbody>"), ("", "", "")])
+def test_an_html_table_has_its_names_in_its_head(
+    tmp_path: Path, sections: tuple[str, str, str]
+) -> None:
+    begin, between, end = sections
+    found = read(
+        tmp_path,
+        '<?xml version="1.0"?><table xmlns="http://www.w3.org/1999/xhtml" border="1">'
+        f'{begin}<tr><th scope="col">Name</th><th/></tr>{between}'
+        f'<tr class="odd"><td>Ann</td><td>Bonn</td></tr><tr><th>Bob</th><td>Ulm</td></tr>{end}'
+        "</table>",
+    )
+    assert found["tr"].columns == ["Name", "td_2"]
+    assert found["tr"].rows == [("Ann", "Bonn"), ("Bob", "Ulm")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<r><c><t>1</t><t>2</t></c><c><t>3</t></c></r>",
+        "<r><c><t>1</t><t>2</t></c><c><t id='7'>3</t><t>4</t></c></r>",
+        "<r><c><t>1</t><t>2</t></c><c><t>3</t><t>4</t></c><other>x</other></r>",
+        "<table><tr><td>1</td><td>2</td></tr><tr><td>3</td><td colspan='2'>4</td></tr></table>",
+    ],
+)
+def test_other_cells_keep_which_row_they_stand_in(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, text)
+    [table] = [table for name, table in found.items() if "." in name]
+    assert [row[0] for row in table.rows] == (["1", "1", "2", "2"])[: len(table.rows)]
+    assert table.columns[0] == "_parent_record"
+
+
+def test_many_rows_of_cells_are_read_in_batches(tmp_path: Path) -> None:
+    rows = "".join(f"<r><c>{i}</c><c>x</c></r>" for i in range(5_000))
+    path = tmp_path / "a.xml"
+    path.write_text(f"<t>{rows}</t>")
+    with open_source(path) as reader:
+        assert reader.columns("r") == ["c_1", "c_2"]
+        batches = list(reader.batches("r", 700))
+    assert [len(batch.cells) for batch in batches] == [700] * 7 + [100]
+    assert batches[-1].cells.column(0)[-1].as_py() == "4999"

@@ -69,7 +69,7 @@ NamedRow = tuple[int, int, list[Any]]
 """Number of the table, line, and the cells: None for NULL, a list where there are several."""
 
 
-class _Events:
+class Events:
     """A pass over a document with expat; what the handlers put into ``found`` comes out."""
 
     def __init__(self, path: str, limits: ReadLimits) -> None:
@@ -151,7 +151,7 @@ class _Events:
 # ---------------------------------------------------------------- names above the rows
 
 
-class _FileMaker(_Events):
+class _FileMaker(Events):
     """FMPXMLRESULT: fields are named in METADATA, a row is COLs of any number of DATA each."""
 
     def __init__(self, path: str, limits: ReadLimits) -> None:
@@ -187,7 +187,7 @@ class _FileMaker(_Events):
             self._row = []
 
 
-class _DbUnit(_Events):
+class _DbUnit(Events):
     """DBUnit: a table has its columns, then rows of ``value``, ``null`` or ``none``."""
 
     def __init__(self, path: str, limits: ReadLimits) -> None:
@@ -298,29 +298,34 @@ def named_pieces(
     at: int,
 ) -> Iterator[Piece]:
     """The records of one of the tables, by its place among them."""
-    schema = pa.schema([pa.field(name, pa.string()) for name in tables[at].columns])
-    rows: list[list[str | None]] = []
+    found = named_rows(kind, path, limits, blocks)
+    rows = ((line, spread(row, tables[at])) for place, line, row in found if place == at)
+    return row_pieces(rows, tables[at].columns)
+
+
+def row_pieces(rows: Iterable[tuple[int, list[str | None]]], names: list[str]) -> Iterator[Piece]:
+    """Rows, each with its line, as records of columns of these names."""
+    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    held: list[list[str | None]] = []
     lines: list[int] = []
     count = 0
 
     def piece() -> Piece:
-        columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+        columns = list(zip(*held, strict=True)) or [()] * len(schema)
         cells = [pa.array(column, pa.string()) for column in columns]
         return Piece(
             pa.RecordBatch.from_arrays(cells, schema=schema),
-            np.arange(count + 1, count + len(rows) + 1),
+            np.arange(count + 1, count + len(held) + 1),
             np.array(lines, np.int64),
         )
 
-    for place, line, row in named_rows(kind, path, limits, blocks):
-        if place != at:
-            continue
-        rows.append(spread(row, tables[at]))
+    for line, row in rows:
+        held.append(row)
         lines.append(line)
-        if len(rows) == _ROWS_AT_ONCE:
+        if len(held) == _ROWS_AT_ONCE:
             yield piece()
-            count += len(rows)
-            rows.clear()
+            count += len(held)
+            held.clear()
             lines.clear()
     yield piece()
 
@@ -328,7 +333,7 @@ def named_pieces(
 # ---------------------------------------------------------------- spreadsheets
 
 
-class _Sheets(_Events):
+class _Sheets(Events):
     """SpreadsheetML: worksheets of rows of cells, those that are empty left out."""
 
     def __init__(self, path: str, limits: ReadLimits, wanted: int | None) -> None:

@@ -26,6 +26,13 @@ from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records
 from ispmig_pipelines.formats.spreadsheet.table import SheetTable, find_table, pieces
+from ispmig_pipelines.formats.xml.cell_rows import (
+    ROWS_OF_CELLS,
+    CellTable,
+    cell_pieces,
+    cell_rows,
+    cell_table,
+)
 from ispmig_pipelines.formats.xml.grids import (
     SPREADSHEETML,
     GridTable,
@@ -40,6 +47,7 @@ from ispmig_pipelines.formats.xml.named import Key, Named, find_named
 from ispmig_pipelines.formats.xml.options import XmlOptions
 from ispmig_pipelines.formats.xml.records import RecordStream, Row, Rows
 from ispmig_pipelines.formats.xml.structure import (
+    Node,
     Structure,
     declared_encoding,
     find_structure,
@@ -138,6 +146,8 @@ class XmlReader:
                 self._find_grids()
                 return list(self._grid_tables)
             self._structure = structure
+            if self._is_of_cells(structure):
+                return list(self._grid_tables)
             found = find_tables(structure.root, self._options.record)
             if not found:
                 raise self._no_such_record(structure)
@@ -154,6 +164,7 @@ class XmlReader:
 
     def columns(self, table: str) -> list[str]:
         """Names of the table's columns; a nested table begins with what leads to its parent."""
+        self.tables()
         if self._grid:
             return self._grid_table(table).columns
         return list(self._table(table).columns)
@@ -172,6 +183,7 @@ class XmlReader:
         """
         if size < 1:
             raise ValueError("size must be at least 1")
+        self.tables()
         if self._grid:
             yield from self._grid_batches(self._grid_table(table), size)
             return
@@ -254,6 +266,34 @@ class XmlReader:
             self._detected, dialect={"written_as": self._grid}, notes=tuple(notes)
         )
 
+    def _is_of_cells(self, structure: Structure) -> bool:
+        """Finds the table of a file that holds nothing but rows of cells without names."""
+        rows = None if self._options.record else cell_rows(structure.root)
+        if rows is None:
+            return False
+        with self._open() as source:
+            table = cell_table(str(self._path), self._limits, self._blocks(source), rows)
+        if table is None:
+            return False
+        self._grid = ROWS_OF_CELLS
+        self._grid_tables = {table.name: _GridTable(table.columns, 0, cells=table)}
+        told = (
+            "the first row holds the names of the columns"
+            if table.headed
+            else f"the cells of {table.name} have no names; the first row is read as a record"
+        )
+        self._detected = replace(
+            self._detected,
+            dialect={"root": structure.root.name, "written_as": ROWS_OF_CELLS},
+            notes=(
+                *self._detected.notes,
+                *structure.notes,
+                *_about_root(structure.root),
+                told,
+            ),
+        )
+        return True
+
     def _grid_table(self, name: str) -> _GridTable:
         names = self.tables()
         if name not in self._grid_tables:
@@ -270,6 +310,8 @@ class XmlReader:
             if table.sheet is not None:
                 grids = sheet_grids(path, self._limits, blocks, table.place)
                 found = pieces(table.sheet, grids)
+            elif table.cells is not None:
+                found = cell_pieces(path, self._limits, blocks, table.cells)
             else:
                 found = named_pieces(
                     self._grid, path, self._limits, blocks, self._grids, table.place
@@ -325,9 +367,8 @@ class XmlReader:
         root = structure.root
         notes = [*self._detected.notes, *structure.notes]
         listed = self._tables.values()
-        if root.own_attributes and not any(table.is_root for table in listed):
-            names = ", ".join(name for _, name in root.own_attributes)
-            notes.append(f"the root element's own attributes ({names}) belong to no record")
+        if not any(table.is_root for table in listed):
+            notes.extend(_about_root(root))
         dialect = {"root": root.name}
         if self._named.fields:
             dialect["columns"] = "named by " + _listed(self._named.fields)
@@ -361,11 +402,19 @@ class XmlReader:
 
 @dataclass(frozen=True)
 class _GridTable:
-    """A table of a file that writes rows of cells: its place, and where it stands in a sheet."""
+    """A table of a file that writes rows of cells: its place, where it stands in a sheet, or
+    which elements its cells are."""
 
     columns: list[str]
     place: int
     sheet: SheetTable | None = None
+    cells: CellTable | None = None
+
+
+def _about_root(root: Node) -> list[str]:
+    """What to tell of a root that is no record."""
+    names = ", ".join(name for _, name in root.own_attributes)
+    return [f"the root element's own attributes ({names}) belong to no record"] if names else []
 
 
 def _listed(named: Mapping[Key, str]) -> str:
