@@ -122,6 +122,25 @@ def test_bare_quotes_inside_a_quoted_cell_are_text_where_only_that_fits(fast: bo
 
 
 @pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n\n"])
+def test_a_stray_open_quote_in_the_last_record_costs_that_record(fast: bool, end: bytes) -> None:
+    data = b'1,a,b\n2,"c,d' + end
+    records, rejects, error = scanned(data, CsvDialect(header_rows=0), 3, fast=fast, block=7)
+    assert error == ""
+    assert [r[0] for r in records] == [1]
+    assert [(r.record, r.line, r.rule, r.text) for r in rejects] == [
+        (2, 2, "record.unreadable", '2,"c,d')
+    ]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_quote_open_where_the_file_breaks_off_says_that_it_was_cut_short(fast: bool) -> None:
+    data = b'1,a,b\n2,"c,d'
+    _, _, error = scanned(data, CsvDialect(header_rows=0), 3, fast=fast, block=7)
+    assert "cut short" in error
+
+
+@pytest.mark.parametrize("fast", [True, False])
 def test_an_unclosed_quote_at_the_end_is_an_error_that_names_the_record(fast: bool) -> None:
     data = b'1,a,b\n2,"c,d\nmore text\n'
     _, _, error = scanned(data, CsvDialect(header_rows=0), 3, fast=fast, block=7)

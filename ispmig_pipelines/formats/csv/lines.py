@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 
 def line_ends(sample: str) -> tuple[bool, str]:
@@ -36,3 +37,47 @@ def after_lines(sample: str, count: int, any_newline: bool) -> str:
             return ""
         at = found.end()
     return sample[at:]
+
+
+_MARK = "\ufeff".encode()
+_LINE_BEGINNINGS = (b"\n", b"\n\r", b"\n\xef", b"\n\xef\xbb", b"\n\r\xef", b"\n\r\xef\xbb")
+
+
+def ends_in_reverse(sample: bytes) -> bool:
+    """Whether lines end in a line feed and then a carriage return."""
+    reverse, feeds = sample.count(b"\n\r"), sample.count(b"\n")
+    # Only a blank line has CR LF in it, after a line feed.
+    return reverse >= max(0.9 * feeds - 1, 1) and not re.search(rb"(?<!\n)\r\n", sample)
+
+
+def without_stray_marks(blocks: Iterable[bytes], reverse: bool) -> Iterator[bytes]:
+    """The blocks without byte order marks at the beginning of the file and of its lines.
+
+    Files put one after the other leave the mark of the second there, where it would be part of
+    a cell, or of a name.
+
+    Args:
+        blocks: UTF-8.
+        reverse: lines end in ``\\n\\r``; they come out as ``\\n``.
+    """
+    kept = b""
+    fresh = True
+    for block in blocks:
+        text = kept + block if kept else block
+        if fresh:
+            text = text.removeprefix(_MARK)
+            fresh = False
+        kept = next((end for end in _LINE_BEGINNINGS if text.endswith(end)), b"")
+        if kept:
+            # A mark or a line end may go on in the next block.
+            text = text[: -len(kept)]
+        yield _without_marks(text, reverse)
+    if kept:
+        yield _without_marks(kept, reverse)
+
+
+def _without_marks(text: bytes, reverse: bool) -> bytes:
+    if reverse:
+        text = text.replace(b"\n\r", b"\n")
+    marked = b"\n" + _MARK
+    return text.replace(marked, b"\n") if marked in text else text

@@ -14,6 +14,7 @@ from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.bytes_in import open_bytes
 from ispmig_pipelines.formats.csv.detect import Finding, detect_dialect
 from ispmig_pipelines.formats.csv.dialect import CsvDialect, CsvOptions, column_names
+from ispmig_pipelines.formats.csv.lines import ends_in_reverse, without_stray_marks
 from ispmig_pipelines.formats.csv.readings import A_TABLE
 from ispmig_pipelines.formats.csv.scan import BLOCK_BYTES, Chunk, Scanner
 from ispmig_pipelines.formats.encoding import Encoding, utf8_blocks
@@ -87,6 +88,8 @@ class CsvReader:
         options = options or CsvOptions()
         blocks = _Blocks(sample, block_bytes)
         prepared = b"".join(utf8_blocks(blocks.read, replace(encoding), block_bytes))
+        self._reversed_ends = ends_in_reverse(prepared)
+        prepared = b"".join(without_stray_marks([prepared], self._reversed_ends))
         text = prepared.decode("utf-8", "replace")
         finding = detect_dialect(text, options, whole=whole)
         self.dialect: CsvDialect = finding.dialect
@@ -98,7 +101,7 @@ class CsvReader:
             compression=compression,
             delimiter=self.dialect.delimiter,
             dialect=self.dialect.described(),
-            notes=(*encoding.notes, *finding.notes),
+            notes=(*encoding.notes, *_notes_on_ends(self._reversed_ends), *finding.notes),
             questions=tuple(q for q in (encoding.question, *finding.questions) if q),
         )
 
@@ -146,6 +149,7 @@ class CsvReader:
                     "export is finished and run again."
                 )
             blocks: Iterable[bytes] = utf8_blocks(source.read, self._encoding, self._block_bytes)
+            blocks = without_stray_marks(blocks, self._reversed_ends)
             if self.dialect.footer_lines:
                 blocks = _without_last_lines(
                     blocks, self.dialect.footer_lines, self.dialect.line_end == "CR"
@@ -252,6 +256,11 @@ class CsvReader:
                 f"{self._limits.max_columns:,}. Name the right delimiter in the spec."
             )
         return names, raw
+
+
+def _notes_on_ends(reverse: bool) -> tuple[str, ...]:
+    said = "lines end in a line feed and a carriage return, in this order"
+    return (said,) if reverse else ()
 
 
 class _Blocks:

@@ -389,6 +389,8 @@ class Scanner:
             end, after = following
         if not final and after - at <= self._limits.max_cell_bytes:
             return None
+        if token.fault == "open" and self._ends_whole(buffer, at, final):
+            return Token(None, *ends, token.fault)
         if token.fault == "open":
             raise SourceError(
                 f"{self._name}: in record {self._record + 1:,}, at line {self._line:,}, a quote "
@@ -400,6 +402,21 @@ class Scanner:
         if token.cells is not None:
             return token
         return Token(None, *ends, token.fault)
+
+    def _ends_whole(self, buffer: bytes, at: int, final: bool) -> bool:
+        """Whether the record at ``at`` is the last line of the file, and that has its line end.
+
+        Then a quote that is open in it is a fault of this record; a file that is cut short ends
+        within a line, or within a cell of several lines.
+        """
+        if not final or len(buffer) - at > self._limits.max_cell_bytes:
+            return False
+        ends = self._tokens.line_end(buffer, at, final=True)
+        return (
+            ends is not None
+            and ends[1] > ends[0]
+            and not buffer[ends[1] :].strip(_BLANKS + b"\r\n")
+        )
 
     def _batch_of(self, rows: list[Cells]) -> pa.RecordBatch:
         columns = zip(*rows, strict=True) if rows else ((),) * self._width
