@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -57,7 +58,7 @@ def test_rows_come_in_the_order_of_their_keys(taken: Snapshot) -> None:
 def test_shuffled_rows_are_all_there_in_an_order_that_the_secret_makes(taken: Snapshot) -> None:
     found = read(taken, "customer", "account_number", SECRET)
     assert sorted(found) == ACCOUNTS
-    assert sum(a < b for a, b in zip(found, found[1:], strict=False)) < 200
+    assert sum(a < b for a, b in pairwise(found)) < 200
     assert sum(a == b for a, b in zip(found, ACCOUNTS, strict=True)) < 20
     assert read(taken, "customer", "account_number", SECRET) == found
     assert read(taken, "customer", "account_number", bytes(32)) != found
