@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import IspmigError, UsageError
+from ispmig_pipelines.staging import storage_errors
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]?)B?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SMALLEST = 1_000
+_KEPT_AT_MOST = 86_400.0
+"""Seconds after which nobody is thought to need the condition of a run that was killed."""
 
 
 class ExportFailed(IspmigError):
@@ -28,6 +35,9 @@ class ExportFailed(IspmigError):
         self.kind: str = failure["error"]
         self.ends_with: int = failure["exit_code"]
         super().__init__(failure["message"])
+        if failure.get("where"):
+            # Python shows notes below a traceback, and so does --debug.
+            self.add_note(f"It happened in the run, at:\n{failure['where']}")
 
 
 def size(text: str) -> int:
@@ -56,6 +66,7 @@ def export(
     tenant: str,
     out: str,
     *,
+    where: str = "",
     transform: Path | None = None,
     log_level: str = "INFO",
     **config: Any,
@@ -67,6 +78,8 @@ def export(
     Args:
         connection: to the platform's database; in no transaction afterwards.
         out: folder (relative to the current one) or ``s3://`` URL.
+        where: which rows. Dagster keeps a run's configuration for ever, and a condition may name
+            people: it goes there by a private file, which is deleted when the run has ended.
         config: the other options of the job, as the launchpad has them.
 
     Raises:
@@ -74,27 +87,67 @@ def export(
         ExportFailed: the run failed.
     """
     from ispmig_pipelines.defs.tenant_export.config import ExportConfig
-    from ispmig_pipelines.defs.tenant_export.export import MANIFEST
+    from ispmig_pipelines.defs.tenant_export.earlier import read_manifest
     from ispmig_pipelines.defs.tenant_export.ops import asked_of
-    from ispmig_pipelines.defs.tenant_export.prepare import prepared
+    from ispmig_pipelines.defs.tenant_export.prepare import local_place, open_place, prepared
     from ispmig_pipelines.platform import tenants
-    from ispmig_pipelines.storage import open_storage
+    from ispmig_pipelines.settings import settings
 
     tenants.get(connection, tenant)
     connection.rollback()
-    place = out if "://" in out else str(Path(out).expanduser().absolute())
+    place = local_place(out, Path.cwd())
     whole = {**config, "out": place, "transform": str(transform.absolute()) if transform else ""}
-    prepared(asked_of(ExportConfig(**whole)))
+    prepared(asked_of(ExportConfig(**whole, where=where)))
 
     from ispmig_pipelines.defs.instance import instance
     from ispmig_pipelines.defs.launch import run_job
 
-    with instance() as dagster:
-        _, failure = run_job(
-            dagster, "tenant_export", tenant, {"export": whole}, log_level=log_level
+    with instance() as dagster, _kept(where, settings().home / "conditions") as where_file:
+        run, failure = run_job(
+            dagster,
+            "tenant_export",
+            tenant,
+            {"export": {**whole, "where_file": where_file}},
+            log_level=log_level,
         )
     if failure:
         raise ExportFailed(failure)
-    storage = open_storage(place)
-    with storage.reading(MANIFEST) as stream:
-        return {"out": storage.place(), **json.load(stream)}
+    storage = open_place(place)
+    manifest = read_manifest(storage)
+    if manifest is None or manifest.get("dagster_run_id") != run.run_id:
+        raise ExportFailed(
+            {
+                "message": f"The export was written by the run {run.run_id}, and another has "
+                f"replaced it in {storage.place()} since. Choose a place for each with --out.",
+                "error": "storage",
+                "exit_code": 3,
+            }
+        )
+    return {"out": storage.place(), **manifest}
+
+
+@contextmanager
+def _kept(where: str, folder: Path) -> Iterator[str]:
+    """The path of a file that holds the condition, for a while; "" where there is none."""
+    if not where.strip():
+        yield ""
+        return
+    with storage_errors("keeping the condition for the run", "Nothing was exported."):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        oldest = time.time() - _KEPT_AT_MOST
+        for left in folder.glob("*.txt"):
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < oldest:
+                    left.unlink()
+        path = folder / f"{secrets.token_hex(12)}.txt"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(where.encode("utf-8", "surrogateescape"))
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    try:
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)

@@ -4,28 +4,30 @@ What is written under a key appears there whole or not at all: locally a tempora
 synced and then renamed, on S3 an upload is completed only at its end. So whoever finds a key
 finds all of its bytes, and a process that was killed leaves nothing that looks finished.
 
+Several blobs can be made ready first, and appear one right after the other at the end.
+
 S3 is any store that speaks its protocol. Credentials, region and endpoint are found as boto3
 finds them (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ``AWS_ENDPOINT_URL`` and the others).
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
-from urllib.parse import urlsplit
 
+from ispmig_pipelines import s3
 from ispmig_pipelines.errors import StorageError, UsageError
+from ispmig_pipelines.s3 import Kind
 
-S3_SCHEME = "s3"
+S3_SCHEME = s3.SCHEME
 PART_BYTES = 16 << 20
 """Size of the first parts of an upload; S3 takes 10,000 parts, so that later ones are larger."""
 
@@ -34,6 +36,7 @@ ABANDONED = dt.timedelta(days=1)
 
 _PARTS_OF_ONE_SIZE = 1_500
 _READ_ATTEMPTS = 5
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _PART = ".part"
 _UNFINISHED = re.compile(rf"\..+\.[0-9a-f]{{12}}{re.escape(_PART)}", re.DOTALL)
 
@@ -53,8 +56,41 @@ class Blob:
     modified: dt.datetime
 
 
+class Prepared(Protocol):
+    """A blob that is being made, and that nobody sees before it is published."""
+
+    def filling(self) -> AbstractContextManager[BinaryIO]:
+        """A stream for its bytes: all are on the disk or in the bucket when the block ends.
+
+        Raises:
+            StorageError: they cannot be written.
+        """
+        ...
+
+    def publish(self, *, overwrite: bool) -> None:
+        """Lets the finished blob appear.
+
+        Raises:
+            UsageError: there is one already, and it is not to be overwritten.
+            StorageError: it cannot be done.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Leaves nothing of a blob that was not published; may be called at any time."""
+        ...
+
+
 class Storage(Protocol):
     """Where blobs lie."""
+
+    def prepare(self, key: str) -> Prepared:
+        """Begins a blob that is to appear later.
+
+        Raises:
+            StorageError: nothing can be written there.
+        """
+        ...
 
     def writing(self, key: str, *, overwrite: bool = True) -> AbstractContextManager[BinaryIO]:
         """A stream to write the blob into; it is there when the block ends without an error.
@@ -91,10 +127,17 @@ class Storage(Protocol):
         """Deletes a blob; one that is not there is fine too."""
         ...
 
-    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+    def sweep(
+        self,
+        ours: Callable[[str], bool],
+        *,
+        deep: bool = True,
+        older_than: dt.timedelta = ABANDONED,
+    ) -> int:
         """Clears away what writers that died had begun; returns how many there were.
 
         Args:
+            ours: whether a key is one that we write; what others began is not touched.
             deep: also what lies further down.
             older_than: what was written to since may have a writer that is alive.
         """
@@ -112,23 +155,42 @@ def open_storage(place: str | Path, *, private: bool = False) -> Storage:
         private: local folders and files are for their owner only; else as the umask says.
 
     Raises:
-        UsageError: a URL that is none of S3.
+        UsageError: it is no path, and no URL of a place in S3. The text repeats no secret.
     """
     text = str(place)
-    scheme = text.partition("://")[0] if "://" in text else ""
+    if not text.strip() or any(ord(character) < 32 for character in text):
+        raise UsageError("There is no place without a name. Name a folder, or s3://bucket/prefix.")
+    if "://" not in text:
+        return LocalStorage(Path(text).expanduser().absolute(), private=private)
+    scheme, _, rest = text.partition("://")
     if scheme == S3_SCHEME:
-        parts = urlsplit(text)
-        if not parts.netloc or parts.query or parts.fragment:
-            raise UsageError(
-                f"{text} is no place in S3. Write s3://bucket/prefix, with the name of a bucket."
-            )
-        return S3Storage(parts.netloc, parts.path.strip("/"))
-    if scheme:
+        return _in_bucket(rest)
+    shown = scheme if scheme.isalnum() else "This"
+    raise UsageError(
+        f"{shown}:// is no place that can be written to. Name a folder, or s3://bucket/prefix."
+    )
+
+
+def _in_bucket(rest: str) -> S3Storage:
+    bucket, _, prefix = rest.partition("/")
+    # A secret may hold a slash, so that what follows it may still be a part of it.
+    if "@" in rest or ":" in bucket:
         raise UsageError(
-            f"{text.partition('://')[0]}:// is no place that can be written to. Name a folder, or "
-            "s3://bucket/prefix."
+            "A place in S3 is named without credentials: s3://bucket/prefix. Give these as AWS "
+            "tools do: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A secret that "
+            "was written into a command may stand in the shell's history: change it."
         )
-    return LocalStorage(Path(text).expanduser().absolute(), private=private)
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(
+            f"s3://{bucket} is no place in S3. Write s3://bucket/prefix, with the name of a bucket."
+        )
+    prefix = prefix.removesuffix("/")
+    if prefix and (not _is_key(prefix) or "?" in prefix or "#" in prefix):
+        raise UsageError(
+            f"What stands after s3://{bucket}/ is no prefix: its parts are names with one / "
+            "between them, none of them . or .., without ?, # and \\."
+        )
+    return S3Storage(bucket, prefix)
 
 
 def check_key(key: str) -> str:
@@ -137,14 +199,17 @@ def check_key(key: str) -> str:
     Raises:
         ValueError: it could lead out of its folder, or is no name of a file.
     """
-    parts = key.split("/")
-    if (
-        any(part in ("", ".", "..") for part in parts)
-        or "\\" in key
-        or any(ord(character) < 32 or ord(character) == 127 for character in key)
-    ):
+    if not _is_key(key):
         raise ValueError(f"not a key: {key!r}")
     return key
+
+
+def _is_key(text: str) -> bool:
+    return not (
+        any(part in ("", ".", "..") for part in text.split("/"))
+        or "\\" in text
+        or any(ord(character) < 32 or ord(character) == 127 for character in text)
+    )
 
 
 class LocalStorage:
@@ -154,26 +219,26 @@ class LocalStorage:
         self.root = root
         self._folder_mode, self._file_mode = (0o700, 0o600) if private else (0o777, 0o666)
 
+    def prepare(self, key: str) -> Prepared:
+        """See :meth:`Storage.prepare`."""
+        final = self._path(key)
+        with _disk(f"writing {final}"):
+            self._make(final.parent)
+            return _PreparedFile(final, self._file_mode)
+
     @contextmanager
     def writing(self, key: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         """See :meth:`Storage.writing`."""
         final = self._path(key)
         if not overwrite and final.exists():
             raise _already_there(self.place(key))
-        with _disk(f"writing {final}"):
-            self._make(final.parent)
-            part = final.with_name(f".{final.name}.{secrets.token_hex(6)}{_PART}")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            descriptor = os.open(part, flags, self._file_mode)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    yield cast(BinaryIO, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                _put_in_place(part, final, overwrite=overwrite)
-                _sync_folder(final.parent)
-            finally:
-                part.unlink(missing_ok=True)
+        prepared = self.prepare(key)
+        try:
+            with prepared.filling() as stream:
+                yield stream
+            prepared.publish(overwrite=overwrite)
+        finally:
+            prepared.discard()
 
     @contextmanager
     def reading(self, key: str, start: int = 0, length: int | None = None) -> Iterator[BinaryIO]:
@@ -223,7 +288,13 @@ class LocalStorage:
         with _disk(f"deleting {path}"):
             path.unlink(missing_ok=True)
 
-    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+    def sweep(
+        self,
+        ours: Callable[[str], bool],
+        *,
+        deep: bool = True,
+        older_than: dt.timedelta = ABANDONED,
+    ) -> int:
         """See :meth:`Storage.sweep`."""
         oldest = (dt.datetime.now(dt.UTC) - older_than).timestamp()
         swept = 0
@@ -233,7 +304,10 @@ class LocalStorage:
                     below.clear()
                 for name in filter(_UNFINISHED.fullmatch, names):
                     path = Path(folder, name)
-                    with contextlib.suppress(FileNotFoundError):
+                    final = path.with_name(name[1:].rsplit(".", 2)[0])
+                    if not ours(final.relative_to(self.root).as_posix()):
+                        continue
+                    with suppress(FileNotFoundError):
                         if path.lstat().st_mtime <= oldest:
                             path.unlink()
                             swept += 1
@@ -262,23 +336,55 @@ class LocalStorage:
             one.mkdir(mode=self._folder_mode, exist_ok=True)
 
 
-def _put_in_place(part: Path, final: Path, *, overwrite: bool) -> None:
-    if overwrite:
-        part.replace(final)
-        return
+class _PreparedFile:
+    """A file beside its place, under a hidden name."""
+
+    def __init__(self, final: Path, mode: int) -> None:
+        self._final = final
+        self._part = final.with_name(f".{final.name}.{secrets.token_hex(6)}{_PART}")
+        descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        self._file = os.fdopen(descriptor, "wb")
+
+    @contextmanager
+    def filling(self) -> Iterator[BinaryIO]:
+        with _disk(f"writing {self._final}"), self._file as file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def publish(self, *, overwrite: bool) -> None:
+        with _disk(f"writing {self._final}"):
+            if overwrite:
+                self._part.replace(self._final)
+            else:
+                _put_where_nothing_is(self._part, self._final)
+            _sync_folder(self._final.parent)
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+def _put_where_nothing_is(part: Path, final: Path) -> None:
     try:
         # Unlike a rename, a link is refused where somebody else was faster.
         os.link(part, final)
     except FileExistsError:
         raise _already_there(str(final)) from None
     except OSError:
-        # A file system without links.
+        # A file system without links: whoever makes the name first has it.
+        try:
+            os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            raise _already_there(str(final)) from None
         part.replace(final)
 
 
 def _sync_folder(folder: Path) -> None:
     # Not every file system lets a folder be synced; the rename stands all the same.
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -345,18 +451,22 @@ class S3Storage:
         """The boto3 client of this storage."""
         if self._given is None:
             with self._told("reaching", ""):
-                self._given = _make_client()
+                self._given = s3.client()
         return self._given
+
+    def prepare(self, key: str) -> Prepared:
+        """See :meth:`Storage.prepare`."""
+        return _PreparedObject(_Upload(self, self._name(key)))
 
     @contextmanager
     def writing(self, key: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         """See :meth:`Storage.writing`."""
         if not overwrite and self.exists(key):
             raise _already_there(self.place(key))
-        upload = _Upload(self, self._name(key), overwrite=overwrite)
+        upload = _Upload(self, self._name(key))
         try:
             yield cast(BinaryIO, upload)
-            upload.complete()
+            upload.complete(overwrite=overwrite)
         except BaseException:
             upload.abort()
             raise
@@ -396,7 +506,7 @@ class S3Storage:
                 self.client.head_object(Bucket=self.bucket, Key=self._name(key))
             except ClientError as error:
                 # HEAD has no body to say more: a bucket that is not there answers alike.
-                if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+                if s3.fault_of(error).kind is not Kind.NO_OBJECT:
                     raise
                 self.client.head_bucket(Bucket=self.bucket)
                 return False
@@ -407,7 +517,13 @@ class S3Storage:
         with self._told("deleting", key):
             self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
 
-    def sweep(self, *, deep: bool = True, older_than: dt.timedelta = ABANDONED) -> int:
+    def sweep(
+        self,
+        ours: Callable[[str], bool],
+        *,
+        deep: bool = True,
+        older_than: dt.timedelta = ABANDONED,
+    ) -> int:
         """See :meth:`Storage.sweep`."""
         below = f"{self.prefix}/" if self.prefix else ""
         oldest = dt.datetime.now(dt.UTC) - older_than
@@ -418,8 +534,10 @@ class S3Storage:
             )
             for page in pages:
                 for upload in page.get("Uploads", ()):
-                    further_down = "/" in upload["Key"].removeprefix(below)
-                    if upload["Initiated"] <= oldest and (deep or not further_down):
+                    key = upload["Key"].removeprefix(below)
+                    if not ours(key) or ("/" in key and not deep):
+                        continue
+                    if upload["Initiated"] <= oldest:
                         self.client.abort_multipart_upload(
                             Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                         )
@@ -441,100 +559,67 @@ class S3Storage:
 
         try:
             yield
-        except ClientError as error:
-            raise self._refused(error, doing, key) from None
-        except BotoCoreError as error:
-            raise self._unreached(error, doing, key) from None
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(s3.fault_of(error), doing, key) from None
 
-    def _refused(self, error: Any, doing: str, key: str) -> StorageError | UsageError:
-        code = _code(error)
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    def _error(self, fault: s3.Fault, doing: str, key: str) -> StorageError | UsageError:
         where = self.place(key)
-        if code == "PreconditionFailed" or status == 412:
-            return _already_there(where)
-        if code in ("NoSuchBucket",) or (code == "404" and doing != "reading"):
-            return StorageError(
-                f"There is no bucket {self.bucket} where S3 is asked for it. Make it, or correct "
-                f"{self.place()}; AWS_ENDPOINT_URL and AWS_REGION say where it is looked for."
-            )
-        if code in ("NoSuchKey", "404"):
-            return _not_there(where)
-        if code in _DENIED or status in (401, 403):
-            return StorageError(
-                f"S3 refused {doing} {where}: these credentials may not do it ({code}). Correct "
-                "the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) or what they may do: list, get, "
-                "put and delete objects there."
-            )
-        again = code in _THROTTLED or status >= 500
-        return StorageError(
-            f"S3 failed at {doing} {where} ({code}, status {status}), also when asked again."
-            + (" Try again in a while." if again else ""),
-            transient=again,
-        )
-
-    def _unreached(self, error: Any, doing: str, key: str) -> StorageError:
-        from botocore import exceptions as raised
-
-        where = self.place(key)
-        if isinstance(error, raised.NoCredentialsError | raised.PartialCredentialsError):
-            return StorageError(
-                f"There are no credentials for {where}. Give them as AWS tools do: AWS_PROFILE, or "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's own role."
-            )
-        if isinstance(error, raised.ParamValidationError | raised.InvalidEndpointDiscoveryError):
-            return StorageError(
-                f"{where} cannot name anything in S3: check the bucket's name and the prefix."
-            )
-        return StorageError(
-            f"S3 could not be reached for {doing} {where} ({type(error).__name__}). Check the "
-            "network and AWS_ENDPOINT_URL, and try again.",
-            transient=not isinstance(error, raised.ProfileNotFound),
-        )
-
-
-_DENIED = frozenset(
-    {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
-     "AllAccessDisabled", "AccountProblem", "InvalidToken"}
-)  # fmt: skip
-_THROTTLED = frozenset(
-    {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "InternalError",
-     "ServiceUnavailable", "RequestLimitExceeded"}
-)  # fmt: skip
-
-
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _make_client() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        # Throttling, 5xx and broken connections, with growing and random pauses.
-        retries={"mode": "standard", "total_max_attempts": 8},
-        connect_timeout=10,
-        read_timeout=60,
-    )
-    # A session of its own: the default one remembers credentials that are gone.
-    session = boto3.session.Session()
-    client = session.client(S3_SCHEME, config=config)
-    host = urlsplit(client.meta.endpoint_url).hostname or ""
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-        return client
-    # Stores of other makers mostly have no host name of its own for each bucket.
-    return session.client(S3_SCHEME, config=config.merge(Config(s3={"addressing_style": "path"})))
+        kind = fault.kind
+        if kind is Kind.NO_OBJECT and doing != "reading":
+            kind = Kind.NO_BUCKET
+        match kind:
+            case Kind.IN_THE_WAY:
+                return _already_there(where)
+            case Kind.NO_OBJECT:
+                return _not_there(where)
+            case Kind.NO_BUCKET:
+                return StorageError(
+                    f"There is no bucket {self.bucket} where S3 is asked for it. Make it, or "
+                    f"correct {self.place()}; AWS_ENDPOINT_URL and AWS_REGION say where it is "
+                    "looked for."
+                )
+            case Kind.DENIED:
+                return StorageError(
+                    f"S3 refused {doing} {where}: these credentials may not do it ({fault.code}). "
+                    "Correct the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) or what they may do: "
+                    "list, get, put and delete objects there."
+                )
+            case Kind.NO_CREDENTIALS:
+                return StorageError(
+                    f"There are no credentials for {where} ({fault.code}). Give them as AWS tools "
+                    "do: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the "
+                    "machine's own role."
+                )
+            case Kind.NO_NAME:
+                return StorageError(
+                    f"{where} cannot name anything in S3: check the bucket's name and the prefix."
+                )
+            case Kind.UNTRUSTED:
+                return StorageError(
+                    f"The server of {where} cannot prove that it is who it says. Nothing was sent; "
+                    "have its certificate mended, or name its authority in AWS_CA_BUNDLE."
+                )
+            case Kind.UNREACHED:
+                return StorageError(
+                    f"S3 could not be reached for {doing} {where} ({fault.code}). Check the "
+                    "network and AWS_ENDPOINT_URL, and try again.",
+                    transient=fault.transient,
+                )
+            case Kind.FAILED:
+                return StorageError(
+                    f"S3 failed at {doing} {where} ({fault.code}, status {fault.status}), also "
+                    "when asked again." + (" Try again in a while." if fault.transient else ""),
+                    transient=fault.transient,
+                )
 
 
 class _Upload(io.RawIOBase):
     """A stream into one object: in parts where it is long, at once where it is short."""
 
-    def __init__(self, storage: S3Storage, name: str, *, overwrite: bool) -> None:
+    def __init__(self, storage: S3Storage, name: str) -> None:
         self._storage = storage
-        self._name = name
         self._key = name.removeprefix(f"{storage.prefix}/") if storage.prefix else name
         self._object = {"Bucket": storage.bucket, "Key": name}
-        self._only_new = {} if overwrite else {"IfNoneMatch": "*"}
         self._buffer = bytearray()
         self._upload = ""
         self._parts: list[dict[str, Any]] = []
@@ -567,35 +652,59 @@ class _Upload(io.RawIOBase):
         checksums = {k: v for k, v in sent.items() if k.startswith("Checksum") and k != _KIND}
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"], **checksums})
 
-    def complete(self) -> None:
+    def send_all(self) -> None:
+        """Sends what is left, as the last part: nothing of it is held here any longer."""
+        if self._buffer:
+            self._send(bytes(self._buffer))
+            self._buffer.clear()
+
+    def complete(self, *, overwrite: bool) -> None:
         """Makes the object appear."""
         client = self._storage.client
+        only_new = {} if overwrite else {"IfNoneMatch": "*"}
         if self._upload:
-            if self._buffer:
-                self._send(bytes(self._buffer))
+            self.send_all()
             with self._storage._told("writing", self._key):
                 client.complete_multipart_upload(
                     **self._object,
-                    **self._only_new,
+                    **only_new,
                     UploadId=self._upload,
                     MultipartUpload={"Parts": self._parts},
                 )
         else:
             with self._storage._told("writing", self._key):
-                client.put_object(**self._object, **self._only_new, Body=bytes(self._buffer))
+                client.put_object(**self._object, **only_new, Body=bytes(self._buffer))
         self._buffer.clear()
         self._upload = ""
 
     def abort(self) -> None:
         """Throws away what was sent; what cannot be thrown away now, the bucket's rules may."""
         if self._upload:
-            with contextlib.suppress(Exception):
+            with suppress(Exception):
                 self._storage.client.abort_multipart_upload(**self._object, UploadId=self._upload)
         self._buffer.clear()
         self._upload = ""
 
 
 _KIND = "ChecksumType"
+
+
+class _PreparedObject:
+    """An upload whose bytes are there, and which is not completed yet."""
+
+    def __init__(self, upload: _Upload) -> None:
+        self._upload = upload
+
+    @contextmanager
+    def filling(self) -> Iterator[BinaryIO]:
+        yield cast(BinaryIO, self._upload)
+        self._upload.send_all()
+
+    def publish(self, *, overwrite: bool) -> None:
+        self._upload.complete(overwrite=overwrite)
+
+    def discard(self) -> None:
+        self._upload.abort()
 
 
 class _Download(io.RawIOBase):
@@ -659,7 +768,7 @@ class _Download(io.RawIOBase):
             try:
                 found = self._storage.client.get_object(**self._object, **ranged, **self._tag)
             except ClientError as error:
-                if _code(error) != "InvalidRange":
+                if s3.code_of(error) != "InvalidRange":
                     raise
                 # Nothing begins there: that is the end, as with a file.
                 self._body, self._end = io.BytesIO(), self._position

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -172,10 +173,89 @@ def test_a_file_in_the_way_of_the_folder_is_told(tmp_path: Path) -> None:
         put(open_storage(tmp_path / "out"), "x", b"")
 
 
-@pytest.mark.parametrize("place", ["ftp://host/x", "s3://", "s3:///key", "https://host/x"])
+@pytest.mark.parametrize(
+    "place",
+    ["ftp://host/x", "s3://", "s3:///key", "https://host/x", "", "  ", "s3://bkt/../x", "s3://..",
+     "s3://bkt//x", "s3://bkt/a/./b", "s3://bkt/x?y", "s3://bkt/x#y", "s3://b\nkt/x", "a\0b"],
+)  # fmt: skip
 def test_places_that_cannot_be_written_to_are_refused(place: str) -> None:
     with pytest.raises(UsageError):
         open_storage(place)
+
+
+def test_a_slash_at_the_end_of_a_place_means_nothing() -> None:
+    assert open_storage("s3://bkt/a/").place("x") == "s3://bkt/a/x"
+    assert open_storage("s3://bkt/").place("x") == "s3://bkt/x"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["s3://AKIA:GEHEIM@bucket/p", "s3://AKIA:GEH/EIM@bucket/p", "s3://GEHEIM@bucket",
+     "s3://AKIA:GEHEIM/bucket", "https://me:GEHEIM@host/p"],
+)  # fmt: skip
+def test_a_secret_in_a_place_is_refused_and_not_repeated(place: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        open_storage(place)
+    assert "GEH" not in str(refused.value)
+    assert "EIM" not in str(refused.value)
+
+
+def test_what_is_prepared_appears_when_it_is_published(store: Storage) -> None:
+    put(store, "old", b"1")
+    blobs = {key: store.prepare(key) for key in ("old", "new", "never")}
+    for key, blob in blobs.items():
+        with blob.filling() as stream:
+            stream.write(key.encode())
+    assert {b.key: get(store, b.key) for b in store.list()} == {"old": b"1"}
+    with pytest.raises(UsageError, match="already"):
+        blobs["old"].publish(overwrite=False)
+    assert get(store, "old") == b"1"
+    blobs["old"].publish(overwrite=True)
+    blobs["new"].publish(overwrite=False)
+    for blob in blobs.values():
+        blob.discard()
+    assert {b.key: get(store, b.key) for b in store.list()} == {"old": b"old", "new": b"new"}
+    if isinstance(store, LocalStorage):
+        assert sorted(p.name for p in store.root.iterdir()) == ["new", "old"]
+    else:
+        assert isinstance(store, S3Storage)
+        assert "Uploads" not in store.client.list_multipart_uploads(Bucket=store.bucket)
+
+
+def test_without_links_the_first_still_has_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuses)
+    store = LocalStorage(tmp_path)
+    with pytest.raises(UsageError, match="already"):
+        be_overtaken(store, "x")
+    assert get(store, "x") == b"fast"
+
+
+def actions(store: Storage) -> list[Callable[[], object]]:
+    return [
+        lambda: put(store, "k", b"1"),
+        lambda: get(store, "k"),
+        lambda: store.exists("k"),
+        lambda: store.delete("k"),
+        lambda: list(store.list()),
+        lambda: store.sweep(ours),
+    ]
+
+
+def test_nobody_at_the_address_is_told_as_worth_another_try(
+    faulty: type[Faulty], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        for action in actions(open_storage(f"s3://{BUCKET}/p")):
+            with pytest.raises(StorageError, match="could not be reached") as failed:
+                action()
+            assert failed.value.transient
 
 
 def test_long_objects_go_in_parts_that_an_error_takes_back(
@@ -203,32 +283,33 @@ def test_long_objects_go_in_parts_that_an_error_takes_back(
         assert "Uploads" not in store.client.list_multipart_uploads(Bucket=bucket)
 
 
+def ours(key: str) -> bool:
+    return key in ("x.csv", "sub/y")
+
+
 def test_what_dead_writers_left_is_swept_away(store: Storage) -> None:
     put(store, "kept", b"1")
     put(store, "sub/kept", b"1")
     if isinstance(store, LocalStorage):
         for name in (".x.csv.0123456789ab.part", "sub/.y.0123456789ab.part", "mine.part"):
             (store.root / name).write_bytes(b"half")
-        assert store.sweep() == 0  # somebody may be at it
+        assert store.sweep(ours) == 0  # somebody may be at it
     else:
         # This server says of every upload that it is from 2010.
         assert isinstance(store, S3Storage)
         for name in ("some/prefix/x.csv", "some/prefix/sub/y"):
             store.client.create_multipart_upload(Bucket=store.bucket, Key=name)
-    assert store.sweep(deep=False, older_than=dt.timedelta(0)) == 1
-    assert store.sweep(older_than=dt.timedelta(0)) == 1
+    older = dt.timedelta(0)
+    assert store.sweep(lambda key: False, older_than=older) == 0  # somebody else's
+    assert store.sweep(ours, deep=False, older_than=older) == 1
+    assert store.sweep(ours, older_than=older) == 1
     assert {b.key for b in store.list()} - {"mine.part"} == {"kept", "sub/kept"}
 
 
 def test_a_bucket_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch):
         store = open_storage("s3://nowhere/x")
-        for action in (
-            lambda: put(store, "k", b"1"),
-            lambda: get(store, "k"),
-            lambda: store.exists("k"),
-            lambda: list(store.list()),
-        ):
+        for action in actions(store):
             with pytest.raises(StorageError, match="no bucket nowhere"):
                 action()
 
@@ -239,8 +320,9 @@ def test_missing_credentials_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-        with pytest.raises(StorageError, match="no credentials"):
-            put(open_storage(f"s3://{bucket}"), "k", b"1")
+        for action in actions(open_storage(f"s3://{bucket}/p")):
+            with pytest.raises(StorageError, match="no credentials"):
+                action()
 
 
 class Faulty(BaseHTTPRequestHandler):

@@ -44,8 +44,8 @@ def run_job(
         log_level: of what the run says on standard error.
 
     Returns:
-        The run, and what its failure said: ``{"message", "error", "exit_code"}``, empty when
-        it succeeded.
+        The run, and what its failure said: ``{"message", "error", "exit_code"}``, and of a defect
+        ``where`` it showed; empty when it succeeded.
 
     Raises:
         KeyboardInterrupt: somebody stopped the run.
@@ -98,8 +98,11 @@ def _failure(data: Any) -> dict[str, Any]:
         return {"message": f"An unexpected error ({name}).", "error": "unexpected", "exit_code": 3}
     return {
         "message": told.description,
-        "error": told.metadata["error"].value,
-        "exit_code": told.metadata["exit_code"].value,
+        **{
+            name: told.metadata[name].value
+            for name in ("error", "exit_code", "where")
+            if name in told.metadata
+        },
     }
 
 

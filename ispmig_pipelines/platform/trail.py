@@ -1,7 +1,11 @@
 """The audit trail: who did what with a tenant's data, and when. Entries are only ever added.
 
 The database itself refuses to change or delete one (a trigger of the ledger's). An entry holds
-digests, counts and choices; no cell of a tenant, and no value of a person in a condition.
+digests, counts and choices; no cell of a tenant, and no value of a person in a condition, nor a
+digest of one.
+
+What takes data out is entered before it begins, and again when it has ended. A beginning without
+an end is a process that was killed or a database that died: data may have left.
 """
 
 from __future__ import annotations
@@ -24,6 +28,14 @@ class Operation(StrEnum):
     EXPORT = "export"
 
 
+class Stage(StrEnum):
+    """How far the operation had come when it was entered."""
+
+    BEGUN = "begun"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry of the trail.
@@ -40,6 +52,7 @@ class Entry:
     at: dt.datetime
     tenant: str
     operation: Operation
+    stage: Stage
     actor: str
     dagster_run_id: str
     details: dict[str, Any]
@@ -49,6 +62,7 @@ def enter(
     connection: Connection,
     tenant: str,
     operation: Operation,
+    stage: Stage,
     *,
     actor: str,
     dagster_run_id: str,
@@ -61,6 +75,7 @@ def enter(
             at=ledger.now(),
             tenant=tenant,
             operation=operation.value,
+            stage=stage.value,
             actor=actor,
             dagster_run_id=dagster_run_id,
             details=details,
@@ -73,4 +88,19 @@ def enter(
 def entries(connection: Connection, tenant: str) -> list[Entry]:
     """A tenant's entries, the oldest first."""
     rows = connection.execute(sa.select(logs).where(logs.c.tenant == tenant).order_by(logs.c.id))
-    return [Entry(**{**row._mapping, "operation": Operation(row.operation)}) for row in rows]
+    return [
+        Entry(
+            **{
+                **row._mapping,
+                "operation": Operation(row.operation),
+                "stage": Stage(row.stage),
+            }
+        )
+        for row in rows
+    ]
+
+
+def knows_run(connection: Connection, dagster_run_id: str) -> bool:
+    """Whether the run entered something: then it is one of this platform's."""
+    found = sa.select(sa.exists().where(logs.c.dagster_run_id == dagster_run_id))
+    return bool(connection.execute(found).scalar())

@@ -8,21 +8,27 @@ import gzip
 import hashlib
 import io
 import json
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
 from ispmig_pipelines.definitions import defs
+from ispmig_pipelines.defs.tenant_export import claim
+from ispmig_pipelines.defs.tenant_export.swap import Swap
+from ispmig_pipelines.errors import DatabaseError, StorageError
 from ispmig_pipelines.formats import writers
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines.storage import LocalStorage, S3Storage, Storage, open_storage
 from ispmig_pipelines_tests.bucket import s3_server
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.platform.anything import anything
@@ -50,9 +56,8 @@ DEVICES = [
 
 
 @pytest.fixture
-def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
-    folder = tmp_path / "exports"
-    folder.mkdir()
+def house(ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("exports")
     with DagsterInstance.ephemeral() as instance:
         yield House(folder, instance)
 
@@ -139,17 +144,88 @@ def test_every_row_and_field_is_there_and_the_manifest_says_so(house: House) -> 
 def test_it_stands_in_the_audit_trail_without_a_cell(house: House) -> None:
     hold(house)
     made = Export(house, entities=["customer"], where="email = ann@home.net and status = active")
-    with house.engine.connect() as connection:
-        (entry,) = trail.entries(connection, "acme")
-    assert entry.operation == "export"
-    assert entry.dagster_run_id == made.result.run_id
+    begun, finished = entries(house)
+    assert (begun.stage, finished.stage) == ("begun", "finished")
+    for entry in (begun, finished):
+        assert entry.operation == "export"
+        assert entry.dagster_run_id == made.result.run_id
+        assert entry.details["to"] == str(made.folder)
+        assert "ann@home.net" not in json.dumps(entry.details)
+        # Nor could anybody try out which address it was.
+        assert "where_sha256" not in entry.details
+        assert "customer.status = active" in entry.details["where"]
+    assert begun.details["rows"] == {"customer": 1}
+    assert finished.details["begun"] == begun.id
     manifest = (made.folder / "manifest.json").read_bytes()
-    assert entry.details["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
-    assert entry.details["entities"]["customer"]["rows"] == 1
-    assert entry.details["to"] == str(made.folder)
-    assert "ann@home.net" not in json.dumps(entry.details)
-    assert "customer.status = active" in entry.details["where"]
+    assert finished.details["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert finished.details["entities"]["customer"]["rows"] == 1
     assert "ann@home.net" in made.manifest["selection"]["where"]
+
+
+def entries(house: House) -> list[trail.Entry]:
+    with house.engine.connect() as connection:
+        return trail.entries(connection, "acme")
+
+
+def stages(house: House) -> list[str]:
+    return [entry.stage.value for entry in entries(house)]
+
+
+def test_the_trail_knows_of_it_before_the_first_byte_is_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    seen: list[tuple[list[str], list[str]]] = []
+    prepare = LocalStorage.prepare
+
+    def watched(self: LocalStorage, key: str) -> Any:
+        seen.append((stages(house), [p.name for p in self.root.glob("*")]))
+        return prepare(self, key)
+
+    monkeypatch.setattr(LocalStorage, "prepare", watched)
+    made = Export(house)
+    assert made.ok, made.failure()
+    assert seen[0] == (["begun"], [])
+    assert all(told == ["begun"] for told, _ in seen)
+    assert stages(house) == ["begun", "finished"]
+
+
+def test_where_the_trail_cannot_be_written_nothing_leaves(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+
+    def fails(*_: Any, **__: Any) -> int:
+        raise DatabaseError("No trail.")
+
+    monkeypatch.setattr(trail, "enter", fails)
+    made = Export(house)
+    assert (made.failure(), made.names()) == (("No trail.", 3), [])
+
+
+def test_where_only_its_end_cannot_be_written_nothing_appears(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    assert Export(house).ok
+    before = contents(house.folder / "out")
+    enter = trail.enter
+
+    def fails(connection: Any, tenant: str, operation: Any, stage: Any, **rest: Any) -> int:
+        if stage == "finished":
+            raise DatabaseError("No trail.")
+        return enter(connection, tenant, operation, stage, **rest)
+
+    monkeypatch.setattr(trail, "enter", fails)
+    made = Export(house, overwrite=True, entities=["plan"])
+    assert made.failure() == ("No trail.", 3)
+    assert contents(made.folder) == before
+    assert stages(house) == ["begun", "finished", "begun", "failed"]
+    assert entries(house)[3].details["export_is_there"] is False
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
 def test_the_graph_learns_of_the_files(house: House) -> None:
@@ -275,29 +351,117 @@ def test_values_of_every_type_compare_as_in_the_rows(house: House) -> None:
         assert sorted(json.loads(line)[key] for line in lines) == expected, where
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
 def test_two_exports_to_one_place_do_not_spoil_each_other(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     hold(house)
+    other = House(house.folder, house.instance, "other")
+    hold(other)
+    if overwrite:
+        assert Export(house).ok
     from ispmig_pipelines.platform.export import Snapshot
 
-    count_of = Snapshot.count
+    digest_of = Snapshot.digest
     inner: list[Export] = []
 
-    def overtaken(self: Snapshot, entity: str) -> int:
-        monkeypatch.setattr(Snapshot, "count", count_of)
-        inner.append(Export(house))
-        return count_of(self, entity)
+    def overtaken(self: Snapshot, *rest: Any) -> str:
+        monkeypatch.setattr(Snapshot, "digest", digest_of)
+        inner.extend((Export(house, overwrite=overwrite), Export(other, overwrite=overwrite)))
+        return digest_of(self, *rest)
 
-    monkeypatch.setattr(Snapshot, "count", overtaken)
-    told, exit_code = Export(house).failure()
-    assert (exit_code, "customer.csv already" in told) == (2, True)
-    (first,) = inner
-    assert first.ok
+    monkeypatch.setattr(Snapshot, "digest", overtaken)
+    first = Export(house, overwrite=overwrite)
+    assert first.ok, first.failure()
+    for loser in inner:
+        told, exit_code = loser.failure()
+        assert exit_code == 2
+        assert overwrite is False or "'acme'" in told or first.result.run_id in told
+    assert first.manifest["dagster_run_id"] == first.result.run_id
     assert len(first.names()) == 6
-    for file in first.manifest["files"]:
-        content = (first.folder / file["name"]).read_bytes()
+    whole(first)
+
+
+def whole(made: Export) -> None:
+    for file in made.manifest["files"]:
+        content = (made.folder / file["name"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
+
+
+def test_who_loses_the_place_at_the_last_moment_deletes_nothing_of_the_winner(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who knows nothing of our locks writes there, too."""
+    hold(house)
+    publish = Swap.publish
+
+    def overtaken(self: Swap, old: Any) -> None:
+        (house.folder / "out" / "plan.csv").write_text("theirs")
+        publish(self, old)
+
+    monkeypatch.setattr(Swap, "publish", overtaken)
+    made = Export(house)
+    told, exit_code = made.failure()
+    assert (exit_code, "plan.csv already" in told) == (2, True)
+    assert contents(made.folder) == {"plan.csv": b"theirs"}
+
+
+def lock_of(run_id: str) -> str:
+    return json.dumps({"tenant": "acme", "dagster_run_id": run_id, "actor": "ann",
+                       "begun_at": "2024-02-29T10:00:00+00:00"})  # fmt: skip
+
+
+def test_what_a_killed_run_left_is_taken_over_and_others_are_told_of(house: House) -> None:
+    hold(house)
+    folder = house.folder / "out"
+    folder.mkdir()
+    dead = "00000000-0000-4000-8000-000000000001"
+    (folder / "export.lock").write_text(lock_of(dead))
+    # Nobody here knows the run: it may be one of another platform, and alive.
+    told, exit_code = Export(house).failure()
+    assert exit_code == 2
+    assert all(w in told for w in (dead, "2024-02-29T10:00", str(folder / "export.lock"), "ann"))
+    assert [p.name for p in folder.iterdir()] == ["export.lock"]
+    with house.engine.begin() as connection:
+        trail.enter(connection, "acme", trail.Operation.EXPORT, trail.Stage.BEGUN,
+                    actor="ann", dagster_run_id=dead, details={})  # fmt: skip
+    made = Export(house)
+    assert made.ok, made.failure()
+    assert "export.lock" not in made.names()
+
+
+def test_a_run_that_lives_keeps_its_place_under_whatever_name(house: House) -> None:
+    """Two mounts of one folder have two names; the runs find each other by the lock's file."""
+    hold(house)
+    folder = house.folder / "out"
+    folder.mkdir()
+    alive = "00000000-0000-4000-8000-000000000002"
+    (folder / "export.lock").write_text(lock_of(alive))
+    with house.engine.connect() as connection:
+        trail.enter(connection, "acme", trail.Operation.EXPORT, trail.Stage.BEGUN,
+                    actor="ann", dagster_run_id=alive, details={})  # fmt: skip
+        connection.commit()
+        assert claim._try(connection, claim._RUNS, alive)
+        told, exit_code = Export(house).failure()
+        assert (exit_code, alive in told) == (2, True)
+
+
+def test_who_lost_its_lock_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(house)
+    assert Export(house).ok
+    before = contents(house.folder / "out")
+    put = Swap.put
+
+    def robbed(self: Swap, key: str, content: bytes) -> None:
+        (house.folder / "out" / "export.lock").write_text(lock_of("another"))
+        put(self, key, content)
+
+    monkeypatch.setattr(Swap, "put", robbed)
+    told, exit_code = Export(house, overwrite=True).failure()
+    assert (exit_code, "took away" in told) == (3, True)
+    after = contents(house.folder / "out")
+    assert after.pop("export.lock") == lock_of("another").encode()
+    assert after == before
 
 
 def test_what_a_format_cannot_say_is_noted(house: House) -> None:
@@ -386,23 +550,103 @@ def test_files_of_others_stay_and_those_in_the_way_are_told(house: House) -> Non
     hold(house)
     folder = house.folder / "out"
     folder.mkdir()
-    (folder / "readme.txt").write_text("mine")
+    theirs = {name: name.encode() for name in (
+        "readme.txt", "customer.txt", "customer.csv.bak", "plan.docx", "customers.csv",
+        "invoice.pdf", "device.csv.orig", "customer-1.csv", ".customer.csv", "customer.xml",
+        "invoice.csv.gz", "service-2024.csv.old",
+    )}  # fmt: skip
+    for name, content in theirs.items():
+        (folder / name).write_bytes(content)
     (folder / "customer-0002.csv").write_text("old")
     told, exit_code = Export(house).failure()
     assert (exit_code, "customer-0002.csv" in told) == (2, True)
     (folder / "customer-0002.csv").unlink()
     assert Export(house).ok
-    assert Export(house, overwrite=True).ok
-    assert (folder / "readme.txt").read_text() == "mine"
+    configs: list[dict[str, Any]] = [
+        {}, {"entities": ["plan"]}, {"format": "ndjson", "compress": "gzip"}
+    ]  # fmt: skip
+    for config in configs:
+        made = Export(house, overwrite=True, **config)
+        assert made.ok, made.failure()
+        assert {name: (folder / name).read_bytes() for name in theirs} == theirs
+
+
+FOREIGN = {
+    "of another program": '{"manifest_version": 3, "name": "an extension", "version": "1.0"}',
+    "no object": "[1, 2]",
+    "no JSON": "customer.csv 12",
+    "empty": "",
+    "deep": "[" * 100_000,
+    "of another tenant": json.dumps({"manifest_version": 1, "tenant": "other", "files": []}),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_manifest_of_somebody_else_keeps_everything_as_it_is(house: House, kind: str) -> None:
+    hold(house)
+    folder = house.folder / "out"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(FOREIGN[kind])
+    (folder / "customer.csv").write_text("theirs")
+    before = contents(folder)
+    told, exit_code = Export(house, overwrite=True).failure()
+    assert (exit_code, "manifest.json" in told or "'other'" in told) == (2, True)
+    assert contents(folder) == before
+    assert stages(house) == []
+
+
+def test_a_manifest_cannot_have_others_files_deleted(house: House) -> None:
+    hold(house)
+    assert Export(house).ok
+    folder = house.folder / "out"
+    (house.folder / "outside.csv").write_text("theirs")
+    (folder / "letter.txt").write_text("theirs")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] += [{"name": n} for n in ("letter.txt", "../outside.csv", 5, "", ".")] + [7]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    made = Export(house, overwrite=True, entities=["plan"])
+    assert made.ok, made.failure()
+    assert made.names() == ["letter.txt", "manifest.json", "plan.csv", "spec.yaml"]
+    assert (house.folder / "outside.csv").exists()
+
+
+def test_what_an_export_does_not_list_is_not_replaced_with_it(house: House) -> None:
+    hold(house)
+    assert Export(house, entities=["plan"]).ok
+    folder = house.folder / "out"
+    (folder / "customer.csv").write_text("theirs")
+    before = contents(folder)
+    told, exit_code = Export(house, overwrite=True).failure()
+    assert (exit_code, "customer.csv" in told) == (2, True)
+    assert contents(folder) == before
+
+
+def test_without_a_manifest_only_what_it_writes_itself_is_replaced(house: House) -> None:
+    hold(house)
+    folder = house.folder / "out"
+    folder.mkdir()
+    for name in ("customer.csv", "customer-0002.csv", "invoice.csv", "customer.json"):
+        (folder / name).write_text("old")
+    (folder / "spec.yaml").write_text("version: 1\n")
+    told, exit_code = Export(house, overwrite=True).failure()
+    assert (exit_code, "spec.yaml" in told) == (2, True)
+    assert (folder / "spec.yaml").read_text() == "version: 1\n"
+    (folder / "spec.yaml").unlink()
+    made = Export(house, overwrite=True)
+    assert made.ok, made.failure()
+    assert len(made.rows("customer")) == 3
+    for name in ("customer-0002.csv", "invoice.csv", "customer.json"):
+        assert (folder / name).read_text() == "old"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_after_an_error_nothing_looks_like_an_export(
+def test_after_an_error_there_is_what_was_there_before(
     house: House, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     hold(house)
     if overwrite:
         assert Export(house).ok
+    before = contents(house.folder / "out") if overwrite else {}
 
     def breaks(self: Any, records: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -411,10 +655,91 @@ def test_after_an_error_nothing_looks_like_an_export(
     made = Export(house, overwrite=overwrite)
     told, exit_code = made.failure()
     assert (exit_code, "No space left" in told) == (3, True)
+    assert contents(made.folder) == before
+    assert stages(house)[-2:] == ["begun", "failed"]
+    assert entries(house)[-1].details["error"] == "storage"
+
+
+def test_an_export_that_fails_late_leaves_the_one_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    assert Export(house).ok
+    before = contents(house.folder / "out")
+    from ispmig_pipelines.defs.tenant_export import back_spec
+
+    def breaks(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(back_spec, "back_spec", breaks)
+    hold(house, plan=[{"plan_code": "Q"}])
+    assert not Export(house, overwrite=True).ok
+    assert contents(house.folder / "out") == before
+    assert stages(house)[-1] == "failed"
+
+
+def test_one_that_fails_while_files_change_places_leaves_no_manifest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    assert Export(house).ok
+    replace = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if Path(target).name == "plan.csv":
+            raise OSError(5, "Input/output error")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    made = Export(house, overwrite=True)
+    assert made.failure()[1] == 3
     assert "manifest.json" not in made.names()
-    assert not [name for name in made.names() if name.endswith(".part")]
-    with house.engine.connect() as connection:
-        assert len(trail.entries(connection, "acme")) == int(overwrite)
+    assert not [name for name in made.names() if name.endswith(".part") or name == "export.lock"]
+    monkeypatch.undo()
+
+
+def test_files_are_for_their_owner_alone(house: House) -> None:
+    hold(house)
+    made = Export(house)
+    assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in made.folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("out", ["", "  ", "s3://bkt/../x", "s3://AKIA:GEHEIM@bkt/x", "~nobody0/x"])
+def test_places_that_are_none_are_refused(house: House, out: str) -> None:
+    hold(house)
+    told, exit_code = Export(house, out).failure()
+    assert exit_code == 2
+    assert "GEHEIM" not in told
+    assert stages(house) == []
+
+
+def test_the_platforms_own_folder_is_no_place(house: House, ispmig_home: Path) -> None:
+    hold(house)
+    (house.folder / "link").symlink_to(ispmig_home)
+    for place in (ispmig_home, ispmig_home / "staging" / "x", house.folder / "link" / "x",
+                  ispmig_home / "a" / ".." / "b"):  # fmt: skip
+        told, exit_code = Export(house, place).failure()
+        assert (exit_code, "ISPMIG_HOME" in told) == (2, True)
+
+
+def test_a_condition_may_come_from_a_file(house: House) -> None:
+    hold(house)
+    file = house.write("where.txt", "email = ann@home.net\n")
+    made = Export(house, entities=["customer"], where_file=str(file))
+    assert [r["account_number"] for r in made.rows("customer")] == ["A1"]
+    assert "ann@home.net" not in json.dumps(made.result.dagster_run.run_config)
+    empty, binary = house.write("empty.txt", " "), house.folder / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for config, words in (
+        ({"where_file": str(file), "where": "x = y"}, "exclude each other"),
+        ({"where_file": str(house.folder / "none")}, "no file"),
+        ({"where_file": str(house.folder)}, "cannot be read"),
+        ({"where_file": str(empty)}, "no condition"),
+        ({"where_file": str(binary)}, "no condition"),
+    ):
+        told, exit_code = Export(house, house.folder / "never", **config).failure()
+        assert (exit_code, words in told) == (2, True), told
 
 
 def test_what_the_format_cannot_hold_is_told_and_nothing_is_left(house: House) -> None:
@@ -532,8 +857,6 @@ export:
 def test_exports_to_s3_are_whole_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(house)
     with s3_server(monkeypatch) as bucket:
-        from ispmig_pipelines.storage import open_storage
-
         place = f"s3://{bucket}/acme/today"
         made = Export(house, place, compress="gzip")
         assert made.ok, made.failure()
@@ -549,5 +872,85 @@ def test_exports_to_s3_are_whole_too(house: House, monkeypatch: pytest.MonkeyPat
                 assert hashlib.sha256(stream.read()).hexdigest() == file["sha256"]
         told, exit_code = Export(house, place).failure()
         assert (exit_code, "--overwrite" in told) == (2, True)
+        before = everything(storage)
+        with monkeypatch.context() as broken:
+            broken.setattr(Swap, "publish", stops)
+            told, exit_code = Export(house, place, overwrite=True).failure()
+        assert (told, exit_code) == ("Stopped.", 3)
+        assert everything(storage) == before
+        assert "Uploads" not in storage.client.list_multipart_uploads(Bucket=bucket)  # type: ignore[attr-defined]
+        again = Export(house, place, overwrite=True, entities=["plan"])
+        assert again.ok, again.failure()
+        assert sorted(everything(storage)) == ["manifest.json", "plan.csv", "spec.yaml"]
+        with storage.writing("export.lock") as stream:
+            stream.write(lock_of("of another platform").encode())
+        told, exit_code = Export(house, place, overwrite=True).failure()
+        assert (exit_code, "of another platform" in told) == (2, True)
         told, exit_code = Export(house, "s3://nowhere/x").failure()
         assert (exit_code, "no bucket nowhere" in told) == (3, True)
+
+
+def stops(*_: Any) -> None:
+    raise StorageError("Stopped.")
+
+
+def everything(storage: Storage) -> dict[str, bytes]:
+    found = {}
+    for blob in storage.list():
+        with storage.reading(blob.key) as stream:
+            found[blob.key] = stream.read()
+    return found
+
+
+def test_a_spec_that_was_fetched_from_s3_works_as_it_is(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    with s3_server(monkeypatch) as bucket:
+        place = f"s3://{bucket}/acme/to day"
+        made = Export(house, place)
+        assert made.ok, made.failure()
+        spec = house.folder / "fetched.yaml"
+        spec.write_bytes(everything(open_storage(place))["spec.yaml"])
+        other = House(house.folder, house.instance, "other")
+        ran = other.migrate(spec)
+        assert ran.ok, ran.failure()
+        assert other.digest() == house.digest()
+
+
+def test_uploads_that_others_began_below_the_prefix_stay(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(house)
+    with s3_server(monkeypatch) as bucket:
+        storage = open_storage(f"s3://{bucket}/acme")
+        assert isinstance(storage, S3Storage)
+        for name in ("acme/video.mp4", "acme/customer.csv", "acme/customer.mp4"):
+            # This server says of every upload that it is from 2010.
+            storage.client.create_multipart_upload(Bucket=bucket, Key=name)
+        assert Export(house, f"s3://{bucket}/acme").ok
+        uploads = storage.client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+        assert sorted(u["Key"] for u in uploads) == ["acme/customer.mp4", "acme/video.mp4"]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx"])
+def test_names_of_columns_are_harmless_too_unless_kept(house: House, format: str) -> None:
+    hold(house)
+    transform = house.write("out.yaml", """\
+version: 1
+export:
+  customer:
+    "=1+1": account_number
+    "@x": {constant: "=2+2"}
+""")  # fmt: skip
+    for keep, sign in ((False, "'"), (True, "")):
+        made = Export(house, house.folder / f"{format}{keep}", transform=str(transform),
+                      format=format, keep_formulas=keep)  # fmt: skip
+        assert made.ok, made.failure()
+        if format == "csv":
+            assert made.rows("customer")[0] == {f"{sign}=1+1": "A1", f"{sign}@x": f"{sign}=2+2"}
+        else:
+            sheet = openpyxl.load_workbook(made.folder / "customer.xlsx").worksheets[0]
+            header, first, *_ = sheet.iter_rows()
+            assert [c.value for c in header] == [f"{sign}=1+1", f"{sign}@x"]
+            assert {c.data_type for c in (*header, *first)} == {"s"}

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.mask_key import mask_key
 from ispmig_pipelines.platform.server import engine
-from ispmig_pipelines.platform.trail import Operation
+from ispmig_pipelines.platform.trail import Operation, Stage
 
 
 @pytest.fixture
@@ -27,14 +27,17 @@ def test_entries_are_kept_in_order_per_tenant(connection: Connection) -> None:
     with connection.begin():
         for tenant, digest in (("acme", "1"), ("other", "2"), ("acme", "3")):
             trail.enter(
-                connection, tenant, Operation.EXPORT, actor="ann", dagster_run_id="r",
-                details={"digest": digest},
+                connection, tenant, Operation.EXPORT, Stage.BEGUN, actor="ann",
+                dagster_run_id="r", details={"digest": digest},
             )  # fmt: skip
     found = trail.entries(connection, "acme")
     assert [e.details for e in found] == [{"digest": "1"}, {"digest": "3"}]
     assert found[0].id < found[1].id
     assert found[0].at <= found[1].at
     assert (found[0].actor, found[0].operation, found[0].dagster_run_id) == ("ann", "export", "r")
+    assert found[0].stage is Stage.BEGUN
+    assert trail.knows_run(connection, "r")
+    assert not trail.knows_run(connection, "s")
 
 
 @pytest.mark.parametrize(
@@ -48,8 +51,9 @@ def test_entries_are_kept_in_order_per_tenant(connection: Connection) -> None:
 def test_the_database_refuses_to_change_them(connection: Connection, statement: str) -> None:
     with connection.begin():
         trail.enter(
-            connection, "acme", Operation.EXPORT, actor="ann", dagster_run_id="", details={}
-        )
+            connection, "acme", Operation.EXPORT, Stage.BEGUN, actor="ann", dagster_run_id="",
+            details={},
+        )  # fmt: skip
     with pytest.raises(sa.exc.DBAPIError) as refused, connection.begin():
         connection.execute(sa.text(statement))
     assert isinstance(refused.value.orig, psycopg.errors.InsufficientPrivilege)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from ispmig_pipelines.defs.tenant_export.files import WrittenFile
 from ispmig_pipelines.defs.tenant_export.request import Request
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.ddl import LEGACY
 
 NAME = "spec.yaml"
+FIRST_LINE = "# Migrates this export as it is:  ispmig migrate TENANT spec.yaml"
+
+_NOT_LITERAL = re.compile(r"[*?\[]|\$\{")
+"""What a URL in a spec does not stand for itself with."""
 
 
 def can_come_back(request: Request) -> bool:
@@ -24,13 +29,22 @@ def can_come_back(request: Request) -> bool:
     return request.asked.transform is None
 
 
-def back_spec(request: Request, tenant: str, instant: str, files: Iterable[WrittenFile]) -> str:
-    """The text of the spec; entities without a file are not in it."""
+def back_spec(
+    request: Request, tenant: str, instant: str, files: Iterable[Mapping[str, Any]], place: str
+) -> str:
+    """The text of the spec; entities without a file are not in it.
+
+    Args:
+        files: as the manifest has them.
+        place: folder or URL of the export. Beside files of a folder the spec moves with them; a
+            spec that was fetched from S3 finds them where they are.
+    """
+    before = f"{place}/" if "://" in place and not _NOT_LITERAL.search(place) else ""
     of_entity: dict[str, list[str]] = {}
     for file in files:
-        of_entity.setdefault(file.entity, []).append(file.name)
+        of_entity.setdefault(file["entity"], []).append(before + file["name"])
     lines = [
-        "# Migrates this export as it is:  ispmig migrate TENANT spec.yaml",
+        FIRST_LINE,
         "version: 1",
         f"name: {_text(f'export of {tenant}')}",
         "defaults: {verbatim: true}",

@@ -53,7 +53,13 @@ class ExportConfig(Config):
     )
     where: str = Field(
         default="",
-        description="Which rows, e.g. customer.status = active and customer.balance > 0.",
+        description="Which rows, e.g. customer.status = active and customer.balance > 0. What is "
+        "written here, Dagster keeps with the run: name people in where_file instead.",
+    )
+    where_file: str = Field(
+        default="",
+        description="Path of a file that holds the condition (absolute, or relative to the "
+        "project's folder). Only the path is kept with the run.",
     )
     transform: str = Field(
         default="", description="Path of a YAML file that says which columns are made of what."

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.formats.writers import SUFFIXES, open_writer
 from ispmig_pipelines.formats.writing import Table, WriteOptions
-from ispmig_pipelines.storage import Storage
+from ispmig_pipelines.storage import Prepared
 
 SHEET_ROWS = 1_000_000
 """Rows of a workbook; more go into another."""
@@ -23,12 +23,13 @@ _MOST_ROWS = 10_000
 _BYTES_OF_ROW = 1_000
 """A guess at the size of a row: a file grows past its limit by some rows at most."""
 
-_PACKED = {"gzip": ".gz", "zstd": ".zst"}
+PACKED = {"gzip": ".gz", "zstd": ".zst"}
+"""What the name of a packed file ends in."""
 
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file that is there, whole.
+    """A file that is written, whole.
 
     Attributes:
         name: its key in the storage.
@@ -72,7 +73,7 @@ class Style:
     def name(self, entity: str, part: int) -> str:
         """``customer.csv.gz``, and from its second file on ``customer-0002.csv.gz``."""
         number = "" if part == 1 else f"-{part:04}"
-        return f"{entity}{number}{SUFFIXES[self.format][0]}{_PACKED.get(self.compression, '')}"
+        return f"{entity}{number}{SUFFIXES[self.format][0]}{PACKED.get(self.compression, '')}"
 
     @property
     def rows_at_a_time(self) -> int:
@@ -85,23 +86,22 @@ class EntityFiles:
 
     def __init__(
         self,
-        storage: Storage,
+        prepare: Callable[[str], Prepared],
         style: Style,
         entity: str,
         table: Table,
         *,
-        overwrite: bool,
         written: Callable[[WrittenFile], None],
     ) -> None:
         """
         Args:
-            written: told of each file when it is there.
+            prepare: begins the file of that name.
+            written: told of each file when all of it is written; it does not appear yet.
         """
-        self._storage = storage
+        self._prepare = prepare
         self._style = style
         self._entity = entity
         self._table = table
-        self._overwrite = overwrite
         self._written = written
         self._part = 0
         self._open: _OpenFile | None = None
@@ -120,7 +120,7 @@ class EntityFiles:
         """Appends rows; the columns are the table's.
 
         Raises:
-            UsageError: the format cannot hold them, or the file is there already.
+            UsageError: the format cannot hold them.
             StorageError: they cannot be written.
         """
         step = self._style.rows_at_a_time
@@ -140,7 +140,7 @@ class EntityFiles:
             self._part += 1
             name = self._style.name(self._entity, self._part)
             self._open = self._stack.enter_context(
-                _open_file(self._storage, name, self._style, self._table, self._overwrite)
+                _open_file(self._prepare(name), name, self._style, self._table)
             )
         return self._open
 
@@ -208,10 +208,8 @@ class _OpenFile:
 
 
 @contextmanager
-def _open_file(
-    storage: Storage, name: str, style: Style, table: Table, overwrite: bool
-) -> Iterator[_OpenFile]:
-    with storage.writing(name, overwrite=overwrite) as stream:
+def _open_file(prepared: Prepared, name: str, style: Style, table: Table) -> Iterator[_OpenFile]:
+    with prepared.filling() as stream:
         stored = _Counted(stream, digests=True)
         with _packing(stored, style.compression) as packing:
             before = _Counted(packing, digests=False)

@@ -19,6 +19,7 @@ def default_config(tenant: str) -> dict[str, object]:
                     "entities": [],
                     "fields": [],
                     "where": "",
+                    "where_file": "",
                     "transform": "",
                     "mask": False,
                     "compress": "none",

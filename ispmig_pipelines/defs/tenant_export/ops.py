@@ -13,13 +13,19 @@ from ispmig_pipelines.defs.assets import record_export
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export import export as exporting
 from ispmig_pipelines.defs.tenant_export.config import Compression, ExportConfig
-from ispmig_pipelines.defs.tenant_export.prepare import prepared
+from ispmig_pipelines.defs.tenant_export.prepare import (
+    condition_in,
+    local_place,
+    open_place,
+    prepared,
+)
 from ispmig_pipelines.defs.tenant_export.request import Asked
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_migration.ops import actor, teller, usage
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.settings import project_folder
-from ispmig_pipelines.storage import S3_SCHEME, open_storage
+from ispmig_pipelines.storage import S3_SCHEME
 
 
 @op(name="export", out=Out(dict))
@@ -31,7 +37,7 @@ def export_op(
     with failing_plainly(context, platform):
         asked = asked_of(config)
         request, transform = prepared(asked)
-        storage = open_storage(asked.out)
+        storage = open_place(asked.out)
         with platform.connect() as connection:
             tenant = tenants.get(connection, slug)
         manifest = exporting.export(
@@ -40,9 +46,9 @@ def export_op(
             request,
             storage,
             transform=transform,
-            run_id=context.run_id,
-            actor=actor(),
+            run=exporting.Run(context.run_id, actor()),
             progress=teller(context, "export"),
+            tell=context.log.warning,
         )
     for file in manifest["files"]:
         for note in file.get("notes", ()):
@@ -65,15 +71,22 @@ def export_op(
 
 
 def asked_of(config: ExportConfig) -> Asked:
-    """The launchpad's words; paths of it are relative to the project."""
-    local = project_folder() / Path(config.out).expanduser()
-    out = config.out if "://" in config.out else str(local)
+    """The launchpad's words; paths of it are relative to the project.
+
+    Raises:
+        UsageError: no place is named, or the file with the condition cannot be read.
+    """
+    where = config.where
+    if config.where_file:
+        if where:
+            raise UsageError("where and where_file exclude each other: leave one of them empty.")
+        where = condition_in(project_folder() / Path(config.where_file))
     return Asked(
-        out=out,
+        out=local_place(config.out, project_folder()),
         format=config.format.value,
         entities=tuple(config.entities),
         fields=tuple(config.fields),
-        where=config.where,
+        where=where,
         transform=project_folder() / config.transform if config.transform else None,
         mask=config.mask,
         compression="" if config.compress is Compression.none else config.compress.value,

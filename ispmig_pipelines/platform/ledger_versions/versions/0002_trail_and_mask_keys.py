@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tenant", sa.Text, nullable=False, index=True),
         sa.Column("operation", sa.Text, nullable=False),
+        sa.Column("stage", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
         sa.Column("details", JSONB, nullable=False),
