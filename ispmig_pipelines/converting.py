@@ -531,7 +531,8 @@ def _made(folder: Path | None) -> Iterator[None]:
     if folder is not None:
         for one in (*reversed(folder.parents), folder):
             if not one.exists():
-                one.mkdir()
+                # As its files: what is converted is the customers' data.
+                one.mkdir(mode=0o700)
                 made.append(one)
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder. Name another place with -o.")

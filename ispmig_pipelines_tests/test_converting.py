@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -146,6 +147,13 @@ def test_a_folder_is_one_that_exists_or_a_name_without_suffix(tmp_path: Path) ->
     assert names(tmp_path / "there.d") == ["plans.csv"]
     convert([str(given)], "csv", str(tmp_path / "plain"), tables=["plans"])
     assert (tmp_path / "plain").is_file()
+
+
+def test_what_is_converted_is_for_its_owner_alone(tmp_path: Path) -> None:
+    given = source(tmp_path, "sql", PEOPLE, PLANS)
+    convert([str(given)], "csv", f"{tmp_path}/a/")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "a").iterdir()} == {0o600}
 
 
 def test_standard_output(tmp_path: Path) -> None:

@@ -54,6 +54,12 @@ def test_an_export_comes_back_as_it_was(folder: Path) -> None:
         assert "ispmig/tenant" not in run.tags
 
 
+@pytest.mark.parametrize("url", ["s3://exports/acme/spec.yaml", "https://host/a/spec.yaml"])
+def test_a_spec_at_a_url_is_to_be_copied_first(folder: Path, url: str) -> None:
+    code, _, err = ispmig("migrate", "acme", url)
+    assert (code, "copy it to a file here" in err) == (2, True)
+
+
 def test_options_go_where_they_belong(folder: Path) -> None:
     (folder / "t.yaml").write_text("version: 1\nexport: {customer: {No: account_number}}\n")
     code, out, err = ispmig(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -194,6 +195,10 @@ class Spec:
         return self.yaml.line((*block, *path))
 
 
+_URL = re.compile(r"(?:^|/)(?:s3|https?):/")
+"""A URL that was taken for a path, where two slashes are one."""
+
+
 def load_spec(path: Path | str) -> Spec:
     """Reads and checks a spec.
 
@@ -205,6 +210,12 @@ def load_spec(path: Path | str) -> Spec:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
+        if _URL.search(path.as_posix()):
+            raise UsageError(
+                "A spec is read from a path, not from a URL: copy it to a file here and name that. "
+                "The files that it names may stay where they are, under their s3:// or https:// "
+                "URLs; the spec of an export to S3 names them so."
+            ) from None
         raise UsageError(f"There is no spec {path}. Name the YAML file of the migration.") from None
     except IsADirectoryError:
         raise UsageError(f"{path} is a folder; name the spec's YAML file in it.") from None
