@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ispmig_pipelines.formats.recognise import text_kind
+from ispmig_pipelines.formats.sql.insert import Inserts
 from ispmig_pipelines_tests.formats.sql_reading import opened, read, rows_of
 
 TWO = "INSERT INTO c VALUES (1,'a');\nINSERT INTO c VALUES (2,'b');\n"
@@ -192,3 +193,98 @@ def test_what_is_nested_too_deeply_is_rejected(path: Path) -> None:
     rows, rejects = read(reader)
     assert rows == [["y"]]
     assert [r.rule for r in rejects] == ["record.expression"]
+
+
+# ---------------------------------------------------------------- which value is for which column
+
+
+CREATED = "CREATE TABLE c (id int, n text, z int);\n"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "alter", "columns", "row"),
+    [
+        ("postgresql", "ALTER TABLE c DROP COLUMN id;", ["n", "z"], "'q', 7"),
+        ("mysql", "ALTER TABLE c DROP id, RENAME COLUMN z TO y;", ["n", "y"], "'q', 7"),
+        ("sqlserver", "ALTER TABLE c DROP COLUMN id, z\nGO\n", ["n"], "'q'"),
+        ("oracle", "ALTER TABLE c DROP (id, z);", ["n"], "'q'"),
+        ("mysql", "ALTER TABLE c CHANGE n m varchar(9) NOT NULL;", ["id", "m", "z"], "1, 'q', 7"),
+        ("postgresql", "ALTER TABLE c DROP CONSTRAINT id;", ["id", "n", "z"], "1, 'q', 7"),
+    ],
+)
+def test_columns_that_go_before_the_rows_come(
+    path: Path, dialect: str, alter: str, columns: list[str], row: str
+) -> None:
+    reader = opened(path, f"{CREATED}{alter}\nINSERT INTO c VALUES ({row});\n", dialect=dialect)
+    assert reader.columns("c") == columns
+    assert read(reader)[0] == [[cell.strip(" '") for cell in row.split(",")]]
+    assert reader.detected.questions == ()
+
+
+@pytest.mark.parametrize(
+    "alter", ["DROP COLUMN id", "ADD COLUMN y int", "MODIFY COLUMN z int FIRST", "DROP id"]
+)
+def test_columns_that_come_or_go_between_rows_are_asked_about(path: Path, alter: str) -> None:
+    before = f"{CREATED}INSERT INTO c VALUES (1,'a',2);\nALTER TABLE c {alter};\n"
+    reader = opened(path, before + "INSERT INTO c VALUES (3,'b',4);\n", dialect="mysql")
+    assert "which value belongs" in " ".join(reader.detected.questions)
+    # Nothing is in doubt where the rows name their columns, or where none follow.
+    named = opened(path, before + "INSERT INTO c (n) VALUES ('b');\n", dialect="mysql")
+    assert named.detected.questions == ()
+    assert opened(path, before, dialect="mysql").detected.questions == ()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_without_a_list_have_the_columns_of_those_with_the_only_one(
+    path: Path, first: bool
+) -> None:
+    both = ["INSERT INTO c (id, name) VALUES (1,'a');\n", "INSERT INTO c VALUES (2,'b');\n"]
+    reader = opened(path, "".join(both if first else reversed(both)))
+    assert reader.columns("c") == ["id", "name"]
+    assert sorted(map(str, read(reader)[0])) == sorted(map(str, BOTH))
+    assert reader.detected.questions == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "INSERT INTO c (id, name, z) VALUES (1,'a',3);\n",
+        "INSERT INTO c (id, name) VALUES (1,'a');\nINSERT INTO c (name, id) VALUES ('a',1);\n",
+    ],
+)
+def test_rows_without_a_list_that_no_other_fits_are_asked_about(path: Path, other: str) -> None:
+    reader = opened(path, other + "INSERT INTO c VALUES (2,'b');\n")
+    assert "name their columns" in " ".join(reader.detected.questions)
+
+
+def test_partitions_and_heirs_have_the_columns_of_their_parents(path: Path) -> None:
+    reader = opened(
+        path,
+        "CREATE TABLE public.p (id int, n text) PARTITION BY LIST (id);\n"
+        "CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES IN (1);\n"
+        "CREATE TABLE public.q (z int)\nINHERITS (public.p);\n"
+        "INSERT INTO public.p1 VALUES (1,'a');\nINSERT INTO public.q VALUES (2,'b',3);\n",
+        dialect="postgresql",
+    )
+    assert reader.tables() == ["public.p", "public.p1", "public.q"]
+    assert reader.columns("public.p1") == ["id", "n"]
+    assert read(reader, "public.p1") == ([["1", "a"]], [])
+    assert reader.columns("public.q") == ["id", "n", "z"]
+    assert read(reader, "public.q") == ([["2", "b", "3"]], [])
+
+
+def test_no_pattern_is_made_for_a_table_of_one_statement(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+    plain = Inserts._run
+
+    def counted(self: Inserts, head: bytes) -> object:
+        made.append(head)
+        return plain(self, head)
+
+    monkeypatch.setattr(Inserts, "_run", counted)
+    content = "".join(f"INSERT INTO t{i} VALUES ({i});\n" for i in range(200))
+    assert len(opened(path, content, dialect="mysql").tables()) == 200
+    # The last may be followed by more of its own.
+    assert len(made) <= 1

@@ -42,6 +42,7 @@ class TableDefinition:
     columns: tuple[ColumnDefinition, ...] = ()
     comment: str = ""
     like: Name | None = field(default=None, compare=False)
+    inherits: tuple[Name, ...] = field(default=(), compare=False)
 
     def with_key(self, names: list[str]) -> TableDefinition:
         """The same with these columns as its key."""
@@ -79,6 +80,7 @@ _AFTER_TYPE = frozenset({
 })  # fmt: skip
 _HEAD = re.compile(rb"CREATE\b.*?\bTABLE\b", re.IGNORECASE | re.DOTALL)
 _IF_NOT_EXISTS = re.compile(rb"IF\s+NOT\s+EXISTS\b", re.IGNORECASE)
+_PARTITION_OF = re.compile(rb"PARTITION\s+OF\b", re.IGNORECASE)
 _LIKE = re.compile(rb"\(?\s*LIKE\b", re.IGNORECASE)
 
 Item = tuple[str, bytes]
@@ -110,10 +112,25 @@ def parse_create_table(text: bytes, lex: Lexicon) -> tuple[Name, TableDefinition
         other = lex.name.match(rest, _passed(rest, like.end(), lex))
         source = parse_name(other.group(), lex) if other else None
         return name, TableDefinition(name.text, like=source)
+    if part := _PARTITION_OF.match(rest, _passed(rest, 0, lex)):
+        parent = lex.name.match(rest, _passed(rest, part.end(), lex))
+        if parent is not None:
+            whole = parse_name(parent.group(), lex)
+            return name, TableDefinition(name.text, inherits=(whole,))
     items = _items(rest, lex)
     parts, after = _parts(items)
     columns = _keyed([c for part in parts if (c := _column(part, lex))], parts, lex)
-    return name, TableDefinition(name.text, tuple(columns), _table_comment(after, lex))
+    return name, TableDefinition(
+        name.text, tuple(columns), _table_comment(after, lex), inherits=_parents(after, lex)
+    )
+
+
+def _parents(after: list[Item], lex: Lexicon) -> tuple[Name, ...]:
+    """The tables of PostgreSQL's ``INHERITS (a, public.b)``."""
+    if [text.lower() for _, text in after[:2]] != [b"inherits", b"("]:
+        return ()
+    parts, _ = _parts(after[1:])
+    return tuple(parse_name(b"".join(text for _, text in part), lex) for part in parts)
 
 
 def _passed(text: bytes, at: int, lex: Lexicon) -> int:
@@ -314,6 +331,92 @@ def parse_added_key(text: bytes, lex: Lexicon) -> tuple[Name, list[str]] | None:
             ]
             return altered[0], names
     return None
+
+
+@dataclass(frozen=True)
+class MovedColumns:
+    """What an ALTER TABLE does to the columns that are there.
+
+    Attributes:
+        table: its name.
+        dropped: names of columns that go.
+        renamed: old and new names.
+        unclear: columns change their order.
+    """
+
+    table: Name
+    dropped: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
+    unclear: bool
+
+    @property
+    def shifts(self) -> bool:
+        """A value without a column's name goes elsewhere afterwards."""
+        return bool(self.dropped) or self.unclear
+
+    def applied(self, definition: TableDefinition) -> TableDefinition:
+        """The definition with its columns dropped and renamed."""
+        gone = {name.casefold() for name in self.dropped}
+        new = {old.casefold(): name for old, name in self.renamed}
+        return replace(
+            definition,
+            columns=tuple(
+                replace(c, name=new.get(c.name.casefold(), c.name))
+                for c in definition.columns
+                if c.name.casefold() not in gone
+            ),
+        )
+
+
+_NOT_DROPPED = frozenset({
+    b"constraint", b"primary", b"foreign", b"index", b"key", b"check", b"partition", b"default",
+    b"period", b"subpartition", b"unique", b"not", b"identity", b"expression", b"system",
+})  # fmt: skip
+
+
+def parse_moved_columns(text: bytes, lex: Lexicon) -> MovedColumns | None:
+    """The columns that an ALTER TABLE drops, renames or moves; None where it does not."""
+    altered = _altered(text, lex)
+    if altered is None:
+        return None
+    dropped: list[str] = []
+    renamed: list[tuple[str, str]] = []
+    unclear = dropping = False
+    for clause in altered[1]:
+        words = [t.lower() for _, t in clause]
+        # SQL Server: DROP COLUMN a, b
+        goes_on = dropping and len(words) == 1
+        dropping = dropping and goes_on
+        if words[:1] == [b"drop"] and words[1:2] and words[1] not in _NOT_DROPPED:
+            rest = clause[2:] if words[1] == b"column" else clause[1:]
+            if [t.lower() for _, t in rest[:2]] == [b"if", b"exists"]:
+                rest = rest[2:]
+            listed = [item for item in rest if item[0] in ("word", "double", "quoted")]
+            inside = rest[:1] == [("op", b"(")]
+            dropped += [_last(raw, lex) for _, raw in (listed if inside else listed[:1])]
+            dropping = words[1] == b"column"
+        elif goes_on:
+            dropped.append(_last(clause[0][1], lex))
+        elif words[:1] == [b"rename"] and b"to" in words[2:]:
+            rest = clause[2:] if words[1] == b"column" else clause[1:]
+            if len(rest) == 3:
+                renamed.append((_last(rest[0][1], lex), _last(rest[2][1], lex)))
+        elif words[:1] == [b"change"]:
+            rest = clause[2:] if words[1:2] == [b"column"] else clause[1:]
+            if len(rest) > 1:
+                renamed.append((_last(rest[0][1], lex), _last(rest[1][1], lex)))
+        if words[:1] in ([b"change"], [b"modify"], [b"add"]) and (
+            words[-1] == b"first" or words[-2:-1] == [b"after"]
+        ):
+            unclear = True
+    if not (dropped or renamed or unclear):
+        return None
+    return MovedColumns(altered[0], tuple(dropped), tuple(renamed), unclear)
+
+
+def _last(raw: bytes, lex: Lexicon) -> str:
+    parts = parse_name(raw, lex).parts
+    return parts[-1] if parts else ""
 
 
 def reshapes_columns(text: bytes, lex: Lexicon) -> tuple[Name, str] | None:

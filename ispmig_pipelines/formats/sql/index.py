@@ -19,6 +19,7 @@ from ispmig_pipelines.formats.sql.define import (
     parse_comment_on,
     parse_create_table,
     parse_dropped,
+    parse_moved_columns,
     parse_property,
     parse_view,
     reshapes_columns,
@@ -89,6 +90,12 @@ class _Builder:
         self._before = dict(after.definitions) if after else {}
         self._scope = after.scope if after else Scope()
         self._raw: OrderedDict[TableKey, Table] = OrderedDict()
+        self._named: dict[str, dict[TableKey, None]] = {}
+        self._named_before: dict[str, list[TableKey]] = {}
+        for key in self._before:
+            self._named_before.setdefault(key.table.casefold(), []).append(key)
+        self._any_rows = False
+        self._shifted: dict[str, int] = {}
         self._changes: dict[str, tuple[int, int, dict[str, None]]] = {}
         self._own: set[str] = set()
         self._backslash_seen = False
@@ -113,7 +120,7 @@ class _Builder:
             },
         )
         notes = tuple(self._notes(tables))
-        return Index(tables, standing, notes, self._questions(walker), sha256, context)
+        return Index(tables, standing, notes, self._questions(walker, tables), sha256, context)
 
     def _watched(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         watch = self._dialect.name == GENERIC
@@ -133,11 +140,20 @@ class _Builder:
         table = self._raw.get(key)
         if table is None:
             table = self._raw[key] = Table(name.text)
-            known = nearest_key(key, (k for k in self._before if _same_table(k, key)))
+            self._named.setdefault(key.table.casefold(), {})[key] = None
+            known = nearest_key(key, self._named_before.get(key.table.casefold(), ()))
             if known is not None:
                 table.definition, table.known_before = self._before[known], True
                 table.name = table.definition.name
         return table
+
+    def _forget(self, key: TableKey) -> None:
+        del self._raw[key]
+        del self._named[key.table.casefold()][key]
+
+    def _same_name(self, name: str) -> list[tuple[TableKey, Table]]:
+        """The tables whose own name is this one, whatever stands before it."""
+        return [(key, self._raw[key]) for key in self._named.get(name.casefold(), ())]
 
     def _wants(self, name: Name, scope: Scope) -> bool:
         """Rows are looked at only for the width of a table that nothing else tells."""
@@ -161,12 +177,16 @@ class _Builder:
                 in_block = walker.in_block
                 if event.columns is None:
                     table.unlisted = True
+                    if table.reshaped:
+                        self._shifted.setdefault(table.name, event.line)
                 else:
+                    table.lists[event.columns] = None
                     table.listed.update(dict.fromkeys(event.columns))
                     folded = {name.casefold() for name in event.columns}
                     table.exact |= len(folded) < len(event.columns)
             elif isinstance(event, End) and table is not None and begun is not None:
                 _extend(table, begun, event.end, in_block=in_block)
+                self._any_rows = True
             elif isinstance(event, PlainRows) and table is not None and not table.width:
                 table.width = row_width(event.region, self._lex)
             elif isinstance(event, OddRow) and table is not None and not table.width:
@@ -189,7 +209,7 @@ class _Builder:
             key = self._key(view, scope) if view is not None else None
             # Dump tools make a table of a view's shape where other views need it.
             if key is not None and key in self._raw and not self._raw[key].ranges:
-                del self._raw[key]
+                self._forget(key)
         elif event.kind == "alter":
             self._alter(event)
         elif event.kind == "comment":
@@ -214,6 +234,14 @@ class _Builder:
             source = self._nearest(definition.like, event.scope)
             if source is not None and source.definition is not None:
                 definition = replace(source.definition, name=name.text)
+        inherited: dict[str, ColumnDefinition] = {}
+        for parent in definition.inherits:
+            for column in self._defined(parent, event.scope):
+                inherited.setdefault(column.name, column)
+        if inherited:
+            own = {column.name: column for column in definition.columns}
+            columns = tuple({**inherited, **own}.values())
+            definition = replace(definition, columns=columns)
         if table.definition is None or (not table.ranges and definition.columns):
             table.definition = definition
             table.known_before = False
@@ -229,9 +257,23 @@ class _Builder:
             table = self._nearest(keyed[0], scope)
             if table is not None and table.definition is not None:
                 table.definition = table.definition.with_key(keyed[1])
+        self._reshape(text, scope)
         reshaped = reshapes_columns(text, self._lex)
         if reshaped is not None:
             self._change(reshaped[1], reshaped[0].text, event.line)
+
+    def _reshape(self, text: bytes, scope: Scope) -> None:
+        """Columns that are dropped, renamed or moved: the definition follows as long as there are
+        no rows; behind rows it is no longer known where a value without a column's name goes."""
+        moved = parse_moved_columns(text, self._lex)
+        table = self._nearest(moved.table, scope) if moved is not None else None
+        if moved is None or table is None or table.definition is None:
+            return
+        if table.ranges:
+            table.reshaped = table.reshaped or moved.shifts
+            return
+        table.definition = moved.applied(table.definition)
+        table.reshaped = moved.unclear
 
     def _add(self, name: Name, scope: Scope, columns: list[ColumnDefinition], line: int) -> None:
         table = self._nearest(name, scope)
@@ -239,6 +281,7 @@ class _Builder:
             return
         if table.ranges:
             self._change("alter", table.name, line)
+            table.reshaped = True
             return
         known = {c.name.casefold() for c in table.definition.columns}
         added = tuple(c for c in columns if c.name.casefold() not in known)
@@ -249,7 +292,9 @@ class _Builder:
         table = self._raw.get(key)
         if table is not None and (table.defined or not name.parts):
             return table
-        near = nearest_key(key, (k for k, t in self._raw.items() if t.defined and k != key))
+        near = nearest_key(
+            key, (k for k, t in self._same_name(key.table) if t.defined and k != key)
+        )
         return self._raw[near] if near is not None else table
 
     def _comment(self, name: Name, column: str, comment: str, scope: Scope) -> None:
@@ -258,23 +303,23 @@ class _Builder:
             table.definition = table.definition.with_comment(column, comment)
 
     def _drop(self, key: TableKey, line: int) -> None:
-        found = key if key in self._raw else nearest_key(key, self._raw)
+        found = (
+            key if key in self._raw else nearest_key(key, self._named.get(key.table.casefold(), ()))
+        )
         if found is None:
             return
         if self._raw[found].ranges:
             self._change("drop", self._raw[found].name, line)
         else:
-            del self._raw[found]
+            self._forget(found)
 
     # ------------------------------------------------------------ what a user should know
 
     def _change(self, kind: str, name: str, line: int) -> None:
         last = name.rsplit(".", 1)[-1].strip('`"[]').casefold()
         if kind in ON_ROWS:
-            same = [t for k, t in self._raw.items() if k.table.casefold() == last]
-            some = (
-                any(t.ranges for t in same) if same else any(t.ranges for t in self._raw.values())
-            )
+            same = [table for _, table in self._same_name(last)]
+            some = any(t.ranges for t in same) if same else self._any_rows
             if not some or (self._dialect.name == SQLITE and last.startswith("sqlite_")):
                 return
         count, first, names = self._changes.get(kind, (0, line, {}))
@@ -300,12 +345,27 @@ class _Builder:
         )
         return notes
 
-    def _questions(self, walker: Walker) -> tuple[str, ...]:
+    def _questions(self, walker: Walker, tables: dict[str, Table]) -> tuple[str, ...]:
         questions = []
         if self._dialect.question:
             questions.append(self._dialect.question)
         elif self._dialect.name == GENERIC and self._backslash_seen and not self._dialect.settled:
             questions.append(BACKSLASH_QUESTION)
+        questions.extend(
+            f"{self._content.path}: the rows of {name} on line {line:,} name no columns, and the "
+            "table was given other columns after its first rows: nothing says which value belongs "
+            "where. Export the table with the names of its columns in every INSERT (mysqldump "
+            "--complete-insert, pg_dump --column-inserts)."
+            for name, line in self._shifted.items()
+        )
+        questions.extend(
+            f"{self._content.path}: some rows of {table.name} name their columns "
+            f"({', '.join(table.listed)}), others do not and have {table.width:,} value(s), and "
+            "nothing in the script says which these are. Put the CREATE TABLE before them, or "
+            "export the table with the names of its columns in every INSERT."
+            for table in tables.values()
+            if table.unclear
+        )
         if not self._complete and (missing := missing_end(self._head, self._tail, walker)):
             questions.append(
                 f"{missing} The file was probably cut short: transfer or export it again. If it "
@@ -337,10 +397,6 @@ class _Builder:
             tables[table.name] = table
             names[key] = table.name
         return {k: names[s] for k, s in standing.items() if s in names}, tables
-
-
-def _same_table(one: TableKey, other: TableKey) -> bool:
-    return one.table.casefold() == other.table.casefold()
 
 
 def _extend(table: Table, begun: Begin, end: int, *, in_block: bool) -> None:

@@ -112,6 +112,9 @@ class Inserts:
             ended = self._end_of_values(start_line)
             if not ended:
                 return
+            # Most tables of a script may have one statement each: no pattern is made for these.
+            if head not in self._runs and not self._head_may_follow(head):
+                return
             run = self._run(head)
             if run is None:
                 return

@@ -34,6 +34,8 @@ class Table:
         unlisted: some of its rows come without a list of columns.
         exact: a list names two columns that differ in case alone.
         width: how many values the first row without a list has, where that must be known.
+        lists: the lists of columns that INSERTs and COPYs have.
+        reshaped: columns came, went or moved after its first rows.
     """
 
     name: str
@@ -44,11 +46,33 @@ class Table:
     unlisted: bool = False
     exact: bool = False
     width: int = 0
+    lists: dict[tuple[str, ...], None] = field(default_factory=dict)
+    reshaped: bool = False
 
     @property
     def defined(self) -> tuple[ColumnDefinition, ...]:
         """The columns of its definition."""
         return self.definition.columns if self.definition else ()
+
+    @property
+    def only_list(self) -> tuple[str, ...]:
+        """The one list of columns that fits the rows without a list, where nothing defines the
+        table; else none."""
+        if self.defined or len(self.lists) != 1:
+            return ()
+        [only] = self.lists
+        return only if len(only) == self.width else ()
+
+    @property
+    def unclear(self) -> bool:
+        """Some of its rows name their columns, and of the others nothing tells theirs."""
+        return (
+            self.unlisted
+            and bool(self.lists)
+            and not self.defined
+            and not self.only_list
+            and self.width > 0
+        )
 
     def columns(self) -> list[str]:
         """Its columns: those that the rows name, else those of its definition."""
@@ -56,6 +80,8 @@ class Table:
         found: dict[str, None] = {}
         if self.unlisted or not self.listed:
             found = dict.fromkeys(names.all)
+            if not found and self.only_list:
+                found = dict.fromkeys(self.only_list)
             if not found:
                 found = {f"column_{i}": None for i in range(1, self.width + 1)}
         shown = _Names(found)
@@ -130,6 +156,8 @@ def merged(parts: list[Table]) -> Table:
     for part in parts:
         table.ranges.extend(part.ranges)
         table.listed.update(part.listed)
+        table.lists.update(part.lists)
+        table.reshaped |= part.reshaped
         table.unlisted |= part.unlisted
         table.exact |= part.exact
         table.width = table.width or part.width
