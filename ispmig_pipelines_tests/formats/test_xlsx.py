@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import re
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -181,12 +182,29 @@ def test_a_workbook_with_nothing_in_it_is_refused() -> None:
 # ---------------------------------------------------------------- values
 
 
+@given(st.integers(0, 10**14), st.integers(0, 10**14), st.sampled_from([1, 10, 100, 1000]))
+def test_a_sum_of_amounts_is_what_it_would_be_on_paper(a: int, b: int, unit: int) -> None:
+    total = Decimal(a + b) / unit
+    whole = total == total.to_integral_value()
+    paper = format(total.quantize(Decimal(1)) if whole else total.normalize(), "f")
+    assert number_text(repr(a / unit + b / unit)) == paper
+
+
 @pytest.mark.parametrize(
     ("stored", "text"),
     [
         ("1.10", "1.1"),
         ("5551234567.0", "5551234567"),
         ("0.30000000000000004", "0.3"),
+        ("589802524218.4501", "589802524218.45"),
+        ("1234567890123.4502", "1234567890123.45"),
+        ("12345678901234.56", "12345678901234.56"),
+        ("-12345678901234.561", "-12345678901234.56"),
+        ("99999999999999.56", "99999999999999.56"),
+        ("33333.333333333336", "33333.333333333336"),
+        ("3.14159265358979311600", "3.14159265358979"),
+        ("9.123456789012345", "9.12345678901234"),
+        ("1.2345678901234567e350", "1.23456789012346E+350"),
         ("1.1000000000000001", "1.1"),
         ("-0", "0"),
         ("-12.50", "-12.5"),

@@ -12,6 +12,7 @@ import re
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
+from math import ulp
 
 _DAY_MS = 86_400_000
 _LAST_1900 = 2_958_465
@@ -19,6 +20,14 @@ _LAST_1904 = 2_957_003
 SIGNIFICANT = 15
 """Digits that a spreadsheet keeps and shows; what stands behind them is the binary's noise."""
 
+
+_MOST_KEPT = 17
+"""Digits that tell every binary number (IEEE 754, double) from all others."""
+
+_PLAIN = 12
+"""Up to so many digits of the 15, the others are zeros by no chance."""
+
+_NOISE_UNITS = 4
 
 _LONGEST_WHOLE = 30
 _LARGEST = 400
@@ -91,9 +100,12 @@ def number_text(text: str) -> str:
     """A number as plain digits: ``1.10`` is ``1.1``, ``5551234567.0`` is ``5551234567``.
 
     Whole numbers keep every digit they are written with, however long, and whether or not they
-    are written with an exponent (some programs write all numbers so); fractions keep 15
-    significant digits, as a spreadsheet shows them (``0.30000000000000004`` is ``0.3``). Very
-    large and very small ones keep their exponent. What is no number stays as it is.
+    are written with an exponent (some programs write all numbers so). Fractions are the binary
+    number they are kept as, in as few digits as tell it from all others
+    (``12345678901234.56``), but for its noise: where 15 significant digits, as many as a
+    spreadsheet shows, say plainly what was meant, it is those (``0.30000000000000004`` is
+    ``0.3``). Very large and very small ones keep their exponent. What is no number stays as it
+    is.
     """
     if _SHORT.fullmatch(text) is not None and len(text) <= SIGNIFICANT:
         return text
@@ -110,13 +122,35 @@ def number_text(text: str) -> str:
     if abs(number.adjusted()) > _LARGEST:
         # No spreadsheet can hold such a number: whatever it is, it stays as it is written.
         return text
-    exact = Decimal(format(number, f".{SIGNIFICANT}g"))
+    exact = _without_noise(number)
     if not exact:
         return "0"
     if not -21 <= exact.adjusted() <= 30:
         return str(exact.normalize())
     shown = format(exact, "f")
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _without_noise(number: Decimal) -> Decimal:
+    """A fraction in 15 digits, or in the 16 or 17 that it was kept with.
+
+    Results of computing differ from what was meant by a few units in the last place of the
+    binary number: then 15 digits end in zeros, or 17 are needed to tell so little a difference.
+    """
+    shown = Decimal(format(number, f".{SIGNIFICANT}g"))
+    binary = float(number)
+    kept = Decimal(repr(binary))
+    written, told = len(number.as_tuple().digits), len(kept.as_tuple().digits)
+    if written > _MOST_KEPT or not kept or not kept.is_finite():
+        return shown
+    if kept != number and told >= written:
+        # The number was not written by a program that keeps it in this way.
+        return shown
+    digits = len(shown.normalize().as_tuple().digits)
+    is_near = abs(number - shown) <= _NOISE_UNITS * Decimal(ulp(binary))
+    if digits <= _PLAIN or (is_near and (digits < SIGNIFICANT or told == _MOST_KEPT)):
+        return shown
+    return kept
 
 
 def serial_text(text: str, form: NumberFormat, *, is_1904: bool) -> str:
