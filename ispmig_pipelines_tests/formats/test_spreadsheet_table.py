@@ -47,7 +47,7 @@ def test_titles_and_remarks_above_the_header_are_left_out(
     assert table_of(path)[:3] == (HEADER, 12, 0)
 
 
-NAMES = ["id", "name", "amt", "plan"]
+NAMES = ["No", "name", "amt", "plan"]
 RECORDS: list[list[Any]] = [[i, f"Ann {i}", i * 1.5, f"P{i % 3}"] for i in range(1, 61)]
 
 
@@ -113,7 +113,7 @@ def test_a_group_reaches_as_far_as_its_merged_cells(tmp_path: Path) -> None:
     rows = [["Customers"], [None, "Person", None, None], NAMES, *RECORDS]
     path = merged(tmp_path / "a.xlsx", rows, "A1:D1", "B2:C2")
     columns, records, _, notes = table_of(path)
-    assert (columns, records) == (["id", "Person name", "Person amt", "plan"], 60)
+    assert (columns, records) == (["No", "Person name", "Person amt", "plan"], 60)
     assert "1 row(s) above the table are left out" in notes
     assert "the header is made of 2 rows, 2 to 3" in notes
 
@@ -161,6 +161,56 @@ def test_a_narrow_table_above_the_table_is_asked_about(tmp_path: Path) -> None:
     assert "skip_lines" in question
     said = CsvOptions(skip_lines=13)
     assert table_of(path, csv=said)[:2] == (HEADER, 24)
+
+
+NARROWER: list[list[Any]] = [["invoice", "paid"], *([f"R-{i}", i * 10] for i in range(5))]
+WIDER: list[list[Any]] = [
+    ["invoice", "issued", "paid", "net", "tax", "gross", "currency", "remark"],
+    *([f"R-{i}", "2024-01-05", "yes", i, i, i * 2, "EUR", "none"] for i in range(5)),
+]
+
+
+@pytest.mark.parametrize("title", [[], [["Invoices"]]], ids=["untitled", "titled"])
+@pytest.mark.parametrize("body", [BODY[:4], BODY * 60], ids=["in the sample", "below the sample"])
+@pytest.mark.parametrize("second", [NARROWER, WIDER], ids=["narrower", "wider"])
+def test_a_further_table_below_blank_rows_is_rejected_and_told(
+    tmp_path: Path, title: list[list[str]], body: list[list[Any]], second: list[list[Any]]
+) -> None:
+    path = save(tmp_path / "a.xlsx", HEADER, *body, [], [], *title, *second)
+    columns, records, rejects, notes = table_of(path)
+    assert (columns, records, rejects) == (HEADER, len(body), len(title) + 6)
+    assert f"from row {len(body) + 4:,} on, below blank rows, stands another table" in notes
+
+
+def test_a_further_table_ends_where_records_of_the_first_go_on(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.xlsx", HEADER, *BODY, [], *NARROWER, [], *BODY)
+    assert table_of(path)[1:3] == (24, 6)
+
+
+def test_a_further_table_of_as_many_columns_is_told(tmp_path: Path) -> None:
+    second = [["no", "device", "ip", "price", "sold", "state"], *BODY]
+    columns, records, rejects, notes = table_of(
+        save(tmp_path / "a.xlsx", HEADER, *BODY, [], *second)
+    )
+    assert (columns, records, rejects) == (HEADER, 25, 0)
+    assert "row 15, below blank rows, looks like the beginning of another table" in notes
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [BODY[0], BODY[1]],
+        [HEADER, *BODY],
+        [["Region: North"], *BODY],
+        [[None, "Ann Lee", None, None, None, "active"], *BODY],
+        [[13, "Bob", None, None, None, None], [14, "Eve", None, None, None, None]],
+    ],
+)
+def test_records_below_blank_rows_are_records(tmp_path: Path, rows: list[list[Any]]) -> None:
+    path = save(tmp_path / "a.xlsx", HEADER, *BODY, [], *rows)
+    columns, records, rejects, notes = table_of(path)
+    assert (columns, records, rejects) == (HEADER, 12 + len(rows), 0)
+    assert "another table" not in notes
 
 
 def test_a_table_that_does_not_begin_in_the_first_column(tmp_path: Path) -> None:

@@ -95,8 +95,13 @@ def _names(row: Cells) -> set[str]:
     return {cell.strip().lower() for cell in row.values()}
 
 
+def may_be_name(cell: str) -> bool:
+    """Whether a cell may name a column: a text, also the one for a number (``No``)."""
+    return shape(cell) == TEXT or cell.strip().lower() == "no"
+
+
 def _names_all(row: Cells, usual: int) -> bool:
-    return len(row) >= usual * 0.8 and all(shape(cell) == TEXT for cell in row.values())
+    return len(row) >= usual * 0.8 and all(may_be_name(cell) for cell in row.values())
 
 
 def _is_remark(row: Cells, header: Cells, usual: int) -> bool:

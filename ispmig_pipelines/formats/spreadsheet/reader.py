@@ -176,7 +176,7 @@ class SpreadsheetReader:
 
     def _progress(self, source: _Source, table: SheetTable) -> Iterator[Piece]:
         total = None
-        for piece in pieces(table, source.grids()):
+        for piece in pieces(table, source.grids(), self._note):
             total = looks_like_total(piece) if piece.record.size else total
             done = min(piece.bytes_read / max(source.characters, 1), 1.0)
             yield replace(piece, bytes_read=int(self.size * done))

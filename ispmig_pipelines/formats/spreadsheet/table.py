@@ -25,6 +25,12 @@ from ispmig_pipelines.formats.csv.dialect import CsvOptions, column_names
 from ispmig_pipelines.formats.csv.readings import A_TABLE
 from ispmig_pipelines.formats.limits import ReadLimits
 from ispmig_pipelines.formats.records import Reject
+from ispmig_pipelines.formats.spreadsheet.further import (
+    FOLLOWING,
+    FurtherRows,
+    FurtherTable,
+    further_table,
+)
 from ispmig_pipelines.formats.spreadsheet.grid import Grid
 from ispmig_pipelines.formats.spreadsheet.heading import (
     Cells,
@@ -37,6 +43,7 @@ from ispmig_pipelines.formats.spreadsheet.heading import (
 
 SAMPLE_ROWS = 500
 _BETWEEN = "\x1f"
+_Sampled = tuple[int, Cells, bool]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class SheetTable:
         first: place of its first column in the sheet, from 0.
         first_row: number of the row of its first record.
         footer_rows: how many rows at its end the spec says are no records.
+        named: places of the columns that its header names.
         notes: evidence worth telling.
         questions: why the evidence is split, and what to write in the spec.
     """
@@ -56,6 +64,7 @@ class SheetTable:
     first: int
     first_row: int
     footer_rows: int = 0
+    named: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
 
@@ -86,6 +95,37 @@ def find_table(
     sample = list(islice(_filled_rows(grids), SAMPLE_ROWS))
     if not sample:
         return None
+    table = _settled(what, sample, options, limits, merges)
+    end = _further_begins(table, sample)
+    return _settled(what, sample[:end], options, limits, merges) if end else table
+
+
+def _further_begins(table: SheetTable, sample: list[_Sampled]) -> int:
+    """Place of the row that a further table begins with, whose cells are none of the first's."""
+    numbers = [number for number, _, _ in sample]
+    rows = [cells for _, cells, _ in sample]
+    names = dict(enumerate(table.columns, table.first))
+    body = next((i for i, n in enumerate(numbers) if n >= table.first_row), len(rows))
+    for at in range(body + 1, len(rows)):
+        if numbers[at] > numbers[at - 1] + 1 and not sample[at][2]:
+            until = at + FOLLOWING + 2
+            before = rows[body:at]
+            filled = {i for row in before for i in row}
+            # A wider table has made columns of its own, without a name, of the first's.
+            own = {i: n for i, n in names.items() if i in filled or i in table.named}
+            found = further_table(own, before, numbers[at:until], rows[at:until])
+            if found is not None and not found.alike:
+                return at
+    return 0
+
+
+def _settled(
+    what: str,
+    sample: list[_Sampled],
+    options: CsvOptions,
+    limits: ReadLimits,
+    merges: Callable[[], tuple[Merge, ...]],
+) -> SheetTable:
     stated = options.header is not None or options.skip_lines is not None
     everything = SheetRows([n for n, _, _ in sample], [c for _, c, _ in sample], cache(merges))
     titles = groups = 0
@@ -105,8 +145,8 @@ def find_table(
     table = list(zip(rows.numbers[skip:], rows.cells[skip:], strict=True))
     if not table:
         raise SourceError(
-            f"{what} has no row where its header was said to be; it has {len(rows.numbers)} rows with "
-            "something in them at its beginning. Correct the header's row in the spec."
+            f"{what} has no row where its header was said to be; it has {len(rows.numbers)} rows "
+            "with something in them at its beginning. Correct the header's row in the spec."
         )
     low = min(min(cells) for _, cells in table)
     high = max(max(cells) for _, cells in table)
@@ -129,7 +169,10 @@ def find_table(
         notes.append("no header: the first row looks like the rows after it")
     first_row = body[0][0] if body else after_header
     questions = () if stated else tuple(_tables_above(everything.cells[: titles + skip]))
-    return SheetTable(names, low, first_row, options.footer_lines or 0, tuple(notes), questions)
+    named = frozenset(place for _, cells in table[:header_rows] for place in cells)
+    return SheetTable(
+        names, low, first_row, options.footer_lines or 0, named, tuple(notes), questions
+    )
 
 
 def _tables_above(rows: list[Cells]) -> Iterator[str]:
@@ -234,12 +277,15 @@ def _names(
     return column_names(joined_names(header, low, high))
 
 
-def pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
+def pieces(
+    table: SheetTable, grids: Iterable[Grid], note: Callable[[str], None] = lambda _: None
+) -> Iterator[Piece]:
     """The records of a table: every row with something in it from its first one on.
 
-    A row with a cell beyond the table's columns, or with an error for a value, is rejected.
+    A row with a cell beyond the table's columns, or with an error for a value, is rejected, and
+    so are the rows of a further table below blank ones; ``note`` is told of that.
     """
-    found = _pieces(table, grids)
+    found = _pieces(table, grids, note)
     return _without_footer(found, table.footer_rows) if table.footer_rows else found
 
 
@@ -285,9 +331,12 @@ def looks_like_total(piece: Piece) -> int | None:
     return None
 
 
-def _pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
+def _pieces(
+    table: SheetTable, grids: Iterable[Grid], note: Callable[[str], None]
+) -> Iterator[Piece]:
     width = len(table.columns)
     places = range(table.first, table.first + width)
+    further = FurtherRows(dict(zip(places, table.columns, strict=True)))
     count = 0
     begun = False
     for grid in grids:
@@ -306,10 +355,14 @@ def _pieces(table: SheetTable, grids: Iterable[Grid]) -> Iterator[Piece]:
         kept = taken & filled
         record = count + np.cumsum(kept)
         count += int(kept.sum())
+        others = further.found(grid, kept)
+        for text in further.notes:
+            note(text)
         bad = outside
         bad[list(errors)] = True
+        bad[list(others)] = True
         rejects = tuple(
-            _reject(table, grid, int(i), int(record[i]), errors.get(int(i), []))
+            _reject(table, grid, int(i), int(record[i]), errors.get(int(i), []), others.get(int(i)))
             for i in np.flatnonzero(kept & bad)
         )
         good = kept & ~bad
@@ -341,7 +394,12 @@ def cell_reference(place: int, row: int) -> str:
 
 
 def _reject(
-    table: SheetTable, grid: Grid, position: int, record: int, errors: list[tuple[int, str]]
+    table: SheetTable,
+    grid: Grid,
+    position: int,
+    record: int,
+    errors: list[tuple[int, str]],
+    other: FurtherTable | None,
 ) -> Reject:
     row: dict[int, str] = {}
     for place, column in grid.columns.items():
@@ -361,5 +419,7 @@ def _reject(
             column_name = f" in column {table.columns[place - table.first]}" if inside else ""
             named.append(f"{what}{column_name} (cell {cell_reference(place, line)})")
         return Reject(record, line, "cell.error", text, found=", ".join(named), accepted="a value")
+    if other is not None:
+        return Reject(record, line, "record.ragged", text, str(other.width), str(width))
     filled = sum(1 for place in row if not table.first <= place < table.first + width)
     return Reject(record, line, "record.ragged", text, str(width + filled), str(width))
