@@ -51,6 +51,7 @@ SINGLE_BYTE: tuple[str, ...] = (
     "mac_roman",
     "cp1255",
     "cp1256",
+    "cp874",
 )
 """Candidates for text that is not UTF-8, the commoner first: it wins where both say the same."""
 
@@ -70,6 +71,7 @@ _PRIOR: dict[str, float] = {
     "mac_cyrillic": 0.1,
     "cp1255": 0.1,
     "cp1256": 0.25,
+    "cp874": 0.1,
 }
 
 NAMED: dict[str, str] = {
@@ -149,6 +151,14 @@ def detect_encoding(samples: list[bytes], *, whole: bool = False) -> Encoding:
     wide = _wide_by_zero_bytes(head)
     if wide:
         return Encoding(wide, 0, ("zero bytes stand where the letters of this encoding have them",))
+    if _is_ebcdic(head):
+        return Encoding(
+            "cp037",
+            0,
+            ("letters, digits and line ends stand where EBCDIC has them",),
+            "The file is written in EBCDIC, in one of its national forms. Name it in the spec "
+            "(encoding: cp037, cp500, cp273 or another).",
+        )
     if _looks_binary(head):
         return Encoding("", binary=True)
     if all(sample.isascii() for sample in samples):
@@ -217,6 +227,20 @@ def _looks_binary(head: bytes) -> bool:
     )
 
 
+_EBCDIC_TEXT = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.;:-/'\"".encode("cp037")
+    + b"\x15\x25\x0d\x05"
+)
+
+
+def _is_ebcdic(head: bytes) -> bool:
+    """Text of a mainframe: nearly all bytes are its letters, and no line feed of ASCII is there."""
+    sample = head[: 1 << 16]
+    if b"\n" in sample or not (b"\x15" in sample or b"\x25" in sample) or sample.isascii():
+        return False
+    return sum(byte in _EBCDIC_TEXT for byte in sample) >= 0.95 * len(sample)
+
+
 def _is_iso_2022(head: bytes) -> bool:
     return b"\x1b$B" in head or b"\x1b$@" in head
 
@@ -265,6 +289,9 @@ _COMMON: dict[str, str] = {
 _VOWELS = frozenset("аеиоуыэюяёіїєαεηιουωάέήίόύώϊϋΐΰ")
 _NEVER_FIRST = frozenset("ъьыς")
 _NEVER_LAST = frozenset("\u03c3")
+
+_HEBREW_FINALS = frozenset("ךםןףץ")
+_HEBREW_NEVER_LAST = frozenset("כמנצ")
 
 _LATIN_COMMON = frozenset("éèêëàâçîïôûùœæäöüßñáíóúåøãõ¿¡ÉÀÇÄÖÜÑÁÓÍÚÅØÆÃÕÊÈ")
 _LATIN_OTHER = frozenset(
@@ -323,6 +350,8 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
     )
     best_score, _, best = scores[0]
     asian = _multibyte(sample)
+    if asian and _one_letter_alone(sample, asian) and best_score >= 0.6:
+        asian = ""
     if asian and best_score < 0.9:
         few = sum(count for _, count in words.items()) < 100
         return Encoding(
@@ -334,14 +363,28 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
             if few
             else "",
         )
+    if best == "cp1252" and (hungarian := _hungarian(common)):
+        best = hungarian
     text = _decoded(common, best)
     rivals = [
         (score, name)
-        for score, _, name in scores[1:]
-        if score >= best_score - 0.05 and score > 0 and _decoded(common, name) != text
+        for score, _, name in scores
+        if name != best
+        and score >= best_score - 0.05
+        and score > 0
+        and _decoded(common, name) != text
     ]
     name = NAMED.get(best, best)
     note = f"read as {name}: its letters make the likeliest words"
+    doubt = _doubt(common, best, scores)
+    if doubt:
+        return Encoding(
+            name,
+            0,
+            (note,),
+            f"The sample reads as {name}, and as {doubt} too, and is too small to tell for "
+            "certain. Name the source's encoding in the spec.",
+        )
     if best_score < 0.25:
         return Encoding(
             name,
@@ -360,6 +403,52 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
             "they give different letters. Name the source's encoding in the spec.",
         )
     return Encoding(name, 0, (note,))
+
+
+_FEW_WORDS = 30
+
+_HUNGARIAN = frozenset("áéíóöőúüű")
+
+
+def _one_letter_alone(sample: bytes, asian: str) -> bool:
+    """Whether hardly anything is left to be read in the East Asian encoding: ``é€`` is one
+    letter of Shift JIS, but one such letter alone is no word."""
+    runs = re.findall(r"[^\x00-\x7f]+", sample[: 1 << 16].decode(asian, "replace"))
+    return len(runs) <= 2 and all(len(run) == 1 for run in runs)
+
+
+def _hungarian(common: list[tuple[bytes, int]]) -> str:
+    """The encoding of Hungarian text that cp1252 reads as well, with õ for its ő; or "".
+
+    Portuguese has õ only before e, and no ö or ü; Estonian has no á, é, í, ó or ú.
+    """
+    words = [word.lower() for word in _decoded(common, "cp1252")]
+    letters = {c for word in words for c in word if ord(c) > 127 and c.isalpha()}
+    if (
+        "õ" in letters
+        and letters - {"õ", "û"} <= _HUNGARIAN
+        and letters & set("áéíóú")
+        and letters & set("öü")
+        and not any("õe" in word for word in words)
+    ):
+        return "cp1250"
+    return ""
+
+
+def _doubt(common: list[tuple[bytes, int]], best: str, scores: list[tuple[float, int, str]]) -> str:
+    """Another encoding that little text may be written in, though it scores less; or ""."""
+    if len(common) > _FEW_WORDS:
+        return ""
+    letters = "".join(_decoded(common, best))
+    by_name = {name: score for score, _, name in scores}
+    if best in ("iso8859-5", "cp874") and all(
+        0xA6 <= b <= 0xDF for word, _ in common for b in word
+    ):
+        return "half-width kana of Shift JIS (cp932)"
+    if best in ("koi8-u", "windows-1251") and by_name["cp1255"] >= by_name[best] - 0.25:
+        sure = letters.upper() != letters and letters.lower() != letters
+        return "" if sure else "Hebrew (cp1255)"
+    return ""
 
 
 def _near_relatives(best: str, rivals: list[str]) -> bool:
@@ -427,12 +516,18 @@ def _word_score(word: str) -> float:
             score -= 0.3
     if letters and (letters[0].lower() in _NEVER_FIRST or letters[-1] in _NEVER_LAST):
         score -= 0.3
+    if letters and _script(letters[0]) == "HEBREW":
+        # Five letters have a form of their own for the end of a word.
+        score -= 0.4 * any(c in _HEBREW_FINALS for c in word[:-1])
+        score -= 0.2 * (word[-1] in _HEBREW_NEVER_LAST)
     return max(score, -1.0)
 
 
 def _character_score(c: str, word: str, index: int) -> float:
     if c == "\ufffd" or unicodedata.category(c) in ("Cc", "Cn", "Co"):
         return -2.0
+    if "\u0e00" <= c <= "\u0e7f":
+        return _thai_score(c, word, index)
     if not c.isalpha():
         inside = (
             0 < index < len(word) - 1 and word[index - 1].isalpha() and word[index + 1].isalpha()
@@ -460,12 +555,28 @@ def _character_score(c: str, word: str, index: int) -> float:
     if place < 0:
         return 0.0 if not letters else -0.2
     score = 1.0 - 0.5 * place / len(letters)
-    if len(word) == 1:
+    if sum(map(str.isalpha, word)) == 1:
         # One letter of another script, alone, says nothing.
         score *= 0.4
     if c.isupper() and index > 0 and word[index - 1].islower():
         score -= 0.3
     return score
+
+
+_THAI_LEADING = frozenset("เแโใไ")
+
+
+def _thai_score(c: str, word: str, index: int) -> float:
+    """Marks stand above or below a letter, and some vowels before one."""
+    if len(word) == 1:
+        return 0.3
+    before = word[index - 1] if index else ""
+    after = word[index + 1] if index + 1 < len(word) else ""
+    if unicodedata.category(c) == "Mn" or c in "ะาำ":
+        return 0.95 if "ก" <= before <= "ฮ" or unicodedata.category(before or "a") == "Mn" else -0.5
+    if c in _THAI_LEADING:
+        return 0.95 if "ก" <= after <= "ฮ" else -0.5
+    return 0.9 if "ก" <= c <= "ฮ" else 0.0
 
 
 @lru_cache(maxsize=4096)

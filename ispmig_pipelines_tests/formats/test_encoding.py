@@ -20,6 +20,9 @@ GERMAN = "id,name,straße\n1,Jürgen Müller,Hauptstraße 5\n2,Jörg Weiß,Köni
 FRENCH = "id,nom,ville\n1,Hélène Lefèvre,Orléans\n2,François Noël,Besançon\n"
 SPANISH = "id,nombre\n1,José Núñez\n2,Begoña Ibáñez\n3,María\n"
 PORTUGUESE = "id,nome\n1,João Conceição\n2,Antônio Guimarães\n"
+THAI = "id,name\n1,สมชาย,กรุงเทพ\n2,สมหญิง,เชียงใหม่\n"
+HEBREW = "id,name,city\n1,כהן,תלאביב\n2,לוי,חיפה\n"
+HUNGARIAN = "id,name,city\n1,Erdős,Győr\n2,Ürményi,Székesfehérvár\n"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,9 @@ PORTUGUESE = "id,nome\n1,João Conceição\n2,Antônio Guimarães\n"
         (SPANISH, "cp1252"),
         (PORTUGUESE, "cp1252"),
         ("price\n5 €\n", "cp1252"),
+        ("price\né€\n", "cp1252"),
+        ("temperature\n5°\n6°\n", "cp1252"),
+        (THAI, "cp874"),
     ],
 )
 def test_the_encoding_is_found_by_the_words_it_makes(text: str, encoding: str) -> None:
@@ -53,6 +59,29 @@ def test_the_encoding_is_found_by_the_words_it_makes(text: str, encoding: str) -
     found = detect_encoding([data], whole=True)
     assert data.decode(found.name) == text
     assert found.question == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "named"),
+    [
+        (HEBREW, "cp1255", "cp1255"),
+        (HUNGARIAN, "iso8859-2", "cp1250"),
+        ("id,name\n1,ﾀﾅｶ,ﾄｳｷｮｳ\n", "cp932", "cp932"),
+        ("id,name\n1,a\n2,Bob\n", "cp037", "EBCDIC"),
+        ("id,name\n1,a\n2,Bob\n", "cp500", "EBCDIC"),
+    ],
+)
+def test_little_text_that_another_encoding_reads_as_well_is_a_question(
+    text: str, encoding: str, named: str
+) -> None:
+    found = detect_encoding([text.encode(encoding)], whole=True)
+    assert named in found.question
+
+
+@pytest.mark.parametrize("name", ["Simões Conceição", "Tõnu Võru", "José Muñoz Müller"])
+def test_words_with_a_tilde_are_not_hungarian(name: str) -> None:
+    found = detect_encoding([f"id,name\n1,{name}\n".encode("cp1252")], whole=True)
+    assert (found.name, found.question) == ("cp1252", "")
 
 
 @pytest.mark.parametrize("text", [RUSSIAN, GREEK, GERMAN])
