@@ -658,3 +658,42 @@ def test_an_older_phpmyadmin_file_is_read_block_by_block(tmp_path: Path) -> None
 )
 def test_comments_are_no_json_but_where_phpmyadmin_writes_them(tmp_path: Path, text: str) -> None:
     assert "is no valid JSON" in refused(tmp_path, text)
+
+
+# ---------------------------------------------------------------- an object or an array of them
+
+ONE_OR_MANY = [
+    '{"id": 1, "svc": {"plan": "a", "opt": {"ip": "x"}}}',
+    '{"id": 2, "svc": [{"plan": "b", "speed": 5}, {"plan": "c"}]}',
+    '{"id": 3, "svc": null}',
+    '{"id": 4, "svc": {}}',
+    '{"id": 5, "svc": {"no": 7, "plan": "d", "tags": [{"t": 1}]}}',
+]
+
+
+@pytest.mark.parametrize("times", [1, 2_000])
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_an_object_where_others_have_an_array_is_a_record_of_the_same_table(
+    tmp_path: Path, form: str, times: int
+) -> None:
+    lines = ONE_OR_MANY * times
+    path = tmp_path / f"c.{form}"
+    path.write_text("\n".join(lines) if form == "ndjson" else f"[{','.join(lines)}]")
+    with open_source(path, format=form) as reader:
+        assert "an object in some records and an array in others" in " ".join(reader.detected.notes)
+        found = read_all(reader)
+    assert list(found) == ["c", "c.svc", "c.svc.tags"]
+    assert found["c"].columns == ["id"]
+    table = found["c.svc"]
+    assert table.columns[:3] == ["_parent_record", "_position", "_parent_id"]
+    assert sorted(table.columns[3:]) == ["no", "opt.ip", "plan", "speed"]
+    plan, ip = table.columns.index("plan"), table.columns.index("opt.ip")
+    assert [(row[0], row[1], row[2], row[plan]) for row in table.rows[:4]] == [
+        ("1", "1", "1", "a"),
+        ("2", "1", "2", "b"),
+        ("2", "2", "2", "c"),
+        ("5", "1", "5", "d"),
+    ]
+    assert [row[ip] for row in table.rows[:2]] == ["x", MISSING]
+    assert len(table.rows) == 4 * times
+    assert found["c.svc.tags"].rows[-1][0] == str(4 * times)

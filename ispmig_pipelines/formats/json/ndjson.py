@@ -96,9 +96,10 @@ class NdjsonReader(JsonSource):
 
     def _records(self, cursor: Cursor, table: Table) -> Iterator[Run | One]:
         if not self._singer:
-            if self._proof is not None:
-                self._proof.restart(self._node, self._least_run)
-            found = line_records(cursor, self._proof, self._limits, self._encoding.name)
+            proof = self._proof if self._fast else None
+            if proof is not None:
+                proof.restart(self._node, self._least_run)
+            found = line_records(cursor, proof, self._limits, self._encoding.name)
             yield from _behind_first(found) if self._headed else found
             return
         stream = self._stream_of[id(table.chain()[0])]

@@ -211,7 +211,7 @@ class JsonReader(JsonSource):
         return self._proofs.setdefault(path, Proof(compiled))
 
     def _records(self, cursor: Cursor, table: Table) -> Iterator[Run | One]:
-        for path, proof in self._proofs.items():
+        for path, proof in self._proofs.items() if self._fast else ():
             proof.restart(self._nodes.get(path, Node()), self._least_run)
         wanted = self._paths[id(table.chain()[0])]
         skip = wanted in self._headed

@@ -276,6 +276,13 @@ class JsonSource(ABC):
                 f"is {self._limits.max_columns:,}. If keys of theirs are data, export the values "
                 "under them as an array."
             )
+        if table.single:
+            self._notes.append(
+                f"{shown('.'.join(table.path).encode())} is an object in some records and an array "
+                f"in others: all of them are in table {table.name}"
+            )
+            # What is known of runs holds for objects and arrays apart.
+            self._fast = False
         name, count = table.name, 1
         while name in self._tables:
             count += 1

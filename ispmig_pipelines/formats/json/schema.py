@@ -79,12 +79,13 @@ class Node:
             records.
         keyed: objects under keys that are no names have been seen.
         nested_list: an array with arrays or mixed content has been seen.
+        single: its objects without an array around them are records of ``element``, too.
         repeated: keys that were made for values under a key that stands more than once.
     """
 
     __slots__ = (
         "element", "keyed", "kinds", "members", "nested_list", "objects", "repeated", "scalars",
-        "times",
+        "single", "times",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -96,6 +97,7 @@ class Node:
         self.element: Node | None = None
         self.keyed = False
         self.nested_list = False
+        self.single = False
         self.repeated: set[str] = set()
 
     def observe(self, value: Any) -> bool:
@@ -164,6 +166,21 @@ class Node:
         items.insert(place, (key, node))
         self.members = dict(items)
 
+    def gather(self) -> None:
+        """Makes records of the objects that stand where others have an array of objects: PHP and
+        XML converters write no array around the only one."""
+        for member in self.members.values():
+            if Kind.OBJECT in member.kinds and Kind.TABLE in member.kinds and not member.keyed:
+                records, member.element = member.element, None
+                assert records is not None  # noqa: S101 - an array of objects was seen
+                _merge(records, member)
+                member.element = records
+                member.members = {}
+                member.single = True
+            member.gather()
+        if self.element is not None:
+            self.element.gather()
+
     @property
     def has_cell(self) -> bool:
         """Whether its values, or some of them, stand in a column of their own."""
@@ -174,6 +191,29 @@ class Node:
             or (Kind.EMPTY_OBJECT in kinds and Kind.OBJECT not in kinds)
             or (Kind.EMPTY_ARRAY in kinds and Kind.TABLE not in kinds)
         )
+
+
+def _merge(node: Node, other: Node) -> None:
+    """Takes into ``node`` what was seen of ``other``."""
+    node.kinds |= other.kinds
+    node.scalars |= other.scalars
+    node.times += other.times
+    node.objects += other.objects
+    node.keyed |= other.keyed
+    node.nested_list |= other.nested_list
+    node.repeated |= other.repeated
+    before: str | None = None
+    for key, theirs in other.members.items():
+        known = node.members.get(key)
+        if known is None:
+            node._insert(key, theirs, before, other.members)
+        else:
+            _merge(known, theirs)
+        before = key
+    if node.element is None:
+        node.element = other.element
+    elif other.element is not None:
+        _merge(node.element, other.element)
 
 
 _SCALAR_OF = {str: Scalar.STRING, Number: Scalar.NUMBER, bool: Scalar.BOOLEAN}
@@ -236,6 +276,7 @@ class Table:
         parent: the table its records lie in, or None.
         path: of the array, from the parent's record.
         keyed: its records may stand under keys instead of in an array.
+        single: one of them may stand there without an array.
         identifying: of the parent's columns, those that are repeated here.
         names: of all columns, unique: what comes from the parent first.
     """
@@ -246,6 +287,7 @@ class Table:
     parent: Table | None = None
     path: Path = ()
     keyed: bool = False
+    single: bool = False
     identifying: list[Column] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -298,6 +340,8 @@ class Rows:
         found: Iterable[tuple[Any, Any]] = ()
         if isinstance(held, list) and kind_of(held) is Kind.TABLE:
             found = ((MISSING, inner) for inner in held)
+        elif child.single and isinstance(held, dict) and held:
+            found = ((MISSING, held),)
         elif child.keyed and isinstance(held, dict):
             found = (
                 (key, inner)
@@ -318,6 +362,7 @@ def tables_of(name: str, root: Node) -> list[Table]:
     ``_position`` (from 1, in its array), ``_key`` where they stand under keys, and the columns
     that identify the parent, as ``_parent_id``.
     """
+    root.gather()
     return list(_tables(name, root, None, ()))
 
 
@@ -349,7 +394,10 @@ def _tables(
     for inner_path, holder in _arrays(node, ()):
         assert holder.element is not None  # noqa: S101 - it holds records
         inner_name = ".".join((name, *inner_path))
-        yield from _tables(inner_name, holder.element, table, inner_path, keyed=holder.keyed)
+        for inner in _tables(inner_name, holder.element, table, inner_path, keyed=holder.keyed):
+            if inner.node is holder.element:
+                inner.single = holder.single
+            yield inner
 
 
 def _columns(node: Node, path: Path) -> Iterator[Column]:
