@@ -187,6 +187,14 @@ def test_a_further_table_ends_where_records_of_the_first_go_on(tmp_path: Path) -
     assert table_of(path)[1:3] == (24, 6)
 
 
+def test_a_further_table_may_have_rows_of_nothing_but_an_error(tmp_path: Path) -> None:
+    second = [NARROWER[0], ["#N/A", None], [None, "=1+1"], *NARROWER[1:]]
+    path = save(tmp_path / "a.xlsx", HEADER, *BODY, [], *second)
+    assert table_of(path)[1:3] == (12, 8)
+    path = save(tmp_path / "b.xlsx", HEADER, *BODY, [], [None, "=1+1"], *BODY)
+    assert table_of(path)[1:3] == (24, 1)
+
+
 def test_a_further_table_of_as_many_columns_is_told(tmp_path: Path) -> None:
     second = [["no", "device", "ip", "price", "sold", "state"], *BODY]
     columns, records, rejects, notes = table_of(

@@ -64,7 +64,8 @@ def further_table(
     if same * 2 > len(header):
         return None
     first, last = min(header), max(header)
-    if any(min(row) < first or max(row) > last for row in following):
+    # A row may hold nothing but an error, which is no cell.
+    if any(row and (min(row) < first or max(row) > last) for row in following):
         return None
     above = any(_is_typed(before, i) for i in header)
     below = any(_is_typed(following, i) for i in header)

@@ -136,7 +136,7 @@ def _settled(
     finding = _detected(rows, options)
     skip, header_rows = finding.dialect.skip_lines, finding.dialect.header_rows
     if not stated and header_rows:
-        if not groups:
+        if not groups and skip < len(rows.cells):
             header_rows = max(header_rows, rows_by_merges(rows.from_row(skip), _is_plainly_header))
         rows, header_rows = everything.from_row(titles), header_rows + groups
     if not stated and with_errors & {*rows.numbers[skip : skip + header_rows]}:
