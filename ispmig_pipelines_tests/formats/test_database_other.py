@@ -140,7 +140,7 @@ def test_a_table_of_oracle_is_asked_for_text_with_all_fractions_and_zones() -> N
         (dt.timedelta(hours=-838, minutes=-59, seconds=-59), "-838:59:59"),
         (dt.timedelta(days=2, microseconds=5), "48:00:00.000005"),
         (b"\x00\xff", b"0x00FF"),
-        (b"text", b"text"),
+        (b"text", b"0x74657874"),
         ({"a": ["é", 1]}, '{"a": ["é", 1]}'),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ],

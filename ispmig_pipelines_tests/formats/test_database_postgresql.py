@@ -41,7 +41,7 @@ CELLS = [
     ("time", "'24:00'", "24:00:00"),
     ("interval", "'1 year 2 days 03:04:05'", "1 year 2 days 03:04:05"),
     ("bytea", "'\\x00ff'", "0x00FF"),
-    ("bytea", "'hello'", "hello"),
+    ("bytea", "'hello'", "0x68656C6C6F"),
     ("json", "'{\"a\":  1.10}'", '{"a":  1.10}'),
     ("jsonb", "'{\"a\":  1.10}'", '{"a": 1.10}'),
     ("integer[]", "'{1,null,3}'", "{1,NULL,3}"),

@@ -288,3 +288,11 @@ def test_no_pattern_is_made_for_a_table_of_one_statement(
     assert len(opened(path, content, dialect="mysql").tables()) == 200
     # The last may be followed by more of its own.
     assert len(made) <= 1
+
+
+@pytest.mark.parametrize(
+    ("dialect", "value"),
+    [("db2", "'A' CONCAT 'B'"), ("sqlserver", "'A' + N'B'"), ("oracle", "'A' || 'B'")],
+)
+def test_literals_put_together_are_one(path: Path, dialect: str, value: str) -> None:
+    assert rows_of(path, f"INSERT INTO t (v) VALUES ({value});\n", dialect=dialect) == [["AB"]]

@@ -155,8 +155,10 @@ class Evaluator:
         while True:
             _, op = tokens.peek()
             # MySQL reads || as OR; strings are put together with CONCAT there.
-            joins = (op == b"||" and self._name != MYSQL) or (
-                op == b"+" and self._name == SQLSERVER and value.form == "text"
+            joins = (
+                (op == b"||" and self._name != MYSQL)
+                or (op == b"+" and self._name == SQLSERVER and value.form == "text")
+                or (self._name == DB2 and tokens.word() == b"concat")
             )
             if not joins:
                 return value
