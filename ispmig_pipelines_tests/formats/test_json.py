@@ -697,3 +697,21 @@ def test_an_object_where_others_have_an_array_is_a_record_of_the_same_table(
     assert [row[ip] for row in table.rows[:2]] == ["x", MISSING]
     assert len(table.rows) == 4 * times
     assert found["c.svc.tags"].rows[-1][0] == str(4 * times)
+
+
+# ---------------------------------------------------------------- keys that are data
+
+
+def test_records_of_very_many_keys_keep_each_value_under_its_own(tmp_path: Path) -> None:
+    records = [{"id": i, f"k{i}": str(i), "o": {f"m{i}": -i}} for i in range(1_200)]
+    [table] = read(tmp_path, json.dumps(records)).values()
+    assert len(table.columns) == 2_401
+    for i in (0, 1, 600, 1_199):
+        cells = dict(zip(table.columns, table.rows[i], strict=True))
+        there = {name: cell for name, cell in cells.items() if cell is not MISSING}
+        assert there == {"id": str(i), f"k{i}": str(i), f"o.m{i}": str(-i)}
+
+
+def test_more_keys_than_columns_can_be_are_refused_while_they_are_read(tmp_path: Path) -> None:
+    records = [{"id": i, f"k{i}": 1} for i in range(10_001)]
+    assert "more than 10,000 different keys" in refused(tmp_path, json.dumps(records))

@@ -644,3 +644,9 @@ def test_many_rows_of_cells_are_read_in_batches(tmp_path: Path) -> None:
         batches = list(reader.batches("r", 700))
     assert [len(batch.cells) for batch in batches] == [700] * 7 + [100]
     assert batches[-1].cells.column(0)[-1].as_py() == "4999"
+
+
+def test_more_elements_than_columns_can_be_are_refused_while_they_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"<c><k{i}>1</k{i}></c>" for i in range(40))
+    with pytest.raises(SourceError, match="more than 20 different elements in them"):
+        read(tmp_path, f"<r>{rows}</r>", limits=ReadLimits(max_columns=20))

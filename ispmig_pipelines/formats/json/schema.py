@@ -26,8 +26,14 @@ VALUE = "value"
 KEY = "_key"
 """Column of the key that a record stands under, where an object maps keys to records."""
 
-MOST_KEYS = 20_000
+MOST_KEYS = 10_000
 """Different keys of the objects in one place; more than this are data, not names."""
+
+_MOST_ORDERED = 1_000
+"""Keys up to which one that shows late gets a place of its own among the others."""
+
+_MANY = 8
+"""Times as many columns as a record has keys from which on most of its cells are missing."""
 
 MISSING = object()
 """Stands for the value of a key that is not there."""
@@ -152,6 +158,9 @@ class Node:
         if len(self.members) >= MOST_KEYS:
             raise TooManyKeys
         last = next(reversed(self.members), None)
+        if len(self.members) >= _MOST_ORDERED:
+            self.members[key] = node
+            return
         following: str | None = None
         if before is None:
             following = next((k for k in record if k in self.members), None)
@@ -314,6 +323,7 @@ class Rows:
 
     def __init__(self, table: Table) -> None:
         self._chain = table.chain()
+        self._by_key = _by_key(table.own)
         self.counted = [0] * len(self._chain)
 
     def count(self, more: list[int]) -> None:
@@ -328,12 +338,23 @@ class Rows:
         """
         return self._below(0, as_record(value), record, [])
 
+    def _own(self, record: dict[str, Any], columns: list[Column]) -> list[Any]:
+        """The cells of a record of the table."""
+        if len(columns) < _MANY * (len(record) + 1):
+            return _cells(record, columns)
+        # Of so many columns most are missing: only those of the record's keys are looked at.
+        found: list[Any] = [MISSING] * len(columns)
+        for key in record:
+            for i in self._by_key.get(key, ()):
+                found[i] = _text(_at(record, columns[i].path), columns[i].node)
+        return found
+
     def _below(
         self, level: int, record: dict[str, Any], ordinal: int, inherited: list[Any]
     ) -> Iterator[tuple[int, list[Any]]]:
         table = self._chain[level]
         if level == len(self._chain) - 1:
-            yield ordinal, [*inherited, *_cells(record, table.own)]
+            yield ordinal, [*inherited, *self._own(record, table.own)]
             return
         child = self._chain[level + 1]
         held = _at(record, child.path)
@@ -353,6 +374,14 @@ class Rows:
             self.counted[level + 1] += 1
             back = [str(ordinal), str(position), *([key] if child.keyed else []), *keys]
             yield from self._below(level + 1, inner, self.counted[level + 1], back)
+
+
+def _by_key(columns: list[Column]) -> dict[str, list[int]]:
+    """Places of the columns, by the first key on the way to each."""
+    found: dict[str, list[int]] = {}
+    for place, column in enumerate(columns):
+        found.setdefault(column.path[0], []).append(place)
+    return found
 
 
 def tables_of(name: str, root: Node) -> list[Table]:

@@ -264,7 +264,7 @@ def line_records(
 
 def _line_record(text: bytes, raw: bytes, line: int, limits: ReadLimits, encoding: str) -> One:
     try:
-        found = parse(text, 0, final=True, max_depth=limits.max_depth)
+        found = parse(text, 0, final=True, max_depth=limits.max_depth, probe=len(text))
     except BrokenJson as error:
         if error.encoding:
             return One(Unfit(encoding), line, raw, "record.encoding")

@@ -90,11 +90,14 @@ class _Plan:
 def _plan(table: Table, places: Iterable[int] | None = None) -> _Plan:
     """The plan of a record; of only some of its cells where ``places`` names them."""
     top = _Plan(nillable=table.node.nillable)
+    known: dict[int, dict[str, Node]] = {}
     for place in range(len(table.cells)) if places is None else places:
         cell = table.cells[place]
         plan, node = top, table.node
         for tag in cell.tags:
-            node = _child(node, tag)
+            if id(node) not in known:
+                known[id(node)] = {child.tag: child for child in node.children.values()}
+            node = known[id(node)][tag]
             found = plan.children.get(tag)
             if not isinstance(found, _Plan):
                 found = plan.children[tag] = _Plan(nillable=node.nillable)
@@ -105,10 +108,6 @@ def _plan(table: Table, places: Iterable[int] | None = None) -> _Plan:
             plan.text = place
     _simplify(top)
     return top
-
-
-def _child(node: Node, tag: str) -> Node:
-    return next(child for child in node.children.values() if child.tag == tag)
 
 
 def _simplify(plan: _Plan) -> None:

@@ -27,6 +27,9 @@ BEHIND_TAG = "\x1e"
 """Between the tag of an element and the value that tells it apart from others of its name."""
 
 _MOST_PATHS = 50_000
+_MOST_ORDERED = 1_000
+"""Names up to which one that shows late gets a place of its own among the others."""
+
 _MOST_MOULDS = 40
 _WHITE = " \t\r\n"
 
@@ -358,6 +361,13 @@ class Structure:
                     "as no table of records has: its element names seem to be data themselves. "
                     "Export it in another way."
                 )
+            if len(parent.children) >= self._limits.max_columns:
+                raise SourceError(
+                    f"{self._path} has elements with more than {self._limits.max_columns:,} "
+                    f"different elements in them (line {self._parser.CurrentLineNumber:,}), which "
+                    "is the limit for columns: its element names seem to be data themselves. "
+                    "Export it in another way."
+                )
             node = Node(uri, name, prefix)
             node._key = key
             element = (uri, name)
@@ -393,7 +403,7 @@ def _inserted(known: dict[K, V], key: K, value: V, before: K | None) -> dict[K, 
     out still keep one order.
     """
     last = next(reversed(known), None)
-    if before == last:
+    if before == last or len(known) >= _MOST_ORDERED:
         known[key] = value
         return known
     items = list(known.items())
