@@ -109,3 +109,9 @@ def test_keys_and_values_above_the_table_are_no_table(tmp_path: Path) -> None:
 
 def test_values_that_begin_like_comments(tmp_path: Path) -> None:
     assert read(tmp_path, "tag\n#1\n#2\n") == (["tag"], [["#1"], ["#2"]])
+
+
+def test_columns_that_are_only_aligned_are_asked_about(tmp_path: Path) -> None:
+    text = "ID    NAME        AMT\n1     John Smith  5.00\n2     Mary        6.00\n"
+    with pytest.raises(SourceError, match="aligned with blanks or drawn"):
+        read(tmp_path, text)

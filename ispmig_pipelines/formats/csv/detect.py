@@ -59,11 +59,24 @@ def detect_dialect(sample: str, options: CsvOptions, *, whole: bool) -> Finding:
         elif single is not None:
             best = single
             notes.append("one column: its name stands above values that hold a delimiter")
+    if delimiter is None and _aligned(best):
+        questions.append(
+            "The columns seem to be aligned with blanks or drawn with lines, and nothing delimits "
+            "the cells. Export it again as CSV, or, to read each line as one cell, name in the "
+            "spec a delimiter that does not occur (csv: delimiter)."
+        )
     finding = Finding(replace(best.dialect, skip_lines=skip), best.width, notes, questions)
     if not _header_of_its_own(finding, best, options):
         settle_beginning(finding, best, options, skip)
     _settle_rest(finding, options)
     return finding
+
+
+def _aligned(reading: Reading) -> bool:
+    """Whether every line is one cell, with gaps or lines drawn in it."""
+    lines = [row.text.strip() for row in reading.rows]
+    drawn = [bool(re.search(r"\S {2,}\S|^\|.*\|$|^[+|][-=+|]+$", line)) for line in lines]
+    return reading.width == 1 and len(lines) > 1 and drawn[0] and sum(drawn) >= 0.8 * len(lines)
 
 
 def _header_of_its_own(finding: Finding, best: Reading, options: CsvOptions) -> bool:
