@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
+from ispmig_pipelines import s3
 from ispmig_pipelines.errors import SourceError, StorageError
 
 _BUFFER = 1 << 20
@@ -221,20 +222,8 @@ class RemoteFile:
     @cached_property
     def s3(self) -> Any:
         """The client that asks for it."""
-        # Slow to import, and most sources are local.
-        import boto3
-        from botocore.config import Config
-
         with _told(self):
-            # A session of its own: the shared one keeps the first credentials it ever saw.
-            return boto3.session.Session().client(
-                "s3",
-                config=Config(
-                    connect_timeout=10,
-                    read_timeout=_TIMEOUT,
-                    retries={"mode": "standard", "max_attempts": 5},
-                ),
-            )
+            return s3.client()
 
     @cached_property
     def _session(self) -> Any:
