@@ -20,8 +20,8 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
               "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting", "reading",
-                      "endings", "definitions"}  # fmt: skip
+                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting",
+                      "reading", "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),

@@ -171,10 +171,6 @@ class Masker:
         ]
         return pa.array(masked, pa.string()).take(encoded.indices)
 
-    def nothing(self, values: pa.StringArray) -> pa.StringArray:
-        """What stands for a column that nobody has classified."""
-        return pa.nulls(len(values), pa.string())
-
     def _subkey(self, purpose: str) -> bytes:
         if purpose not in self._subkeys:
             self._subkeys[purpose] = subkey(self._key, purpose)

@@ -66,7 +66,7 @@ class ExportConfig(Config):
     )
     mask: bool = Field(
         default=False,
-        description="Replace what is personal by something of the same shape, and leave secrets "
+        description="Replace every text and key, and what is personal, and leave secrets "
         "out.",
     )
     compress: Compression = Field(default=Compression.none, description="Pack the files.")

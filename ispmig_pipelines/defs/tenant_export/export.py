@@ -261,17 +261,20 @@ def _write_entity(
 ) -> dict[str, Any]:
     """Writes an entity's files; returns what the manifest says of it. No rows, no file."""
     totals = Totals(entity, layout.read)
-    columns = tuple(dict.fromkeys([*layout.read, *totals.needed]))
     masker = work.masker
     rows = 0
+    # Masks and the order of masked rows are made of the key, whether or not it is written.
+    key = () if masker is None else ENTITIES[entity].key
+    columns = tuple(dict.fromkeys([*layout.read, *totals.needed, *key]))
+    shuffle = None if masker is None else masker.order_key
     if count:
         told = work.progress(entity, count)
         with EntityFiles(
             work.swap.prepare, work.style, entity, layout.table, written=written
         ) as files:
-            for batch in taken.rows(entity, columns, BATCH_ROWS):
+            for batch in taken.rows(entity, columns, BATCH_ROWS, shuffle):
                 if masker is not None:
-                    batch = _masked(masker, entity, batch)
+                    batch = masker.batch(entity, batch)
                 totals.add(batch)
                 files.write(layout.shape(batch))
                 rows += batch.num_rows
@@ -283,17 +286,6 @@ def _write_entity(
         # Of masked rows there is none: it would let what they were be tried out.
         "digest": taken.digest(entity, layout.read) if masker is None else None,
     }
-
-
-def _masked(masker: Masker, entity: str, batch: Any) -> Any:
-    for place, name in enumerate(batch.schema.names):
-        column = (
-            masker.column(entity, name, batch.column(place))
-            if name in ENTITIES[entity].fields
-            else masker.nothing(batch.column(place))
-        )
-        batch = batch.set_column(place, batch.schema.field(place), column)
-    return batch
 
 
 def _manifest(

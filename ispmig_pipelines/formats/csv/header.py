@@ -339,10 +339,6 @@ def names_something(cell: str) -> bool:
     return any(part.lower() in _HEADER_WORDS for part in parts if part) and len(parts) <= 5
 
 
-_names_something = names_something
-"""Its former name, by which the spreadsheets know it."""
-
-
 def _further_header_rows(rows: list[Row], width: int) -> int:
     """How many rows below the first belong to the header as well: those whose cells are words
     in every column that holds numbers or dates all the way down."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ispmig_pipelines.formats.csv.header import _names_something as names_something
+from ispmig_pipelines.formats.csv.header import names_something
 from ispmig_pipelines.formats.shapes import TEXT, shape
 
 Cells = dict[int, str]
