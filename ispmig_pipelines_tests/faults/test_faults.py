@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, ReexecutionOptions, execute_job
@@ -206,7 +207,10 @@ def test_a_database_that_goes_away_in_the_middle_is_told_and_leaves_nothing(
                 def kill(loaded: Any) -> None:
                     pid = embedded.status(server).pid
                     assert pid is not None
+                    sessions = psutil.Process(pid).children(recursive=True)
                     os.kill(pid, signal.SIGKILL)
+                    # A session that has not noticed yet could still commit.
+                    psutil.wait_procs(sessions, timeout=10)
 
                 return load(*args, approve=kill, **kwargs)
 

@@ -72,9 +72,10 @@ class Houses:
 
 
 @pytest.fixture
-def houses(ispmig_home: Path, tmp_path: Path) -> Iterator[Houses]:
+def houses(ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
     with DagsterInstance.ephemeral() as instance:
-        yield Houses(tmp_path, instance)
+        # Beside the platform's own files, where no export may lie.
+        yield Houses(tmp_path_factory.mktemp("exports"), instance)
 
 
 @settings(
