@@ -66,8 +66,7 @@ class ExportConfig(Config):
     )
     mask: bool = Field(
         default=False,
-        description="Replace every text and key, and what is personal, and leave secrets "
-        "out.",
+        description="Replace every text and key, and what is personal, and leave secrets out.",
     )
     compress: Compression = Field(default=Compression.none, description="Pack the files.")
     split_bytes: int = Field(
