@@ -30,7 +30,7 @@ from ispmig_pipelines.formats.output_file import (
     check_place,
     file_name,
 )
-from ispmig_pipelines.formats.records import Reader, Records, Reject
+from ispmig_pipelines.formats.records import KEYED, Reader, Records, Reject
 from ispmig_pipelines.formats.writers import HOLD_SEVERAL, SUFFIXES, open_writer
 from ispmig_pipelines.formats.writing import Column, Table, WriteOptions
 from ispmig_pipelines.issues import RULES
@@ -38,9 +38,6 @@ from ispmig_pipelines.remote import is_url, source_file
 from ispmig_pipelines.staging import storage_errors
 
 STANDARD_OUTPUT = "-"
-
-_KEYED = frozenset({"json", "ndjson", "xml"})
-"""Formats whose records may lack keys: what one file never names is missing in all of it."""
 
 _DISK = "No file has changed. Free some space, or name another place with -o."
 _MOST_TOLD = 20
@@ -273,7 +270,7 @@ def _parts(sources: list[_Source], wanted: Sequence[str]) -> list[_Part]:
 
 def _check_united(part: _Part, source: _Source, columns: list[str]) -> None:
     """Tables of other columns are one only where records may lack keys."""
-    if all(s.reader.detected.format in _KEYED for s in (*part.sources, source)):
+    if all(s.reader.detected.format in KEYED for s in (*part.sources, source)):
         return
     more = [name for name in columns if name not in part.columns]
     fewer = [name for name in part.columns if name not in columns]

@@ -24,14 +24,13 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.source_files import (
-    KEYED,
     Opened,
     open_files,
     places,
 )
 from ispmig_pipelines.errors import LawBroken, SourceError
 from ispmig_pipelines.formats.database.digest import CellDigest
-from ispmig_pipelines.formats.records import Records
+from ispmig_pipelines.formats.records import KEYED, Records
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.optional import kept
 from ispmig_pipelines.mapping.spec import Feed, Spec

@@ -10,14 +10,11 @@ from pathlib import Path
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.records import Reader
+from ispmig_pipelines.formats.records import KEYED, Reader
 from ispmig_pipelines.formats.restoring import RestoringReader
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.reading import options_of
 from ispmig_pipelines.remote import SourceFile
-
-KEYED = frozenset({"json", "ndjson", "xml"})
-"""Formats in which a record may lack keys: files of one source need not have all the same."""
 
 
 @dataclass(frozen=True)
