@@ -1,126 +1,35 @@
-"""Conditions over fields: ``customer.status = active and balance > 0``, parsed and typed.
-
-A condition is written in words of its own and never becomes SQL text: it is parsed into a tree
-whose fields and values are checked against the model. Whoever evaluates it, in a database or on
-a frame, walks the tree. ``docs/conditions.md`` is the language's page for people.
-
-Logic has two values. A comparison with a field that holds nothing is false, so that its opposite
-(``!=``, ``not …``) is true there.
-"""
+"""The text language of conditions: ``customer.status = active and balance > 0``, both ways."""
 
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
-from typing import TypeAlias
 
+from ispmig_pipelines.condition.tree import (
+    And,
+    Comparison,
+    Condition,
+    FieldName,
+    IsNothing,
+    Match,
+    Matches,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Value,
+)
+from ispmig_pipelines.condition.values import TEXTS, WITHOUT_ORDER, Unfit, value_of
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.model.field_info import FieldInfo, FieldType, Privacy
+from ispmig_pipelines.model.field_info import Privacy
 from ispmig_pipelines.nearest import did_you_mean
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
 """How deep parentheses and ``not`` may be nested."""
-
-Value: TypeAlias = str | Decimal | bool | dt.date | dt.datetime
-
-
-class Operator(StrEnum):
-    """How two values are compared."""
-
-    EQUAL = "="
-    UNEQUAL = "!="
-    LESS = "<"
-    LESS_OR_EQUAL = "<="
-    GREATER = ">"
-    GREATER_OR_EQUAL = ">="
-
-
-class Match(StrEnum):
-    """How a text is looked for in another; case matters."""
-
-    LIKE = "like"  # the whole text; % stands for any text, _ for any character
-    CONTAINS = "contains"
-    STARTS_WITH = "starts with"
-
-
-@dataclass(frozen=True)
-class FieldName:
-    """A field that a condition speaks of; it exists."""
-
-    entity: str
-    field: str
-
-    @property
-    def info(self) -> FieldInfo:
-        """What the model says of it."""
-        return ENTITIES[self.entity].fields[self.field]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """``field = value``; texts compare by their code points.
-
-    ``!=`` is the opposite of ``=``: it also holds where the field holds nothing.
-    """
-
-    field: FieldName
-    operator: Operator
-    value: Value
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """``field in (a, b)``."""
-
-    field: FieldName
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class Matches:
-    """``field like 'A%'``, ``field contains x``, ``field starts with x``."""
-
-    field: FieldName
-    match: Match
-    text: str
-
-
-@dataclass(frozen=True)
-class IsNothing:
-    """``field is null``."""
-
-    field: FieldName
-
-
-@dataclass(frozen=True)
-class Not:
-    """The opposite."""
-
-    part: Condition
-
-
-@dataclass(frozen=True)
-class And:
-    """All of the parts hold; there are at least two."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Or:
-    """One of the parts holds, or several; there are at least two."""
-
-    parts: tuple[Condition, ...]
-
-
-Condition: TypeAlias = Comparison | OneOf | Matches | IsNothing | Not | And | Or
 
 
 def parse_condition(text: str, entities: Sequence[str]) -> Condition:
@@ -134,39 +43,6 @@ def parse_condition(text: str, entities: Sequence[str]) -> Condition:
             compared; the text says where and what would be right.
     """
     return _Parser(text, entities).whole()
-
-
-def entities_of(condition: Condition) -> tuple[str, ...]:
-    """The entities that a condition speaks of, each once, in the order in which it names them."""
-    return tuple(dict.fromkeys(name.entity for name in _fields(condition)))
-
-
-def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
-    """What must hold all together, out of its brackets."""
-    if isinstance(condition, And):
-        return tuple(inner for part in condition.parts for inner in _conjuncts(part))
-    return (condition,)
-
-
-def by_entity(condition: Condition) -> dict[str, Condition]:
-    """A condition on several entities as one for each of them.
-
-    Raises:
-        UsageError: parts about different entities are joined by ``or`` or stand in one ``not``.
-    """
-    parts = _conjuncts(condition)
-    found: dict[str, list[Condition]] = {}
-    for part in parts:
-        named = entities_of(part)
-        if len(named) > 1:
-            raise UsageError(
-                f"The condition joins {' and '.join(named)} by or, or in one not. Records of each "
-                "entity are chosen by themselves: join what is said of different entities by and."
-            )
-        found.setdefault(named[0], []).append(part)
-    return {
-        entity: said[0] if len(said) == 1 else And(tuple(said)) for entity, said in found.items()
-    }
 
 
 def written(
@@ -197,17 +73,6 @@ def written(
             return f"{field.entity}.{field.field} {operator} {_quoted(show(field, _word(value)))}"
 
 
-def _fields(condition: Condition) -> Iterator[FieldName]:
-    match condition:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _fields(part)
-        case Not(part):
-            yield from _fields(part)
-        case Comparison() | OneOf() | Matches() | IsNothing():
-            yield condition.field
-
-
 def _word(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -218,8 +83,6 @@ def _quoted(word: str) -> str:
     plain = _BARE.fullmatch(word) and word.lower() not in _KEYWORDS
     return word if plain else "'" + word.replace("'", "''") + "'"
 
-
-# --- reading ---------------------------------------------------------------------------------
 
 _BARE = re.compile(r"""[^\s()=<>!,'"]+""")
 _TOKEN = re.compile(
@@ -365,7 +228,7 @@ class _Parser:
         if self._token.kind == "sign" and self._token.text in _OPERATORS:
             operator = _OPERATORS[self._take().text]
             ordered = operator not in (Operator.EQUAL, Operator.UNEQUAL)
-            if ordered and field.info.type in _WITHOUT_ORDER:
+            if ordered and field.info.type in WITHOUT_ORDER:
                 raise self._mistake(
                     f"{field.field} ({field.info.type}) has no order: use = or !=", at
                 )
@@ -414,7 +277,7 @@ class _Parser:
         return tuple(values)
 
     def _matches(self, field: FieldName, match: Match, at: int) -> Matches:
-        if field.info.type not in _TEXTS:
+        if field.info.type not in TEXTS:
             raise self._mistake(
                 f"{field.field} ({field.info.type}) is no text: {match} is for texts", at
             )
@@ -436,100 +299,6 @@ class _Parser:
     def _value(self, field: FieldName) -> Value:
         token = self._word()
         try:
-            return _READ.get(field.info.type, _text)(token.text, field.info)
-        except _Unfit as unfit:
+            return value_of(token.text, field.info)
+        except Unfit as unfit:
             raise self._mistake(f"{token.text!r} is {unfit}", token.at) from None
-
-
-# --- values ----------------------------------------------------------------------------------
-
-_TEXTS = frozenset(
-    {FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.CURRENCY}
-)
-_WITHOUT_ORDER = frozenset({FieldType.CHOICE, FieldType.BOOLEAN, FieldType.ADDRESS, FieldType.MAC})
-
-
-class _Unfit(ValueError):
-    """What is wrong with a value: ``no amount: …``."""
-
-
-def _text(word: str, info: FieldInfo) -> Value:
-    if "\x00" in word:
-        raise _Unfit("no text that a field could hold")
-    return word
-
-
-def _choice(word: str, info: FieldInfo) -> Value:
-    if word not in info.choices:
-        raise _Unfit(f"none of its words{did_you_mean(word, info.choices)}")
-    return word
-
-
-def _number(word: str, info: FieldInfo) -> Value:
-    if not re.fullmatch(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?", word):
-        raise _Unfit("no number: write it like -1234.50")
-    return Decimal(word)
-
-
-def _boolean(word: str, info: FieldInfo) -> Value:
-    if word.lower() not in ("true", "false"):
-        raise _Unfit("neither true nor false")
-    return word.lower() == "true"
-
-
-def _date(word: str, info: FieldInfo) -> Value:
-    try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word):
-            return dt.date.fromisoformat(word)
-    except ValueError:
-        pass
-    raise _Unfit("no date: write it as YYYY-MM-DD")
-
-
-def _timestamp(word: str, info: FieldInfo) -> Value:
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word):
-        day = _date(word, info)
-        assert isinstance(day, dt.date)  # noqa: S101 - told to the type checker
-        return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-    try:
-        moment = dt.datetime.fromisoformat(word)
-        if moment.tzinfo is not None:
-            return moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise _Unfit("no instant: write a day, or a time with its offset: 2024-02-29T10:00:00Z")
-
-
-def _address(word: str, info: FieldInfo) -> Value:
-    try:
-        return str(ipaddress.ip_address(word))
-    except ValueError:
-        raise _Unfit("no IP address") from None
-
-
-def _mac(word: str, info: FieldInfo) -> Value:
-    digits = re.sub(r"[:.-]", "", word).lower()
-    if not re.fullmatch(r"[0-9a-f]{12}", digits):
-        raise _Unfit("no MAC address: write it as aa:bb:cc:dd:ee:ff")
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
-
-
-_READ: dict[FieldType, Callable[[str, FieldInfo], Value]] = {
-    FieldType.CHOICE: _choice,
-    FieldType.BOOLEAN: _boolean,
-    FieldType.DATE: _date,
-    FieldType.TIMESTAMP: _timestamp,
-    FieldType.ADDRESS: _address,
-    FieldType.MAC: _mac,
-    **dict.fromkeys(
-        (
-            FieldType.INTEGER,
-            FieldType.DATA_RATE,
-            FieldType.MONEY,
-            FieldType.COORDINATE,
-            FieldType.RATE,
-            FieldType.QUANTITY,
-        ),
-        _number,
-    ),
-}

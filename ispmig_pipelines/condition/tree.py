@@ -1,0 +1,156 @@
+"""Conditions as a tree, and what can be asked of one.
+
+Logic has two values. A comparison with a field that holds nothing is false, so that its opposite
+(``!=``, ``not …``) is true there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.field_info import FieldInfo
+
+Value: TypeAlias = str | Decimal | bool | dt.date | dt.datetime
+
+
+class Operator(StrEnum):
+    """How two values are compared."""
+
+    EQUAL = "="
+    UNEQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+
+
+class Match(StrEnum):
+    """How a text is looked for in another; case matters."""
+
+    LIKE = "like"  # the whole text; % stands for any text, _ for any character
+    CONTAINS = "contains"
+    STARTS_WITH = "starts with"
+
+
+@dataclass(frozen=True)
+class FieldName:
+    """A field that a condition speaks of; it exists."""
+
+    entity: str
+    field: str
+
+    @property
+    def info(self) -> FieldInfo:
+        """What the model says of it."""
+        return ENTITIES[self.entity].fields[self.field]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``field = value``; texts compare by their code points.
+
+    ``!=`` is the opposite of ``=``: it also holds where the field holds nothing.
+    """
+
+    field: FieldName
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """``field in (a, b)``."""
+
+    field: FieldName
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """``field like 'A%'``, ``field contains x``, ``field starts with x``."""
+
+    field: FieldName
+    match: Match
+    text: str
+
+
+@dataclass(frozen=True)
+class IsNothing:
+    """``field is null``."""
+
+    field: FieldName
+
+
+@dataclass(frozen=True)
+class Not:
+    """The opposite."""
+
+    part: Condition
+
+
+@dataclass(frozen=True)
+class And:
+    """All of the parts hold; there are at least two."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """One of the parts holds, or several; there are at least two."""
+
+    parts: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Comparison | OneOf | Matches | IsNothing | Not | And | Or
+
+
+def entities_of(condition: Condition) -> tuple[str, ...]:
+    """The entities that a condition speaks of, each once, in the order in which it names them."""
+    return tuple(dict.fromkeys(name.entity for name in _fields(condition)))
+
+
+def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """What must hold all together, out of its brackets."""
+    if isinstance(condition, And):
+        return tuple(inner for part in condition.parts for inner in _conjuncts(part))
+    return (condition,)
+
+
+def by_entity(condition: Condition) -> dict[str, Condition]:
+    """A condition on several entities as one for each of them.
+
+    Raises:
+        UsageError: parts about different entities are joined by ``or`` or stand in one ``not``.
+    """
+    parts = _conjuncts(condition)
+    found: dict[str, list[Condition]] = {}
+    for part in parts:
+        named = entities_of(part)
+        if len(named) > 1:
+            raise UsageError(
+                f"The condition joins {' and '.join(named)} by or, or in one not. Records of each "
+                "entity are chosen by themselves: join what is said of different entities by and."
+            )
+        found.setdefault(named[0], []).append(part)
+    return {
+        entity: said[0] if len(said) == 1 else And(tuple(said)) for entity, said in found.items()
+    }
+
+
+def _fields(condition: Condition) -> Iterator[FieldName]:
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _fields(part)
+        case Not(part):
+            yield from _fields(part)
+        case Comparison() | OneOf() | Matches() | IsNothing():
+            yield condition.field
