@@ -5,7 +5,8 @@ Tokens: ``YYYY YY MM M MMM MMMM DD D HH H hh h mm m ss s SSS A Z ddd dddd``; tex
 follows it is no digit. ``YY`` is 1969 to 2068, as POSIX has it. Names of months and days are
 English. A format with ``%`` is read as strptime codes instead.
 Names: ``iso``, ``unix`` (seconds), ``unix_ms``, ``excel`` (serial days of the 1900 system),
-``excel_1904``.
+``excel_1904``; ``dmy``, ``mdy`` and ``ymd`` for every usual spelling of a date in that order
+(:mod:`ispmig_pipelines.mapping.convert.date_order`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-NAMED = ("iso", "unix", "unix_ms", "excel", "excel_1904")
+ORDERS = ("dmy", "mdy", "ymd")
+"""Names of the orders of day, month and year."""
+WRITTEN = {"dmy": "DD/MM/YYYY", "mdy": "MM/DD/YYYY", "ymd": "YYYY-MM-DD"}
+"""How a day is written in an order, where one way has to be chosen."""
+NAMED = ("iso", "unix", "unix_ms", "excel", "excel_1904", *ORDERS)
 
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
           "october", "november", "december")  # fmt: skip
@@ -80,6 +85,7 @@ class DateFormat:
     Attributes:
         text: as the spec has it.
         pattern: matches a whole cell; its groups are the parts.
+        column_pattern: the same for Arrow's regular expressions.
         layout: parts of fixed place as (part, start, width), or None if some part has none.
         literals: (position, character) of what stands between the parts of the layout.
         width: characters of the layout.
@@ -88,6 +94,7 @@ class DateFormat:
 
     text: str
     pattern: re.Pattern[str]
+    column_pattern: str
     layout: tuple[tuple[str, int, int], ...] | None
     literals: tuple[tuple[int, str], ...]
     width: int
@@ -96,10 +103,12 @@ class DateFormat:
 
 def tokens_of(text: str) -> list[tuple[str, bool]]:
     """(token or literal, is it a token), in order; strptime codes as the tokens they mean.
+    An order is the way it is written.
 
     Raises:
         ValueError: it has an unknown token.
     """
+    text = WRITTEN.get(text, text)
     if "%" in text:
         for code, meaning in _COMBINED.items():
             text = text.replace(f"%{code}", meaning)
@@ -192,6 +201,7 @@ def compile_format(text: str) -> DateFormat:
     return DateFormat(
         text=text,
         pattern=re.compile("".join(regex), re.IGNORECASE),
+        column_pattern=f"(?i)^{''.join(regex)}$",
         layout=None if layout is None else tuple(layout),
         literals=tuple(literals) if layout is not None else (),
         width=position,
