@@ -72,6 +72,16 @@ class Settings(BaseSettings):
         "elsewhere, and is held in memory. Unset: 256 MiB.",
     )
 
+    plugins: str = Field(
+        default="",
+        description="Python modules whose functions specs may call, with commas between them.",
+    )
+    max_lookup_rows: int = Field(
+        default=2_000_000,
+        ge=1,
+        description="Most keys of a lookup_table, which is held in memory. Unset: 2,000,000.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -87,9 +97,19 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def plugin_modules(self) -> tuple[str, ...]:
+        """The modules of :attr:`plugins`."""
+        return tuple(name.strip() for name in self.plugins.split(",") if name.strip())
+
+    @property
     def staging_folder(self) -> Path:
         """Where staged data of running migrations lies, one folder per tenant."""
         return self.home / "staging"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Where reports of dry runs lie, one folder per tenant."""
+        return self.home / "reports"
 
     @property
     def dagster_home(self) -> Path:

@@ -20,8 +20,8 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
               "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "up", "tables", "quarantine_file", "migrating", "exporting", "converting",
-                      "reading", "endings", "definitions"}  # fmt: skip
+                      "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
+                      "converting", "reading", "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": KNOWS,
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
+    "preview": KNOWS,  # shows what it is handed
     "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "exporting", "endings"},
     # What a person starts.
     "demo": EVERYTHING,

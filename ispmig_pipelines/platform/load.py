@@ -25,6 +25,7 @@ from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
+from ispmig_pipelines.platform.changes import Changes, changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.publish import FeedTable
@@ -71,12 +72,14 @@ class Loaded:
         entities: entity → counts.
         totals: ``entity.field`` → currency → amounts.
         issues: entity → rule → number of records.
+        changes: of a dry run: entity → what it would change in the tenant's rows.
         seconds: of the publishing transaction.
     """
 
     entities: dict[str, Counts] = field(default_factory=dict)
     totals: dict[str, dict[str, Amounts]] = field(default_factory=dict)
     issues: dict[str, dict[str, int]] = field(default_factory=dict)
+    changes: dict[str, Changes] = field(default_factory=dict)
     seconds: float = 0.0
 
     def ledger_values(self) -> dict[str, Any]:
@@ -135,6 +138,10 @@ def load(
             _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded)
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
+            if dry_run:
+                loaded.changes = {
+                    entity: changes(driver, tenant, migration, entity) for entity in loaded.entities
+                }
         reconcile.check(loaded.entities, loaded.totals)
         try:
             approve(loaded)

@@ -178,8 +178,8 @@ def contents(connection: Connection, tenant: Tenant) -> dict[str, int]:
 
 
 def remove(engine: Engine, slug: str) -> None:
-    """Destroys a tenant's schema and role, and what is staged of it. Its migrations stay in the
-    ledger.
+    """Destroys a tenant's schema and role, what is staged of it and its dry runs' reports. Its
+    migrations stay in the ledger.
 
     Raises:
         TenantError: there is no such tenant.
@@ -189,6 +189,7 @@ def remove(engine: Engine, slug: str) -> None:
     with engine.connect() as connection, lock(connection, slug):
         tenant = get(connection, slug)
         remove_all(settings().staging_folder, slug)
+        remove_all(settings().reports_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
         if driver.info.server_version >= 160000:

@@ -25,6 +25,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
 from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
 from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_expired
 
@@ -48,6 +49,7 @@ def sweep(connection: Connection, tenant: tenants.Tenant, instance: DagsterInsta
             take_back(connection, tenant, entry.id, "It was never audited, so it was taken back.")
     needless = {m.id for m in entries if m.state in ledger.FINAL and m.state is not State.FAILED}
     remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
+    store.remove_expired(settings().reports_folder, tenant.slug)
     _bury_dead_runs(instance, tenant.slug)
 
 

@@ -42,3 +42,13 @@ class MigrationConfig(Config):
         le=1_000_000,
         description="Records that are read, mapped and validated at a time.",
     )
+    preview_rows: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Records of each block that the report of a dry run shows, besides some with "
+        "issues; 0: none, and no cell.",
+    )
+    preview_mask: bool = Field(
+        default=False, description="The report shows the shapes of cells and values only."
+    )

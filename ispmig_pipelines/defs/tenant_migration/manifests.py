@@ -6,8 +6,9 @@ run retried from failure goes on from what is staged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.reconcile import Amounts
 
 
@@ -89,6 +90,8 @@ class Options:
 
     Attributes:
         started: Unix time at which the migration began.
+        preview_rows: records of each block that a dry run's report shows.
+        preview_masked: it shows their shapes only.
     """
 
     dry_run: bool
@@ -96,6 +99,8 @@ class Options:
     max_quarantined: str
     batch_size: int
     started: float
+    preview_rows: int = 0
+    preview_masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,8 @@ class MappedFeed:
     """One feed, mapped: staged typed columns and the issues found on the way.
 
     Attributes:
-        columns: field → the source columns it comes from, in words.
+        columns: field → the source columns it comes from, in words; ``reads``: one by one.
+        unused: columns of the source that its records carry as ``legacy``.
         amounts: money field → currency → what stands in the source.
         rows: readable records; skipped: records that are none of this entity (``when_filled``).
         issues: how many issues mapping found, and validation after it.
@@ -132,6 +138,8 @@ class MappedFeed:
     skipped: int
     rejected: int
     issues: int
+    reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
     @property
     def read(self) -> int:
@@ -157,9 +165,14 @@ class Mapped:
 
 @dataclass(frozen=True)
 class LoadedMigration:
-    """What load hands to audit."""
+    """What load hands to audit.
+
+    Attributes:
+        changes: of a dry run: entity → what it would change in the tenant's rows.
+    """
 
     tenant: str
     migration: int
     feeds: tuple[MappedFeed, ...]
     options: Options
+    changes: dict[str, Changes] = field(default_factory=dict)

@@ -122,6 +122,8 @@ def map_feed(
         skipped=skipped,
         rejected=rejected,
         issues=issues,
+        reads={field.name: field.columns for field in plan.fields},
+        unused=plan.unused,
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dagster import DynamicOut, DynamicOutput, In, OpExecutionContext, Out, op
+from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
-from ispmig_pipelines.defs.tenant_migration import closing
+from ispmig_pipelines.defs.tenant_migration import closing, preview
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
@@ -29,11 +30,14 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
+from ispmig_pipelines.errors import ThresholdExceeded
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, tenants, verify
+from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.load import Feed, Loaded, load
+from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import project_folder, settings
 from ispmig_pipelines.validation import threshold
 
@@ -70,6 +74,8 @@ def extract_op(
         max_quarantined=config.max_quarantined,
         batch_size=config.batch_size,
         started=time.time(),
+        preview_rows=config.preview_rows,
+        preview_masked=config.preview_mask,
     )
     with failing_plainly(context, platform, migration):
         sources = extracting.extract(
@@ -178,6 +184,14 @@ def load_op(
             staged[key] = told(feed.table.entity, feed.read)
         staged[key].advance(rows - staged[key].rows)
 
+    changed: dict[str, Changes] = {}
+    tried: list[Loaded] = []
+    within_threshold = approval(options.max_quarantined, slug, migration)
+
+    def approve(loaded: Loaded) -> None:
+        tried.append(loaded)
+        within_threshold(loaded)
+
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
         with platform.connect() as connection:
@@ -187,20 +201,29 @@ def load_op(
             else:
                 with connection.begin():
                     entry = ledger.migration(connection, migration)
-                loaded = load(
-                    connection,
-                    tenant,
-                    migration,
-                    [
-                        feed_to_load(f, entry, tenant, platform.staging(slug, migration))
-                        for f in feeds
-                    ],
-                    on_conflict=OnConflict(options.on_conflict),
-                    dry_run=options.dry_run,
-                    approve=approval(options.max_quarantined, slug, migration),
-                    spill=platform.staging(slug, migration).folder,
-                    progress=progress,
-                )
+                try:
+                    loaded = load(
+                        connection,
+                        tenant,
+                        migration,
+                        [
+                            feed_to_load(f, entry, tenant, platform.staging(slug, migration))
+                            for f in feeds
+                        ],
+                        on_conflict=OnConflict(options.on_conflict),
+                        dry_run=options.dry_run,
+                        approve=approve,
+                        spill=platform.staging(slug, migration).folder,
+                        progress=progress,
+                    )
+                except ThresholdExceeded as refusal:
+                    if options.dry_run:
+                        of_try = LoadedMigration(
+                            slug, migration, tuple(feeds), options, tried[-1].changes
+                        )
+                        keep_report(context, platform, connection, of_try, refused=str(refusal))
+                    raise
+                changed = loaded.changes
                 context.log.info(
                     f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} s"
                 )
@@ -209,7 +232,7 @@ def load_op(
     for told_feed in staged.values():
         told_feed.done()
     context.add_output_metadata({**counts_metadata(loaded_entry), **usage()})
-    return LoadedMigration(slug, migration, tuple(feeds), options)
+    return LoadedMigration(slug, migration, tuple(feeds), options, changed)
 
 
 @op(name="audit", out=Out(dict))
@@ -236,6 +259,8 @@ def audit_op(
                     broken = auditing.broken(audited)
                     closing.take_back(connection, tenant, migration, str(broken))
                     raise broken
+            elif options.dry_run:
+                context.add_output_metadata(keep_report(context, platform, connection, loaded))
             entry = closing.finish(connection, migration, options, usage()["peak_rss_mb"])
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
@@ -248,6 +273,28 @@ def audit_op(
     platform.staging(slug, migration).remove()
     context.add_output_metadata({**counts_metadata(entry), **usage()})
     return entry.as_json()
+
+
+def keep_report(
+    context: OpExecutionContext,
+    platform: Platform,
+    connection: Connection,
+    loaded: LoadedMigration,
+    *,
+    refused: str = "",
+) -> dict[str, Any]:
+    """Leaves the report of a dry run as private files; returns what may be told of it."""
+    made = preview.gather(
+        spec_of(platform, loaded.migration),
+        platform.hold(loaded.tenant),
+        loaded,
+        connection,
+        staging=platform.staging(loaded.tenant, loaded.migration),
+        refused=refused,
+    )
+    place = store.keep(settings().reports_folder, made)["html"]
+    context.log.info(f"The report of this dry run: {place}")
+    return preview.metadata(made, place)
 
 
 def feed_name(entity: str, source: str) -> str:
