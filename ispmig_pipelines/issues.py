@@ -122,6 +122,18 @@ RULES: dict[str, Rule] = _rules(
         "Add the value to the lookup in the spec, or say what to do otherwise.",
     ),
     Rule(
+        "value.extract",
+        Severity.ERROR,
+        "Column {column} holds {found} for {field}, and it must be {accepted}.",
+        "Correct the cell, or say in the spec what a text becomes that does not match (otherwise).",
+    ),
+    Rule(
+        "value.operand",
+        Severity.ERROR,
+        "{field} cannot be computed from column {column}: {accepted}.",
+        "Correct the cell, or give the operand a default in the spec.",
+    ),
+    Rule(
         "value.ambiguous",
         Severity.ERROR,
         "Column {column} holds {found}, which can be read in more than one way for {field}: "
@@ -234,6 +246,18 @@ RULES: dict[str, Rule] = _rules(
         "Migrate the missing record itself, or correct the key.",
     ),
     Rule(
+        "rule.rejected",
+        Severity.ERROR,
+        "A rule of the spec refuses the record: {accepted}.",
+        "Correct the record, or the rule.",
+    ),
+    Rule(
+        "rule.left_out",
+        Severity.INFO,
+        "A rule of the spec leaves the record out: {accepted}.",
+        "Nothing, if that is meant; else take the rule out of the spec.",
+    ),
+    Rule(
         "conflict.kept",
         Severity.INFO,
         "The tenant already holds other content under this key, and the run keeps what is there.",
@@ -328,6 +352,10 @@ class IssueLog:
     def rejected(self) -> np.ndarray:
         """Boolean mask of the records that an error sends to quarantine."""
         return self._rejected
+
+    def reject(self, where: np.ndarray) -> None:
+        """Sends records to quarantine although what is told of them is no error."""
+        self._rejected |= where
 
     def __len__(self) -> int:
         return sum(part[0].size for part in self._parts)

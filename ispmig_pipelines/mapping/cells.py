@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.mapping.spec_models import Split
+from ispmig_pipelines.mapping.spec_words import Split
 
 _NO_TEXT = pa.scalar(None, pa.string())
 

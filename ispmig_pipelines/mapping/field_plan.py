@@ -1,4 +1,5 @@
-"""One field's way from cells to values: cells → text → lookup → conversion → default.
+"""One field's way from cells to values: cells → text → steps on text → lookup → conversion →
+steps on values → default.
 
 Each step takes whole columns. What the spec gives as words (constants, lookup values,
 defaults) was converted once, when the plan was made.
@@ -6,8 +7,9 @@ defaults) was converted once, when the plan was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +26,18 @@ from ispmig_pipelines.mapping.convert import (
 )
 from ispmig_pipelines.mapping.convert.values import scatter
 from ispmig_pipelines.mapping.literals import literals, style_of
-from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, OtherValue, is_verbatim
+from ispmig_pipelines.mapping.lookup_table import LookupTable, LookupTables
+from ispmig_pipelines.mapping.spec_models import (
+    Defaults,
+    FieldMapping,
+    OtherValue,
+    Sequence,
+    TableLookup,
+    is_verbatim,
+)
 from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.mapping.transform.plan import TransformPlan, plan_transform
+from ispmig_pipelines.mapping.transform.value_steps import as_wide
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 LISTED_WORDS = 20
@@ -63,6 +75,40 @@ class Lookup:
         return f"it names {listed}" + (", …" if len(self.words) > LISTED_WORDS else "")
 
 
+class Settled(Protocol):
+    """What evidence settled about how a column is written; empty where it settled nothing."""
+
+    @property
+    def date_formats(self) -> tuple[str, ...]: ...
+
+    @property
+    def decimal_mark(self) -> str: ...
+
+    @property
+    def thousands_mark(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class FromTable:
+    """A lookup in a table of another source.
+
+    Attributes:
+        definition: what the spec says.
+        table: the table; None in a plan that is not to be applied.
+        otherwise: ``error``, ``keep`` or ``value``; then ``other`` has one canonical value.
+    """
+
+    definition: TableLookup
+    table: LookupTable | None
+    otherwise: str
+    other: pa.Array
+
+    @property
+    def accepted(self) -> str:
+        """The words, for a person."""
+        return f"those in column {self.definition.key} of source {self.definition.source}"
+
+
 @dataclass(frozen=True)
 class FieldPlan:
     """How one field is filled.
@@ -70,47 +116,110 @@ class FieldPlan:
     Attributes:
         name, info: the field.
         mapping: what the spec says.
-        columns: the source's own names of the columns it reads.
+        origins: the source's own names of the columns its text comes from.
         trim, null_words, verbatim: settled from the mapping and the defaults.
-        convert: text → canonical values.
+        style: how its columns are written.
+        transform: its steps.
+        convert: text → canonical values, as the steps on values take them.
         constant: one canonical value, or None.
         default: one canonical value, or None.
-        lookup: or None.
+        lookup, from_table: or None.
     """
 
     name: str
     info: FieldInfo
     mapping: FieldMapping
-    columns: tuple[str, ...]
+    origins: tuple[str, ...]
     trim: bool
     null_words: tuple[str, ...]
+    style: Style
+    transform: TransformPlan
     convert: Converter
     constant: pa.Array | None
     default: pa.Array | None
     lookup: Lookup | None
+    from_table: FromTable | None = None
     verbatim: bool = False
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source's own names of all columns it reads: its origins, then the operands."""
+        return tuple(dict.fromkeys([*self.origins, *self.transform.columns]))
+
+    def with_settled(self, settled: Settled) -> FieldPlan:
+        """The same plan for a column that is written as evidence settled it."""
+        style = replace(
+            self.style,
+            date_formats=settled.date_formats or self.style.date_formats,
+            decimal_mark=settled.decimal_mark or self.style.decimal_mark,
+            thousands_mark=settled.thousands_mark or self.style.thousands_mark,
+        )
+        transform = self.transform.with_style(style)
+        usual = verbatim_converter if self.verbatim else converter
+        return replace(self, style=style, transform=transform, convert=transform.converter(usual))
+
     def source(self, cells: SourceCells) -> pa.StringArray | None:
-        """The text in the source that the field comes from, untouched; None for a constant."""
-        if not self.columns:
+        """The text in the source that the field comes from, untouched; None for a constant and a
+        sequence."""
+        if not self.origins:
             return None
-        if len(self.columns) == 1:
-            return cells.raw(self.columns[0])
-        return joined([cells.raw(c) for c in self.columns], self._between)
+        if self.mapping.coalesce is not None:
+            held = [
+                pc.if_else(self._words(cells, c).is_valid(), cells.raw(c), _NO_TEXT)
+                for c in self.origins
+            ]
+            return pc.coalesce(*held)
+        if len(self.origins) == 1:
+            return cells.raw(self.origins[0])
+        return joined([cells.raw(c) for c in self.origins], self._between)
 
     @property
     def _between(self) -> str:
         return " " if self.mapping.join is None else self.mapping.join
 
-    def apply(self, cells: SourceCells) -> Converted:
-        """The field's values for a batch."""
+    def text(
+        self, cells: SourceCells, first: int = 0, record: pa.Int64Array | None = None
+    ) -> Converted:
+        """The texts that will be converted: null where there is nothing, where a lookup has the
+        platform's own value, or where a step refused the cell.
+
+        Args:
+            first: records of the source before the batch's file.
+            record: positions of the batch's records in their file, from 1; counted from the
+                batch's own beginning unless given. Only a sequence needs to know.
+        """
+        if self.constant is not None:
+            return Converted(pa.nulls(cells.size, pa.string()))
+        read = self._read(cells, first, record)
+        if self.lookup is None:
+            return read
+        if self.lookup.otherwise != "keep":
+            return Converted(pa.nulls(cells.size, pa.string()), read.refusals)
+        position = self.lookup.positions(self._compared(cells, read.values))
+        return replace(read, values=pc.if_else(position.is_valid(), _NO_TEXT, read.values))
+
+    def apply(
+        self, cells: SourceCells, first: int = 0, record: pa.Int64Array | None = None
+    ) -> Converted:
+        """The field's values for a batch; arguments as for :meth:`text`."""
         if self.constant is not None:
             return Converted(pa.repeat(self.constant[0], cells.size))
-        text = self._text(cells)
+        read, missed = self._read_with_missed(cells, first, record)
         if self.lookup is None:
-            converted = self.convert(text)
+            converted = self.convert(read.values)
         else:
-            converted = self._looked_up(cells, text, self.lookup)
+            converted = self._looked_up(cells, read.values, self.lookup)
+        if missed is not None and self.from_table is not None:
+            values = pc.if_else(missed, self.from_table.other[0], converted.values)
+            converted = replace(converted, values=values)
+        if read.refusals:
+            # A lookup may name the empty cell; a cell that a step refused is none.
+            refused = pa.array(Converted(read.values, read.refusals).bad)
+            values = pc.if_else(refused, pa.scalar(None, converted.values.type), converted.values)
+            converted = replace(
+                converted, values=values, refusals=read.refusals + converted.refusals
+            )
+        converted = self.transform.value(converted, cells)
         if self.default is not None and converted.values.null_count:
             nothing = converted.values.is_null().to_numpy(zero_copy_only=False) & ~converted.bad
             if nothing.any():
@@ -118,27 +227,48 @@ class FieldPlan:
                 converted = replace(converted, values=filled)
         return converted
 
-    def _text(self, cells: SourceCells) -> pa.StringArray:
+    def _read(self, cells: SourceCells, first: int, record: pa.Int64Array | None) -> Converted:
+        return self._read_with_missed(cells, first, record)[0]
+
+    def _read_with_missed(
+        self, cells: SourceCells, first: int, record: pa.Int64Array | None
+    ) -> tuple[Converted, pa.BooleanArray | None]:
+        """The text before an inline lookup and conversion, and which words a table does not have
+        for which the spec has a value."""
+        read = self.transform.text(self._text(cells, first, record))
+        if self.from_table is None:
+            return read, None
+        return self._from_table(read, self.from_table)
+
+    def _words(self, cells: SourceCells, column: str) -> pa.StringArray:
+        return cells.words(column, trim=self.trim, null_words=self.null_words)
+
+    def _text(self, cells: SourceCells, first: int, record: pa.Int64Array | None) -> pa.StringArray:
+        if self.mapping.sequence is not None:
+            return numbered(self.mapping.sequence, cells.size, first, record)
         if self.verbatim and is_taken_whole(self.info):
-            return cells.raw(self.columns[0])
-        if len(self.columns) == 1:
-            words = cells.words(self.columns[0], trim=self.trim, null_words=self.null_words)
+            return cells.raw(self.origins[0])
+        if self.mapping.coalesce is not None:
+            words = pc.coalesce(*[self._words(cells, c) for c in self.origins])
+        elif len(self.origins) == 1:
+            words = self._words(cells, self.origins[0])
         else:
-            words = joined(
-                [cells.words(c, trim=self.trim, null_words=self.null_words) for c in self.columns],
-                self._between,
-            )
+            words = joined([self._words(cells, c) for c in self.origins], self._between)
         if self.mapping.split is not None:
             words = piece(words, self.mapping.split)
             words = without(words, words, self.null_words)
         return words
 
-    def _looked_up(self, cells: SourceCells, text: pa.StringArray, lookup: Lookup) -> Converted:
-        compared = text
-        if len(self.columns) == 1 and self.mapping.split is None:
+    def _compared(self, cells: SourceCells, text: pa.StringArray) -> pa.StringArray:
+        """What an inline lookup compares."""
+        plain = self.mapping.split is None and not self.transform.steps_on_text
+        if len(self.origins) == 1 and plain:
             # The lookup may name a null word; then it is that word and not nothing.
-            compared = cells.trimmed(self.columns[0])
-        position = lookup.positions(compared)
+            return cells.trimmed(self.origins[0])
+        return text
+
+    def _looked_up(self, cells: SourceCells, text: pa.StringArray, lookup: Lookup) -> Converted:
+        position = lookup.positions(self._compared(cells, text))
         found = position.is_valid()
         values = lookup.values.take(position)
         missed = pc.and_not(text.is_valid(), found)
@@ -151,57 +281,122 @@ class FieldPlan:
             return Converted(values, (Refusal("value.lookup", where, lookup.accepted),))
         return Converted(pc.if_else(missed, lookup.other[0], values))
 
+    def _from_table(
+        self, read: Converted, lookup: FromTable
+    ) -> tuple[Converted, pa.BooleanArray | None]:
+        if lookup.table is None:
+            raise RuntimeError(f"the table of {lookup.definition.source!r} was not given")
+        position = lookup.table.positions(read.values)
+        found = position.is_valid()
+        values = lookup.table.values.take(position)
+        values = without(values, pc.utf8_trim_whitespace(values), self.null_words)
+        missed = pc.and_not(read.values.is_valid(), found)
+        if not pc.any(missed, min_count=0).as_py():
+            return replace(read, values=values), None
+        if lookup.otherwise == "keep":
+            return replace(read, values=pc.if_else(missed, read.values, values)), None
+        if lookup.otherwise == "error":
+            where: np.ndarray = missed.to_numpy(zero_copy_only=False)
+            refusal = Refusal("value.lookup", where, lookup.accepted)
+            return Converted(values, (*read.refusals, refusal)), None
+        return replace(read, values=values), missed
+
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def numbered(
+    sequence: Sequence, size: int, first: int, record: pa.Int64Array | None
+) -> pa.StringArray:
+    """The texts of a sequence for a batch; see :meth:`FieldPlan.text`."""
+    if record is None:
+        record = pa.array(np.arange(1, size + 1), pa.int64())
+    position = pc.add(record, first - 1)
+    number = pc.add(pc.multiply(position, sequence.step), sequence.start).cast(pa.string())
+    if sequence.width:
+        number = pc.utf8_lpad(number, sequence.width, padding="0")
+    return pc.binary_join_element_wise(sequence.prefix, number, "")
+
 
 def plan_field(
     name: str,
     info: FieldInfo,
     mapping: FieldMapping,
-    columns: Sequence[str],
+    own: Callable[[str], str],
     defaults: Defaults,
+    tables: LookupTables | None = None,
 ) -> FieldPlan:
-    """Makes a field's plan; ``columns`` are the source's own names of ``mapping``'s columns."""
+    """Makes a field's plan.
 
-    def literal(word: str | None) -> pa.Array | None:
-        return None if word is None else literals([word], mapping, info, defaults).values
+    Args:
+        own: the source's own name of a column that the spec names.
+        tables: what lookups in tables look up in. Without its table such a plan can say what it
+            reads, and cannot be applied.
 
-    lookup = None
+    Raises:
+        SpecError: a step of the spec cannot be had here: a function, or the key of a hash.
+    """
+
+    def literal(words: list[str | None]) -> pa.Array:
+        return literals(words, mapping, info, defaults).values
+
+    verbatim = is_verbatim(mapping, defaults)
+    style = style_of(mapping, info, defaults)
+    if verbatim:
+        style = Style(decimal_mark=".", timezone="UTC", reverses_sign=style.reverses_sign)
+    null_words = (
+        ()
+        if verbatim
+        else defaults.null_words
+        if mapping.null_words is None
+        else mapping.null_words
+    )
+    transform = plan_transform(
+        info, mapping.transform or (), own=own, style=style, null_words=null_words, field=name
+    )
+    other, otherwise = None, "value"
+    if isinstance(mapping.otherwise, OtherValue):
+        other = mapping.otherwise.value
+    else:
+        otherwise = mapping.otherwise or "null"
+
+    def on_the_way(values: pa.Array) -> pa.Array:
+        # What steps compute with has more decimals than the field: the spec's own values, too.
+        return as_wide(values) if transform.computes else values
+
+    lookup = from_table = None
     if mapping.lookup is not None:
         words = [w.strip().lower() if mapping.lookup_ignore_case else w.strip()
                  for w in mapping.lookup]  # fmt: skip
-        other: str | None = None
-        otherwise = "value"
-        if isinstance(mapping.otherwise, OtherValue):
-            other = mapping.otherwise.value
-        else:
-            otherwise = mapping.otherwise or "null"
         lookup = Lookup(
             words=pa.array(words, pa.string()),
-            values=literals(list(mapping.lookup.values()), mapping, info, defaults).values,
+            values=on_the_way(literal(list(mapping.lookup.values()))),
             ignore_case=mapping.lookup_ignore_case,
             otherwise=otherwise,
-            other=literals([other], mapping, info, defaults).values,
+            other=on_the_way(literal([other])),
+        )
+    elif mapping.lookup_table is not None:
+        from_table = FromTable(
+            definition=mapping.lookup_table,
+            table=(tables or {}).get(mapping.lookup_table.identity),
+            otherwise=otherwise,
+            other=on_the_way(literal([other])),
         )
     trim = defaults.trim if mapping.trim is None else mapping.trim
-    style = style_of(mapping, info, defaults)
-    if verbatim := is_verbatim(mapping, defaults):
-        style = Style(decimal_mark=".", timezone="UTC", reverses_sign=style.reverses_sign)
     return FieldPlan(
         name=name,
         info=info,
         mapping=mapping,
-        columns=tuple(columns),
+        origins=tuple(own(column) for column in mapping.origin_columns),
         # Spaces mean something in text only.
         trim=trim or info.type is not FieldType.TEXT,
-        null_words=(
-            ()
-            if verbatim
-            else defaults.null_words
-            if mapping.null_words is None
-            else mapping.null_words
-        ),
-        convert=verbatim_converter(info, style) if verbatim else converter(info, style),
-        constant=literal(mapping.constant),
-        default=literal(mapping.default),
+        null_words=null_words,
+        style=style,
+        transform=transform,
+        convert=transform.converter(verbatim_converter if verbatim else converter),
+        constant=None if mapping.constant is None else literal([mapping.constant]),
+        default=None if mapping.default is None else literal([mapping.default]),
         lookup=lookup,
+        from_table=from_table,
         verbatim=verbatim,
     )

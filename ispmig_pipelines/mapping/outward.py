@@ -135,7 +135,7 @@ class Outward:
             writers = tuple(writer(info.fields[f], mapping, defaults) for f in fields)
             plain = mapping.model_fields_set <= {"column"} and writers == (None,)
             # What is written is text, whatever it was before.
-            plan = plan_field(name, _TEXT, mapping, fields, defaults)
+            plan = plan_field(name, _TEXT, mapping, str, defaults)
             found.append(OutwardColumn(name, fields, plain, writers, plan))
         return tuple(found)
 

@@ -7,16 +7,14 @@ Scalars arrive as text (see :mod:`ispmig_pipelines.mapping.yaml_document`); Pyda
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -28,48 +26,33 @@ from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
 from ispmig_pipelines.mapping.convert.data_volume import UNITS as VOLUME_UNITS
 from ispmig_pipelines.mapping.convert.date_format import NAMED, compile_format
 from ispmig_pipelines.mapping.convert.date_time import zone
+from ispmig_pipelines.mapping.spec_words import (
+    Name as Name,
+)
+from ispmig_pipelines.mapping.spec_words import (
+    Names as Names,
+)
+from ispmig_pipelines.mapping.spec_words import (
+    Part as Part,
+)
+from ispmig_pipelines.mapping.spec_words import (
+    Split as Split,
+)
+from ispmig_pipelines.mapping.spec_words import (
+    Word,
+    Words,
+    one_or_many,
+    present,
+)
+from ispmig_pipelines.mapping.transform.models import Step, as_steps, is_text_step, operands_of
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 from ispmig_pipelines.remote import is_url, secret_in
 
-# An editor reads 1 and true in YAML as number and boolean; the spec means their text.
-_WORD = {"type": ["string", "number", "boolean"]}
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _present(value: Any) -> Any:
-    if value is None:
-        raise ValueError('is empty; write "" for an empty text, or a quoted "null" for that word')
-    return value
-
-
-Word = Annotated[str, BeforeValidator(_present), WithJsonSchema(_WORD)]
-Words = Annotated[
-    tuple[Word, ...],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [_WORD, {"type": "array", "items": _WORD}]}),
-]
-Name = Annotated[str, Field(min_length=1), BeforeValidator(_present)]
 # It names staged files and columns of assets, too.
 SourceName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_ -]{0,62}$"),
-    BeforeValidator(_present),
-]
-Names = Annotated[
-    tuple[Name, ...],
-    Field(min_length=1),
-    BeforeValidator(_one_or_many),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
-            ]
-        }
-    ),
+    BeforeValidator(present),
 ]
 LookupValue = Annotated[
     str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
@@ -99,12 +82,12 @@ def _date_format(text: str) -> str:
     return text
 
 
-Timezone = Annotated[str, BeforeValidator(_present), AfterValidator(_timezone)]
-Country = Annotated[str, BeforeValidator(_present), AfterValidator(_country)]
+Timezone = Annotated[str, BeforeValidator(present), AfterValidator(_timezone)]
+Country = Annotated[str, BeforeValidator(present), AfterValidator(_country)]
 DateFormats = Annotated[
-    tuple[Annotated[str, BeforeValidator(_present), AfterValidator(_date_format)], ...],
+    tuple[Annotated[str, BeforeValidator(present), AfterValidator(_date_format)], ...],
     Field(min_length=1),
-    BeforeValidator(_one_or_many),
+    BeforeValidator(one_or_many),
     WithJsonSchema(
         {
             "anyOf": [
@@ -122,12 +105,6 @@ def _is_text_encoding(name: str) -> bool:
         return isinstance(codecs.decode(b"", name), str)
     except (LookupError, TypeError, ValueError):
         return False
-
-
-class Part(BaseModel):
-    """Base of every part of a spec: an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Defaults(Part):
@@ -341,30 +318,68 @@ class Source(Part):
         return self
 
 
-class Split(Part):
-    """One piece of a cell."""
-
-    separator: str = Field(
-        min_length=1, description="What stands between the pieces; a space is any white space."
-    )
-    take: Literal["first", "last", "rest"] | Annotated[int, Field(ge=1)] = Field(
-        description="first, last, rest (all after the first separator) or a number from 1."
-    )
-
-    @field_validator("take", mode="before")
-    @classmethod
-    def _piece(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.isdigit():
-            value = int(value)
-        if value in ("first", "last", "rest") or (isinstance(value, int) and value >= 1):
-            return value
-        raise ValueError("must be first, last, rest or a number from 1")
-
-
 class OtherValue(Part):
     """The value for what a lookup does not name."""
 
     value: Word
+
+
+class Sequence(Part):
+    """Numbers for the records of a source, by their position."""
+
+    start: int = Field(default=1, description="Of the first record.")
+    step: int = Field(default=1, description="From one record to the next.")
+    prefix: str = Field(default="", description="In front of the number.")
+    width: int = Field(
+        default=0, ge=0, le=18, description="Digits, filled up with zeros on the left."
+    )
+
+    @field_validator("start", "step", "width", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        if not re.fullmatch(r"-?[0-9]{1,12}", str(value)):
+            raise ValueError("must be a whole number")
+        return int(value)
+
+    @model_validator(mode="after")
+    def _numbers_differ(self) -> Sequence:
+        if self.step < 1 or self.start < 0:
+            raise ValueError("a sequence starts at 0 or more and goes up: step is 1 or more")
+        return self
+
+
+class TableLookup(Part):
+    """A table of another source by which words become others."""
+
+    source: Name = Field(description="Name of the source with the table.")
+    key: Name = Field(description="Its column with the words.")
+    value: Name = Field(description="Its column with what they become.")
+    where: dict[str, Words] | None = Field(
+        default=None,
+        min_length=1,
+        description="Column → word or words: only rows that have one of them there.",
+    )
+    duplicates: Literal["error", "first", "last"] = Field(
+        default="error",
+        description="Which row counts where several have one key and different values; error: "
+        "the run stops.",
+    )
+    ignore_case: bool = Field(
+        default=False, description="Compare the words without regard to case."
+    )
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells tables apart: mappings that look up in the same way share one."""
+        where = sorted((column, tuple(words)) for column, words in (self.where or {}).items())
+        return (
+            self.source, self.key, self.value, tuple(where), self.duplicates, self.ignore_case
+        )  # fmt: skip
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source's columns that it reads, as the spec writes them."""
+        return tuple(dict.fromkeys([self.key, self.value, *(self.where or {})]))
 
 
 class FieldMapping(Part):
@@ -377,8 +392,22 @@ class FieldMapping(Part):
     join: str | None = Field(
         default=None, description="What stands between joined columns; a space unless said."
     )
+    coalesce: tuple[Name, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="Source columns, of which the first that holds something is taken.",
+    )
     constant: Word | None = Field(default=None, description="The same value for every record.")
+    sequence: Sequence | None = Field(
+        default=None, description="Numbers for the source's records, by their position."
+    )
     split: Split | None = None
+    transform: (
+        Annotated[tuple[Step, ...], Field(min_length=1), BeforeValidator(as_steps)] | None
+    ) = Field(
+        default=None,
+        description="A step or a list of them: text steps first, then steps on values.",
+    )
     lookup: (
         Annotated[
             dict[str, LookupValue],
@@ -394,6 +423,9 @@ class FieldMapping(Part):
     ) = Field(default=None, min_length=1, description="Legacy word → value; ~ for nothing.")
     lookup_ignore_case: bool = Field(
         default=False, description="Compare the lookup's words without regard to case."
+    )
+    lookup_table: TableLookup | None = Field(
+        default=None, description="Instead of lookup: a table of another source of the spec."
     )
     otherwise: Literal["error", "keep", "null"] | OtherValue | None = Field(
         default="error",
@@ -440,20 +472,35 @@ class FieldMapping(Part):
 
     @model_validator(mode="after")
     def _one_origin(self) -> FieldMapping:
-        origins = [n for n in ("column", "columns", "constant") if getattr(self, n) is not None]
+        origins = [name for name in ORIGINS if getattr(self, name) is not None]
         if len(origins) != 1:
             said = " and ".join(origins) or "none of them"
-            raise ValueError(f"must say one of column, columns and constant, and says {said}")
+            known = f"{', '.join(ORIGINS[:-1])} and {ORIGINS[-1]}"
+            raise ValueError(f"must say one of {known}, and says {said}")
         if self.constant is not None:
             extra = self.model_fields_set - {"constant"}
             if extra:
                 raise ValueError(f"a constant takes nothing else: leave out {', '.join(extra)}")
         if self.join is not None and self.columns is None:
             raise ValueError("join is for columns; a single column has nothing to join")
+        if self.lookup is not None and self.lookup_table is not None:
+            raise ValueError("says both lookup and lookup_table; say one of them")
         if self.lookup is None:
-            extra = self.model_fields_set & {"lookup_ignore_case", "otherwise"}
+            needless = {"lookup_ignore_case", "otherwise"}
+            if self.lookup_table is not None:
+                needless = {"lookup_ignore_case"}
+            extra = self.model_fields_set & needless
             if extra:
-                raise ValueError(f"{', '.join(sorted(extra))} is for a lookup, and there is none")
+                hint = "; write ignore_case in the lookup_table" if self.lookup_table else ""
+                raise ValueError(
+                    f"{', '.join(sorted(extra))} is for a lookup, and there is none{hint}"
+                )
+        kinds = [is_text_step(step) for step in self.transform or ()]
+        if True in kinds and False in kinds[: len(kinds) - kinds[::-1].index(True)]:
+            raise ValueError(
+                "transform names a step on text after one on values; the text's come first: it is "
+                "looked up and converted in between"
+            )
         if self.decimal_mark and self.decimal_mark == self.thousands_mark:
             raise ValueError("decimal_mark and thousands_mark are the same")
         if self.verbatim and (others := sorted(self.model_fields_set - _VERBATIM)):
@@ -461,12 +508,29 @@ class FieldMapping(Part):
         return self
 
     @property
-    def source_columns(self) -> tuple[str, ...]:
-        """Names of the columns it reads, as the spec writes them."""
+    def origin_columns(self) -> tuple[str, ...]:
+        """Names of the columns its text comes from, as the spec writes them."""
         if self.columns is not None:
             return self.columns
+        if self.coalesce is not None:
+            return self.coalesce
         return () if self.column is None else (self.column,)
 
+    @property
+    def operand_columns(self) -> tuple[str, ...]:
+        """Names of the columns that only steps of ``transform`` read, as the spec writes them."""
+        read = [o.column for step in self.transform or () for o in operands_of(step)]
+        return tuple(c for c in dict.fromkeys(read) if c not in self.origin_columns)
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Names of all columns it reads, as the spec writes them: those its text comes from, then
+        the operands."""
+        return self.origin_columns + self.operand_columns
+
+
+ORIGINS = ("column", "columns", "coalesce", "constant", "sequence")
+"""Where a field can come from."""
 
 _VERBATIM = frozenset({"column", "verbatim", "positive_is"})
 """What may stand beside ``verbatim: true``."""
@@ -480,58 +544,6 @@ def is_verbatim(mapping: FieldMapping, defaults: Defaults) -> bool:
     return (
         defaults.verbatim and mapping.column is not None and mapping.model_fields_set <= _VERBATIM
     )
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
-
-
-class LegacyJson(Part):
-    """A column that holds whole what other rows have under ``legacy``."""
-
-    column: Name = Field(alias="json", description="The column with the JSON objects.")
-
-
-Legacy = Annotated[
-    Annotated[bool, Tag("word")] | Annotated[LegacyJson, Tag("json")],
-    Discriminator(lambda value: "json" if isinstance(value, dict | LegacyJson) else "word"),
-]
-
-
-class Block(Part):
-    """Records of one source that become records of one entity."""
-
-    source: Name = Field(alias="from", description="Name of the source.")
-    when_filled: Names | None = Field(
-        default=None,
-        description="A column or several: records in which one of them is empty are none of this "
-        "entity.",
-    )
-    fields: dict[str, FieldMapping] = Field(min_length=1, description="Field → where it is from.")
-    legacy: Legacy | None = Field(
-        default=None,
-        description="Whether these records carry the source's columns that no mapping uses; or "
-        "{json: column}: they carry the JSON object of that column besides.",
-    )
-
-
-class SpecDocument(Part):
-    """A whole spec."""
-
-    version: Literal[1] = Field(description="The version of this language.")
-    name: str = Field(default="", description="For people.")
-    defaults: Defaults = Field(default_factory=Defaults)
-    sources: dict[SourceName, Source] = Field(min_length=1)
-    entities: dict[
-        str, Annotated[tuple[Block, ...], Field(min_length=1), BeforeValidator(_as_list)]
-    ] = Field(min_length=1)
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _only_version(cls, value: Any) -> Any:
-        if str(value) != "1":
-            raise ValueError("must be 1: this is the only version there is")
-        return 1
 
 
 OPTIONS_OF: dict[str, tuple[str, ...]] = {
