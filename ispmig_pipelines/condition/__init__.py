@@ -7,9 +7,21 @@ a frame, walks the tree. ``docs/conditions.md`` is the language's page for peopl
 
 from __future__ import annotations
 
-from ispmig_pipelines.condition.text import parse_condition, written
+from ispmig_pipelines.condition.data import (
+    ConditionMistake,
+    ConditionMistakes,
+    parse_condition_data,
+)
+from ispmig_pipelines.condition.frame import (
+    evaluate,
+)
+from ispmig_pipelines.condition.schema import When
+from ispmig_pipelines.condition.text import (
+    parse_condition,
+)
 from ispmig_pipelines.condition.tree import (
     And,
+    ColumnName,
     Comparison,
     Condition,
     FieldName,
@@ -18,28 +30,49 @@ from ispmig_pipelines.condition.tree import (
     Matches,
     Not,
     OneOf,
+    Operand,
     Operator,
     Or,
+    Regex,
     Value,
+    between,
     by_entity,
+    columns_of,
     entities_of,
+    fields_of,
+)
+from ispmig_pipelines.condition.words import (
+    in_words,
+    written,
 )
 
 __all__ = [
     "And",
+    "ColumnName",
     "Comparison",
     "Condition",
+    "ConditionMistake",
+    "ConditionMistakes",
     "FieldName",
     "IsNothing",
     "Match",
     "Matches",
     "Not",
     "OneOf",
+    "Operand",
     "Operator",
     "Or",
+    "Regex",
     "Value",
+    "When",
+    "between",
     "by_entity",
+    "columns_of",
     "entities_of",
+    "evaluate",
+    "fields_of",
+    "in_words",
     "parse_condition",
+    "parse_condition_data",
     "written",
 ]

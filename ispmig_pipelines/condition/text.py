@@ -1,96 +1,70 @@
-"""The text language of conditions: ``customer.status = active and balance > 0``, both ways."""
+"""The text language of conditions: ``customer.status = active and balance > 0``."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from ispmig_pipelines.condition.meaning import (
+    Misuse,
+    compared,
+    compared_with_field,
+    in_range,
+    matching,
+    matching_regex,
+    must_be_open,
+    must_be_text,
+    must_have_order,
+    nothing,
+    value_for,
+)
 from ispmig_pipelines.condition.tree import (
     And,
+    ColumnName,
     Comparison,
     Condition,
     FieldName,
-    IsNothing,
     Match,
-    Matches,
     Not,
     OneOf,
+    Operand,
     Operator,
     Or,
     Value,
 )
-from ispmig_pipelines.condition.values import TEXTS, WITHOUT_ORDER, Unfit, value_of
+from ispmig_pipelines.condition.words import BARE, KEYWORDS
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.model.field_info import Privacy
 from ispmig_pipelines.nearest import did_you_mean
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
 """How deep parentheses and ``not`` may be nested."""
 
+_Made = TypeVar("_Made")
 
-def parse_condition(text: str, entities: Sequence[str]) -> Condition:
+
+def parse_condition(
+    text: str, entities: Sequence[str], *, columns_allowed: bool = False
+) -> Condition:
     """Reads a condition.
 
     Args:
         entities: those whose fields it may speak of. If there is one, its name may be left out.
+        columns_allowed: it may speak of source columns, too: ``column(Speed) >= 100``.
 
     Raises:
         UsageError: it cannot be read, names what is not there, or compares what cannot be
             compared; the text says where and what would be right.
     """
-    return _Parser(text, entities).whole()
+    return _Parser(text, entities, columns_allowed).whole()
 
 
-def written(
-    condition: Condition, show: Callable[[FieldName, str], str] = lambda field, value: value
-) -> str:
-    """The condition in its own language.
-
-    Args:
-        show: what is written for a value of a field, e.g. its mask.
-    """
-    match condition:
-        case And(parts) | Or(parts):
-            between = " and " if isinstance(condition, And) else " or "
-            return between.join(
-                f"({written(p, show)})" if isinstance(p, And | Or) else written(p, show)
-                for p in parts
-            )
-        case Not(part):
-            return f"not ({written(part, show)})"
-        case IsNothing(field):
-            return f"{field.entity}.{field.field} is null"
-        case Matches(field, match, text):
-            return f"{field.entity}.{field.field} {match} {_quoted(show(field, text))}"
-        case OneOf(field, values):
-            listed = ", ".join(_quoted(show(field, _word(v))) for v in values)
-            return f"{field.entity}.{field.field} in ({listed})"
-        case Comparison(field, operator, value):
-            return f"{field.entity}.{field.field} {operator} {_quoted(show(field, _word(value)))}"
-
-
-def _word(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, dt.date) else str(value)
-
-
-def _quoted(word: str) -> str:
-    plain = _BARE.fullmatch(word) and word.lower() not in _KEYWORDS
-    return word if plain else "'" + word.replace("'", "''") + "'"
-
-
-_BARE = re.compile(r"""[^\s()=<>!,'"]+""")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<sign><=|>=|!=|<>|==|[=<>(),])"""
-    rf"""|(?P<bare>{_BARE.pattern}))"""
-)
-_KEYWORDS = frozenset(
-    ["and", "or", "not", "in", "is", "null", "like", "contains", "starts", "with"]
+    rf"""|(?P<bare>{BARE.pattern}))"""
 )
 _OPERATORS = {op.value: op for op in Operator} | {"==": Operator.EQUAL, "<>": Operator.UNEQUAL}
 
@@ -104,12 +78,13 @@ class _Token:
     @property
     def keyword(self) -> str:
         """The keyword it is, in lower case, or ""."""
-        return self.text.lower() if self.kind == "bare" and self.text.lower() in _KEYWORDS else ""
+        return self.text.lower() if self.kind == "bare" and self.text.lower() in KEYWORDS else ""
 
 
 class _Parser:
-    def __init__(self, text: str, entities: Sequence[str]) -> None:
+    def __init__(self, text: str, entities: Sequence[str], columns_allowed: bool) -> None:
         self._text = text
+        self._columns_allowed = columns_allowed
         self._entities = entities
         if len(text) > MAX_CHARACTERS:
             raise UsageError(f"The condition is longer than {MAX_CHARACTERS:,} characters.")
@@ -165,6 +140,22 @@ class _Parser:
             return True
         return False
 
+    def _made(self, at: int, make: Callable[[], _Made]) -> _Made:
+        """What ``make`` makes; what it refuses is a mistake at that place."""
+        try:
+            return make()
+        except Misuse as misuse:
+            raise self._mistake(str(misuse), at) from None
+
+    def _opens(self, word: str) -> bool:
+        """``word(`` comes next."""
+        token, following = self._token, self._tokens[self._next + 1 : self._next + 2]
+        return (
+            token.kind == "bare"
+            and token.text.lower() == word
+            and [(t.kind, t.text) for t in following] == [("sign", "(")]
+        )
+
     def whole(self) -> Condition:
         if self._token.kind == "end":
             raise UsageError("The condition is empty. Leave it out, or write one:  status = active")
@@ -197,45 +188,97 @@ class _Parser:
                 if not self._accept_sign(")"):
                     raise self._mistake("a closing parenthesis is missing", self._token.at)
                 return inner
-            return self._about_field()
+            return self._about_operand()
         finally:
             self._depth -= 1
 
-    def _about_field(self) -> Condition:
-        token = self._take()
-        if token.kind != "bare" or token.keyword:
-            raise self._mistake("the name of a field was expected", token.at)
-        field = self._field(token)
+    def _about_operand(self) -> Condition:
+        at = self._token.at
+        operand: Operand = self._column() if self._opens("column") else self._field_operand()
         if self._accept("is"):
             opposite = self._accept("not")
             if not self._accept("null"):
                 raise self._mistake("null was expected after is", self._token.at)
-            return Not(IsNothing(field)) if opposite else IsNothing(field)
-        if field.info.privacy is Privacy.SECRET:
+            return nothing(operand, is_nothing=not opposite)
+        self._made(at, lambda: must_be_open(operand))
+        if self._token.kind == "sign" and self._token.text in _OPERATORS:
+            at = self._token.at
+            operator = _OPERATORS[self._take().text]
+            if operator.by_order:
+                self._made(at, lambda: must_have_order(operand))
+            return self._compared(operand, operator)
+        opposite = self._accept("not")
+        found = self._test(operand)
+        if found is None:
             raise self._mistake(
-                f"{field.field} is a secret: it can be asked only whether it is null", token.at
+                "a comparison was expected: = != < <= > >= in like contains, starts with, ends "
+                "with, matches, between, is null",
+                self._token.at,
             )
+        return Not(found) if opposite else found
+
+    def _test(self, operand: Operand) -> Condition | None:
+        """What follows a field's name and may have ``not`` before it."""
         at = self._token.at
         if self._accept("in"):
-            return OneOf(field, self._listed(field))
-        if self._accept("not", "in"):
-            return Not(OneOf(field, self._listed(field)))
-        for match in Match:
-            for opposite in (False, True):
-                if self._accept(*(["not"] if opposite else []), *match.split()):
-                    found = self._matches(field, match, at)
-                    return Not(found) if opposite else found
-        if self._token.kind == "sign" and self._token.text in _OPERATORS:
-            operator = _OPERATORS[self._take().text]
-            ordered = operator not in (Operator.EQUAL, Operator.UNEQUAL)
-            if ordered and field.info.type in WITHOUT_ORDER:
-                raise self._mistake(
-                    f"{field.field} ({field.info.type}) has no order: use = or !=", at
-                )
-            return Comparison(field, operator, self._value(field))
-        raise self._mistake(
-            "a comparison was expected: = != < <= > >= in like contains, starts with, is null", at
-        )
+            return OneOf(operand, self._listed(operand))
+        if self._accept("between"):
+            return self._range(operand, at)
+        if self._accept("matches"):
+            self._made(at, lambda: must_be_text(operand, "matches"))
+            token = self._word()
+            return self._made(token.at, lambda: matching_regex(operand, token.text))
+        for how in Match:
+            if self._accept(*how.split()):
+                return self._matches(operand, how, at)
+        return None
+
+    def _matches(self, operand: Operand, how: Match, at: int) -> Condition:
+        self._made(at, lambda: must_be_text(operand, how))
+        token = self._word()
+        return self._made(token.at, lambda: matching(operand, how, token.text))
+
+    def _range(self, operand: Operand, at: int) -> Condition:
+        self._made(at, lambda: must_have_order(operand))
+        least = self._compared(operand, Operator.GREATER_OR_EQUAL)
+        if not self._accept("and"):
+            raise self._mistake("and, and the greater value, was expected", self._token.at)
+        most = self._compared(operand, Operator.LESS_OR_EQUAL)
+        return self._made(at, lambda: in_range(least, most))
+
+    def _compared(self, operand: Operand, operator: Operator) -> Comparison:
+        if self._opens("field"):
+            at = self._take().at
+            self._accept_sign("(")
+            name = self._word()
+            self._closing()
+            return self._made(at, lambda: compared_with_field(operand, operator, name.text))
+        token = self._word()
+        return self._made(token.at, lambda: compared(operand, operator, token.text))
+
+    def _column(self) -> ColumnName:
+        token = self._take()
+        if not self._columns_allowed:
+            raise self._mistake("columns of a source are not known here", token.at)
+        self._accept_sign("(")
+        name = self._word()
+        if not name.text.strip():
+            raise self._mistake("the name of a column was expected", name.at)
+        coming = self._tokens[self._next : self._next + 2]
+        ignore_case = [t.text.lower() for t in coming] == ["ignoring", "case"]
+        self._next += 2 if ignore_case else 0
+        self._closing()
+        return ColumnName(name.text, ignore_case)
+
+    def _closing(self) -> None:
+        if not self._accept_sign(")"):
+            raise self._mistake("a closing parenthesis is missing", self._token.at)
+
+    def _field_operand(self) -> FieldName:
+        token = self._take()
+        if token.kind != "bare" or token.keyword:
+            raise self._mistake("the name of a field was expected", token.at)
+        return self._field(token)
 
     def _field(self, token: _Token) -> FieldName:
         entity, dot, name = token.text.partition(".")
@@ -266,22 +309,14 @@ class _Parser:
             )
         return FieldName(entity, name)
 
-    def _listed(self, field: FieldName) -> tuple[Value, ...]:
+    def _listed(self, operand: Operand) -> tuple[Value, ...]:
         if not self._accept_sign("("):
             raise self._mistake("a list in parentheses was expected", self._token.at)
-        values = [self._value(field)]
+        values = [self._value(operand)]
         while self._accept_sign(","):
-            values.append(self._value(field))
-        if not self._accept_sign(")"):
-            raise self._mistake("a closing parenthesis is missing", self._token.at)
+            values.append(self._value(operand))
+        self._closing()
         return tuple(values)
-
-    def _matches(self, field: FieldName, match: Match, at: int) -> Matches:
-        if field.info.type not in TEXTS:
-            raise self._mistake(
-                f"{field.field} ({field.info.type}) is no text: {match} is for texts", at
-            )
-        return Matches(field, match, self._word().text)
 
     def _word(self) -> _Token:
         token = self._take()
@@ -296,9 +331,6 @@ class _Parser:
             )
         return token
 
-    def _value(self, field: FieldName) -> Value:
+    def _value(self, operand: Operand) -> Value:
         token = self._word()
-        try:
-            return value_of(token.text, field.info)
-        except Unfit as unfit:
-            raise self._mistake(f"{token.text!r} is {unfit}", token.at) from None
+        return self._made(token.at, lambda: value_for(operand, token.text))

@@ -1,6 +1,6 @@
 """Conditions as a tree, and what can be asked of one.
 
-Logic has two values. A comparison with a field that holds nothing is false, so that its opposite
+Logic has two values. A comparison with what holds nothing is false, so that its opposite
 (``!=``, ``not …``) is true there.
 """
 
@@ -17,7 +17,7 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldInfo
 
-Value: TypeAlias = str | Decimal | bool | dt.date | dt.datetime
+Value: TypeAlias = str | Decimal | bool | dt.date | dt.datetime | dt.time
 
 
 class Operator(StrEnum):
@@ -30,6 +30,11 @@ class Operator(StrEnum):
     GREATER = ">"
     GREATER_OR_EQUAL = ">="
 
+    @property
+    def by_order(self) -> bool:
+        """It asks which of the two is greater."""
+        return self not in (Operator.EQUAL, Operator.UNEQUAL)
+
 
 class Match(StrEnum):
     """How a text is looked for in another; case matters."""
@@ -37,6 +42,7 @@ class Match(StrEnum):
     LIKE = "like"  # the whole text; % stands for any text, _ for any character
     CONTAINS = "contains"
     STARTS_WITH = "starts with"
+    ENDS_WITH = "ends with"
 
 
 @dataclass(frozen=True)
@@ -53,22 +59,45 @@ class FieldName:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """``field = value``; texts compare by their code points.
+class ColumnName:
+    """A source's column that a condition speaks of: text, trimmed; whether there is one of that
+    name, the source knows.
 
-    ``!=`` is the opposite of ``=``: it also holds where the field holds nothing.
+    Compared by size, its cells are numbers; a cell that is none then compares as nothing does.
+
+    Attributes:
+        name: as the spec writes it.
+        ignore_case: upper and lower case are the same in its texts.
     """
 
-    field: FieldName
+    name: str
+    ignore_case: bool = False
+
+
+Operand: TypeAlias = FieldName | ColumnName
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``field = value``, or two fields of one entity; texts compare by their code points.
+
+    ``!=`` is the opposite of ``=``: it also holds where one of the two holds nothing.
+
+    Attributes:
+        value: of the field's type (a column's: a text, or a number where it is compared by
+            size), or the other field.
+    """
+
+    operand: Operand
     operator: Operator
-    value: Value
+    value: Value | FieldName
 
 
 @dataclass(frozen=True)
 class OneOf:
     """``field in (a, b)``."""
 
-    field: FieldName
+    operand: Operand
     values: tuple[Value, ...]
 
 
@@ -76,16 +105,24 @@ class OneOf:
 class Matches:
     """``field like 'A%'``, ``field contains x``, ``field starts with x``."""
 
-    field: FieldName
+    operand: Operand
     match: Match
     text: str
+
+
+@dataclass(frozen=True)
+class Regex:
+    """``field matches '[0-9]+'``: a regular expression of RE2 that the whole text must match."""
+
+    operand: Operand
+    pattern: str
 
 
 @dataclass(frozen=True)
 class IsNothing:
     """``field is null``."""
 
-    field: FieldName
+    operand: Operand
 
 
 @dataclass(frozen=True)
@@ -109,19 +146,33 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Comparison | OneOf | Matches | IsNothing | Not | And | Or
+Condition: TypeAlias = Comparison | OneOf | Matches | Regex | IsNothing | Not | And | Or
+
+
+def between(operand: Operand, least: Value | FieldName, most: Value | FieldName) -> And:
+    """``least <= operand <= most``: both ends belong to it."""
+    return And(
+        (
+            Comparison(operand, Operator.GREATER_OR_EQUAL, least),
+            Comparison(operand, Operator.LESS_OR_EQUAL, most),
+        )
+    )
 
 
 def entities_of(condition: Condition) -> tuple[str, ...]:
     """The entities that a condition speaks of, each once, in the order in which it names them."""
-    return tuple(dict.fromkeys(name.entity for name in _fields(condition)))
+    return tuple(dict.fromkeys(name.entity for name in fields_of(condition)))
 
 
-def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
-    """What must hold all together, out of its brackets."""
-    if isinstance(condition, And):
-        return tuple(inner for part in condition.parts for inner in _conjuncts(part))
-    return (condition,)
+def fields_of(condition: Condition) -> tuple[FieldName, ...]:
+    """The fields that a condition reads, each once, in the order in which it names them."""
+    return tuple(dict.fromkeys(o for o in _operands(condition) if isinstance(o, FieldName)))
+
+
+def columns_of(condition: Condition) -> tuple[str, ...]:
+    """The source's columns that a condition reads, each once, in the order in which it names
+    them."""
+    return tuple(dict.fromkeys(o.name for o in _operands(condition) if isinstance(o, ColumnName)))
 
 
 def by_entity(condition: Condition) -> dict[str, Condition]:
@@ -145,12 +196,21 @@ def by_entity(condition: Condition) -> dict[str, Condition]:
     }
 
 
-def _fields(condition: Condition) -> Iterator[FieldName]:
+def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """What must hold all together, out of its brackets."""
+    if isinstance(condition, And):
+        return tuple(inner for part in condition.parts for inner in _conjuncts(part))
+    return (condition,)
+
+
+def _operands(condition: Condition) -> Iterator[Operand]:
     match condition:
         case And(parts) | Or(parts):
             for part in parts:
-                yield from _fields(part)
+                yield from _operands(part)
         case Not(part):
-            yield from _fields(part)
-        case Comparison() | OneOf() | Matches() | IsNothing():
-            yield condition.field
+            yield from _operands(part)
+        case Comparison(operand, _, FieldName() as other):
+            yield from (operand, other)
+        case Comparison() | OneOf() | Matches() | Regex() | IsNothing():
+            yield condition.operand

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from ispmig_pipelines.condition import (
     And,
+    ColumnName,
     Comparison,
     Condition,
     FieldName,
@@ -17,13 +18,19 @@ from ispmig_pipelines.condition import (
     Matches,
     Not,
     OneOf,
+    Operand,
     Operator,
     Or,
+    Regex,
     Value,
 )
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.model.field_info import FieldType
+from ispmig_pipelines.platform.condition_regex import in_postgres
+from ispmig_pipelines.platform.ddl import column_type
 
-_CASTS = {FieldType.ADDRESS: sql.SQL("::inet"), FieldType.MAC: sql.SQL("::macaddr")}
+_CAST = frozenset({FieldType.ADDRESS, FieldType.NETWORK, FieldType.MAC, FieldType.UUID})
+"""Texts here, types of their own there, in which a value has several spellings."""
 
 
 class Parameters:
@@ -40,20 +47,33 @@ class Parameters:
 
 
 def where(condition: Condition, table: str, parameters: Parameters) -> sql.Composable:
-    """The condition on rows of the table (or alias) ``table``; it is never null."""
+    """The condition on rows of the table (or alias) ``table``; it is never null.
 
-    def column(field: FieldName) -> sql.Identifier:
-        return sql.Identifier(table, field.field)
+    Raises:
+        UsageError: it speaks of a source's column, or has a regular expression that PostgreSQL
+            might read differently.
+    """
+
+    def column(operand: Operand) -> sql.Identifier:
+        if isinstance(operand, ColumnName):
+            raise UsageError(
+                f"The condition speaks of the source's column {operand.name!r}, and rows of a "
+                "tenant have fields only. Name a field."
+            )
+        return sql.Identifier(table, operand.field)
 
     return _compiled(condition, column, parameters)
 
 
 def _compiled(
-    condition: Condition, column: Callable[[FieldName], sql.Identifier], parameters: Parameters
+    condition: Condition, column: Callable[[Operand], sql.Identifier], parameters: Parameters
 ) -> sql.Composable:
-    def value(field: FieldName, of: Value) -> sql.Composable:
-        cast = _CASTS.get(field.info.type, sql.SQL(""))
-        return sql.SQL("{}{}").format(parameters.add(of), cast)
+    def value(operand: Operand, of: Value | FieldName) -> sql.Composable:
+        if isinstance(of, FieldName):
+            return column(of)
+        if isinstance(operand, FieldName) and operand.info.type in _CAST:
+            return sql.SQL("{}::{}").format(parameters.add(of), column_type(operand.info))
+        return parameters.add(of)
 
     match condition:
         case And(parts) | Or(parts):
@@ -63,21 +83,27 @@ def _compiled(
             )
         case Not(part):
             return sql.SQL("(not {})").format(_compiled(part, column, parameters))
-        case IsNothing(field):
-            return sql.SQL("({} is null)").format(column(field))
-        case Comparison(field, Operator.UNEQUAL, of):
-            return sql.SQL("({} is distinct from {})").format(column(field), value(field, of))
-        case Comparison(field, operator, of):
+        case IsNothing(operand):
+            return sql.SQL("({} is null)").format(column(operand))
+        case Comparison(operand, Operator.UNEQUAL, of):
+            # Not "is distinct from": two fields that both hold nothing are not equal.
+            equal = Comparison(operand, Operator.EQUAL, of)
+            return _compiled(Not(equal), column, parameters)
+        case Comparison(operand, operator, of):
             condition_sql = sql.SQL("{} {} {}").format(
-                column(field), sql.SQL(operator.value), value(field, of)
+                column(operand), sql.SQL(operator.value), value(operand, of)
             )
-        case OneOf(field, values):
+        case OneOf(operand, values):
             condition_sql = sql.SQL("{} in ({})").format(
-                column(field), sql.SQL(", ").join(value(field, of) for of in values)
+                column(operand), sql.SQL(", ").join(value(operand, of) for of in values)
             )
-        case Matches(field, match, text):
+        case Matches(operand, match, text):
             condition_sql = sql.SQL("{} like {}").format(
-                column(field), parameters.add(_pattern(match, text))
+                column(operand), parameters.add(_pattern(match, text))
+            )
+        case Regex(operand, pattern):
+            condition_sql = sql.SQL("{} ~ {}").format(
+                column(operand), parameters.add(in_postgres(pattern))
             )
     # Where the field is null, the comparison is false and its opposite true.
     return sql.SQL("coalesce({}, false)").format(condition_sql)
@@ -88,4 +114,6 @@ def _pattern(match: Match, text: str) -> str:
     if match is Match.LIKE:
         return text.replace("\\", "\\\\")
     literal = re.sub(r"([\\%_])", r"\\\1", text)
-    return f"%{literal}%" if match is Match.CONTAINS else f"{literal}%"
+    before = "" if match is Match.STARTS_WITH else "%"
+    after = "" if match is Match.ENDS_WITH else "%"
+    return f"{before}{literal}{after}"
