@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
+import uuid
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -13,9 +14,26 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 from ispmig_pipelines.nearest import did_you_mean
 
 TEXTS = frozenset(
-    {FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.CURRENCY}
+    {
+        FieldType.TEXT,
+        FieldType.EMAIL,
+        FieldType.PHONE,
+        FieldType.COUNTRY,
+        FieldType.CURRENCY,
+        FieldType.LANGUAGE,
+        FieldType.POSTAL_CODE,
+    }
 )
-WITHOUT_ORDER = frozenset({FieldType.CHOICE, FieldType.BOOLEAN, FieldType.ADDRESS, FieldType.MAC})
+WITHOUT_ORDER = frozenset(
+    {
+        FieldType.CHOICE,
+        FieldType.BOOLEAN,
+        FieldType.ADDRESS,
+        FieldType.NETWORK,
+        FieldType.MAC,
+        FieldType.UUID,
+    }
+)
 
 
 class Unfit(ValueError):
@@ -83,6 +101,30 @@ def _mac(word: str, info: FieldInfo) -> Value:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
+def _uuid(word: str, info: FieldInfo) -> Value:
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}", word):
+        raise Unfit("no UUID of 32 hexadecimal digits")
+    return str(uuid.UUID(word))
+
+
+def _time(word: str, info: FieldInfo) -> Value:
+    try:
+        if re.fullmatch(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", word):
+            return dt.time.fromisoformat(word)
+    except ValueError:
+        pass
+    raise Unfit("no time of day: write it as 19:30 or 19:30:00")
+
+
+def _network(word: str, info: FieldInfo) -> Value:
+    try:
+        if "/" in word and "%" not in word:
+            return str(ipaddress.ip_network(word))
+    except ValueError:
+        pass
+    raise Unfit("no IP network: write it as 10.0.0.0/24, without host bits")
+
+
 def value_of(word: str, info: FieldInfo) -> Value:
     """The value that a word is, for a field.
 
@@ -99,6 +141,9 @@ READ: dict[FieldType, Callable[[str, FieldInfo], Value]] = {
     FieldType.TIMESTAMP: _timestamp,
     FieldType.ADDRESS: _address,
     FieldType.MAC: _mac,
+    FieldType.UUID: _uuid,
+    FieldType.TIME: _time,
+    FieldType.NETWORK: _network,
     **dict.fromkeys(
         (
             FieldType.INTEGER,

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     """What the texts of a column stand for; text unless somebody knows better.
 
     The texts are canonical where it is not TEXT: ``-12.5000``, ``true``, ``2024-02-29``,
-    ``2024-02-29T10:00:00.000001+00:00``, a JSON document.
+    ``2024-02-29T10:00:00.000001+00:00``, ``19:30:00``, a JSON document.
     """
 
     TEXT = "text"
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     TIMESTAMP = "timestamp"
+    TIME = "time"
     JSON = "json"
 
 

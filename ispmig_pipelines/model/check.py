@@ -36,6 +36,7 @@ class CheckKind(StrEnum):
     STORABLE = "storable"
     CHOICE = "choice"
     ADDRESS = "address"
+    NETWORK = "network"
     PATTERN = "pattern"
     LENGTH = "length"
     RANGE = "range"
@@ -43,13 +44,16 @@ class CheckKind(StrEnum):
 
 def kinds_of(info: FieldInfo) -> tuple[CheckKind, ...]:
     """Which kinds of check the field implies, in the order in which they are told."""
-    calendar = info.type in (FieldType.DATE, FieldType.TIMESTAMP)
+    calendar = info.type in (FieldType.DATE, FieldType.TIMESTAMP, FieldType.TIME)
+    any_text = info.type in (FieldType.TEXT, FieldType.POSTAL_CODE)
+    own_length = info.type in (FieldType.ADDRESS, FieldType.NETWORK)
     implied = {
-        CheckKind.STORABLE: info.type is FieldType.TEXT and not info.pattern,
+        CheckKind.STORABLE: any_text and not info.pattern,
         CheckKind.CHOICE: bool(info.choices),
         CheckKind.ADDRESS: info.type is FieldType.ADDRESS,
+        CheckKind.NETWORK: info.type is FieldType.NETWORK,
         CheckKind.PATTERN: bool(info.pattern),
-        CheckKind.LENGTH: info.max_length is not None and info.type is not FieldType.ADDRESS,
+        CheckKind.LENGTH: info.max_length is not None and not own_length,
         CheckKind.RANGE: calendar or info.minimum is not None or info.maximum is not None,
     }
     return tuple(kind for kind, is_implied in implied.items() if is_implied)
@@ -81,6 +85,8 @@ def accepted(info: FieldInfo, kind: CheckKind) -> str:
             return ", ".join(info.choices)
         case CheckKind.ADDRESS:
             return "one IPv4 or IPv6 address"
+        case CheckKind.NETWORK:
+            return "one network such as 10.0.0.0/24"
         case CheckKind.PATTERN:
             return info.pattern_doc
         case CheckKind.LENGTH if info.min_length:
@@ -96,6 +102,8 @@ def _range_in_words(info: FieldInfo) -> str:
         return "a day of the years 1 to 9999"
     if info.type is FieldType.TIMESTAMP:
         return "an instant of the years 1 to 9999"
+    if info.type is FieldType.TIME:
+        return "a time from 00:00 to before 24:00"
     unit = f" {info.unit}" if info.unit else ""
     if info.maximum is None:
         return f"at least {info.minimum}{unit}"
@@ -112,6 +120,8 @@ def limits(info: FieldInfo) -> tuple[pa.Scalar | None, pa.Scalar | None]:
         first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         last = datetime.datetime.max.replace(tzinfo=datetime.UTC)
         return pa.scalar(first, info.arrow_type), pa.scalar(last, info.arrow_type)
+    if info.type is FieldType.TIME:
+        return pa.scalar(datetime.time.min), pa.scalar(datetime.time.max)
     return _exactly(info.minimum, info), _exactly(info.maximum, info)
 
 
@@ -193,10 +203,25 @@ def _is_ipv6(text: str) -> bool:
     return parsed.scope_id is None and str(parsed) == text
 
 
+def _is_network(info: FieldInfo, column: pd.Series) -> pd.Series:
+    cells = _arrow(column)
+    networks = [text for text in column.dropna().unique() if _is_canonical_network(text)]
+    return _judged(column, pc.is_in(cells, value_set=pa.array([*networks, None], cells.type)))
+
+
+def _is_canonical_network(text: str) -> bool:
+    try:
+        parsed = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return "%" not in text and str(parsed) == text
+
+
 _COLUMN_TESTS: dict[CheckKind, Callable[[FieldInfo, pd.Series], pd.Series | bool]] = {
     CheckKind.STORABLE: _is_storable,
     CheckKind.CHOICE: _is_choice,
     CheckKind.ADDRESS: _is_address,
+    CheckKind.NETWORK: _is_network,
     CheckKind.PATTERN: _matches,
     CheckKind.LENGTH: _fits_length,
     CheckKind.RANGE: _is_in_range,

@@ -143,14 +143,12 @@ class Customer(Entity):
         ),
         privacy=_PERSONAL,
     )
-    billing_postal_code: f.Text = f.text(
+    billing_postal_code: f.Text = f.postal_code(
         "Billing address: postal code; text, because zeros lead.",
-        max_length=20,
         aliases=f.names(
             "zip, zip code, billing zip, billing zip code, post code, postal code, plz, "
             "invoice zip code, mailing zip"
         ),
-        privacy=_PERSONAL,
     )
     billing_country: f.Text = f.country(
         "Billing address: country.",
@@ -183,12 +181,9 @@ class Customer(Entity):
         "No tax is charged.",
         aliases=f.names("no tax, vat exempt"),
     )
-    language: f.Text = f.text(
+    language: f.Text = f.language(
         "Language for letters and calls, BCP 47, e.g. en or pt-BR.",
-        max_length=35,
-        pattern="[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*",
-        pattern_doc="a language tag such as en or pt-BR",
-        aliases=f.names("lang, locale"),
+        aliases=f.names("lang, locale, language code, preferred language, correspondence language"),
     )
     segment: f.Text = f.text(
         "Group, zone or partner under which the ISP counts the customer.",

@@ -88,6 +88,13 @@ class Device(Entity):
         aliases=f.names("barcode, inventory number, tag"),
         privacy=_PERSONAL,
     )
+    uuid: f.Text = f.uuid(
+        "Its identifier in the network management system.",
+        aliases=f.names(
+            "guid, device uuid, device guid, unms id, uisp id, nms id, management id, unique id"
+        ),
+        privacy=_PERSONAL,
+    )
     mac: f.Text = f.mac(
         "MAC address of the device.",
         aliases=f.names("mac address, mac addr, maccm, hwaddr, hardware address, wan mac"),

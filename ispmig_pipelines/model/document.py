@@ -38,6 +38,9 @@ _TYPES: dict[FieldType, str] = {
     FieldType.PHONE: "telephone number, E.164",
     FieldType.COUNTRY: "country, ISO 3166-1 alpha-2",
     FieldType.CURRENCY: "currency, ISO 4217",
+    FieldType.LANGUAGE: "language, BCP 47",
+    FieldType.POSTAL_CODE: "postal code",
+    FieldType.UUID: "UUID",
     FieldType.INTEGER: "whole number",
     FieldType.DATA_RATE: "data rate",
     FieldType.MONEY: "money, 4 decimals",
@@ -47,12 +50,15 @@ _TYPES: dict[FieldType, str] = {
     FieldType.BOOLEAN: "yes or no",
     FieldType.DATE: "date",
     FieldType.TIMESTAMP: "instant, UTC",
+    FieldType.TIME: "time of day",
     FieldType.ADDRESS: "IPv4 or IPv6 address",
+    FieldType.NETWORK: "IPv4 or IPv6 network, CIDR",
     FieldType.MAC: "MAC address",
 }
 
 _SAID_BY_TYPE = (FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.CURRENCY,
-                 FieldType.RATE, FieldType.DATE, FieldType.TIMESTAMP, FieldType.ADDRESS,
+                 FieldType.LANGUAGE, FieldType.UUID, FieldType.RATE, FieldType.DATE,
+                 FieldType.TIMESTAMP, FieldType.TIME, FieldType.ADDRESS, FieldType.NETWORK,
                  FieldType.MAC)  # fmt: skip
 """Types whose name says what their checks accept."""
 

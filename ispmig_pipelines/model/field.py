@@ -23,6 +23,7 @@ from ispmig_pipelines.model.field_info import (
     MONEY,
     QUANTITY,
     RATE,
+    TIME,
     TIMESTAMP,
     FieldInfo,
     FieldType,
@@ -43,6 +44,7 @@ __all__ = [
     "Quantity",
     "Rate",
     "Text",
+    "Time",
     "Timestamp",
     "address",
     "boolean",
@@ -55,14 +57,19 @@ __all__ = [
     "email",
     "field",
     "integer",
+    "language",
     "mac",
     "money",
     "names",
+    "network",
     "phone",
+    "postal_code",
     "quantity",
     "rate",
     "text",
+    "time_of_day",
     "timestamp",
+    "uuid",
 ]
 
 # The frame types an entity may use: pandas 3 columns backed by Arrow, so that money is
@@ -76,6 +83,7 @@ Rate = Annotated[pd.ArrowDtype, RATE]
 Quantity = Annotated[pd.ArrowDtype, QUANTITY]
 Date = Annotated[pd.ArrowDtype, pa.date32()]
 Timestamp = Annotated[pd.ArrowDtype, TIMESTAMP]
+Time = Annotated[pd.ArrowDtype, TIME]
 
 
 def names(listed: str) -> tuple[str, ...]:
@@ -170,6 +178,40 @@ def currency(doc: str, **rest: Any) -> Any:
     )
 
 
+def language(doc: str, **rest: Any) -> Any:
+    """A language, as the shortest tag that BCP 47 (RFC 5646) has for it: ``en``, ``pt-BR``."""
+    return field(
+        FieldInfo(
+            FieldType.LANGUAGE,
+            doc,
+            max_length=35,
+            pattern="[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*",
+            pattern_doc="a language tag such as en or pt-BR",
+            **rest,
+        )
+    )
+
+
+def postal_code(doc: str, **rest: Any) -> Any:
+    """A postal code: a text, because zeros lead, in capital letters."""
+    return field(
+        FieldInfo(FieldType.POSTAL_CODE, doc, max_length=20, privacy=Privacy.PERSONAL, **rest)
+    )
+
+
+def uuid(doc: str, **rest: Any) -> Any:
+    """A UUID (RFC 9562) in lower case with its four hyphens."""
+    return field(
+        FieldInfo(
+            FieldType.UUID,
+            doc,
+            pattern="[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            pattern_doc="a UUID of 32 hexadecimal digits",
+            **rest,
+        )
+    )
+
+
 def integer(doc: str, *, minimum: int | None = 0, **rest: Any) -> Any:
     """A whole number, at least 0 unless said otherwise."""
     return field(FieldInfo(FieldType.INTEGER, doc, minimum=minimum, **rest))
@@ -225,9 +267,19 @@ def timestamp(doc: str, **rest: Any) -> Any:
     return field(FieldInfo(FieldType.TIMESTAMP, doc, **rest))
 
 
+def time_of_day(doc: str, **rest: Any) -> Any:
+    """A time of day, from 00:00 to before 24:00, to the microsecond; of no day and no zone."""
+    return field(FieldInfo(FieldType.TIME, doc, **rest))
+
+
 def address(doc: str, **rest: Any) -> Any:
     """One IPv4 or IPv6 address, in canonical text (RFC 5952 for IPv6)."""
     return field(FieldInfo(FieldType.ADDRESS, doc, max_length=45, **rest))
+
+
+def network(doc: str, **rest: Any) -> Any:
+    """One IPv4 or IPv6 network in CIDR notation (RFC 4632): ``10.0.0.0/24``, no host bits set."""
+    return field(FieldInfo(FieldType.NETWORK, doc, max_length=49, **rest))
 
 
 def mac(doc: str, **rest: Any) -> Any:

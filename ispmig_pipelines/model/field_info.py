@@ -14,6 +14,7 @@ COORDINATE = pa.decimal128(9, 6)
 RATE = pa.decimal128(9, 6)
 QUANTITY = pa.decimal128(19, 6)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+TIME = pa.time64("us")
 
 
 class FieldType(StrEnum):
@@ -25,6 +26,9 @@ class FieldType(StrEnum):
     PHONE = "phone"
     COUNTRY = "country"
     CURRENCY = "currency"
+    LANGUAGE = "language"
+    POSTAL_CODE = "postal code"
+    UUID = "UUID"
     INTEGER = "integer"
     DATA_RATE = "data rate"
     MONEY = "money"
@@ -34,7 +38,9 @@ class FieldType(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     TIMESTAMP = "timestamp"
+    TIME = "time of day"
     ADDRESS = "IP address"
+    NETWORK = "IP network"
     MAC = "MAC address"
 
 
@@ -45,6 +51,9 @@ ARROW_TYPES: dict[FieldType, pa.DataType] = {
     FieldType.PHONE: pa.string(),
     FieldType.COUNTRY: pa.string(),
     FieldType.CURRENCY: pa.string(),
+    FieldType.LANGUAGE: pa.string(),
+    FieldType.POSTAL_CODE: pa.string(),
+    FieldType.UUID: pa.string(),
     FieldType.INTEGER: pa.int64(),
     FieldType.DATA_RATE: pa.int64(),
     FieldType.MONEY: MONEY,
@@ -54,7 +63,9 @@ ARROW_TYPES: dict[FieldType, pa.DataType] = {
     FieldType.BOOLEAN: pa.bool_(),
     FieldType.DATE: pa.date32(),
     FieldType.TIMESTAMP: TIMESTAMP,
+    FieldType.TIME: TIME,
     FieldType.ADDRESS: pa.string(),
+    FieldType.NETWORK: pa.string(),
     FieldType.MAC: pa.string(),
 }
 """How a canonical value of each type is held between the stages."""

@@ -27,6 +27,14 @@ class IpAssignment(Entity):
         maximum=128,
         aliases=f.names("prefix, netmask bits, mask length, cidr, subnet size"),
     )
+    network: f.Text = f.network(
+        "The network that the address is part of.",
+        aliases=f.names(
+            "subnet, ip network, ip subnet, ipv4 network, ipv6 network, network address, "
+            "network cidr, subnet cidr, cidr block, ip range, ip block"
+        ),
+        privacy=_PERSONAL,
+    )
     service: f.Text = f.text(
         "The service that uses it.",
         references="service",
@@ -61,7 +69,7 @@ class IpAssignment(Entity):
     pool: f.Text = f.text(
         "The pool or network that it is taken from.",
         max_length=100,
-        aliases=f.names("pool name, ip pool, ipv4 pool id, pool id, network, network id, subnet"),
+        aliases=f.names("pool name, ip pool, ipv4 pool id, pool id, network id, network name"),
     )
     gateway: f.Text = f.address(
         "The gateway of its network.",

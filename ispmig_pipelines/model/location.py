@@ -99,11 +99,9 @@ class Location(Entity):
         aliases=f.names("state, stateid, province, physical state, service state, ship_state"),
         privacy=_PERSONAL,
     )
-    postal_code: f.Text = f.text(
+    postal_code: f.Text = f.postal_code(
         "Postal code; text, because zeros lead.",
-        max_length=20,
         aliases=f.names("zip, zip code, post code, plz, physical zip, service zip, ship_zip"),
-        privacy=_PERSONAL,
     )
     country: f.Text = f.country(
         "Country.",

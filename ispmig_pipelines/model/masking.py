@@ -9,9 +9,9 @@ texts of every other kind        replaced, whatever their class: what people wro
                                  say anything, and an ISP may have put a customer's
                                  number, name or town anywhere
 keys, and references to them     replaced
-numbers, dates                   kept if ``public`` or ``business``, replaced if
+numbers, dates, times of day     kept if ``public`` or ``business``, replaced if
                                  ``personal`` or ``payment``
-times                            the day kept, the time of day replaced
+instants                         the day kept, the time of day replaced
 ``secret``                       taken away
 ===============================  =====================================================
 
@@ -30,6 +30,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
+import uuid
 from base64 import b32encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ _BY_CLASS = frozenset(
         FieldType.RATE,
         FieldType.QUANTITY,
         FieldType.DATE,
+        FieldType.TIME,
     }
 )
 """Types of which some fields are kept."""
@@ -319,8 +321,6 @@ _TEXTS: dict[str, _Mask] = {
     "county": _REGION,
     "region": _REGION,
     "billing_region": _REGION,
-    "postal_code": _SHAPE,
-    "billing_postal_code": _SHAPE,
     "last_four": _SHAPE,
     "bill_to_address": _by_row(_whole_address),
     "brand": _by_row(_pick(words.CARD_BRANDS)),
@@ -332,7 +332,6 @@ _TEXTS: dict[str, _Mask] = {
     "firmware": _by_value(_called("Version")),
     "name": _by_value(_called("Name")),
     "hostname": _by_value(_host),
-    "language": _by_value(_language),
     "unit": _by_value(_unit),
     "description": _REMOVED,
     "notes": _REMOVED,
@@ -410,6 +409,30 @@ def _within(number: int, ranges: list[tuple[int, int]], limit: int, key: bytes) 
             return number
 
 
+def _network_prefix(value: str, known: bytes, key: bytes, info: FieldInfo) -> str:
+    """Another network of the same length and kind, always another one for another one."""
+    network = ipaddress.ip_network(value)
+    bits, length = network.max_prefixlen, network.prefixlen
+    kinds = _V4 if isinstance(network, ipaddress.IPv4Network) else _V6
+    # Networks of that length are numbered through; a kind is a range of them, if it has any.
+    ranges = [
+        (int(kind[0]) >> (bits - length), 1 << (length - kind.prefixlen))
+        for kind in kinds
+        if kind.prefixlen <= length
+    ]
+    number = _within(
+        int(network.network_address) >> (bits - length),
+        ranges,
+        1 << length,
+        subkey(key, f"{bits}:{length}"),
+    )
+    return str(type(network)((number << (bits - length), length)))
+
+
+def _uuid(value: str, number: int) -> str:
+    return str(uuid.UUID(int=number % 2**128, version=4))
+
+
 def _mac(value: str, number: int) -> str:
     said = bytearray((number % 2**48).to_bytes(6, "big"))
     # Locally administered, and no group address (IEEE 802, 8.2.2): no maker's.
@@ -420,6 +443,10 @@ def _mac(value: str, number: int) -> str:
 def _date(value: str, number: int) -> str:
     first = dt.date(int(value[:4]), 1, 1)
     return (first + dt.timedelta(days=number % 365)).isoformat()
+
+
+def _time(value: str, number: int) -> str:
+    return f"{number // 60 % 24:02}:{number % 60:02}:00"
 
 
 def _timestamp(value: str, known: bytes, key: bytes, info: FieldInfo) -> str:
@@ -463,8 +490,13 @@ _TYPES: dict[FieldType, _Mask] = {
     FieldType.EMAIL: _by_value(_email),
     FieldType.PHONE: _Mask(_phone),
     FieldType.ADDRESS: _Mask(_address),
+    FieldType.NETWORK: _Mask(_network_prefix),
+    FieldType.UUID: _by_value(_uuid),
+    FieldType.LANGUAGE: _by_value(_language),
+    FieldType.POSTAL_CODE: _SHAPE,
     FieldType.MAC: _by_value(_mac),
     FieldType.DATE: _by_row(_date),
+    FieldType.TIME: _by_row(_time),
     FieldType.TIMESTAMP: _Mask(_timestamp, by_row=True),
     FieldType.INTEGER: _by_row(_amount),
     FieldType.MONEY: _by_row(_amount),

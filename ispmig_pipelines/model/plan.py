@@ -185,6 +185,22 @@ class Plan(Entity):
         aliases=f.names("overage, overage fee, price per gb, plantrafficrefillcost"),
         privacy=_PUBLIC,
     )
+    off_peak_from: f.Time = f.time_of_day(
+        "When the hours begin that the plan treats otherwise, e.g. free data at night.",
+        aliases=f.names(
+            "off peak start, off peak begin, night from, night start, happy hour start, "
+            "free from, offpeak starts at"
+        ),
+        privacy=_PUBLIC,
+    )
+    off_peak_until: f.Time = f.time_of_day(
+        "When those hours end; before their beginning where they last past midnight.",
+        aliases=f.names(
+            "off peak end, off peak to, night until, night to, night end, happy hour end, "
+            "free until, offpeak ends at"
+        ),
+        privacy=_PUBLIC,
+    )
     session_limit: f.Integer = f.integer(
         "How many sessions may run at a time.",
         aliases=f.names("shared users, simultaneous use, max sessions"),

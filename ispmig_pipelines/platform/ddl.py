@@ -62,6 +62,9 @@ _TYPES: dict[FieldType, str] = {
     FieldType.PHONE: _TEXT,
     FieldType.COUNTRY: _TEXT,
     FieldType.CURRENCY: _TEXT,
+    FieldType.LANGUAGE: _TEXT,
+    FieldType.POSTAL_CODE: _TEXT,
+    FieldType.UUID: "uuid",
     FieldType.INTEGER: "bigint",
     FieldType.DATA_RATE: "bigint",
     FieldType.MONEY: f"numeric({MONEY.precision},{MONEY.scale})",
@@ -71,7 +74,9 @@ _TYPES: dict[FieldType, str] = {
     FieldType.BOOLEAN: "boolean",
     FieldType.DATE: "date",
     FieldType.TIMESTAMP: "timestamp with time zone",
+    FieldType.TIME: "time without time zone",
     FieldType.ADDRESS: "inet",
+    FieldType.NETWORK: "cidr",
     FieldType.MAC: "macaddr",
 }
 
@@ -113,7 +118,9 @@ def field_check(field: str, info: FieldInfo, kind: CheckKind) -> sql.Composable 
             return None
         case CheckKind.CHOICE:
             return sql.SQL("{} in ({})").format(column, _listed(map(sql.Literal, info.choices)))
-        case CheckKind.PATTERN if info.type is FieldType.MAC:
+        case CheckKind.PATTERN if info.type in (FieldType.MAC, FieldType.UUID):
+            return None
+        case CheckKind.NETWORK:
             return None
         case CheckKind.PATTERN:
             return sql.SQL("{} ~ {}").format(column, sql.Literal(f"^(?:{info.pattern})$"))
@@ -150,6 +157,9 @@ def _range(column: sql.Identifier, info: FieldInfo) -> sql.Composable:
         return sql.SQL(
             "{column} >= '0001-01-01 00:00:00+00' and {column} < '10000-01-01 00:00:00+00'"
         ).format(column=column)
+    if info.type is FieldType.TIME:
+        # PostgreSQL also has 24:00, the end of a day.
+        return sql.SQL("{} < '24:00'").format(column)
     if info.maximum is None:
         return sql.SQL("{} >= {}").format(column, sql.Literal(info.minimum))
     if info.minimum is None:

@@ -137,7 +137,8 @@ class Snapshot:
         """The chosen rows in the order of their keys, as text, null where there is nothing.
 
         Texts are canonical: ``-12.5000``, ``true``, ``2024-02-29``,
-        ``2024-02-29T10:00:00.000001+00:00``, ``10.0.0.1``, a JSON document.
+        ``2024-02-29T10:00:00.000001+00:00``, ``19:30:00``, ``10.0.0.1``, ``10.0.0.0/24``, a
+        JSON document.
 
         Args:
             columns: fields, and ``legacy``; each once.

@@ -31,6 +31,7 @@ RULE_CODES: dict[CheckKind, str] = {
     CheckKind.STORABLE: "value.pattern",
     CheckKind.CHOICE: "value.choice",
     CheckKind.ADDRESS: "value.pattern",
+    CheckKind.NETWORK: "value.pattern",
     CheckKind.PATTERN: "value.pattern",
     CheckKind.LENGTH: "value.length",
     CheckKind.RANGE: "value.range",

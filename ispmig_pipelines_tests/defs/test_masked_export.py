@@ -47,7 +47,7 @@ def identifying(entity: str, field: str) -> bool:
     return (
         is_masked(entity, field)
         and info.arrow_type == pa.string()
-        and info.type is not FieldType.ADDRESS
+        and info.type not in (FieldType.ADDRESS, FieldType.NETWORK)
         and field not in DENSE
     )
 

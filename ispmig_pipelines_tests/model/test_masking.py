@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
+import uuid
 from typing import Any
 
 import pandas as pd
@@ -180,7 +181,12 @@ SAMPLES = {
     FieldType.BOOLEAN: "true",
     FieldType.DATE: "1990-02-28",
     FieldType.TIMESTAMP: "2024-02-29T10:00:00.000001+00:00",
+    FieldType.TIME: "19:30:00",
     FieldType.ADDRESS: "2001:db8::1",
+    FieldType.NETWORK: "10.20.30.0/24",
+    FieldType.LANGUAGE: "en",
+    FieldType.POSTAL_CODE: "SW1A 1AA",
+    FieldType.UUID: "123e4567-e89b-12d3-a456-426614174000",
     FieldType.MAC: "00:11:22:33:44:55",
 }
 
@@ -188,7 +194,7 @@ SAMPLES = {
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_every_field_is_masked_by_its_class_and_still_passes_its_own_checks(entity: str) -> None:
     for field, info in ENTITIES[entity].fields.items():
-        text = {"last_four": "0042", "language": "en"}.get(field, "O'Brien 42")
+        text = {"last_four": "0042"}.get(field, "O'Brien 42")
         sample = info.choices[0] if info.choices else SAMPLES.get(info.type, text)
         sample = "2027" if field == "expiry_year" else sample
         (found,) = masked(entity, field, sample)
@@ -292,6 +298,31 @@ def test_private_networks_stay_private() -> None:
         assert ipaddress.ip_address(one("ip_assignment", "address", address)).is_private
     every = [str(ipaddress.ip_address("192.168.0.0") + n) for n in range(4096)]
     assert len(set(masked("ip_assignment", "address", *every))) == 4096
+
+
+@given(st.sampled_from(["10.0.0.0/8", "192.168.0.0/16", "93.184.0.0/13", "2a02::/16"]))
+def test_networks_keep_their_length_and_kind_and_stay_different(whole: str) -> None:
+    network = ipaddress.ip_network(whole)
+    parts = [str(part) for part in network.subnets(8)]
+    found = [ipaddress.ip_network(n) for n in masked("ip_assignment", "network", *parts)]
+    assert len(set(found)) == len(parts)
+    assert {part.prefixlen for part in found} == {network.prefixlen + 8}
+    assert {part.is_private for part in found} == {ipaddress.ip_network(parts[0]).is_private}
+    if network.is_private and network.version == 4:
+        assert all(part.subnet_of(network) for part in found)
+
+
+@given(st.one_of(st.integers(0, 32).map(lambda n: f"0.0.0.0/{n}"),
+                 st.integers(0, 128).map(lambda n: f"::/{n}")))  # fmt: skip
+def test_networks_of_every_length_are_masked(network: str) -> None:
+    (found,) = masked("ip_assignment", "network", network)
+    assert ipaddress.ip_network(found).prefixlen == int(network.partition("/")[2])
+
+
+def test_uuids_become_other_uuids() -> None:
+    (found,) = masked("device", "uuid", "123e4567-e89b-12d3-a456-426614174000")
+    assert uuid.UUID(found).version == 4
+    assert masked("device", "uuid", "123e4567-e89b-12d3-a456-426614174000") == [found]
 
 
 @given(st.decimals("-99999999999.9999", "99999999999.9999", places=4))

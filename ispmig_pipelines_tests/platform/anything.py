@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -98,6 +99,12 @@ def _value(
             return rng.choice(["DE", "NO", "US"])
         case FieldType.CURRENCY:
             return rng.choice(["EUR", "USD", "JPY"])
+        case FieldType.LANGUAGE:
+            return rng.choice(["en", "pt-BR", "zh-Hant-TW", "gsw"])
+        case FieldType.POSTAL_CODE:
+            return rng.choice(["01234", "SW1A 1AA", "12345-6789", "", " 7", "1001.0", "é"])
+        case FieldType.UUID:
+            return str(uuid.UUID(int=rng.getrandbits(128)))
         case FieldType.BOOLEAN:
             return rng.random() < 0.5
         case FieldType.DATE:
@@ -107,9 +114,15 @@ def _value(
             return rng.choice([dt.datetime(2024, 2, 29, 23, 59, 59, 999_999, dt.UTC),
                                dt.datetime(1, 1, 1, tzinfo=dt.UTC),
                                dt.datetime(2020, 3, 29, 1, 30, tzinfo=dt.UTC)])  # fmt: skip
+        case FieldType.TIME:
+            return rng.choice([dt.time(19, 30), dt.time(0, 0), dt.time(23, 59, 59, 999_999),
+                               dt.time(6, 0, 0, 500_000)])  # fmt: skip
         case FieldType.ADDRESS:
             return rng.choice(["10.0.0.1", "0.0.0.0", "2001:db8::1", "::", "::ffff:10.0.0.1",  # noqa: S104
                                f"192.168.{rng.randrange(256)}.7"])  # fmt: skip
+        case FieldType.NETWORK:
+            return rng.choice(["10.0.0.0/24", "0.0.0.0/0", "192.0.2.7/32", "2001:db8::/32", "::/0",
+                               "::ffff:10.0.0.0/120"])  # fmt: skip
         case FieldType.MAC:
             return rng.choice(["00:1a:2b:3c:4d:5e", "ff:ff:ff:ff:ff:ff"])
     return _number(rng, info)
@@ -117,7 +130,7 @@ def _value(
 
 def _text(rng: random.Random, info: FieldInfo, texts: tuple[str, ...]) -> str:
     if info.pattern:
-        return next(t for t in ("pt-BR", "0042", "tok_1") if re.fullmatch(info.pattern, t))
+        return next(t for t in ("0042", "tok_1") if re.fullmatch(info.pattern, t))
     text = "".join(rng.choice(texts) for _ in range(rng.randint(1, 2)))
     if info.min_length and not text:
         text = "x"

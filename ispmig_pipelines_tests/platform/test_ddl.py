@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import string
 from collections.abc import Iterator
 from decimal import Decimal
@@ -306,6 +307,10 @@ def exact(info: FieldInfo, least: int | Decimal, most: int | Decimal) -> st.Sear
     return st.decimals(least, most, places=scale, allow_nan=False, allow_infinity=False)
 
 
+def ip_network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+    return str(ipaddress.ip_network((address, length), strict=False))
+
+
 def sound_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
     """Canonical values that the field takes."""
     match info.type:
@@ -315,6 +320,8 @@ def sound_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
             return st.dates()
         case FieldType.TIMESTAMP:
             return st.datetimes(timezones=st.just(datetime.UTC))
+        case FieldType.TIME:
+            return st.times()
         case FieldType.INTEGER | FieldType.DATA_RATE:
             return st.integers(info.minimum, info.maximum or 2**63 - 1)
         case FieldType.MONEY | FieldType.QUANTITY | FieldType.COORDINATE | FieldType.RATE:
@@ -324,6 +331,11 @@ def sound_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
             return exact(info, least, most if info.maximum is None else Decimal(info.maximum))
         case FieldType.ADDRESS:
             return st.ip_addresses().map(str)
+        case FieldType.NETWORK:
+            return st.one_of(
+                st.builds(ip_network_of, st.ip_addresses(v=4), st.integers(0, 32)),
+                st.builds(ip_network_of, st.ip_addresses(v=6), st.integers(0, 128)),
+            )
         case FieldType.CHOICE:
             return st.sampled_from(info.choices)
     if info.pattern:
@@ -334,11 +346,11 @@ def sound_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
 def any_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
     """Canonical values of the field's type, such as it takes and such as it does not.
 
-    No address or MAC in another spelling than the canonical one: validation refuses those, as
-    staged keys are compared as text, and PostgreSQL would rewrite them.
+    No address, network, UUID or MAC in another spelling than the canonical one: validation
+    refuses those, as staged keys are compared as text, and PostgreSQL would rewrite them.
     """
     match info.type:
-        case FieldType.BOOLEAN | FieldType.DATE | FieldType.TIMESTAMP:
+        case FieldType.BOOLEAN | FieldType.DATE | FieldType.TIMESTAMP | FieldType.TIME:
             return sound_cell(info)
         case FieldType.INTEGER | FieldType.DATA_RATE:
             return st.integers(-3, 50) | st.integers(-(2**63), 2**63 - 1)
@@ -347,8 +359,12 @@ def any_cell(info: FieldInfo) -> st.SearchStrategy[Any]:
             return exact(info, -2, 2) | exact(info, -most, most)
         case FieldType.ADDRESS:
             return sound_cell(info) | st.sampled_from(["", "1.2.3", "1.2.3.4/8", "::g"])
+        case FieldType.NETWORK:
+            return sound_cell(info) | st.sampled_from(["", "x", "1.2.3.4/8", "::1/64", "::g/8"])
         case FieldType.MAC:
             return sound_cell(info) | st.sampled_from(["", "aa:bb", "aa:bb:cc:dd:ee:fg"])
+        case FieldType.UUID:
+            return sound_cell(info) | st.sampled_from(["", "0", f"{'0' * 31}g"])
     longer = st.sampled_from(["", " ", "a\0b", "1" * 16, "x" * 40, "é" * 70, "x" * 10_001])
     return sound_cell(info) | st.text(CHARACTERS, max_size=8) | longer
 
@@ -393,6 +409,12 @@ def is_taken(connection: psycopg.Connection, entity: EntityInfo, row: dict[str, 
     except (psycopg.errors.IntegrityError, psycopg.errors.DataError):
         return False
     return True
+
+
+def test_the_end_of_a_day_is_no_time_of_it(tables: psycopg.Connection) -> None:
+    assert refuses(tables, "plan", plan_code="7", off_peak_until="24:00") == (
+        "plan_off_peak_until_range"
+    )
 
 
 @every_entity

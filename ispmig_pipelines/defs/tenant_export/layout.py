@@ -22,8 +22,9 @@ _KINDS = {
     FieldType.BOOLEAN: Kind.BOOLEAN,
     FieldType.DATE: Kind.DATE,
     FieldType.TIMESTAMP: Kind.TIMESTAMP,
+    FieldType.TIME: Kind.TIME,
 }
-_LENGTHS = {FieldType.COUNTRY: 2, FieldType.CURRENCY: 3, FieldType.MAC: 17}
+_LENGTHS = {FieldType.COUNTRY: 2, FieldType.CURRENCY: 3, FieldType.MAC: 17, FieldType.UUID: 36}
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ class XlsxWriter:
         self, column: Column, letters: str, cells: pa.StringArray, numbers: pa.StringArray
     ) -> list[Piece]:
         reference = f'<c r="{letters}'
-        if column.kind in (Kind.TEXT, Kind.JSON, Kind.TIMESTAMP):
+        if column.kind in (Kind.TEXT, Kind.JSON, Kind.TIMESTAMP, Kind.TIME):
             return _text_cell(reference, cells, numbers)
         if column.kind is Kind.BOOLEAN:
             bits = _bits(cells)

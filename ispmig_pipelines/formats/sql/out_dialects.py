@@ -123,6 +123,9 @@ def _mysql_type(column: Column, in_key: bool) -> str:
         case Kind.TIMESTAMP:
             # Its timestamp ends in 2038.
             return "datetime(6)"
+        case Kind.TIME:
+            # Without digits MySQL would round to the second.
+            return "time(6)"
     return column.kind.value
 
 

@@ -12,7 +12,10 @@ from ispmig_pipelines.mapping.convert.data_rate import data_rate_converter
 from ispmig_pipelines.mapping.convert.data_volume import data_volume_converter
 from ispmig_pipelines.mapping.convert.date_time import date_converter, timestamp_converter
 from ispmig_pipelines.mapping.convert.email import convert_email
+from ispmig_pipelines.mapping.convert.identifier import convert_uuid
+from ispmig_pipelines.mapping.convert.language import convert_language
 from ispmig_pipelines.mapping.convert.network import convert_address, convert_mac
+from ispmig_pipelines.mapping.convert.network_prefix import convert_network
 from ispmig_pipelines.mapping.convert.number import (
     coordinate_converter,
     decimal_converter,
@@ -20,7 +23,9 @@ from ispmig_pipelines.mapping.convert.number import (
     rate_converter,
 )
 from ispmig_pipelines.mapping.convert.phone import phone_converter
+from ispmig_pipelines.mapping.convert.postal_code import convert_postal_code
 from ispmig_pipelines.mapping.convert.text import text_converter, unchanged
+from ispmig_pipelines.mapping.convert.time_of_day import convert_time
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
 from ispmig_pipelines.mapping.convert.words import boolean_converter, choice_converter
 from ispmig_pipelines.mapping.style import Style
@@ -43,18 +48,25 @@ _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.PHONE: lambda info, style: phone_converter(style),
     FieldType.COUNTRY: lambda info, style: convert_country,
     FieldType.CURRENCY: lambda info, style: convert_currency,
+    FieldType.LANGUAGE: lambda info, style: convert_language,
+    FieldType.POSTAL_CODE: lambda info, style: convert_postal_code,
+    FieldType.UUID: lambda info, style: convert_uuid,
     FieldType.INTEGER: lambda info, style: integer_converter(style),
     FieldType.DATA_RATE: lambda info, style: data_rate_converter(style),
     FieldType.MONEY: lambda info, style: decimal_converter(
         MONEY, style, "an amount such as 1234.50", grouping=True
     ),
     FieldType.QUANTITY: lambda info, style: _quantity(info, style),
-    FieldType.COORDINATE: lambda info, style: coordinate_converter(COORDINATE, style),
+    FieldType.COORDINATE: lambda info, style: coordinate_converter(
+        COORDINATE, style, "NS" if info.maximum == 90 else "EW" if info.maximum == 180 else "NSEW"
+    ),
     FieldType.RATE: lambda info, style: rate_converter(RATE, style),
     FieldType.BOOLEAN: lambda info, style: boolean_converter(style),
     FieldType.DATE: lambda info, style: date_converter(style),
     FieldType.TIMESTAMP: lambda info, style: timestamp_converter(style),
+    FieldType.TIME: lambda info, style: convert_time,
     FieldType.ADDRESS: lambda info, style: convert_address,
+    FieldType.NETWORK: lambda info, style: convert_network,
     FieldType.MAC: lambda info, style: convert_mac,
 }
 
@@ -85,6 +97,11 @@ def verbatim_converter(info: FieldInfo, style: Style) -> Converter:
 
 def is_taken_whole(info: FieldInfo) -> bool:
     """Whether a verbatim cell of the field is its value, character for character. Addresses are
-    texts here, and yet have several spellings."""
-    own_spelling = info.type in (FieldType.ADDRESS, FieldType.MAC)
+    texts here, and yet have several spellings; so have UUIDs."""
+    own_spelling = info.type in (
+        FieldType.ADDRESS,
+        FieldType.NETWORK,
+        FieldType.MAC,
+        FieldType.UUID,
+    )
     return bool(info.arrow_type == pa.string()) and not own_spelling

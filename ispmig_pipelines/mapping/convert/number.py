@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.currency import stated_currency
+from ispmig_pipelines.mapping.convert.degrees import read_degrees
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
     Converter,
@@ -258,17 +259,23 @@ def held(type_: pa.Decimal128Type) -> str:
     return f"at most {whole} digits before and {type_.scale} after the decimal mark"
 
 
-def coordinate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
-    """Decimal degrees. What lies beyond the field's decimals (0.1 m) is rounded, and said so."""
-    accepted = "decimal degrees such as 51.507351"
+def coordinate_converter(
+    type_: pa.Decimal128Type, style: Style, hemispheres: str = "NSEW"
+) -> Converter:
+    """Degrees: decimal ones, or with minutes, seconds and one of the hemispheres. What lies beyond
+    the field's decimals (0.1 m) is rounded, and said so."""
+    accepted = "degrees such as 51.507351 or 51°30'26.5\"N"
     marks = readings(style, grouping=False)
+    decimal_marks = "".join(mark.decimal for mark in marks)
     pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
     long_pattern = rf"^-?[0-9]{{1,3}}{re.escape(marks[0].decimal)}[0-9]{{7,24}}$"
     long_cast = _plain_cast(marks, pa.decimal128(38, 24))
     said = f"{type_.scale} decimals"
 
     def one(text: str) -> Decimal | Remarked:
-        number = read_number(text, marks, accepted)
+        number = read_degrees(text, decimal_marks, hemispheres, accepted)
+        if number is None:
+            number = read_number(text, marks, accepted)
         rounded = round(number, type_.scale) if abs(number) < 1000 else number
         rounded = fitted(rounded, type_, held(type_))
         return rounded if rounded == number else Remarked(rounded, "value.rounded", said)
