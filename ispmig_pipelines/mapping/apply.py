@@ -2,27 +2,29 @@
 
 :func:`prepare` turns a feed of a spec and the source's columns into a :class:`FeedPlan`;
 :meth:`FeedPlan.apply` maps batches with it. A plan keeps nothing between batches, so neither
-their size nor their order can matter. A feed with ``when_filled`` takes some of the records
-only: ask :meth:`FeedPlan.wanted` first, and map what
-:func:`ispmig_pipelines.mapping.optional.kept` leaves.
+their size nor their order can matter. A feed may take some of the records only: ask
+:meth:`FeedPlan.wanted` first, and map what :func:`ispmig_pipelines.mapping.selection.kept` leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.condition import Condition, columns_of
 from ispmig_pipelines.errors import SpecError
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.issues import IssueLog
-from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.batch import Batch, batch_of
 from ispmig_pipelines.mapping.convert import Converted
 from ispmig_pipelines.mapping.convert.values import frame_column
+from ispmig_pipelines.mapping.evidence import Settled
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
 from ispmig_pipelines.mapping.legacy import (
     NUL_SIGN,
@@ -31,7 +33,10 @@ from ispmig_pipelines.mapping.legacy import (
     merged_objects,
     without_nul,
 )
-from ispmig_pipelines.mapping.optional import SometimesUsed, nothing_to_all
+from ispmig_pipelines.mapping.literals import literals
+from ispmig_pipelines.mapping.lookup_table import LookupTables
+from ispmig_pipelines.mapping.rules import ConditionPlan, Ruled, RulePlan, apply_rules
+from ispmig_pipelines.mapping.selection import Selection, SometimesUsed, nothing_to_all
 from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.model import ENTITIES
@@ -47,11 +52,14 @@ class Mapped:
             the entity's model; missing where the source holds nothing, or an issue says why.
         legacy: JSON object text of the columns that no mapping uses, if this feed carries them,
             of cells whose only readers skip the record, and of cells of which a field could keep
-            a part only; None if there is none of these.
+            a part only, or in the place of which a rule put something else; None if there is
+            none of these.
         log: the issues.
         converted_badly: field → mask of the cells that could not be converted.
         columns_of: field → names of the columns it comes from, joined by ", ".
         found: field → source text, untouched, for masks; missing text for a constant.
+        adjusted: money field → what rules took from each amount as they set it (before minus
+            after), zero where they did not; only fields of which they set any.
     """
 
     frame: pd.DataFrame
@@ -60,9 +68,61 @@ class Mapped:
     converted_badly: dict[str, np.ndarray]
     columns_of: dict[str, str]
     found: dict[str, pd.Series]
+    adjusted: dict[str, pa.Array] = field(default_factory=dict)
 
 
 _TEXT = pd.StringDtype(na_value=float("nan"))
+
+
+@dataclass(frozen=True)
+class FeedRoutes:
+    """To which entities a feed's rules send which of its records.
+
+    Attributes:
+        entity: the feed's entity.
+        fields: plans of the fields that its rules look at or fill.
+        rules: all of its rules.
+        selection: the records that the rules look at.
+    """
+
+    entity: EntityInfo
+    fields: tuple[FieldPlan, ...]
+    rules: tuple[RulePlan, ...]
+    selection: Selection
+
+    @property
+    def columns_needed(self) -> tuple[str, ...]:
+        return (
+            *_columns_of(self.fields, self.rules),
+            *self.selection.columns_needed,
+        )
+
+    def routed(self, batch: Batch) -> dict[str, np.ndarray]:
+        ruled = _converted(self.entity, self.fields, self.rules, batch)
+        looked_at = self.selection.taken_first(batch)
+        return {entity: mask & looked_at for entity, mask in ruled.routed.items()}
+
+
+def _columns_of(fields: Sequence[FieldPlan], rules: Sequence[RulePlan]) -> tuple[str, ...]:
+    read = [column for plan in fields for column in plan.columns]
+    for rule in rules:
+        read += rule.when.columns.values()
+        read += [column for plan in rule.maps for column in plan.columns]
+    return tuple(dict.fromkeys(read))
+
+
+def _converted(
+    entity: EntityInfo, fields: Sequence[FieldPlan], rules: tuple[RulePlan, ...], batch: Batch
+) -> Ruled:
+    """Every field's column, by its mapping and after the rules."""
+    plans = {plan.name: plan for plan in fields}
+    converted = {
+        name: plan.apply(batch.cells, batch.first, batch.record) for name, plan in plans.items()
+    }
+    for name in (target for rule in rules for target in (*rule.sets, *(p.name for p in rule.maps))):
+        if name not in converted:
+            converted[name] = Converted(pa.nulls(batch.size, entity.fields[name].arrow_type))
+    return apply_rules(rules, entity, batch, plans, converted)
 
 
 @dataclass(frozen=True)
@@ -72,92 +132,129 @@ class FeedPlan:
     Attributes:
         feed: the feed.
         entity: its entity.
-        fields: a plan per mapped field, in the entity's order.
+        fields: a plan per field that has a mapping of its own, in the entity's order.
+        rules: what becomes of some of the records.
+        targets: names of the fields it fills, by mapping or rule, in the entity's order.
+        selection: which of the source's records are the feed's.
         unused: the source's columns that the feed carries as ``legacy``.
         shared: columns that another source of the entity has too.
         sometimes_used: columns whose cells it carries as ``legacy`` where nothing else takes them.
-        when_filled: the source's columns that must hold something, or the record is not the
-            feed's; empty if all are.
-        null_words: what means nothing in them.
         legacy_json: column of JSON objects that its records carry as ``legacy``, or "".
     """
 
     feed: Feed
     entity: EntityInfo
     fields: tuple[FieldPlan, ...]
+    rules: tuple[RulePlan, ...] = ()
+    targets: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     unused: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
     sometimes_used: tuple[SometimesUsed, ...] = ()
-    when_filled: tuple[str, ...] = ()
-    null_words: tuple[str, ...] = ()
     legacy_json: str = ""
 
     @property
     def columns_needed(self) -> tuple[str, ...]:
         """The source's columns that :meth:`wanted` and :meth:`apply` read."""
-        read = [column for field in self.fields for column in field.columns]
         sometimes = [name for column in self.sometimes_used for name in column.columns_needed]
         legacy = [self.legacy_json] * bool(self.legacy_json)
-        return tuple(dict.fromkeys([*read, *self.when_filled, *self.unused, *sometimes, *legacy]))
+        return tuple(
+            dict.fromkeys(
+                [
+                    *_columns_of(self.fields, self.rules),
+                    *self.selection.columns_needed,
+                    *self.unused,
+                    *sometimes,
+                    *legacy,
+                ]
+            )
+        )
 
-    @property
+    @cached_property
     def columns_of(self) -> dict[str, str]:
         """Field → names of the columns it comes from, joined by ", "."""
-        return {field.name: ", ".join(field.columns) for field in self.fields}
+        read: dict[str, list[str]] = {name: [] for name in self.targets}
+        for plan in (*self.fields, *(plan for rule in self.rules for plan in rule.maps)):
+            if plan.name in read:
+                read[plan.name] += plan.columns
+        return {name: ", ".join(dict.fromkeys(columns)) for name, columns in read.items()}
 
-    def wanted(self, records: Records) -> np.ndarray | None:
+    def wanted(self, records: Records, first: int = 0) -> np.ndarray | None:
         """Boolean mask of the batch's records that are the feed's; None: all of them.
 
         The others are no records of its entity: not read, not mapped, no issue.
-        """
-        if not self.when_filled:
-            return None
-        return SourceCells(records.cells).filled(self.when_filled, self.null_words)
 
-    def apply(self, records: Records) -> Mapped:
+        Args:
+            first: records of the source in files before this one.
+        """
+        return None if self.selection.takes_all else self.selection.mask(batch_of(records, first))
+
+    def apply(self, records: Records, first: int = 0) -> Mapped:
         """Maps a batch of wanted records. No cell makes it fail; what cannot be converted is in
         the log."""
-        cells = SourceCells(records.cells)
-        log = IssueLog(cells.size)
-        converted = {field.name: field.apply(cells) for field in self.fields}
-        nothing = pa.nulls(cells.size, pa.string())
-        found = {}
-        partly_kept: dict[str, pa.BooleanArray] = {}
-        for field in self.fields:
-            result = converted[field.name]
-            text = field.source(cells)
-            found[field.name] = frame_column(nothing if text is None else text, _TEXT)
-            for refusal in result.refusals:
-                log.add(
-                    refusal.rule,
-                    refusal.where,
-                    column=", ".join(field.columns),
-                    field=field.name,
-                    found=found[field.name] if refusal.shows_found else None,
-                    accepted=refusal.accepted,
-                )
-                if not refusal.is_error:
-                    for column in field.columns:
-                        where = pa.array(refusal.where)
-                        before = partly_kept.get(column)
-                        partly_kept[column] = where if before is None else pc.or_(before, where)
-        badly = {name: result.bad for name, result in converted.items()}
-        self._check_currencies(converted, log, badly, found)
+        batch = batch_of(records, first)
+        ruled = _converted(self.entity, self.fields, self.rules, batch)
+        log = IssueLog(batch.size)
+        converted = ruled.converted
+        found = self._found(batch)
+        # What was left out on purpose has nothing to be corrected.
+        told = np.ones(batch.size, dtype=bool)
+        for where, _ in ruled.left_out:
+            told &= ~where
+        partly_kept = self._replaced(ruled)
+        for plan, refusal in ruled.refused:
+            log.add(
+                refusal.rule,
+                refusal.where & told,
+                column=", ".join(plan.columns),
+                field=plan.name,
+                found=_text_of(plan, batch, found) if refusal.shows_found else None,
+                accepted=refusal.accepted,
+            )
+            if not refusal.is_error:
+                for column in plan.origins:
+                    _add_mask(partly_kept, column, refusal.where)
+        badly = {name: converted[name].bad for name in self.targets}
+        self._check_currencies(converted, log, badly, found, told)
+        for where, message in ruled.rejected:
+            log.add("rule.rejected", where, accepted=message)
+        for where, reason in ruled.left_out:
+            log.add("rule.left_out", where, accepted=reason)
+            log.reject(where)
         frame = pd.DataFrame(
             {
-                field.name: frame_column(converted[field.name].values, field.info.pandas_dtype)
-                for field in self.fields
+                name: frame_column(converted[name].values, self.entity.fields[name].pandas_dtype)
+                for name in self.targets
             },
             copy=False,
         )
         return Mapped(
             frame=frame,
-            legacy=self._legacy(cells, partly_kept, log),
+            legacy=self._legacy(batch, partly_kept, log),
             log=log,
             converted_badly=badly,
             columns_of=self.columns_of,
             found=found,
+            adjusted={n: a for n, a in ruled.adjusted.items() if n in self.targets},
         )
+
+    def _found(self, batch: Batch) -> dict[str, pd.Series]:
+        nothing = pa.nulls(batch.size, pa.string())
+        found = {name: frame_column(nothing, _TEXT) for name in self.targets}
+        for plan in self.fields:
+            text = plan.source(batch.cells)
+            if text is not None:
+                found[plan.name] = frame_column(text, _TEXT)
+        return found
+
+    def _replaced(self, ruled: Ruled) -> dict[str, np.ndarray]:
+        """Column → where a rule put something else in the place of what it says."""
+        replaced: dict[str, np.ndarray] = {}
+        for plan in self.fields:
+            if plan.name in ruled.replaced:
+                for column in plan.origins:
+                    _add_mask(replaced, column, ruled.replaced[plan.name])
+        return replaced
 
     def _check_currencies(
         self,
@@ -165,10 +262,11 @@ class FeedPlan:
         log: IssueLog,
         badly: dict[str, np.ndarray],
         found: dict[str, pd.Series],
+        told: np.ndarray,
     ) -> None:
         """``12 EUR`` in a record whose currency is USD is no amount of that record."""
         for name, currency in self.entity.money.items():
-            if name not in converted or currency not in converted:
+            if name not in self.targets or currency not in converted:
                 continue
             result = converted[name]
             if result.currency is None:
@@ -183,7 +281,7 @@ class FeedPlan:
                 converted[name] = Converted(kept, result.refusals, result.currency)
                 log.add(
                     "value.currency",
-                    differs,
+                    differs & told,
                     column=self.columns_of[name],
                     field=name,
                     found=found[name],
@@ -194,16 +292,16 @@ class FeedPlan:
         return f"{self.feed.source}.{column}" if column in self.shared else column
 
     def _legacy(
-        self, cells: SourceCells, partly_kept: dict[str, pa.BooleanArray], log: IssueLog
+        self, batch: Batch, partly_kept: dict[str, np.ndarray], log: IssueLog
     ) -> pa.StringArray | None:
-        # The three share no column: what this feed's own fields read is not unused, and what
-        # others alone read is not read by its fields.
-        carried = {name: cells.raw(name) for name in self.unused}
-        carried |= {column.column: column.left_behind(cells) for column in self.sometimes_used}
+        cells = batch.cells
+        carried = {column.column: column.left_behind(batch) for column in self.sometimes_used}
         for name, where in partly_kept.items():
-            carried[name] = pc.if_else(where, cells.raw(name), pa.scalar(None, pa.string()))
+            cell = pc.if_else(pa.array(where), cells.raw(name), pa.scalar(None, pa.string()))
+            carried[name] = pc.coalesce(cell, carried[name]) if name in carried else cell
+        carried |= {name: cells.raw(name) for name in self.unused}
         if not carried:
-            return self._own_legacy(cells, log)
+            return self._own_legacy(batch, log)
         columns = []
         for name, whole in carried.items():
             values, nul = without_nul(whole)
@@ -215,15 +313,15 @@ class FeedPlan:
                     accepted=NUL_SIGN,
                 )
             columns.append((self._legacy_name(name), values))
-        own = self._own_legacy(cells, log)
+        own = self._own_legacy(batch, log)
         objects = legacy_objects(columns, cells.size)
         return objects if own is None else merged_objects(own, objects)
 
-    def _own_legacy(self, cells: SourceCells, log: IssueLog) -> pa.StringArray | None:
+    def _own_legacy(self, batch: Batch, log: IssueLog) -> pa.StringArray | None:
         """The JSON objects that the source itself holds for ``legacy``."""
         if not self.legacy_json:
             return None
-        raw = cells.raw(self.legacy_json)
+        raw = batch.cells.raw(self.legacy_json)
         objects, bad = json_objects(raw)
         log.add(
             "value.type",
@@ -236,6 +334,16 @@ class FeedPlan:
         return objects
 
 
+def _add_mask(masks: dict[str, np.ndarray], column: str, where: np.ndarray) -> None:
+    masks[column] = masks[column] | where if column in masks else where
+
+
+def _text_of(plan: FieldPlan, batch: Batch, found: dict[str, pd.Series]) -> pd.Series:
+    """The source's text that a mapping read: a field's own, or a rule's."""
+    text = plan.source(batch.cells)
+    return found[plan.name] if text is None else frame_column(text, _TEXT)
+
+
 def prepare(
     spec: Spec,
     feed: Feed,
@@ -243,6 +351,8 @@ def prepare(
     *,
     only: Collection[str] | None = None,
     shared: Collection[str] = (),
+    settled: Mapping[str, Mapping[str, Settled]] | None = None,
+    tables: LookupTables | None = None,
 ) -> FeedPlan:
     """Makes the plan of a feed for a source with these columns.
 
@@ -251,61 +361,162 @@ def prepare(
             recomputes control totals straight from the source, converting nothing else.
         shared: columns that another source of the same entity has too. Under ``legacy`` they
             are named ``source.column``: neither may take the other's place.
+        settled: name of a feed of the source → its :attr:`FieldPlan.name`, or that with its
+            rule, see :func:`style_key` → what the column's cells say of how they are written.
+        tables: what mappings look up in, by identity; without them nothing is found.
 
     Raises:
-        SpecError: the source lacks columns that the spec names.
+        SpecError: the source lacks columns that the spec names, or a function that it names is
+            not to be had.
     """
     problems = check_columns(spec, feed.source, columns)
     if problems:
         raise SpecError(problems)
-    entity = ENTITIES[feed.entity]
+    return _Preparation(spec, columns, settled or {}, tables or {}).plan(feed, only, shared)
 
-    def own(name: str) -> str:
+
+def style_key(field: str, rule: int | None = None) -> str:
+    """What a mapping of a feed is known by: its field, and the number of its rule from 1."""
+    return field if rule is None else f"{field} (rule {rule})"
+
+
+class _Preparation:
+    """What making the plans of one source's feeds needs."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        columns: Sequence[str],
+        settled: Mapping[str, Mapping[str, Settled]],
+        tables: LookupTables,
+    ) -> None:
+        self._spec = spec
+        self._columns = columns
+        self._settled = settled
+        self._tables = tables
+
+    def plan(self, feed: Feed, only: Collection[str] | None, shared: Collection[str]) -> FeedPlan:
+        entity = ENTITIES[feed.entity]
+        plan = FeedPlan(
+            feed,
+            entity,
+            fields=self._fields(feed, only),
+            rules=self._rules(feed),
+            targets=tuple(
+                name
+                for name in entity.fields
+                if name in feed.targets and (only is None or name in only)
+            ),
+            selection=self._selection(feed),
+            shared=frozenset(shared),
+        )
+        return plan if not feed.legacy or only is not None else self._carrying(plan)
+
+    def _own(self, name: str) -> str:
         # check_columns has found them all.
-        return find_column(name, columns) or name
+        return find_column(name, self._columns) or name
 
-    fields = tuple(
-        plan_field(
+    def _fields(self, feed: Feed, only: Collection[str] | None) -> tuple[FieldPlan, ...]:
+        """Plans of the fields, or of those of ``only`` and what the rules need."""
+        needed = {name for rule in feed.rules for name in (*rule.fields_read, *rule.targets)}
+        return tuple(
+            self._field(feed, name, mapping, style_key(name))
+            for name, mapping in feed.fields.items()
+            if only is None or name in only or name in needed
+        )
+
+    def _field(self, feed: Feed, name: str, mapping: FieldMapping, key: str) -> FieldPlan:
+        plan = plan_field(
             name,
-            entity.fields[name],
+            ENTITIES[feed.entity].fields[name],
             mapping,
-            [own(column) for column in mapping.source_columns],
-            spec.defaults,
+            self._own,
+            self._spec.defaults,
+            self._tables,
         )
-        for name, mapping in feed.fields.items()
-        if only is None or name in only
-    )
-    plan = FeedPlan(
-        feed,
-        entity,
-        fields,
-        when_filled=tuple(own(column) for column in feed.when_filled),
-        null_words=spec.defaults.null_words,
-        shared=frozenset(shared),
-    )
-    if not feed.legacy or only is not None:
-        return plan
-    uses: dict[str, list[tuple[Feed, FieldMapping]]] = {}
-    objects: set[str] = set()
-    for other in spec.feeds_of(feed.source):
-        if other.legacy_column:
-            objects.add(own(other.legacy_column))
-        for mapping in other.fields.values():
-            for column in mapping.source_columns:
-                uses.setdefault(own(column), []).append((other, mapping))
-    sometimes = tuple(
-        SometimesUsed(
-            column,
-            tuple(dict.fromkeys(tuple(own(c) for c in other.when_filled) for other, _ in used)),
-            spec.defaults.null_words,
-            nothing_to_all(spec.defaults.null_words, [mapping for _, mapping in used]),
+        settled = self._settled.get(feed.name, {}).get(key)
+        return plan if settled is None else plan.with_settled(settled)
+
+    def _rules(self, feed: Feed) -> tuple[RulePlan, ...]:
+        info = ENTITIES[feed.entity]
+
+        def value(name: str, word: str | None) -> pa.Array:
+            mapping = feed.fields.get(name, FieldMapping(constant="-"))
+            return literals([word], mapping, info.fields[name], self._spec.defaults).values
+
+        return tuple(
+            RulePlan(
+                when=self._condition(rule.when),
+                sets={name: value(name, word) for name, word in rule.sets.items()},
+                maps=tuple(
+                    self._field(feed, name, mapping, style_key(name, number))
+                    for name, mapping in rule.maps.items()
+                ),
+                reject=rule.reject,
+                leave_out=rule.leave_out,
+                route=rule.route,
+            )
+            for number, rule in enumerate(feed.rules, 1)
         )
-        for column, used in uses.items()
-        if all(other.when_filled for other, _ in used)
-    )
-    return replace(
-        plan,
-        unused=tuple(c for c in columns if c not in uses and c not in objects),
-        sometimes_used=sometimes,
-        legacy_json=own(feed.legacy_column) if feed.legacy_column else "",
-    )
+
+    def _condition(self, condition: Condition) -> ConditionPlan:
+        return ConditionPlan(
+            condition,
+            {name: self._own(name) for name in columns_of(condition)},
+            self._spec.defaults.null_words,
+        )
+
+    def _selection(self, feed: Feed) -> Selection:
+        selection = Selection(
+            when_filled=tuple(self._own(column) for column in feed.when_filled),
+            null_words=self._spec.defaults.null_words,
+            when=None if feed.when is None else self._condition(feed.when),
+            entity=feed.entity,
+            receives=tuple(
+                self._routes(other)
+                for other in self._spec.feeds_of(feed.source)
+                if feed.entity in other.routes
+            ),
+        )
+        return replace(selection, sends=self._routes(feed)) if feed.routes else selection
+
+    def _routes(self, feed: Feed) -> FeedRoutes:
+        return FeedRoutes(
+            entity=ENTITIES[feed.entity],
+            fields=self._fields(feed, only=()),
+            rules=self._rules(feed),
+            selection=Selection(
+                when_filled=tuple(self._own(column) for column in feed.when_filled),
+                null_words=self._spec.defaults.null_words,
+                when=None if feed.when is None else self._condition(feed.when),
+            ),
+        )
+
+    def _carrying(self, plan: FeedPlan) -> FeedPlan:
+        """The plan with the columns that its records carry as ``legacy``."""
+        null_words = self._spec.defaults.null_words
+        uses: dict[str, list[tuple[Feed, FieldMapping]]] = {}
+        objects: set[str] = set()
+        for other in self._spec.feeds_of(plan.feed.source):
+            if other.legacy_column:
+                objects.add(self._own(other.legacy_column))
+            for mapping in other.fields.values():
+                # The other columns of coalesce, and operands, are in no field as they are.
+                for column in mapping.origin_columns[: 1 if mapping.coalesce else None]:
+                    uses.setdefault(self._own(column), []).append((other, mapping))
+        sometimes = tuple(
+            SometimesUsed(
+                column,
+                tuple(self._selection(feed) for feed in {f.name: f for f, _ in used}.values()),
+                nothing_to_all(null_words, [mapping for _, mapping in used]),
+            )
+            for column, used in uses.items()
+            if all(other.takes_some or other.routes for other, _ in used)
+            and all(other.name != plan.feed.name for other, _ in used)
+        )
+        return replace(
+            plan,
+            unused=tuple(c for c in self._columns if c not in uses and c not in objects),
+            sometimes_used=sometimes,
+            legacy_json=self._own(plan.feed.legacy_column) if plan.feed.legacy_column else "",
+        )

@@ -13,19 +13,45 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ispmig_pipelines.condition import Condition, columns_of, fields_of, parse_condition_data
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
+from ispmig_pipelines.mapping.block_models import Block, LegacyJson, SpecDocument
 from ispmig_pipelines.mapping.spec_check import mistakes_of
-from ispmig_pipelines.mapping.spec_models import (
-    Defaults,
-    FieldMapping,
-    LegacyJson,
-    Source,
-    SpecDocument,
-)
+from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, TableLookup
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.remote import SourceFile, is_url, matching, with_variables
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of the records of a feed in which a condition holds.
+
+    Attributes:
+        when: the condition, over the entity's fields and the source's columns.
+        sets: field → the value it gets, in the platform's own terms; None for nothing.
+        maps: field → where it is from in these records.
+        reject, leave_out: what is told of records that end here, or "".
+        route: entity that the records become instead, or "".
+    """
+
+    when: Condition
+    sets: dict[str, str | None]
+    maps: dict[str, FieldMapping]
+    reject: str = ""
+    leave_out: str = ""
+    route: str = ""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The fields that it fills."""
+        return (*self.sets, *self.maps)
+
+    @property
+    def fields_read(self) -> tuple[str, ...]:
+        """The fields that its condition reads."""
+        return tuple(operand.field for operand in fields_of(self.when))
 
 
 @dataclass(frozen=True)
@@ -37,11 +63,14 @@ class Feed:
         index: position of the block among the blocks of its entity, from 0.
         source: name of the source.
         fields: the mapped fields, in the entity's order.
+        rules: what becomes of some of its records, in order.
         partial: not all required fields are mapped, so that its records can only complete
             others of the same key, of this migration or in the tenant.
         legacy: its records carry the columns that no feed of the source uses.
         when_filled: columns, as the spec writes them, that must all hold something; any other
             record of the source is none of this feed's. Empty: every record is.
+        when: a condition over columns that must hold besides, or None.
+        receives: entities whose feeds of the same source send it records: it takes these only.
         legacy_column: the column, as the spec writes it, whose JSON objects its records carry as
             ``legacy``; "" if there is none.
     """
@@ -52,13 +81,42 @@ class Feed:
     fields: dict[str, FieldMapping]
     partial: bool
     legacy: bool
+    rules: tuple[Rule, ...] = ()
     when_filled: tuple[str, ...] = ()
+    when: Condition | None = None
+    receives: bool = False
     legacy_column: str = ""
 
     @property
     def name(self) -> str:
         """``customer``, or ``customer-2`` for the entity's second block."""
         return self.entity if self.index == 0 else f"{self.entity}-{self.index + 1}"
+
+    @property
+    def takes_some(self) -> bool:
+        """Whether it takes some of its source's records only, whatever its own rules do."""
+        return bool(self.when_filled or self.when or self.receives)
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Entities to which its rules send records."""
+        return tuple(dict.fromkeys(rule.route for rule in self.rules if rule.route))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The fields that it fills, by mapping or by rule."""
+        return tuple(dict.fromkeys([*self.fields, *(f for r in self.rules for f in r.targets)]))
+
+    @property
+    def mappings(self) -> tuple[FieldMapping, ...]:
+        """Every mapping, those of rules too."""
+        return (*self.fields.values(), *(m for rule in self.rules for m in rule.maps.values()))
+
+    @property
+    def condition_columns(self) -> tuple[str, ...]:
+        """The source's columns that its conditions read, as the spec writes them."""
+        conditions = [*([self.when] if self.when else []), *(rule.when for rule in self.rules)]
+        return tuple(dict.fromkeys(name for c in conditions for name in columns_of(c)))
 
 
 @dataclass(frozen=True)
@@ -102,22 +160,34 @@ class Spec:
             required = {name for name, field in info.fields.items() if field.must_hold_value}
             for index, block in enumerate(self.document.entities.get(entity, ())):
                 fields = {n: block.fields[n] for n in info.fields if n in block.fields}
-                feeds.append(
-                    Feed(
-                        entity, index, block.source, fields,
-                        partial=not required <= fields.keys(), legacy=False,
-                        when_filled=block.when_filled or (),
-                        legacy_column=(
-                            block.legacy.column if isinstance(block.legacy, LegacyJson) else ""
-                        ),
-                    )
+                feed = Feed(
+                    entity, index, block.source, fields,
+                    rules=_rules_of(entity, block), partial=False, legacy=False,
+                    when_filled=block.when_filled or (),
+                    when=None if block.when is None else parse_condition_data(block.when, entity),
+                    legacy_column=(
+                        block.legacy.column if isinstance(block.legacy, LegacyJson) else ""
+                    ),
                 )  # fmt: skip
+                feeds.append(replace(feed, partial=not required <= set(feed.targets)))
+        sent = {(feed.source, entity) for feed in feeds for entity in feed.routes}
+        feeds = [replace(f, receives=(f.source, f.entity) in sent) for f in feeds]
         carriers = {id(self._carrier(source, feeds)) for source in self.sources}
-        return tuple(replace(f, legacy=id(f) in carriers) for f in feeds)
+        carrying = {(f.source, f.entity) for f in feeds if id(f) in carriers}
+        carrying |= {(s, sent) for f in feeds if id(f) in carriers for s in [f.source]
+                     for sent in f.routes}  # fmt: skip
+        return tuple(
+            replace(
+                f,
+                legacy=id(f) in carriers or (f.receives and (f.source, f.entity) in carrying),
+            )
+            for f in feeds
+        )
 
     def _carrier(self, source: str, feeds: list[Feed]) -> Feed | None:
         """The feed whose records carry the source's unused columns: the one that says so, else
-        the one whose records are likely to be one each for those of the source.
+        the one whose records are likely to be one each for those of the source. (Feeds to which
+        it sends records carry them there.)
 
         That is one that takes every record, or cells would be lost; that no other refers to (a
         service rather than its customer); and no plan, which many records share, if there is a
@@ -125,9 +195,7 @@ class Spec:
         """
         said = {id(f): self.document.entities[f.entity][f.index].legacy for f in feeds}
         own = [
-            f
-            for f in feeds
-            if f.source == source and not f.when_filled and said[id(f)] is not False
+            f for f in feeds if f.source == source and not f.takes_some and said[id(f)] is not False
         ]
         for feed in own:
             if said[id(feed)]:
@@ -140,6 +208,18 @@ class Spec:
     def feeds_of(self, source: str) -> tuple[Feed, ...]:
         """The feeds of one source, in order."""
         return tuple(feed for feed in self.feeds if feed.source == source)
+
+    @cached_property
+    def lookup_tables(self) -> tuple[TableLookup, ...]:
+        """The tables of sources that mappings look up in, each once."""
+        found = (m.lookup_table for feed in self.feeds for m in feed.mappings)
+        return tuple({table.identity: table for table in found if table is not None}.values())
+
+    @cached_property
+    def sources_read(self) -> tuple[str, ...]:
+        """The sources that feed an entity or hold a table to look up in, in order of use."""
+        fed = [feed.source for feed in self.feeds]
+        return tuple(dict.fromkeys([*fed, *(table.source for table in self.lookup_tables)]))
 
     def source_files(self, source: str) -> list[SourceFile]:
         """The source's files: patterns expanded and sorted, each file once; none of a database.
@@ -193,6 +273,20 @@ class Spec:
         if (*block, feed.index) in self.yaml.lines:
             block = (*block, feed.index)
         return self.yaml.line((*block, *path))
+
+
+def _rules_of(entity: str, block: Block) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            when=parse_condition_data(rule.when, entity),
+            sets=rule.set or {},
+            maps=rule.map or {},
+            reject=rule.reject or "",
+            leave_out=rule.leave_out or "",
+            route=rule.route or "",
+        )
+        for rule in block.rules or ()
+    )
 
 
 _URL = re.compile(r"(?:^|/)(?:s3|https?):/")
@@ -314,9 +408,25 @@ def _named_columns(spec: Spec, source: str) -> list[tuple[int, str, str]]:
         if feed.legacy_column:
             line = spec.block_line(feed, "legacy")
             named.append((line, f"{feed.entity}.legacy", feed.legacy_column))
+        if feed.when is not None:
+            line = spec.block_line(feed, "when")
+            named += [(line, f"{feed.entity}.when", name) for name in columns_of(feed.when)]
+        for index, rule in enumerate(feed.rules):
+            where = f"{feed.entity}, rule {index + 1}"
+            line = spec.block_line(feed, "rules", index, "when")
+            named += [(line, where, name) for name in columns_of(rule.when)]
+            named += [
+                (spec.block_line(feed, "rules", index, "map", field), f"{where}, {field}", name)
+                for field, mapping in rule.maps.items()
+                for name in mapping.source_columns
+            ]
         named += [
             (spec.field_line(feed, field), f"{feed.entity}.{field}", name)
             for field, mapping in feed.fields.items()
             for name in mapping.source_columns
         ]
+    for table in spec.lookup_tables:
+        if table.source == source:
+            line = spec.line_of("sources", source)
+            named += [(line, "lookup_table", name) for name in table.columns]
     return named

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from ispmig_pipelines.mapping.block_models import (
+    Block,
+    LegacyJson,
+    Rule,
+    SpecDocument,
+)
 from ispmig_pipelines.mapping.literals import unfit
+from ispmig_pipelines.mapping.rule_check import (
+    Taking,
+    mistakes_of_rules,
+    mistakes_of_sharing,
+    taking,
+)
 from ispmig_pipelines.mapping.spec_models import (
     OPTIONS_OF,
-    Block,
     Csv,
     Defaults,
     FieldMapping,
-    Legacy,
-    LegacyJson,
     OtherValue,
     Source,
-    SpecDocument,
     Split,
     Sql,
     units_of,
 )
+from ispmig_pipelines.mapping.transform.check import mistakes_of_steps, model_within
 from ispmig_pipelines.mapping.yaml_document import Mistake, Path, YamlDocument
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
@@ -138,6 +146,10 @@ def _keys_at(path: Path) -> list[str]:
             model = Sql
         case ["entities", _]:
             model = Block
+        case ["entities", _, "rules"]:
+            model = Rule
+        case ["entities", _, "rules", "map", _]:
+            model = FieldMapping
         case ["entities", _, "legacy"]:
             model = LegacyJson
         case ["entities", _, "fields", _]:
@@ -146,6 +158,8 @@ def _keys_at(path: Path) -> list[str]:
             model = Split
         case ["entities", _, "fields", _, "otherwise"]:
             model = OtherValue
+        case ["entities", _, "fields", _, *rest] if found := model_within(rest):
+            model = found
         case _:
             model = SpecDocument
     return keys_of(model)
@@ -157,24 +171,6 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 
 # --- meaning: names and what the model asks -----------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Carrying:
-    """What a block says of the records and cells that it takes from its source."""
-
-    path: Path
-    when_filled: bool
-    legacy: bool | None
-
-
-def _carrying(block: dict[str, Any], path: Path) -> _Carrying:
-    try:
-        said = TypeAdapter(Legacy | None).validate_python(block.get("legacy"))
-        legacy = True if isinstance(said, LegacyJson) else said
-    except ValidationError:
-        legacy = None
-    return _Carrying(path, block.get("when_filled") is not None, legacy)
 
 
 class _Meaning:
@@ -194,7 +190,7 @@ class _Meaning:
         entities = self._yaml.data.get("entities")
         if not isinstance(entities, dict):
             return []
-        carrying: dict[str, list[_Carrying]] = {}
+        taken: dict[str, list[Taking]] = {}
         for entity, blocks in entities.items():
             path: Path = ("entities", entity)
             if entity not in ENTITIES:
@@ -205,50 +201,17 @@ class _Meaning:
                     here = (*path, index) if several else path
                     if entity in ENTITIES:
                         self._block(ENTITIES[entity], block, here)
-                    carrying.setdefault(str(block.get("from")), []).append(_carrying(block, here))
-        for source, own in carrying.items():
-            # The block that takes the rest of the records may be one that misnames its source.
-            if not carrying.keys() - set(self._sources):
-                self._every_record(source, own)
-            self._legacy(source, own)
+                    own = taken.setdefault(str(block.get("from")), [])
+                    own.append(taking(entity, block, here))
+        # The block that takes the rest of the records may be one that misnames its source.
+        whole = not taken.keys() - set(self._sources)
+        for source, own in taken.items():
+            for at, text in mistakes_of_sharing(source, own, whole=whole):
+                self._say(at, text)
         return self._found
 
     def _say(self, path: Path, text: str) -> None:
         self._found.append(Mistake(self._yaml.line(path), text))
-
-    def _every_record(self, source: str, own: list[_Carrying]) -> None:
-        if all(block.when_filled for block in own):
-            self._say(
-                (*own[-1].path, "when_filled"),
-                f"every record of source {source!r} must become something: one of its blocks must "
-                "be without when_filled, and "
-                + ("this is the only one" if len(own) == 1 else "all have it"),
-            )
-
-    def _legacy(self, source: str, own: list[_Carrying]) -> None:
-        yes = [block for block in own if block.legacy and not block.when_filled]
-        for block in yes[1:]:
-            self._say(
-                (*block.path, "legacy"),
-                f"the unused columns of {source!r} can go with one block only; another says "
-                "legacy: true too",
-            )
-        for block in own:
-            if block.legacy and block.when_filled:
-                self._say(
-                    (*block.path, "legacy"),
-                    f"the unused columns of {source!r} cannot go with a block that has "
-                    "when_filled: those of the records it skips would be lost; say legacy: true "
-                    "in one that takes every record",
-                )
-        able = [block for block in own if not block.when_filled]
-        if able and all(block.legacy is False for block in able):
-            others = "" if len(able) == len(own) else " that take every record"
-            self._say(
-                (*able[-1].path, "legacy"),
-                f"one block of {source!r} must carry its unused columns, and all{others} say "
-                "legacy: false",
-            )
 
     def _block(self, entity: EntityInfo, block: dict[str, Any], path: Path) -> None:
         source = block.get("from")
@@ -258,6 +221,8 @@ class _Meaning:
                 f"{entity.name}: there is no source {source!r}"
                 f"{did_you_mean(source, self._sources)}",
             )
+        for at, text in mistakes_of_rules(entity, block, path, self._defaults, self._of_field):
+            self._say(at, text)
         fields = block.get("fields")
         if not isinstance(fields, dict):
             return
@@ -313,6 +278,7 @@ class _Meaning:
 
     def _of_field(self, info: FieldInfo, mapping: FieldMapping) -> Iterator[str]:
         yield from _misplaced_options(info, mapping)
+        yield from mistakes_of_steps(info, mapping, self._sources)
         if info.positive_is and mapping.constant is None and mapping.positive_is is None:
             yield (
                 "say positive_is: debt or positive_is: credit: what a positive amount means in "

@@ -11,7 +11,8 @@ import json
 import sys
 from typing import Any
 
-from ispmig_pipelines.mapping.spec_models import OPTIONS_OF, SpecDocument, units_of
+from ispmig_pipelines.mapping.block_models import SpecDocument
+from ispmig_pipelines.mapping.spec_models import OPTIONS_OF, ORIGINS, units_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import FieldInfo
@@ -114,7 +115,7 @@ def _long_form(info: FieldInfo, mapping: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
-        "oneOf": [{"required": [origin]} for origin in ("column", "columns", "constant")],
+        "oneOf": [{"required": [origin]} for origin in ORIGINS],
     }
     if info.positive_is:
         form["anyOf"] = [{"required": ["positive_is"]}, {"required": ["constant"]}]

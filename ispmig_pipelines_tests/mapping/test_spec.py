@@ -139,7 +139,7 @@ def test_every_record_of_a_source_must_become_something() -> None:
     )
     assert problems_of(all_of_them) == [
         "spec.yaml:11: every record of source 'wide' must become something: one of its blocks "
-        "must be without when_filled, and all have it"
+        "must be without when_filled, and all have one"
     ]
     (only,) = problems_of(
         "version: 1\nsources: {a: {files: x.csv}}\nentities:\n  customer:\n    from: a\n"

@@ -14,14 +14,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from ispmig_pipelines.mapping.apply import prepare
-from ispmig_pipelines.mapping.optional import kept
+from ispmig_pipelines.mapping.block_models import Block, SpecDocument
+from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec_models import (
-    Block,
     Csv,
     Defaults,
     FieldMapping,
     Source,
-    SpecDocument,
 )
 from ispmig_pipelines.mapping.spec_schema import spec_schema
 from ispmig_pipelines.model import ENTITIES

@@ -32,7 +32,7 @@ from ispmig_pipelines.errors import LawBroken, SourceError
 from ispmig_pipelines.formats.database.digest import CellDigest
 from ispmig_pipelines.formats.records import KEYED, Records
 from ispmig_pipelines.mapping.apply import prepare
-from ispmig_pipelines.mapping.optional import kept
+from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger

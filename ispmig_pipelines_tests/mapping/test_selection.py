@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ispmig_pipelines.formats.records import Records, Reject
 from ispmig_pipelines.mapping.apply import FeedPlan, prepare
-from ispmig_pipelines.mapping.optional import kept
+from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.verify import audited_fields
@@ -221,7 +221,7 @@ def test_every_record_is_wanted_or_skipped_and_no_cell_of_it_is_lost(
     legacy: list[dict[str, str]] | None = None
     for plan in plans(spec, NAMES):
         mask = plan.wanted(batch)
-        said = [all(is_something(row[NAMES.index(c)]) for c in plan.when_filled) for row in rows]
+        said = [all(is_something(row[NAMES.index(c)]) for c in plan.selection.when_filled) for row in rows]
         if mask is None:
             mask = np.ones(len(rows), dtype=bool)
         assert mask.tolist() == said
