@@ -1,4 +1,4 @@
-"""How a column writes its values: what a spec says, and what evidence may one day settle."""
+"""How a column writes its values: what a spec says, and what evidence settles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ class Style:
     """The conventions of one column. Each matters to some types of field only.
 
     Attributes:
+        usual_serials: numbers are dates only where they have the digits and the size that dates
+            of the recent past have as serial days, seconds or milliseconds: so it is where
+            ``date_formats`` were found by evidence, of several kinds perhaps.
         date_formats: how dates and times are written, see
             :mod:`ispmig_pipelines.mapping.convert.date_format`; empty means ISO 8601.
         timezone: IANA name of the zone of times that carry no offset; "" means unknown.
@@ -33,3 +36,4 @@ class Style:
     true_words: tuple[str, ...] = TRUE_WORDS
     false_words: tuple[str, ...] = FALSE_WORDS
     reverses_sign: bool = False
+    usual_serials: bool = False

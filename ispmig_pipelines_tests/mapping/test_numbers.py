@@ -145,7 +145,9 @@ def test_shares_are_of_one_unless_percent_is_said() -> None:
     assert one(FieldType.RATE, "0.19") == Decimal("0.19")
     assert one(FieldType.RATE, "19 %") == Decimal("0.19")
     assert one(FieldType.RATE, "7.7", unit="percent") == Decimal("0.077")
-    assert one(FieldType.RATE, "0,19") == "value.type"
+    # A share has no groups of three, so that a comma leaves no doubt.
+    assert one(FieldType.RATE, "0,19") == Decimal("0.19")
+    assert one(FieldType.RATE, "1.234") == one(FieldType.RATE, "1,234") == Decimal("1.234")
     assert one(FieldType.RATE, "0,19", decimal_mark=",") == Decimal("0.19")
 
 
@@ -184,3 +186,13 @@ def test_a_unit_of_the_spec_is_for_plain_numbers_only() -> None:
     assert one(volume, "500 MB") == Decimal("0.5")
     assert one(volume, "2", unit="TB") == Decimal(2000)
     assert one(volume, "250") == Decimal(250)
+    assert one(volume, "12.50", decimal_mark=",") == "value.type"
+
+
+@pytest.mark.parametrize(
+    ("cell", "kbps"),
+    [("10 Mbps", 10_000), ("1Gbps", 1_000_000), ("512 kbit/s", 512), ("0.5 Mbit/s", 500),
+     ("100mbps", 100_000), ("100 Mb/s", 100_000), ("10,5 Mbps", 10_500)],
+)  # fmt: skip
+def test_speeds_in_their_usual_spellings(cell: str, kbps: int) -> None:
+    assert one(FieldType.DATA_RATE, cell) == kbps

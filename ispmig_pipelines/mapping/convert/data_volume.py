@@ -38,6 +38,7 @@ def data_volume_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
     """Amounts of data; a number without unit is in ``style.unit``, else in GB."""
     own_unit = style.unit or "GB"
     marks = readings(style)
+    pattern = r"^[0-9]{1,9}(?:\.[0-9]{1,2})?$" if marks[0].decimal == "." else "^[0-9]{1,9}$"
     plain_number = decimal_converter(type_, style, ACCEPTED, grouping=True)
 
     def one(text: str) -> Decimal:
@@ -51,7 +52,7 @@ def data_volume_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
         return fitted(shifted(number, UNITS[unit]), type_, held(type_))
 
     def convert(values: pa.StringArray) -> Converted:
-        plain = pc.match_substring_regex(values, r"^[0-9]{1,9}(?:\.[0-9]{1,2})?$")
+        plain = pc.match_substring_regex(values, pattern)
         if own_unit != "GB":
             plain = pc.and_(plain, False)
         return plain_or(

@@ -313,7 +313,9 @@ def _look(text: str) -> _Answer:
             return _NONE
     if match := _COMPACT.fullmatch(rest):
         time = time_of(match.groupdict())
-        return _NONE if time is None else _answer(_WHOLE, *map(int, match.groups()[:3]), *time)
+        if time is None:
+            return _NONE
+        return _answer(_WHOLE, int(match[1]), int(match[2]), int(match[3]), *time)
     rest = re.sub(r"(?<=[0-9])t(?=[0-9])", " ", rest)
     rest, parts = _without_clock(rest)
     time = time_of(parts)

@@ -61,7 +61,34 @@ def _read_format(values: pa.StringArray, text: str) -> Read:
     return read
 
 
+USUAL_SERIALS = {
+    "excel": r"^[1-7][0-9]{4}(?:\.[0-9]{1,17})?$",
+    "unix": r"^(?:[1-4][0-9]{9}|3[2-9][0-9]{7}|[4-9][0-9]{8})(?:\.[0-9]{1,6})?$",
+    "unix_ms": r"^(?:[1-4][0-9]{12}|3[2-9][0-9]{10}|[4-9][0-9]{11})(?:\.0+)?$",
+}
+"""Numbers that are dates from 1927, or from 1980, to about 2100. No text is of two kinds, and none
+is a date as YYYYMMDDHHmm of the years 1900 to 2100."""
+
 _SERIAL = re.compile(r"-?[0-9]{1,15}(?:[.][0-9]{1,17})?")
+_WHOLE_SERIAL = {"excel": r"^[0-9]{2,6}$", "unix": r"^[0-9]{1,10}$", "unix_ms": r"^[0-9]{1,13}$"}
+
+
+def _read_whole_serials(values: pa.StringArray, name: str, into: Read) -> None:
+    if name not in _WHOLE_SERIAL:
+        return
+    plain = pc.match_substring_regex(values, _WHOLE_SERIAL[name])
+    rows = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
+    if rows.size == 0:
+        return
+    numbers = values.take(pa.array(rows)).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    if name == "excel":
+        # Before 1 March 1900 Excel counts otherwise.
+        rows, numbers = rows[numbers > 60], numbers[numbers > 60]
+        into.micros[rows] = (numbers - 25_569) * DAY
+    else:
+        into.micros[rows] = numbers * (1_000_000 if name == "unix" else 1_000)
+        into.offset[rows] = 0
+    into.ok[rows] = True
 
 
 def _read_serial(values: pa.StringArray, name: str) -> Read:
@@ -93,6 +120,7 @@ def _read_serial(values: pa.StringArray, name: str) -> Read:
         return (moment, None) if moment <= LAST else None
 
     read = nothing_read(len(values))
+    _read_whole_serials(values, name, read)
     read_distinct(values, one, read)
     return read
 
@@ -112,9 +140,20 @@ def read_form(values: pa.StringArray, form: str) -> Read:
     return read
 
 
-def _read_any(values: pa.StringArray, forms: tuple[str, ...]) -> tuple[Read, np.ndarray]:
+def _read_usual(values: pa.StringArray, form: str) -> Read:
+    read = read_form(values, form)
+    if form in USUAL_SERIALS:
+        usual = pc.match_substring_regex(values, USUAL_SERIALS[form])
+        read.ok &= usual.to_numpy(zero_copy_only=False)
+    return read
+
+
+def _read_any(
+    values: pa.StringArray, forms: tuple[str, ...], *, usual_serials: bool
+) -> tuple[Read, np.ndarray]:
     """The reading of the formats, and where they disagree."""
-    first, *others = (read_form(values, form) for form in forms)
+    reading = _read_usual if usual_serials else read_form
+    first, *others = (reading(values, form) for form in forms)
     differ = np.zeros(len(values), dtype=bool)
     for other in others:
         both = first.ok & other.ok
@@ -183,7 +222,7 @@ class _Column:
         self.rows = np.flatnonzero(present)
         cells = values if self.rows.size == self.size else values.filter(pc.is_valid(values))
         forms = style.date_formats or ("iso",)
-        self.read, self.differ = _read_any(cells, forms)
+        self.read, self.differ = _read_any(cells, forms, usual_serials=style.usual_serials)
         self.forms = _described(forms)
         self.refusals: list[Refusal] = []
         unread = np.flatnonzero(~self.read.ok)

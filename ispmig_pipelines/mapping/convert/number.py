@@ -55,7 +55,8 @@ def readings(style: Style, *, grouping: bool = True) -> tuple[Marks, ...]:
         groups = (style.thousands_mark,) if style.thousands_mark else _other(style.decimal_mark)
         return (Marks(style.decimal_mark, groups if grouping else ()),)
     if not grouping:
-        return (Marks(".", ()),)
+        # Without groups of three no number has two readings.
+        return tuple(Marks(mark, ()) for mark in ".,")
     if style.thousands_mark in (",", "."):
         return (Marks(_other_mark(style.thousands_mark), (style.thousands_mark,)),)
     if style.thousands_mark:
@@ -202,6 +203,8 @@ def _plain_pattern(marks: tuple[Marks, ...], type_: pa.Decimal128Type) -> str:
             groups = (type_.precision - type_.scale - 3) // 3
             mark = re.escape(group)
             whole = rf"(?:{whole}|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}}){{1,{groups}}})"
+    elif not marks[0].groups:
+        fraction = rf"[0-9]{{1,{type_.scale}}}"
     else:
         # Three decimals may be a group of three: left to the careful path.
         fraction = rf"(?:[0-9]{{1,2}}|[0-9]{{4,{type_.scale}}})"
