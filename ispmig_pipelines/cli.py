@@ -303,6 +303,64 @@ def migrate(
 
 
 @app.command()
+def preview(
+    tenant: Slug,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
+    rows: Annotated[
+        int, typer.Option(min=0, max=1000, help="Records of each block that are shown.")
+    ] = 20,
+    entity: Annotated[
+        list[str] | None, typer.Option(help="Only this entity; may be given several times.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as a page, too.")
+    ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Show shapes of cells and values only.")
+    ] = False,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(help="Who wins where the tenant has other content under a record's key."),
+    ] = OnConflict.update,
+    max_quarantined: Annotated[
+        str,
+        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
+    ] = threshold.DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Show what a migration would do, by a dry run: before and after, issues, changes."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines import exporting, previewing
+        from ispmig_pipelines.errors import ThresholdExceeded
+        from ispmig_pipelines.preview import terminal
+
+        chosen = exporting.listed(entity or [])
+        report = previewing.preview(
+            connection,
+            tenant,
+            spec,
+            rows=rows,
+            entities=chosen,
+            html=html,
+            masked=mask,
+            on_conflict=on_conflict,
+            max_quarantined=max_quarantined,
+        )
+        written = {"html": str(html) if html else None}
+        if not report.passed:
+            told = ThresholdExceeded(report.refused)
+            written["error"] = {"code": told.code, "message": str(told), "exit_code": 1}  # type: ignore[assignment]
+        _say(
+            report.model_dump(mode="json") | written,
+            lambda out: terminal.show(out, report, whole=bool(chosen)),
+        )
+        if html and not as_json:
+            _console().print(f"The page is {html}.", markup=False)
+        if not report.passed:
+            raise typer.Exit(ThresholdExceeded.exit_code)
+
+
+@app.command()
 def export(
     tenant: Slug,
     out: Annotated[str, typer.Option(metavar="DIR", help="A folder, or s3://bucket/prefix.")],

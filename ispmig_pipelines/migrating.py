@@ -10,6 +10,9 @@ from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
+PREVIEW_ROWS = 20
+"""Records of each block that the report of a dry run shows."""
+
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
     from sqlalchemy.engine import Connection
@@ -42,6 +45,8 @@ def migrate(
     on_conflict: OnConflict = OnConflict.update,
     max_quarantined: str = threshold.DEFAULT,
     batch_size: int = DEFAULT_BATCH_SIZE,
+    preview_rows: int = PREVIEW_ROWS,
+    preview_mask: bool = False,
     log_level: str = "INFO",
 ) -> Migration:
     """Runs the job ``tenant_migration``; returns what the ledger holds of it.
@@ -50,6 +55,8 @@ def migrate(
 
     Args:
         connection: to the platform's database; in no transaction afterwards.
+        preview_rows: of a dry run: records of each block that its report shows.
+        preview_mask: it shows shapes only.
         log_level: of what the run says on standard error.
 
     Raises:
@@ -81,6 +88,8 @@ def migrate(
                     "on_conflict": on_conflict.value,
                     "max_quarantined": max_quarantined,
                     "batch_size": batch_size,
+                    "preview_rows": preview_rows,
+                    "preview_mask": preview_mask,
                 }
             },
             log_level=log_level,

@@ -21,7 +21,7 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
-                      "converting", "reading", "endings", "definitions"}  # fmt: skip
+                      "previewing", "converting", "reading", "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -41,11 +41,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
     "preview": KNOWS,  # shows what it is handed
-    "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "exporting", "endings"},
+    "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "exporting", "previewing",
+                          "endings"},
     # What a person starts.
     "demo": EVERYTHING,
     "migrating": EVERYTHING,
     "exporting": EVERYTHING,
+    "previewing": EVERYTHING,
     "converting": EVERYTHING,
     "reading": {"errors", "formats", "mapping"},
     "endings": EVERYTHING,

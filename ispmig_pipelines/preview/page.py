@@ -5,7 +5,6 @@ Everything that comes from a source or a spec goes through :func:`_text`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
@@ -32,18 +31,16 @@ from ispmig_pipelines.preview.words import (
     money,
     money_rows,
     origin,
+    others,
     pairs,
     place,
+    printable,
     share,
     what_becomes,
 )
 
-PAIRS = 6
+PAIRS = 5
 """Of a field's distinct pairs, how many the page shows; the records further down show all."""
-
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)
 
 
 def page(report: Report) -> str:
@@ -75,8 +72,8 @@ def _style() -> str:
 
 
 def _text(value: object) -> str:
-    """A text as HTML; what has no shape of its own, and what turns text around, becomes ``?``."""
-    return escape(_UNPRINTABLE.sub("?", str(value)))
+    """A text as HTML."""
+    return escape(printable(str(value)))
 
 
 def _date(report: Report) -> str:
@@ -85,10 +82,9 @@ def _date(report: Report) -> str:
 
 def _header(report: Report) -> str:
     facts = {
-        "Tenant": report.tenant,
         "Spec": f"{report.spec.name} ({report.spec.sha256[:12]})",
         "Made": f"{report.made_at:%Y-%m-%d %H:%M} UTC by {report.actor}",
-        "Read from": ", ".join(f.name for s in report.sources for f in s.files),
+        "Read from": ", ".join(dict.fromkeys(f.name for s in report.sources for f in s.files)),
     }
     told = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in facts.items())
     if report.passed:
@@ -117,10 +113,10 @@ def _summary(report: Report) -> str:
 
 
 def _tile(entity: Entity) -> str:
-    (_, new), *others = what_becomes(entity)
+    (_, new), *besides = what_becomes(entity)
     rest = "".join(
         f'<li class="{"held" if what == "held back" else ""}">{count:,} {what}</li>'
-        for what, count in others
+        for what, count in besides
     )
     return (
         f'<div class="tile"><b>{new:,}</b><span class="what">new {_text(label(entity.name))}</span>'
@@ -252,7 +248,7 @@ def _field(block: Block, at: int) -> str:
     shown = pairs(block, fill.name, PAIRS)
     items = "".join(f"<li>{_pair(pair)}</li>" for pair in shown)
     if len(found) > len(shown):
-        items += f'<li class="quiet small">and {len(found) - len(shown):,} other pairs</li>'
+        items += f'<li class="quiet small">{others(len(found) - len(shown))}</li>'
     told = f' <span class="issue">{fill.issues:,} with issues</span>' if fill.issues else ""
     return (
         f'<tr><td><span class="name" title="{_text(fill.doc)}">{_text(fill.name)}</span>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,6 +30,16 @@ OUTCOMES: dict[Outcome, str] = {
 _ABBREVIATIONS = {"ip": "IP"}
 
 
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def printable(text: str) -> str:
+    """A text with ``?`` for what has no shape, turns text around or speaks to a terminal."""
+    return _UNPRINTABLE.sub("?", text)
+
+
 def label(entity: str) -> str:
     """``ip_assignment`` → ``IP assignments``."""
     return " ".join(_ABBREVIATIONS.get(w, w) for w in entity.split("_")) + "s"
@@ -52,6 +63,11 @@ def share(part: int, whole: int) -> str:
     if percent > 99:
         return ">99 %"
     return f"{percent:.0f} %"
+
+
+def others(count: int) -> str:
+    """``and 3 others``."""
+    return f"and {count:,} other" + "s" * (count > 1)
 
 
 def money(amount: str) -> str:

@@ -1,0 +1,211 @@
+"""The report for a terminal: tables that are read at 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ispmig_pipelines.preview.report import Before, Block, Entity, IssueGroup, Report, Source
+from ispmig_pipelines.preview.words import (
+    TOTAL_SIDES,
+    Pair,
+    heading,
+    money,
+    money_rows,
+    origin,
+    others,
+    pairs,
+    place,
+    printable,
+    share,
+)
+
+PAIRS = 3
+"""Of a field's distinct pairs, how many are shown unless all are asked for."""
+
+NARROWEST = 80
+WIDEST = 140
+
+_COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
+
+
+def show(out: Console, report: Report, *, whole: bool = False) -> None:
+    """Prints the report.
+
+    Args:
+        whole: every distinct pair of the sampled records, rather than a few of each field.
+    """
+    out = Console(
+        file=out.file, width=min(max(out.width, NARROWEST), WIDEST), highlight=False, markup=False
+    )
+    out.print(
+        f"Tenant {report.tenant}, dry run {report.migration_id}: {printable(report.spec.name)} "
+        f"({report.spec.sha256[:12]}). Nothing was changed; this is what would be."
+    )
+    _counts(out, report.entities)
+    _money(out, report)
+    for entity in report.entities:
+        _entity(out, entity, whole)
+    for source in report.sources:
+        _left(out, source)
+    out.print()
+    if report.masked:
+        out.print("Cells and values are shown as shapes: 9 is a digit, a and A are letters.")
+    out.print(
+        "The migration would go through."
+        if report.passed
+        else f"The migration would be refused. {report.refused}"
+    )
+
+
+def _table(
+    title: str, *columns: str, numbers: Sequence[str] = (), wide: Sequence[str] = ()
+) -> Table:
+    table = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+    )
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in numbers else "left",
+            no_wrap=name in numbers,
+            overflow="fold",
+        )
+    return table
+
+
+def _counts(out: Console, entities: Sequence[Entity]) -> None:
+    table = _table("", "entity", *_COUNTS, numbers=_COUNTS)
+    table.columns[0].no_wrap = True
+    for entity in entities:
+        table.add_row(entity.name, *(f"{entity.counts[name]:,}" for name in _COUNTS))
+    out.print()
+    out.print(table)
+
+
+def _money(out: Console, report: Report) -> None:
+    rows = money_rows(report)
+    if not rows:
+        return
+    sides = [side for side in TOTAL_SIDES if any(side in row.amounts for row in rows)]
+    names = [TOTAL_SIDES[side] for side in sides] + ["unreadable"]
+    table = _table("", "sum of", *names, numbers=names)
+    for row in rows:
+        table.add_row(
+            Text(f"{row.name} {row.currency}"),
+            *(money(row.amounts[side]) if side in row.amounts else "" for side in sides),
+            f"{row.unreadable:,}",
+        )
+    out.print()
+    out.print(table)
+
+
+def _entity(out: Console, entity: Entity, whole: bool) -> None:
+    out.print()
+    out.rule(Text(heading(entity.name)), align="left")
+    if entity.changes.rows:
+        told = [f"{name} {count:,}" for name, count in entity.changes.fields.items()]
+        told += [f"columns without a field {entity.changes.legacy:,}"] * bool(entity.changes.legacy)
+        out.print(
+            f"Rows that are there and would change: {entity.changes.rows:,} ({', '.join(told)})"
+        )
+    for block in entity.blocks:
+        _block(out, block, whole)
+    _issues(out, entity.issues)
+    if entity.nothing_came:
+        out.print(f"Nothing came for: {', '.join(entity.nothing_came)}")
+    if entity.not_mapped:
+        out.print(f"Not filled by the spec: {', '.join(entity.not_mapped)}", style="dim")
+
+
+def _block(out: Console, block: Block, whole: bool) -> None:
+    how = ", completing rows" if block.partial else ""
+    table = _table(
+        f"from {printable(block.source)}, {block.records:,} records{how}",
+        "field", "from", "filled", "before \N{RIGHTWARDS ARROW} after",
+        numbers=["filled"],
+    )  # fmt: skip
+    table.columns[1].max_width = 24
+    for fill in block.fields:
+        found = pairs(block, fill.name)
+        shown = found if whole else pairs(block, fill.name, PAIRS)
+        lines = [_pair(pair) for pair in shown]
+        if len(found) > len(shown):
+            lines.append(Text(others(len(found) - len(shown)), style="dim"))
+        table.add_row(
+            Text(fill.name + " *" * fill.required),
+            Text(printable(origin(fill))),
+            share(fill.filled, block.records),
+            Text("\n").join(lines),
+        )
+    out.print()
+    out.print(table)
+
+
+def _pair(pair: Pair) -> Text:
+    text = Text(" + ").join([_cell(before) for before in pair.before])
+    if pair.before:
+        text.append(" \N{RIGHTWARDS ARROW} ", style="dim")
+    if pair.refused:
+        text.append("held back", style="red")
+    elif pair.after is None:
+        text.append("nothing", style="dim italic")
+    else:
+        text.append(printable(pair.after) or '""', style="bold")
+    if pair.changes:
+        now = "nothing" if pair.present is None else printable(pair.present)
+        text.append(f" (now {now})", style="yellow")
+    if pair.records > 1:
+        text.append(f" {pair.records} \N{MULTIPLICATION SIGN}", style="dim")
+    for rule in dict.fromkeys(issue.rule for issue in pair.issues):
+        text.append(f" [{rule}]", style="red")
+    return text
+
+
+def _cell(before: Before) -> Text:
+    if not before.text:
+        return Text("empty", style="dim italic")
+    return Text(printable(before.text))
+
+
+def _issues(out: Console, groups: Sequence[IssueGroup]) -> None:
+    if not groups:
+        return
+    table = _table("issues", "records", "rule", "what", numbers=["records"])
+    for group in groups:
+        examples = "; ".join(
+            printable(place(example)) + (f": {printable(example.found)}" if example.found else "")
+            for example in group.examples
+        )
+        table.add_row(
+            f"{group.records:,}",
+            Text(f"{group.rule} ({group.severity})"),
+            Text(f"{printable(group.message)}\n").append(f"e.g. {examples}", style="dim"),
+        )
+    out.print()
+    out.print(table)
+
+
+def _left(out: Console, source: Source) -> None:
+    left = [c for c in source.columns if c.goes_to in ("legacy", "nowhere")]
+    if not left:
+        return
+    out.print()
+    table = _table(
+        f"columns of {printable(source.name)} without a field",
+        "column", "filled", "goes to", numbers=["filled"],
+    )  # fmt: skip
+    for column in left:
+        table.add_row(
+            Text(printable(column.name)),
+            share(column.filled, source.records),
+            "legacy: kept beside the record" if column.goes_to == "legacy" else "nowhere",
+        )
+    out.print(table)
