@@ -3,7 +3,7 @@
 It is the spec language's field mapping turned around. ``State: {column: status, lookup: {active:
 A}}`` makes a column ``State`` of the field ``status``. A value is first written as the mapping says
 (date format, decimal mark, sign, unit, words); then it goes the way of every cell: trim, null
-words, join, split, lookup, default.
+words, join, split, steps on text, lookup, default.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ispmig_pipelines.mapping.spec_models import (
     Split,
     units_of,
 )
+from ispmig_pipelines.mapping.transform.check import mistakes_outward, model_within
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.mapping.yaml_document import Path as At
 from ispmig_pipelines.model import ENTITIES
@@ -98,6 +99,12 @@ class OutwardColumn:
         )
         made = self.plan.apply(SourceCells(cells))
         for refusal in made.refusals:
+            if refusal.rule == "value.extract":
+                raise UsageError(
+                    f"Column {self.name} of the transform: {int(refusal.where.sum()):,} rows of a "
+                    f"batch do not hold {refusal.accepted}. Change the extract, or what it says "
+                    "of texts that do not match."
+                )
             if refusal.is_error:
                 raise UsageError(
                     f"Column {self.name} of the transform: its lookup does not name the value of "
@@ -183,7 +190,10 @@ def _keys_at(path: At) -> list[str]:
         ("export", 3): FieldMapping,
         ("export", 4): OtherValue if path[-1:] == ("otherwise",) else Split,
     }
-    return keys_of(models.get((str(path[0]) if path else "", len(path)), TransformDocument))
+    inner = model_within([str(p) for p in path[3:] if isinstance(p, str)]) if path else None
+    return keys_of(
+        inner or models.get((str(path[0]) if path else "", len(path)), TransformDocument)
+    )
 
 
 def _of_meaning(yaml: YamlDocument) -> Iterator[Mistake]:
@@ -220,6 +230,7 @@ def _of_column(entity: str, mapping: FieldMapping, defaults: Defaults) -> Iterat
         return
     infos = [fields[field] for field in mapping.source_columns]
     yield from _misplaced(mapping, infos)
+    yield from mistakes_outward(mapping)
     if mapping.date_format and len(mapping.date_format) > 1:
         yield "name one date_format: it says how dates are written, not how they may be"
     if mapping.lookup is not None and mapping.otherwise == "error" and len(infos) == 1:
@@ -233,7 +244,7 @@ def _of_column(entity: str, mapping: FieldMapping, defaults: Defaults) -> Iterat
             for word in mapping.lookup
         }
         left = [word for word in words if word not in named]
-        if left and mapping.split is None:
+        if left and mapping.split is None and not mapping.transform:
             more = ", …" if len(left) > _LISTED else ""
             yield (
                 f"the lookup does not name {', '.join(left[:_LISTED])}{more}; name all, or say "

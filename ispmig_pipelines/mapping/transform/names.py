@@ -15,18 +15,24 @@ import pyarrow.compute as pc
 
 _PARTICLES = """
 van von vom zu zum zur der den dem des de da das do dos du di del della dello degli dei delle
-dalla la las le les lo los el al bin ibn bint ben ten ter tot te aan af av und und y e i het op
-'t 's in in't
+dalla la las le les los el al bin ibn bint ten ter aan af av und 't 's
 """
 PARTICLES = frozenset(_PARTICLES.split())
 """Words of a surname that are written small where they stand between other words, or before the
 surname; never the last word. Usage: Dutch, German, Romance and Arabic particles."""
 
 _NEVER_FIRST = frozenset(
-    {"y", "e", "i", "und", "in", "op", "lo", "ben", "do", "el", "te", "la", "le", "les", "al"}
-)
-"""Particles that are just as often a given name or a surname of their own (Le Thi Hoa, Ben, Al):
-small only after another word."""
+    {
+        "und", "do", "el", "la", "le", "les", "al", "das", "des", "della", "dello", "degli",
+        "dei", "delle", "dalla",
+    }
+)  # fmt: skip
+"""Particles that are as often a given name or a surname of their own in front (Le Thi Hoa, Al,
+Della), or have a capital there (Della Rocca): small only after another word."""
+
+_AND = frozenset({"y", "e"})
+"""Between two surnames, Spanish and Portuguese; as often the initial of a middle name. Small only
+after a particle, or y after two words: Ortega y Gasset, da Silva e Souza."""
 
 SUFFIXES = {
     "jr": "Jr", "sr": "Sr", "ii": "II", "iii": "III", "iv": "IV", "vi": "VI", "vii": "VII",
@@ -34,7 +40,7 @@ SUFFIXES = {
 }  # fmt: skip
 """Generations and degrees behind a name, whatever dots and commas stand around them."""
 
-_ROMAN_ANYWHERE = frozenset(["ii", "iii", "iv", "vii", "viii"])
+_ROMAN_ANYWHERE = frozenset({"ii", "iii", "iv", "vii", "viii"})
 
 _MAC = """
 adam aleese alister allan allister andrew arthur askill aulay auley bain bean beth brayne bride
@@ -56,7 +62,7 @@ _MC_ALONE = frozenset(["mc", "mcs"])
 _ELIDED = frozenset(["o", "d", "l", "dell", "dall", "sant", "m", "n"])
 """Before an apostrophe, with a capital after it: O'Brien, D'Angelo, L'Hommedieu, Dell'Acqua."""
 
-_WORD = re.compile(r"[^\W\d_][\w'`.\u2019\u02bc\u0300-\u036f]*")
+_WORD = re.compile(r"(?i:(?<!\w)['\u2019](?=[ts]\b))?[^\W\d_][\w'`.\u2019\u02bc\u0300-\u036f]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?\.?")
 _APOSTROPHES = "'`\u2019\u02bc"
@@ -98,20 +104,35 @@ def personal_name(name: str) -> str:
     end = 0
     for index, found in enumerate(words):
         out.append(whole[end : found.start()])
-        before = whole[found.start() - 1] if found.start() else ""
         after = whole[found.end()] if found.end() < len(whole) else ""
-        out.append(
-            _word(
-                found[0],
-                first=index == 0,
-                last=index == len(words) - 1 or _only_suffixes(words[index + 1 :]),
-                hyphened=before == "-" or after == "-",
-                closed=after in (",", ";", "/", "&"),
-            )
+        small = after not in (",", ";", "/", "&") and _is_particle(
+            [_bare(word[0]) for word in words[: index + 2]],
+            index,
+            last=index == len(words) - 1 or _only_suffixes(words[index + 1 :]),
         )
+        made = lowered(found[0]) if small else _word(found[0], first=index == 0)
+        # A dotted capital I stays one in front.
+        keeps_dot = found[0].startswith("İ") and made.startswith("I")
+        out.append("İ" + made[1:] if keeps_dot else made)
         end = found.end()
     out.append(whole[end:])
     return "".join(out)
+
+
+def _is_particle(words: list[str], index: int, *, last: bool) -> bool:
+    """Whether a word is written small, by the bare words up to it and the one after it."""
+    word = words[index]
+    if last:
+        return False
+    if word == "in":
+        return words[index + 1] == "t"
+    if word in _AND:
+        return index > 0 and (
+            any(w in PARTICLES for w in words[:index]) or (word == "y" and index > 1)
+        )
+    if word in ("t", "s"):
+        return False
+    return word in PARTICLES and not (index == 0 and word in _NEVER_FIRST)
 
 
 def _only_suffixes(words: list[re.Match[str]]) -> bool:
@@ -127,19 +148,17 @@ def lowered(text: str) -> str:
     return text.replace("İ", "i").lower()
 
 
-def _word(word: str, *, first: bool, last: bool, hyphened: bool, closed: bool) -> str:
+def _word(word: str, *, first: bool) -> str:
     bare = _bare(word)
+    if word[0] in _APOSTROPHES:
+        return lowered(word)
     if bare in _ROMAN_ANYWHERE or (bare in SUFFIXES and not first):
-        dots = "." if word.endswith(".") else ""
         if "." in word.rstrip("."):
-            # Ph.D., M.D.: each letter group by itself.
+            # Ph.D., M.D.: each group of letters by itself.
             return ".".join(_cased(piece) for piece in lowered(word).split("."))
-        return SUFFIXES[bare] + dots
+        return SUFFIXES[bare] + "." * word.endswith(".")
     if _INITIALS.fullmatch(word):
         return word.upper()
-    is_particle = bare in PARTICLES and not last and not closed and "." not in word
-    if is_particle and not (first and bare in _NEVER_FIRST):
-        return lowered(word)
     return _surname(word)
 
 
