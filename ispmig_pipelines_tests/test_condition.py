@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ispmig_pipelines import condition as c
 from ispmig_pipelines.condition import (
     And,
+    ColumnName,
     Comparison,
     FieldName,
     IsNothing,
@@ -21,16 +23,24 @@ from ispmig_pipelines.condition import (
     OneOf,
     Operator,
     Or,
+    Regex,
+    between,
     by_entity,
+    columns_of,
+    entities_of,
+    fields_of,
+    in_words,
     parse_condition,
     written,
 )
+from ispmig_pipelines.condition.meaning import Misuse, matching_regex
 from ispmig_pipelines.errors import UsageError
 
 STATUS = FieldName("customer", "status")
 BALANCE = FieldName("customer", "balance")
 NAME = FieldName("customer", "last_name")
 DAY = FieldName("customer", "birth_date")
+SIGNUP = FieldName("customer", "signup_date")
 
 
 def read(text: str) -> c.Condition:
@@ -59,6 +69,29 @@ def read(text: str) -> c.Condition:
         ("last_name = 'and'", Comparison(NAME, Operator.EQUAL, "and")),
         ("last_name = ''", Comparison(NAME, Operator.EQUAL, "")),
         ("last_name = O.Brien/7-x@y", Comparison(NAME, Operator.EQUAL, "O.Brien/7-x@y")),
+        ("last_name ends with son", Matches(NAME, Match.ENDS_WITH, "son")),
+        ("last_name not ends with son", Not(Matches(NAME, Match.ENDS_WITH, "son"))),
+        ("last_name matches '[A-Z](a|b)+'", Regex(NAME, "[A-Z](a|b)+")),
+        ("last_name not matches x.*", Not(Regex(NAME, "x.*"))),
+        ("balance between 0 and 12.50", between(BALANCE, Decimal(0), Decimal("12.50"))),
+        ("balance not between -5 and 0", Not(between(BALANCE, Decimal(-5), Decimal(0)))),
+        (
+            "last_name between a and b and tax_exempt = true",
+            And(
+                (
+                    between(NAME, "a", "b"),
+                    Comparison(FieldName("customer", "tax_exempt"), Operator.EQUAL, True),
+                )
+            ),
+        ),
+        ("birth_date > field(signup_date)", Comparison(DAY, Operator.GREATER, SIGNUP)),
+        ("birth_date != field(customer.signup_date)", Comparison(DAY, Operator.UNEQUAL, SIGNUP)),
+        (
+            "birth_date between 1990-01-01 and field(signup_date)",
+            between(DAY, dt.date(1990, 1, 1), SIGNUP),
+        ),
+        ("last_name = field", Comparison(NAME, Operator.EQUAL, "field")),
+        ("last_name in (field, column)", OneOf(NAME, ("field", "column"))),
     ],
 )
 def test_what_is_written_is_what_is_meant(text: str, meant: c.Condition) -> None:
@@ -117,6 +150,23 @@ def test_values_are_of_the_fields_type() -> None:
         ("(" * 60 + "status = active" + ")" * 60, "nested"),
         ("last_name = " + "x" * 20_000, "longer than"),
         ("last_name = 'a\x00'", "no text"),
+        ("last_name contains 'a\x00'", "no text"),
+        ("last_name = 'a\ud800'", "no text"),
+        ("last_name matches '('", "no regular expression"),
+        ("last_name matches 'a)(b'", "no regular expression"),
+        ("last_name matches 'a{1001}'", "no regular expression"),
+        ("last_name matches " + "x" * 1001, "longer than 1,000"),
+        ("balance matches 1", "no text"),
+        ("balance between 5 and 1", "the greater value first"),
+        ("balance between 5", "and the greater value, was expected"),
+        ("status between active and lead", "no order"),
+        ("birth_date < field(signup)", "no field 'signup'; did you mean"),
+        ("birth_date < field(balance)", "different kinds"),
+        ("birth_date = field(last_name)", "different kinds"),
+        ("last_name = field(portal_secret)", "secret"),
+        ("birth_date < field(invoice.issue_date)", "fields of customer only"),
+        ("birth_date < field(signup_date", "closing parenthesis"),
+        ("column(Speed) > 1", "not known here"),
     ],
 )
 def test_what_cannot_be_meant_is_told(text: str, told: str) -> None:
@@ -153,33 +203,119 @@ def test_what_is_shown_of_values_can_be_chosen() -> None:
     )
 
 
-texts = st.text(max_size=8).filter(lambda t: "\x00" not in t)
-leaves = st.one_of(
-    st.builds(Comparison, st.just(NAME), st.sampled_from(Operator), texts),
+def test_columns_of_the_source_are_spoken_of_where_there_is_one() -> None:
+    def of_source(text: str) -> c.Condition:
+        return parse_condition(text, ["customer"], columns_allowed=True)
+
+    speed = ColumnName("Speed")
+    assert of_source("column(Speed) >= 100") == Comparison(
+        speed, Operator.GREATER_OR_EQUAL, Decimal(100)
+    )
+    # Equal is what is written alike.
+    assert of_source("column(Speed) = 100") == Comparison(speed, Operator.EQUAL, "100")
+    assert of_source("column('Plan name' ignoring case) in (fiber, dsl)") == OneOf(
+        ColumnName("Plan name", ignore_case=True), ("fiber", "dsl")
+    )
+    for text, told in (
+        ("column(Speed) > fast", "no number"),
+        ("column(Speed) = ' x'", "spaces around it"),
+        ("column(Speed) = ''", "is empty"),
+        ("column('') = x", "name of a column"),
+        ("column(Speed = x", "closing parenthesis"),
+        ("column(Speed) = field(last_name)", "cannot be compared with a field"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            of_source(text)
+
+
+def test_what_a_condition_reads_is_known() -> None:
+    found = parse_condition(
+        "birth_date < field(signup_date) and (column(A) = x or not column(B) is null) "
+        "and birth_date is null and column(A ignoring case) = y",
+        ["customer"],
+        columns_allowed=True,
+    )
+    assert fields_of(found) == (DAY, SIGNUP)
+    assert columns_of(found) == ("A", "B")
+    assert entities_of(found) == ("customer",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("customer.status=active AND NOT (customer.balance between 0 and 5)",
+         "status = active and balance not between 0 and 5"),
+        ("not (email is null)", "email is not null"),
+        ("not (last_name contains x) or balance >= 0 and balance <= 5",
+         "last_name not contains x or balance between 0 and 5"),
+        ("balance >= 5 and balance <= 0", "balance >= 5 and balance <= 0"),
+        ("not (not status in (active))", "not (status not in (active))"),
+        ("balance = 0.0000000", "balance = 0.0000000"),
+    ],
+)  # fmt: skip
+def test_words_are_those_that_a_person_would_write(text: str, words: str) -> None:
+    assert in_words(read(text)) == words
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
+numbers = st.decimals(-1000, 1000, places=2).map(lambda d: Decimal(f"{d:f}"))
+operands = st.one_of(
+    st.just(NAME),
     st.builds(
-        Comparison,
-        st.just(BALANCE),
-        st.sampled_from(Operator),
-        st.decimals(-1000, 1000, places=2).map(lambda d: Decimal(f"{d:f}")),
+        ColumnName,
+        st.text(min_size=1, max_size=6).filter(lambda t: bool(t.strip())),
+        st.booleans(),
     ),
-    st.builds(OneOf, st.just(NAME), st.lists(texts, min_size=1, max_size=3).map(tuple)),
-    st.builds(Matches, st.just(NAME), st.sampled_from(Match), texts),
-    st.just(IsNothing(NAME)),
 )
-conditions = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple)),
-        st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
-    ),
-    max_leaves=8,
-)
+fields = st.just(NAME)
 
 
-@given(conditions)
+def leaves(of: st.SearchStrategy[c.Operand]) -> st.SearchStrategy[c.Condition]:
+    # Of a column, only texts without spaces around them can be asked for.
+    words = texts.map(str.strip).filter(bool)
+    return st.one_of(
+        st.builds(Comparison, of, st.sampled_from([Operator.EQUAL, Operator.UNEQUAL]), words),
+        st.builds(Comparison, st.just(NAME), st.sampled_from(Operator), texts),
+        st.builds(Comparison, st.just(BALANCE), st.sampled_from(Operator), numbers),
+        st.builds(Comparison, st.just(DAY), st.sampled_from(Operator), st.just(SIGNUP)),
+        st.builds(between, st.just(BALANCE), numbers, numbers),
+        st.builds(OneOf, of, st.lists(words, min_size=1, max_size=3).map(tuple)),
+        st.builds(Matches, of, st.sampled_from(Match), texts),
+        st.builds(Regex, of, texts.map(re.escape).filter(_is_re2)),
+        st.builds(IsNothing, of),
+    )
+
+
+def _is_re2(pattern: str) -> bool:
+    try:
+        matching_regex(NAME, pattern)
+    except Misuse:
+        return False
+    return True
+
+
+def any_of(of: st.SearchStrategy[c.Operand]) -> st.SearchStrategy[c.Condition]:
+    return st.recursive(
+        leaves(of),
+        lambda inner: st.one_of(
+            st.builds(Not, inner),
+            st.builds(And, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+            st.builds(Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        ),
+        max_leaves=8,
+    )
+
+
+@given(any_of(fields))
 def test_a_condition_is_read_as_it_is_written(condition: c.Condition) -> None:
     assert read(written(condition)) == condition
+    assert read(in_words(condition)) == condition
+
+
+@given(any_of(operands))
+def test_a_condition_on_columns_is_read_as_it_is_written(condition: c.Condition) -> None:
+    for text in (written(condition), in_words(condition)):
+        assert parse_condition(text, ["customer"], columns_allowed=True) == condition
 
 
 def test_what_stands_in_brackets_is_still_joined_by_and() -> None:

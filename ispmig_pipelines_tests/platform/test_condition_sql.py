@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -274,6 +275,73 @@ def test_a_pattern_stays_a_parameter(rows_of_all_kinds: psycopg.Connection) -> N
             quoted = text.replace("'", "''")
             condition = parse_condition(f"last_name {how} '{quoted}'", ["customer"])
             assert in_database(rows_of_all_kinds, condition, "customer") == []
+
+
+# --- texts and numbers on their edges ----------------------------------------------------------
+
+_short = st.text("ab%_\\\né🦊", max_size=5)
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(how=st.sampled_from(Match), text=_short, texts=st.lists(_short, min_size=8, max_size=20))
+def test_looking_for_a_text_means_the_same_in_both(
+    rows_of_all_kinds: psycopg.Connection, how: Match, text: str, texts: list[str]
+) -> None:
+    condition = c.Matches(FieldName("customer", "notes"), how, text)
+    column = pa.array([*texts, text, None], pa.string())
+    ours = evaluate(condition, lambda _: column, len(column))
+    parameters = Parameters()
+    theirs = rows_of_all_kinds.execute(
+        sql.SQL(
+            "select {} from unnest(%(texts)s::text[]) with ordinality as t(notes, n) order by n"
+        ).format(where(condition, "t", parameters)),
+        {**parameters.values, "texts": column.to_pylist()},
+    ).fetchall()
+    assert ours.tolist() == [row[0] for row in theirs]
+
+
+_edges = st.sampled_from([0, 1, -1, 5, 10**15 - 1, -(10**15) + 1, 2**63 - 1, -(2**63)])
+_fractions = st.sampled_from(["0", "0.0001", "-0.0001", "0.00005", "-0.00005", "0.5", "1e-30"])
+
+
+@settings(max_examples=300)
+@given(
+    type_=st.sampled_from([pa.int64(), pa.decimal128(19, 4), pa.decimal128(9, 6)]),
+    operator=st.sampled_from(Operator),
+    cells=st.lists(st.tuples(_edges, _fractions), min_size=1, max_size=6),
+    around=st.tuples(_edges, _fractions),
+)
+def test_numbers_compare_exactly_whatever_the_column_can_hold(
+    type_: pa.DataType,
+    operator: Operator,
+    cells: list[tuple[int, str]],
+    around: tuple[int, str],
+) -> None:
+    with decimal.localcontext(prec=80):
+        value = Decimal(around[0]) + Decimal(around[1])
+        held: list[Any] = []
+        for whole_part, fraction in cells:
+            exact = Decimal(whole_part) + Decimal(fraction)
+            try:
+                cell = int(exact) if type_ == pa.int64() else exact
+                held.append(pa.scalar(cell, type_).as_py())
+            except (pa.ArrowInvalid, OverflowError):
+                held.append(None)
+        meant = {
+            Operator.EQUAL: lambda x: x == value,
+            Operator.UNEQUAL: lambda x: x != value,
+            Operator.LESS: lambda x: x < value,
+            Operator.LESS_OR_EQUAL: lambda x: x <= value,
+            Operator.GREATER: lambda x: x > value,
+            Operator.GREATER_OR_EQUAL: lambda x: x >= value,
+        }[operator]
+        wanted = [operator is Operator.UNEQUAL if x is None else meant(x) for x in held]
+        condition = c.Comparison(FieldName("customer", "balance"), operator, value)
+        found = evaluate(condition, lambda _: pa.array(held, type_), len(held))
+        assert found.tolist() == wanted
+        among = c.OneOf(FieldName("customer", "balance"), (value, Decimal("0.5")))
+        found = evaluate(among, lambda _: pa.array(held, type_), len(held))
+        assert found.tolist() == [x is not None and x in (value, Decimal("0.5")) for x in held]
 
 
 # --- what could be taken otherwise ------------------------------------------------------------
