@@ -24,6 +24,7 @@ def spec_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     block = definitions.pop("Block")
     mapping = definitions.pop("FieldMapping")
+    _name_step(definitions, mapping)
     for name, entity in ENTITIES.items():
         for info in entity.fields.values():
             definitions.setdefault(_mapping_name(info), _long_form(info, mapping))
@@ -48,6 +49,17 @@ def spec_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Migration spec",
         **schema,
+    }
+
+
+def _name_step(definitions: dict[str, Any], mapping: dict[str, Any]) -> None:
+    """Steps, which every mapping may have, one or several, are described once."""
+    transform = mapping["properties"]["transform"]
+    definitions["Step"] = transform["items"]
+    step = {"$ref": "#/$defs/Step"}
+    mapping["properties"]["transform"] = {
+        "description": transform["description"],
+        "anyOf": [step, {"type": "array", "minItems": 1, "items": step}],
     }
 
 

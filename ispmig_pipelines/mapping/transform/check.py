@@ -36,8 +36,8 @@ def mistakes_of_steps(
             f"{did_you_mean(table.source, sources)}"
         )
     steps = [step for step in mapping.transform or () if not is_text_step(step)]
-    for step, after in zip(steps, [*steps[1:], None], strict=True):
-        yield from _of_step(info, step, after)
+    for place, step in enumerate(steps, start=1):
+        yield from _of_step(info, step, steps[place] if place < len(steps) else None)
 
 
 def _of_step(info: FieldInfo, step: str | Part, after: str | Part | None) -> Iterator[str]:
