@@ -23,7 +23,7 @@ transaction may pass through states in which a child is without its parent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from psycopg import sql
 
@@ -177,13 +177,22 @@ def _check(name: str, condition: sql.Composable) -> sql.Composed:
     return sql.SQL("constraint {} check ({})").format(sql.Identifier(name), condition)
 
 
-def _field_checks(entity: EntityInfo) -> list[sql.Composed]:
+def _field_checks(entity: EntityInfo, fields: Iterable[str]) -> list[sql.Composed]:
     return [
         _check(constraint_name(entity, field, kind.value), condition)
-        for field, info in entity.fields.items()
-        for kind in kinds_of(info)
-        if (condition := field_check(field, info, kind)) is not None
+        for field in fields
+        for kind in kinds_of(entity.fields[field])
+        if (condition := field_check(field, entity.fields[field], kind)) is not None
     ]
+
+
+def _column(entity: EntityInfo, field: str) -> sql.Composed:
+    info = entity.fields[field]
+    return sql.SQL("{} {}{}").format(
+        sql.Identifier(field),
+        column_type(info),
+        sql.SQL(" not null" if info.must_hold_value else ""),
+    )
 
 
 def _row_check(entity: EntityInfo, rule: RowRule) -> sql.Composed:
@@ -204,14 +213,7 @@ def _reference(schema: str, entity: EntityInfo, field: str, parent: EntityInfo) 
 
 def create_table(schema: str, entity: EntityInfo) -> sql.Composed:
     """``CREATE TABLE`` of one entity; its parents' tables must be there."""
-    parts: list[sql.Composable] = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(field),
-            column_type(info),
-            sql.SQL(" not null" if info.must_hold_value else ""),
-        )
-        for field, info in entity.fields.items()
-    ]
+    parts: list[sql.Composable] = [_column(entity, field) for field in entity.fields]
     parts += [
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(declared))
         for name, (declared, _) in _PROVENANCE.items()
@@ -222,7 +224,7 @@ def create_table(schema: str, entity: EntityInfo) -> sql.Composed:
             _listed(map(sql.Identifier, entity.key)),
         )
     )
-    parts += _field_checks(entity)
+    parts += _field_checks(entity, entity.fields)
     parts += [_row_check(entity, rule) for rule in entity.row_rules]
     parts += [
         _reference(schema, entity, field, ENTITIES[parent])
@@ -233,18 +235,51 @@ def create_table(schema: str, entity: EntityInfo) -> sql.Composed:
     )
 
 
+def add_columns(schema: str, entity: EntityInfo, fields: Collection[str]) -> list[sql.Composed]:
+    """Statements that give an older table the columns of these fields, with their checks,
+    references, rules, indexes and comments, as :func:`create_table` would have.
+
+    None of the fields is one that must hold a value, unless the table is empty.
+    """
+    table = sql.Identifier(schema, entity.name)
+    added: list[sql.Composable] = [
+        *(_column(entity, field) for field in fields),
+        *_field_checks(entity, fields),
+        *(_row_check(entity, rule) for rule in entity.row_rules if set(rule.fields) & set(fields)),
+        *(
+            _reference(schema, entity, field, ENTITIES[parent])
+            for field, parent in entity.references.items()
+            if field in fields
+        ),
+    ]
+    return [
+        sql.SQL("alter table {} {}").format(
+            table, _listed(sql.SQL("add {}").format(part) for part in added)
+        ),
+        *_indexes(schema, entity, [field for field in _indexed(entity) if field in fields]),
+        *_column_comments(schema, entity, {f: _comment(entity.fields[f]) for f in fields}),
+    ]
+
+
 def create_indexes(schema: str, entity: EntityInfo) -> list[sql.Composed]:
     """Indexes beside the key's: on each reference (a parent that goes asks for its children)
     and on the migration (undoing one finds its rows)."""
+    return _indexes(schema, entity, [*_indexed(entity), MIGRATION])
+
+
+def _indexed(entity: EntityInfo) -> list[str]:
     # The key's own index serves a reference that is its first part.
-    wanted = [field for field in entity.references if field != entity.key[0]]
+    return [field for field in entity.references if field != entity.key[0]]
+
+
+def _indexes(schema: str, entity: EntityInfo, columns: Iterable[str]) -> list[sql.Composed]:
     return [
         sql.SQL("create index {} on {} ({})").format(
             sql.Identifier(constraint_name(entity, field.strip("_"), "idx")),
             sql.Identifier(schema, entity.name),
             sql.Identifier(field),
         )
-        for field in (*wanted, MIGRATION)
+        for field in columns
     ]
 
 
@@ -256,12 +291,18 @@ def comments(schema: str, entity: EntityInfo) -> list[sql.Composed]:
         sql.SQL("comment on table {} is {}").format(
             sql.Identifier(schema, entity.name), sql.Literal(entity.doc)
         ),
-        *(
-            sql.SQL("comment on column {} is {}").format(
-                sql.Identifier(schema, entity.name, column), sql.Literal(doc)
-            )
-            for column, doc in told.items()
-        ),
+        *_column_comments(schema, entity, told),
+    ]
+
+
+def _column_comments(
+    schema: str, entity: EntityInfo, told: Mapping[str, str]
+) -> list[sql.Composed]:
+    return [
+        sql.SQL("comment on column {} is {}").format(
+            sql.Identifier(schema, entity.name, column), sql.Literal(doc)
+        )
+        for column, doc in told.items()
     ]
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines.errors import TenantBusy, TenantError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ddl, journal, ledger
+from ispmig_pipelines.platform import additions, ddl, journal, ledger
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_all
 
@@ -132,7 +132,7 @@ def _grants(tenant: Tenant) -> list[sql.Composed]:
 
 
 def get(connection: Connection, slug: str) -> Tenant:
-    """A tenant that exists.
+    """A tenant that exists, its tables brought up to the model if they are of an older release.
 
     Raises:
         TenantError: it does not; the text names the tenants there are.
@@ -144,7 +144,13 @@ def get(connection: Connection, slug: str) -> Tenant:
             f"There is no tenant {slug}. Make it with: ispmig tenant add {slug}"
             + (f"  (there are: {', '.join(sorted(slugs))})" if slugs else "")
         )
-    return describe(slug, raw(connection).info.dbname)
+    driver = raw(connection)
+    tenant = describe(slug, driver.info.dbname)
+    if additions.missing(driver, tenant.schema):
+        # In a transaction of its own: the caller's may never be committed.
+        with connection.engine.begin() as apart:
+            additions.add(raw(apart), tenant.schema)
+    return tenant
 
 
 def list_all(connection: Connection) -> list[dict[str, object]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.errors import TenantError
+from ispmig_pipelines.errors import DatabaseError, TenantError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, tenants
-from ispmig_pipelines.platform.server import engine
+from ispmig_pipelines.platform import additions, ledger, tenants
+from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines.platform.server import engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.settings import settings
 
@@ -104,6 +107,92 @@ def test_the_role_ends_with_the_block_and_with_an_error(
 def test_a_slug_is_taken_once(connection: Connection, acme: Tenant) -> None:
     with pytest.raises(TenantError, match="already"):
         tenants.add(connection.engine, "acme")
+
+
+_COLUMNS = """select c.table_name, c.column_name, c.data_type, c.is_nullable,
+    pg_catalog.col_description(format('%I.%I', c.table_schema, c.table_name)::regclass,
+                               c.ordinal_position)
+    from information_schema.columns c where table_schema = 'tenant_acme' order by 1, 2"""
+_CONSTRAINTS = """select conrelid::regclass::text, conname, pg_catalog.pg_get_constraintdef(oid)
+    from pg_catalog.pg_constraint where connamespace = 'tenant_acme'::regnamespace
+    and contype <> 'n' order by 1, 2"""
+_INDEXES = "select indexname, indexdef from pg_indexes where schemaname = 'tenant_acme' order by 1"
+
+
+def _catalog(connection: Connection) -> list[list[tuple[Any, ...]]]:
+    driver = raw(connection)
+    found = [driver.execute(query).fetchall() for query in (_COLUMNS, _CONSTRAINTS, _INDEXES)]
+    driver.rollback()
+    return found
+
+
+LATER = {
+    "customer": ["language", "billing_postal_code"],
+    "plan": ["off_peak_from", "off_peak_until"],
+    "location": ["latitude", "longitude"],
+    "device": ["uuid", "service"],
+    "ip_assignment": ["network", "prefix_length"],
+}
+"""Fields that an older release may not have had; some with rules, references and indexes."""
+
+
+def test_tables_of_an_older_release_gain_the_columns_that_they_lack(
+    connection: Connection, acme: Tenant
+) -> None:
+    whole = _catalog(connection)
+    driver = raw(connection)
+    with connection.begin(), as_tenant(driver, acme):
+        driver.execute(
+            "insert into tenant_acme.plan (plan_code, _migration, _file, _record) "
+            "values ('F100', 1, 0, 1)"
+        )
+    before = digest(driver, acme)
+    with connection.begin():
+        for table, columns in LATER.items():
+            for column in columns:
+                driver.execute(
+                    sql.SQL("alter table {} drop column {} cascade").format(
+                        sql.Identifier("tenant_acme", table), sql.Identifier(column)
+                    )
+                )
+    assert _catalog(connection) != whole
+    assert tenants.get(connection, "acme") == acme
+    # It was done apart: the caller's transaction has no part in it.
+    connection.rollback()
+    assert _catalog(connection) == whole
+    assert digest(driver, acme) == before
+    with connection.begin(), as_tenant(driver, acme):
+        driver.execute("update tenant_acme.plan set off_peak_from = '22:00'")
+
+
+def test_tables_that_lack_nothing_are_left_alone(connection: Connection, acme: Tenant) -> None:
+    driver = raw(connection)
+    assert additions.missing(driver, acme.schema) == {}
+    with connection.begin():
+        # Whoever works on the table does not keep others from the tenant.
+        driver.execute("lock table tenant_acme.customer in access exclusive mode")
+        with connection.engine.connect() as other:
+            assert tenants.get(other, "acme") == acme
+
+
+def test_a_busy_table_gains_its_columns_later(
+    connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(additions, "LOCK_TIMEOUT", "50ms")
+    driver = raw(connection)
+    with connection.begin():
+        driver.execute("alter table tenant_acme.device drop column uuid")
+    with connection.begin():
+        driver.execute("lock table tenant_acme.device in access share mode")
+        with (
+            connection.engine.connect() as other,
+            pytest.raises(DatabaseError) as caught,
+            told_plainly(),
+        ):
+            tenants.get(other, "acme")
+    assert caught.value.transient
+    tenants.get(connection, "acme")
+    assert additions.missing(driver, acme.schema) == {}
 
 
 def test_removing_a_tenant_leaves_nothing_of_it_but_the_ledger(

@@ -1,0 +1,56 @@
+"""Fields that the model has gained since a tenant's tables were made.
+
+A tenant's tables are as old as the tenant; a newer release may know fields that they have no
+column for. Such columns are added when the tenant is next asked for, with their checks, all of
+them empty: a digest passes over what is empty, and so the tenant's content is the same as before.
+Nothing else of a table is ever changed here.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ddl
+
+LOCK_TIMEOUT = "10s"
+"""How long adding waits for those who are reading or writing the table."""
+
+_LOCK = 0x69_73_70_6D_63_6F_6C  # "ispmcol": one at a time
+
+
+def missing(driver: psycopg.Connection, schema: str) -> dict[str, tuple[str, ...]]:
+    """Entity → the fields for which its table in the schema has no column; {} as a rule."""
+    wanted = [(entity, field) for entity, info in ENTITIES.items() for field in info.fields]
+    rows = driver.execute(
+        """select entity, array_agg(field order by position)
+           from unnest(%s::text[], %s::text[]) with ordinality as w(entity, field, position)
+           join pg_catalog.pg_class t on t.relname = w.entity and t.relkind in ('r', 'p')
+           join pg_catalog.pg_namespace n on n.oid = t.relnamespace and n.nspname = %s
+           where not exists (
+               select from pg_catalog.pg_attribute a
+               where a.attrelid = t.oid and a.attname = w.field and not a.attisdropped)
+           group by entity""",
+        [[entity for entity, _ in wanted], [field for _, field in wanted], schema],
+    ).fetchall()
+    found: dict[str, list[str]] = dict(rows)
+    return {entity: tuple(found[entity]) for entity in ENTITIES if entity in found}
+
+
+def add(driver: psycopg.Connection, schema: str) -> dict[str, tuple[str, ...]]:
+    """Adds the missing columns in the current transaction, as the owner of the tables; returns
+    them.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody works on a table for longer than
+            :data:`LOCK_TIMEOUT`.
+    """
+    driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+    driver.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [_LOCK])
+    # Whoever held the lock may have added them.
+    lacking = missing(driver, schema)
+    for entity, fields in lacking.items():
+        for statement in ddl.add_columns(schema, ENTITIES[entity], fields):
+            driver.execute(statement)
+    return lacking
