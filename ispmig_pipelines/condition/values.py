@@ -41,7 +41,8 @@ class Unfit(ValueError):
 
 
 def _text(word: str, info: FieldInfo) -> Value:
-    if "\x00" in word:
+    # Neither PostgreSQL nor UTF-8 holds these: U+0000, and halves of a surrogate pair.
+    if "\x00" in word or any("\ud800" <= character <= "\udfff" for character in word):
         raise Unfit("no text that a field could hold")
     return word
 
@@ -89,9 +90,12 @@ def _timestamp(word: str, info: FieldInfo) -> Value:
 
 def _address(word: str, info: FieldInfo) -> Value:
     try:
-        return str(ipaddress.ip_address(word))
+        address = ipaddress.ip_address(word)
     except ValueError:
         raise Unfit("no IP address") from None
+    if getattr(address, "scope_id", None) is not None:
+        raise Unfit("an address with a zone, which means something on one machine only")
+    return str(address)
 
 
 def _mac(word: str, info: FieldInfo) -> Value:
