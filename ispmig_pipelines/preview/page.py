@@ -190,7 +190,7 @@ def _changes(entity: Entity) -> str:
         for name, count in told.items()
     )
     return (
-        f"<h3>What would change in the {changes.rows:,} rows that are there and differ</h3>"
+        f"<h3>Rows that are there and would change: {changes.rows:,}</h3>"
         f'<table><thead><tr><th>field</th><th class="n">rows</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
@@ -211,7 +211,7 @@ def _issues(groups: Sequence[IssueGroup]) -> str:
             f"<td>{_text(group.message)}"
             f'<br><span class="quiet small">{_text(group.remedy)}</span>'
             f'<br><span class="quiet small">e.g. {examples}</span></td>'
-            f"<td><code>{_text(group.rule)}</code></td></tr>"
+            f'<td class="rule"><code>{_text(group.rule)}</code></td></tr>'
         )
     return (
         '<h3>What is not as it should be</h3><table class="stack"><thead><tr>'
@@ -268,7 +268,7 @@ def _pair(pair: Pair) -> str:
     )
     present = ""
     if pair.changes:
-        present = f' <span class="present">(now {_value(pair.present)})</span>'
+        present = f' <span class="present">(now {_value(pair.present, "cell")})</span>'
     return (
         _way(pair.before, pair.after, refused=pair.refused)
         + present
@@ -291,12 +291,12 @@ def _way(before: Iterable[Before], after: str | None, *, refused: bool) -> str:
     return left + arrow + _value(after)
 
 
-def _value(text: str | None) -> str:
+def _value(text: str | None, kind: str = "cell after") -> str:
     if text is None:
         return '<span class="none">nothing</span>'
     if not text:
         return '<span class="none">an empty text</span>'
-    return f'<span class="cell after">{_text(text)}</span>'
+    return f'<span class="{kind}">{_text(text)}</span>'
 
 
 def _field_issues(issues: Iterable[FieldIssue]) -> str:

@@ -61,9 +61,7 @@ def show(out: Console, report: Report, *, whole: bool = False) -> None:
     )
 
 
-def _table(
-    title: str, *columns: str, numbers: Sequence[str] = (), wide: Sequence[str] = ()
-) -> Table:
+def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
     table = Table(
         title=Text(title) if title else None,
         title_justify="left",

@@ -1,0 +1,85 @@
+"""What the report says in words and numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.preview.words import (
+    heading,
+    label,
+    money,
+    money_rows,
+    others,
+    pairs,
+    share,
+    what_becomes,
+)
+from ispmig_pipelines_tests.preview.reports import report, sample, sampled
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 10, "0 %"), (1, 1000, "<1 %"), (999, 1000, ">99 %"), (10, 10, "100 %"), (1, 3, "33 %"),
+     (0, 0, "\N{EN DASH}")],
+)  # fmt: skip
+def test_a_share_never_rounds_something_away(part: int, whole: int, text: str) -> None:
+    assert share(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("0", "0.00"), ("0.0000", "0.00"), ("-1234.5000", "-1,234.50"), ("1000000", "1,000,000.00"),
+     ("1E+3", "1,000.00"), ("0.1234", "0.1234"), ("99999999999999999.9900",
+      "99,999,999,999,999,999.99")],
+)  # fmt: skip
+def test_money_to_the_last_digit(amount: str, text: str) -> None:
+    assert money(amount) == text
+
+
+def test_entities_have_names_for_people() -> None:
+    assert label("ip_assignment") == "IP assignments"
+    assert heading("invoice_line") == "Invoice lines"
+    assert len({heading(name) for name in ENTITIES}) == len(ENTITIES)
+
+
+def test_others_are_counted() -> None:
+    assert (others(1), others(2_000)) == ("and 1 other", "and 2,000 others")
+
+
+def test_an_entity_in_a_few_numbers() -> None:
+    (customer,) = report().entities
+    assert what_becomes(customer) == [("new", 1), ("changed", 1), ("held back", 1)]
+    again = customer.model_copy(
+        update={"counts": customer.counts | {"unchanged": 7_034, "repeated": 7_034}}
+    )
+    assert what_becomes(again) == what_becomes(customer)
+
+
+def test_totals_name_what_a_positive_amount_means() -> None:
+    (row,) = money_rows(report())
+    assert (row.name, row.currency, row.unreadable) == ("Customer balance", "USD", 1)
+    assert row.note == f"positive: {ENTITIES['customer'].fields['balance'].positive_is}"
+    assert list(row.amounts) == ["source", "loaded", "quarantined"]
+
+
+def test_a_fields_pairs_stand_once_each_with_how_often() -> None:
+    block = report().entities[0].blocks[0]
+    assert [(p.before[0].text, p.after, p.records) for p in pairs(block, "status")] == [
+        ("A", "active", 2),
+        ("?", None, 1),
+    ]
+    changed, *_ = pairs(block, "last_name")
+    assert (changed.after, changed.present) == ("Bob", "Rob")
+
+
+def test_of_many_pairs_some_of_the_wrong_ones_are_shown() -> None:
+    wrong = report().entities[0].blocks[0].samples[2].fields[1]
+    many = [sample(i, sampled("status", str(i), "active")) for i in range(4, 30)]
+    block = report().entities[0].blocks[0].model_copy(
+        update={"samples": (*many, sample(40, wrong), sample(41, sampled("status", "", None)))}
+    )  # fmt: skip
+    shown = pairs(block, "status", 3)
+    assert [p.refused for p in shown] == [False, False, True]
+    assert [p.before[0].text for p in shown] == ["4", "5", "?"]
+    assert len(pairs(block, "status")) == 28
