@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jsonschema
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.block_models import Block, SpecDocument
+from ispmig_pipelines.mapping.lookup_table import LookupTables
 from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec_models import (
     Csv,
@@ -44,9 +46,9 @@ def _cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
 
 
-def examples() -> list[Example]:
+def examples(page: str = PAGE) -> list[Example]:
     found = []
-    for entity, mapping, table in _EXAMPLE.findall(PAGE):
+    for entity, mapping, table in _EXAMPLE.findall(page):
         if entity in ("spec", "entities"):
             continue
         (*columns, field), rows = _table(table)
@@ -80,29 +82,41 @@ def test_the_page_has_its_examples() -> None:
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: f"{e.entity}.{e.field}")
 def test_an_example_does_what_the_page_says(example: Example) -> None:
+    assert outcome_of(example) == [row[-1] for row in example.rows]
+
+
+def outcome_of(
+    example: Example, sources: Sequence[str] = (), tables: LookupTables | None = None
+) -> list[str | None]:
+    """What the field of an example gets, or in bold the rule that refuses the record.
+
+    ``sources`` are the names of others that it may look up in.
+    """
     entity = ENTITIES[example.entity]
     keys = "".join(f"      {key}: KEY\n" for key in entity.key if f"{key}:" not in example.mapping)
     fields = "".join(f"      {line}\n" for line in example.mapping.splitlines())
+    named = ", ".join(f"{name}: {{files: x.csv}}" for name in ["s", *sources])
     spec = spec_of(
-        f"version: 1\nsources: {{s: {{files: x.csv}}}}\nentities:\n  {example.entity}:\n"
+        f"version: 1\nsources: {{{named}}}\nentities:\n  {example.entity}:\n"
         f"    from: s\n    fields:\n{keys}{fields}"
     )
     table = {name: [row[i] for row in example.rows] for i, name in enumerate(example.columns)}
     table["KEY"] = [str(i) for i in range(len(example.rows))]
-    plan = prepare(spec, spec.feeds[0], list(table))
+    plan = prepare(spec, spec.feeds[0], list(table), tables=tables)
     result = plan.apply(records(table))
     said = {record: rule for record, rule, _ in rules(result)}
-    outcome = [
+    return [
         f"**{said[i]}**" if i in said else value
         for i, value in enumerate(as_text(result.frame[example.field]), start=1)
     ]
-    assert outcome == [row[-1] for row in example.rows]
 
 
 def as_text(values: pd.Series) -> list[str | None]:
     column = pa.array(values, from_pandas=True)
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("s", tz="UTC"))
+    elif pa.types.is_time(column.type):
+        column = column.cast(pa.time32("s"))
     return pc.cast(column, pa.string()).to_pylist()
 
 
