@@ -117,6 +117,8 @@ def as_text(values: pd.Series) -> list[str | None]:
         column = column.cast(pa.timestamp("s", tz="UTC"))
     elif pa.types.is_time(column.type):
         column = column.cast(pa.time32("s"))
+    elif pa.types.is_time(column.type):
+        column = column.cast(pa.time32("s"))
     return pc.cast(column, pa.string()).to_pylist()
 
 
