@@ -236,6 +236,13 @@ class _Reader:
         if not isinstance(content, dict) or not content:
             self._say(path, "must map columns to tests, e.g. column: {Speed: {at_least: 100}}")
             return None
+        # A column of that name would be meant by a text; true and false are the option.
+        if _word(content.get(IGNORE_CASE)) in ("true", "false"):
+            ignore_case = self._flag(content, path)
+            content = {name: test for name, test in content.items() if name != IGNORE_CASE}
+        if not content:
+            self._say(path, "names no column; write e.g. column: {Speed: {at_least: 100}}")
+            return None
         parts: list[Condition | None] = []
         for name, test in content.items():
             here = (*path, name)

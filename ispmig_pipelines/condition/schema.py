@@ -59,6 +59,10 @@ def when_schema() -> dict[str, Any]:
     """
     inner = {"type": ["string", "object"]}
     inners = {"type": "array", "minItems": 1, "items": inner}
+    folded = {
+        "description": "In these columns upper and lower case are the same.",
+        "type": "boolean",
+    }
     return {
         "description": "A condition: a text (status = active and balance > 0), or fields and "
         "what they must hold.",
@@ -75,12 +79,10 @@ def when_schema() -> dict[str, Any]:
                         "description": "Source column → what it must hold.",
                         "type": "object",
                         "minProperties": 1,
+                        "properties": {IGNORE_CASE: folded},
                         "additionalProperties": schema_of_test(of_column=True),
                     },
-                    IGNORE_CASE: {
-                        "description": "In these columns upper and lower case are the same.",
-                        "type": "boolean",
-                    },
+                    IGNORE_CASE: folded,
                 },
                 "additionalProperties": schema_of_test(),
             },
