@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from decimal import Decimal
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,16 @@ def migration(out: Console, entry: Migration) -> None:
             table.add_row(name, *(f"{counts[c]:,}" for c in _COUNTS))
         _show(out, table)
     if any(entry.totals.values()):
-        sides = ("source", "loaded", "quarantined")
+        sides = ["source", "loaded", "quarantined"]
+        every = [a for by_currency in entry.totals.values() for a in by_currency.values()]
+        if any(Decimal(amounts.get("adjusted", 0)) for amounts in every):
+            sides.append("adjusted")
         table = _table("", "control total", *sides, "unreadable", numbers=[*sides, "unreadable"])
         for name, by_currency in entry.totals.items():
             for currency, amounts in by_currency.items():
                 table.add_row(
                     f"{name} {currency}",
-                    *(_money(amounts[side]) for side in sides),
+                    *(_money(amounts.get(side, "0")) for side in sides),
                     f"{amounts['unreadable']:,}",
                 )
         _show(out, table)

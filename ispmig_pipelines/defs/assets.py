@@ -201,7 +201,8 @@ def _totals(entry: ledger.Migration, entity: str) -> dict[str, Any]:
         for name, by_currency in entry.totals.items()
         if name.startswith(f"{entity}.")
         for currency, amounts in by_currency.items()
-        for side in ("source", "loaded", "quarantined", "unreadable")
+        for side in ("source", "loaded", "quarantined", "adjusted", "unreadable")
+        if side in amounts
     }
 
 

@@ -56,7 +56,7 @@ def unreconciled(entry: Migration) -> list[str]:
             )
     for name, by_currency in entry.totals.items():
         for currency, amounts in by_currency.items():
-            found = Decimal(amounts["loaded"]) + Decimal(amounts["quarantined"])
+            found = sum(Decimal(amounts[s]) for s in ("loaded", "quarantined", "adjusted"))
             if Decimal(amounts["source"]) != found:
                 problems.append(
                     f"{name}: {amounts['source']} {currency} in the source, and {found} "

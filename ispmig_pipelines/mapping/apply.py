@@ -170,14 +170,19 @@ class FeedPlan:
             )
         )
 
-    @cached_property
+    @property
     def columns_of(self) -> dict[str, str]:
         """Field → names of the columns it comes from, joined by ", "."""
+        return {name: ", ".join(columns) for name, columns in self.columns_read.items()}
+
+    @cached_property
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """Field → names of the columns it comes from, by its mapping or by rules."""
         read: dict[str, list[str]] = {name: [] for name in self.targets}
         for plan in (*self.fields, *(plan for rule in self.rules for plan in rule.maps)):
             if plan.name in read:
                 read[plan.name] += plan.columns
-        return {name: ", ".join(dict.fromkeys(columns)) for name, columns in read.items()}
+        return {name: tuple(dict.fromkeys(columns)) for name, columns in read.items()}
 
     def wanted(self, records: Records, first: int = 0) -> np.ndarray | None:
         """Boolean mask of the batch's records that are the feed's; None: all of them.

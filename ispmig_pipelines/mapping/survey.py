@@ -113,7 +113,8 @@ class Survey:
             if isinstance(found, Question):
                 columns = ", ".join(looked.plan.origins)
                 questions.append(
-                    f"{self._spec.path.name}:{looked.at}: {looked.subject}: column {columns} {found}"
+                    f"{self._spec.path.name}:{looked.at}: {looked.subject}: column {columns} "
+                    f"{found}"
                 )
             elif found is not None:
                 styles.setdefault(looked.feed.name, {})[looked.key] = found

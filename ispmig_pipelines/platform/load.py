@@ -256,6 +256,7 @@ def _publish(
         for currency, amounts in by_currency.items():
             total = totals.setdefault(currency, Amounts())
             total.source += amounts.source
+            total.adjusted += amounts.adjusted
             total.unreadable += amounts.unreadable
         for said_again in (repeats.amounts, again):
             for currency, amount in said_again.get(name, {}).items():

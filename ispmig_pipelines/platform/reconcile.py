@@ -1,7 +1,8 @@
 """The two laws of counting: no record is lost, and money reconciles to the cent.
 
 1. For every entity: ``read = inserted + updated + unchanged + quarantined``.
-2. For every money field and currency: ``source = loaded + quarantined``, exactly.
+2. For every money field and currency: ``source = loaded + quarantined + adjusted``, exactly.
+   ``adjusted`` is what rules of the spec took from amounts, such as balances written off.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class Amounts:
         source: sum over the source's records, each once (repeats do not count again).
         loaded: sum over the tenant's rows that stand for them.
         quarantined: sum over the records in quarantine.
+        adjusted: what rules of the spec took from amounts; negative where they added to them.
         unreadable: cells that are no number; their records are in quarantine.
     """
 
     source: Decimal = ZERO
     loaded: Decimal = ZERO
     quarantined: Decimal = ZERO
+    adjusted: Decimal = ZERO
     unreadable: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ class Amounts:
             "source": str(self.source),
             "loaded": str(self.loaded),
             "quarantined": str(self.quarantined),
+            "adjusted": str(self.adjusted),
             "unreadable": self.unreadable,
         }
 
@@ -68,6 +72,7 @@ class Amounts:
             source=Decimal(values.get("source", ZERO)),
             loaded=Decimal(values.get("loaded", ZERO)),
             quarantined=Decimal(values.get("quarantined", ZERO)),
+            adjusted=Decimal(values.get("adjusted", ZERO)),
             unreadable=values.get("unreadable", 0),
         )
 
@@ -86,10 +91,10 @@ def check(entities: Mapping[str, Counts], totals: Mapping[str, Mapping[str, Amou
     ]
     broken += [
         f"{name} in {currency}: {a.source} in the source, but {a.loaded} loaded + "
-        f"{a.quarantined} in quarantine"
+        f"{a.quarantined} in quarantine + {a.adjusted} adjusted by rules"
         for name, by_currency in totals.items()
         for currency, a in by_currency.items()
-        if a.source != a.loaded + a.quarantined
+        if a.source != a.loaded + a.quarantined + a.adjusted
     ]
     if broken:
         raise LawBroken(

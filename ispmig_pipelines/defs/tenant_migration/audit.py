@@ -21,13 +21,14 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     MappedFeed,
     StagedFile,
 )
-from ispmig_pipelines.defs.tenant_migration.map import arrow_column
+from ispmig_pipelines.defs.tenant_migration.map import adjusted_by_currency, arrow_column
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     Opened,
     open_files,
     places,
 )
+from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.errors import LawBroken, SourceError
 from ispmig_pipelines.formats.database.digest import CellDigest
 from ispmig_pipelines.formats.records import KEYED, Records
@@ -103,6 +104,11 @@ def audit(
             verified = verify_feed(raw(connection), table, source.records(told), earlier)
         earlier.append(table)
         told.done()
+        for name, by_currency in source.adjusted.items():
+            for currency, taken in by_currency.items():
+                amounts = verified.amounts.setdefault(name, {}).setdefault(currency, Amounts())
+                amounts.source += taken.source
+                amounts.adjusted += taken.adjusted
         audited.problems += source.problems + verified.problems
         counts = recounted.setdefault(mapped.entity, Counts())
         counts.read += verified.read
@@ -139,7 +145,15 @@ class _SourceAgain:
         self._staging = staging
         self._source = spec.sources[mapped.source.name]
         self._spec = spec
-        self._plan = prepare(spec, feed, list(mapped.source.columns), only=fields)
+        self._plan = prepare(
+            spec,
+            feed,
+            list(mapped.source.columns),
+            only=fields,
+            settled=mapped.styles,
+            tables=lookup_tables(spec, [feed.source], mapped.tables, staging),
+        )
+        self.adjusted: dict[str, dict[str, Amounts]] = {}
         self._mapped = mapped
         self._fields = fields
         self._batch_size = batch_size
@@ -189,10 +203,11 @@ class _SourceAgain:
         self, batch: Records, file: StagedFile, progress: Progress
     ) -> Iterator[pa.RecordBatch]:
         progress.advance(batch.cells.num_rows + len(batch.rejects))
-        wanted = self._plan.wanted(batch)
+        first = self._mapped.source.records_before(file.index)
+        wanted = self._plan.wanted(batch, first)
         own = batch if wanted is None else kept(batch, wanted)
         if own.cells.num_rows:
-            yield self._convert(own, file.index)
+            yield self._convert(own, file.index, first)
         if batch.rejects:
             yield self._unreadable([r.record for r in batch.rejects], file.index)
 
@@ -210,10 +225,10 @@ class _SourceAgain:
         if opened.reader.sha256() != file.sha256:
             self.problems.append(f"{file.path} has changed while it was migrated")
 
-    def _convert(self, batch: Records, index: int) -> pa.RecordBatch:
-        mapped = self._plan.apply(batch)
+    def _convert(self, batch: Records, index: int, first: int) -> pa.RecordBatch:
+        mapped = self._plan.apply(batch, first)
         types = ENTITIES[self._mapped.entity].fields
-        return pa.RecordBatch.from_arrays(
+        out = pa.RecordBatch.from_arrays(
             [
                 *(arrow_column(mapped.frame[f], types[f].arrow_type) for f in self._fields),
                 pa.repeat(pa.scalar(index, pa.int32()), batch.cells.num_rows),
@@ -221,6 +236,13 @@ class _SourceAgain:
             ],
             names=[*self._fields, "_file", "_record"],
         )
+        for name, taken in mapped.adjusted.items():
+            sums = self.adjusted.setdefault(name, {})
+            for currency, amount in adjusted_by_currency(out, self._mapped.entity, name, taken):
+                total = sums.setdefault(currency, Amounts())
+                total.source += amount
+                total.adjusted += amount
+        return out
 
     def _unreadable(self, records: list[int], index: int) -> pa.RecordBatch:
         types = ENTITIES[self._mapped.entity].fields
@@ -241,6 +263,7 @@ def _add(sums: dict[str, dict[str, Amounts]], entity: str, verified: Verified) -
             total.source += amounts.source
             total.loaded += amounts.loaded
             total.quarantined += amounts.quarantined
+            total.adjusted += amounts.adjusted
             total.unreadable += amounts.unreadable
 
 
@@ -274,10 +297,11 @@ def _compare(
                 )
     for name, by_currency in sums.items():
         for currency, amounts in by_currency.items():
-            if amounts.source != amounts.loaded + amounts.quarantined:
+            if amounts.source != amounts.loaded + amounts.quarantined + amounts.adjusted:
                 audited.problems.append(
                     f"{name} in {currency}: {amounts.source} in the source, but "
-                    f"{amounts.loaded} in the tenant's rows + {amounts.quarantined} in quarantine"
+                    f"{amounts.loaded} in the tenant's rows + {amounts.quarantined} in quarantine "
+                    f"+ {amounts.adjusted} adjusted by rules"
                 )
             if amounts != Amounts.from_json(entry.totals.get(name, {}).get(currency, {})):
                 audited.problems.append(

@@ -70,7 +70,7 @@ def extract(
         SpecError: the spec names columns that a source does not have.
         StorageError: no space to stage.
     """
-    used = list(dict.fromkeys(feed.source for feed in spec.feeds))
+    used = spec.sources_read
     with ExitStack() as files:
         databases = Databases(spec, private, keep_apart, files)
         opened = {

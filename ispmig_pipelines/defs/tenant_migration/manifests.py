@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.reconcile import Amounts
 
@@ -83,6 +84,10 @@ class StagedSource:
         """Records in the source, readable or not."""
         return sum(f.records + f.rejects for f in self.files)
 
+    def records_before(self, file: int) -> int:
+        """Records of the source, readable or not, in the files before one of its files."""
+        return sum(f.records + f.rejects for f in self.files if f.index < file)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -105,13 +110,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What extract hands to each entity's map: the entity and the sources it is fed from."""
+    """What extract hands to each entity's map: the entity and what it is made from.
+
+    Attributes:
+        sources: those that it is fed from; tables: those in which their mappings look up.
+        styles: what the cells of columns settled about how they are written.
+    """
 
     tenant: str
     migration: int
     entity: str
     sources: dict[str, StagedSource]
     options: Options
+    tables: dict[str, StagedSource] = field(default_factory=dict)
+    styles: Styles = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,8 @@ class MappedFeed:
         columns: field → the source columns it comes from, in words; ``reads``: one by one.
         unused: columns of the source that its records carry as ``legacy``.
         amounts: money field → currency → what stands in the source.
-        rows: readable records; skipped: records that are none of this entity (``when_filled``).
+        rows: readable records; skipped: records that are none of this entity.
+        tables, styles: as :class:`Extracted` has them.
         issues: how many issues mapping found, and validation after it.
     """
 
@@ -140,6 +153,8 @@ class MappedFeed:
     issues: int
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    tables: dict[str, StagedSource] = field(default_factory=dict)
+    styles: Styles = field(default_factory=dict)
 
     @property
     def read(self) -> int:

@@ -6,7 +6,7 @@ totals, and their cells go to quarantine whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
+from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.issues import ISSUE_SCHEMA
 from ispmig_pipelines.mapping.apply import Mapped, prepare
 from ispmig_pipelines.mapping.spec import Feed, Spec
+from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.quarantine import NO_CURRENCY
 from ispmig_pipelines.platform.reconcile import Amounts
@@ -66,20 +68,32 @@ def map_feed(
     sources: Mapping[str, StagedSource],
     staging: Staging,
     progress: Progress,
+    *,
+    tables: Mapping[str, StagedSource],
+    styles: Styles,
 ) -> MappedFeed:
     """Maps one feed from its staged source into a staged table of typed columns.
 
     Args:
         sources: all that feed the entity, by name.
+        tables: sources with the tables that mappings look up in.
+        styles: what columns settled about how they are written.
 
     Raises:
         StorageError: no space, or the staged source is gone.
     """
     source = sources[feed.source]
     shared = {c for name, other in sources.items() if name != feed.source for c in other.columns}
-    plan = prepare(spec, feed, list(source.columns), shared=shared)
+    plan = prepare(
+        spec,
+        feed,
+        list(source.columns),
+        shared=shared,
+        settled=styles,
+        tables=lookup_tables(spec, [feed.source], tables, staging),
+    )
     name = f"{feed.entity}-{feed.index}"
-    fields = tuple(f.name for f in plan.fields)
+    fields = plan.targets
     schema = mapped_schema(feed.entity, fields)
     amounts: dict[str, dict[str, Amounts]] = {
         m: {} for m in ENTITIES[feed.entity].money if m in fields
@@ -91,12 +105,13 @@ def map_feed(
         staging.write(f"issues-{name}", ISSUE_SCHEMA) as issue_table,
     ):
         for batch in read_cells(staging, source, list(plan.columns_needed)):
-            wanted = plan.wanted(records_of(source, batch))
+            first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
+            wanted = plan.wanted(records_of(source, batch), first)
             if wanted is not None:
                 skipped += int(batch.num_rows - wanted.sum())
                 # Written even when nothing is left: mapped batches answer to staged ones.
                 batch = batch.filter(pa.array(wanted))
-            mapped = plan.apply(records_of(source, batch))
+            mapped = plan.apply(records_of(source, batch), first)
             out = _to_arrow(batch, mapped, feed.entity, fields, schema)
             table.write(out)
             # A feed that carries no unused columns may still keep cells that a field could
@@ -104,7 +119,7 @@ def map_feed(
             has_legacy = has_legacy or mapped.legacy is not None
             if len(mapped.log):
                 issue_table.write(mapped.log.to_arrow(*batch.columns[: len(POSITION)]))
-            add_amounts(amounts, out, feed.entity)
+            add_amounts(amounts, out, feed.entity, mapped.adjusted)
             rejected += int(mapped.log.rejected.sum())
             issues += len(mapped.log)
             progress.advance(batch.num_rows)
@@ -120,9 +135,11 @@ def map_feed(
         amounts=amounts,
         rows=progress.rows,
         skipped=skipped,
+        tables=dict(tables),
+        styles=styles,
         rejected=rejected,
         issues=issues,
-        reads={field.name: field.columns for field in plan.fields},
+        reads=plan.columns_read,
         unused=plan.unused,
     )
 
@@ -156,21 +173,24 @@ def arrow_column(series: pd.Series, kind: pa.DataType) -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def add_amounts(amounts: dict[str, dict[str, Amounts]], batch: pa.RecordBatch, entity: str) -> None:
-    """Adds a mapped batch's money to the sums of its source."""
+def add_amounts(
+    amounts: dict[str, dict[str, Amounts]],
+    batch: pa.RecordBatch,
+    entity: str,
+    adjusted: Mapping[str, pa.Array],
+) -> None:
+    """Adds a mapped batch's money to the sums of its source.
+
+    Args:
+        adjusted: what rules took from amounts, see :class:`Mapped`.
+    """
     for field, by_currency in amounts.items():
         currency = ENTITIES[entity].money[field]
-        currencies = (
-            pc.fill_null(batch.column(currency), NO_CURRENCY)
-            if currency in batch.schema.names
-            else pa.repeat(NO_CURRENCY, batch.num_rows)
-        )
         sums = (
             pa.table(
                 {
-                    "currency": currencies,
-                    # Wider than the column: a sum may have more digits than any summand.
-                    "amount": batch.column(field).cast(pa.decimal128(38, 4)),
+                    "currency": _currencies(batch, currency),
+                    "amount": batch.column(field).cast(WIDE),
                     "unreadable": batch.column(unreadable(field)).cast(pa.int64()),
                 }
             )
@@ -181,3 +201,29 @@ def add_amounts(amounts: dict[str, dict[str, Amounts]], batch: pa.RecordBatch, e
             total = by_currency.setdefault(row["currency"], Amounts())
             total.source += row["amount_sum"] or Decimal(0)
             total.unreadable += row["unreadable_sum"] or 0
+        if field in adjusted:
+            for code, taken in adjusted_by_currency(batch, entity, field, adjusted[field]):
+                total = by_currency.setdefault(code, Amounts())
+                total.source += taken
+                total.adjusted += taken
+
+
+WIDE = pa.decimal128(38, 4)
+"""Wider than any column of money: a sum may have more digits than any summand."""
+
+
+def adjusted_by_currency(
+    batch: pa.RecordBatch, entity: str, field: str, adjusted: pa.Array
+) -> Iterator[tuple[str, Decimal]]:
+    """Sums what rules took from an amount, by currency; nothing where that is nothing."""
+    currency = _currencies(batch, ENTITIES[entity].money[field])
+    table = pa.table({"currency": currency, "taken": adjusted.cast(WIDE)})
+    for row in table.group_by("currency").aggregate([("taken", "sum")]).to_pylist():
+        if row["taken_sum"]:
+            yield row["currency"], row["taken_sum"]
+
+
+def _currencies(batch: pa.RecordBatch, currency: str) -> pa.Array:
+    if currency not in batch.schema.names:
+        return pa.repeat(NO_CURRENCY, batch.num_rows)
+    return pc.fill_null(batch.column(currency), NO_CURRENCY)

@@ -29,6 +29,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
+from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
 from ispmig_pipelines.errors import ThresholdExceeded
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
@@ -86,6 +87,12 @@ def extract_op(
             progress=teller(context, "extract"),
             keep_apart=apart_from(platform),
         )
+        styles = survey(
+            spec, sources, platform.staging(slug, migration), teller(context, "look through")
+        )
+        for feed, by_key in styles.items():
+            for key, settled in by_key.items():
+                context.log.info(f"{feed}, {key}: by its cells the column is written as {settled}")
         staged = [f for s in sources.values() for f in s.files]
         for file in staged:
             for note in file.notes:
@@ -94,10 +101,11 @@ def extract_op(
         with platform.connect() as connection, connection.begin():
             ledger.update_migration(connection, migration, files=files)
     context.log_event(record_source(slug, migration, files))
+    tables = {table.source: sources[table.source] for table in spec.lookup_tables}
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
         fed = {f.source: sources[f.source] for f in spec.feeds if f.entity == entity}
         yield DynamicOutput(
-            Extracted(slug, migration, entity, fed, options),
+            Extracted(slug, migration, entity, fed, options, tables, styles),
             mapping_key=entity,
             metadata={
                 "records": sum(s.read for s in fed.values()),
@@ -124,6 +132,8 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
                 started(
                     feed_name(feed.entity, feed.source), extracted.sources[feed.source].readable
                 ),
+                tables=extracted.tables,
+                styles=extracted.styles,
             )
             for feed in spec.feeds
             if feed.entity == extracted.entity
@@ -331,6 +341,10 @@ def spec_of(platform: Platform, migration: int) -> Spec:
     return parse_spec(entry.spec_text, Path(entry.spec_path))
 
 
+KEPT_BY_POLICY = ("conflict.kept", "rule.left_out")
+"""Rules by which records are in quarantine because somebody wanted it."""
+
+
 def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loaded], None]:
     """Refuses a result with too much in quarantine; what was kept by policy is not counted."""
     limit = threshold.parse(max_quarantined)
@@ -339,7 +353,8 @@ def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loade
         limit.check(
             {
                 name: (
-                    counts.quarantined - loaded.issues.get(name, {}).get("conflict.kept", 0),
+                    counts.quarantined
+                    - sum(loaded.issues.get(name, {}).get(rule, 0) for rule in KEPT_BY_POLICY),
                     counts.read,
                 )
                 for name, counts in loaded.entities.items()
