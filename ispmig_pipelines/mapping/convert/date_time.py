@@ -141,11 +141,14 @@ def read_form(values: pa.StringArray, form: str) -> Read:
 
 
 def _read_usual(values: pa.StringArray, form: str) -> Read:
-    read = read_form(values, form)
-    if form in USUAL_SERIALS:
-        usual = pc.match_substring_regex(values, USUAL_SERIALS[form])
-        read.ok &= usual.to_numpy(zero_copy_only=False)
-    return read
+    if form not in USUAL_SERIALS:
+        return read_form(values, form)
+    usual = pc.match_substring_regex(values, USUAL_SERIALS[form])
+    rows = np.flatnonzero(usual.to_numpy(zero_copy_only=False))
+    whole = nothing_read(len(values))
+    some = read_form(values.take(pa.array(rows)), form)
+    whole.ok[rows], whole.micros[rows], whole.offset[rows] = some.ok, some.micros, some.offset
+    return whole
 
 
 def _read_any(

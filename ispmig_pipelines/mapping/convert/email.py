@@ -8,7 +8,14 @@ import email_validator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.mapping.convert.values import Converted, Refused, per_distinct, plain_or
+from ispmig_pipelines.mapping.convert.values import (
+    Converted,
+    Refusal,
+    Refused,
+    per_distinct,
+    plain_or,
+    scatter,
+)
 
 ACCEPTED = "an email address"
 MAX_LENGTH = 254
@@ -20,6 +27,9 @@ _PLAIN = (
     r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}$"
 )
+# Without quotes no address has white space, or lacks its @ or the dot behind it.
+_NONE = r"^[\x00-\x21\x23-\x7f]*$"
+_HOPEFUL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 _UPPER_DOMAIN = "@.*[A-Z]"
 _RESERVED = tuple(f".{name}" for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
 
@@ -31,9 +41,22 @@ def convert_email(values: pa.StringArray) -> Converted:
         pc.match_substring_regex(values, _PLAIN),
         pc.less_equal(pc.binary_length(values), _PLAIN_LENGTH),
     )
-    return plain_or(
-        values, plain, _lower_domain, lambda rest: per_distinct(rest, _email, pa.string())
+    return plain_or(values, plain, _lower_domain, _others)
+
+
+def _others(values: pa.StringArray) -> Converted:
+    """Addresses for the library to judge; what can be none of all is not put to it."""
+    hopeless = pc.and_not(
+        pc.match_substring_regex(values, _NONE), pc.match_substring_regex(values, _HOPEFUL)
     )
+    hopeless = pc.fill_null(hopeless, False)
+    if not pc.any(hopeless, min_count=0).as_py():
+        return per_distinct(values, _email, pa.string())
+    kept = pc.invert(hopeless)
+    base = pa.nulls(len(values), pa.string())
+    judged = scatter(per_distinct(values.filter(kept), _email, pa.string()), kept, base)
+    refusal = Refusal("value.type", hopeless.to_numpy(zero_copy_only=False), ACCEPTED)
+    return Converted(judged.values, (*judged.refusals, refusal))
 
 
 def _lower_domain(values: pa.StringArray) -> pa.StringArray:

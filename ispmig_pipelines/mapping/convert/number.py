@@ -16,7 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.mapping.convert.currency import stated_currency
+from ispmig_pipelines.mapping.convert.currency import CODES, SHARED_SIGNS, SIGNS, stated_currency
 from ispmig_pipelines.mapping.convert.degrees import read_degrees
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
@@ -27,6 +27,7 @@ from ispmig_pipelines.mapping.convert.values import (
     distinct,
     per_distinct,
     plain_or,
+    scatter,
 )
 from ispmig_pipelines.mapping.style import Style
 
@@ -223,6 +224,79 @@ def _plain_cast(marks: tuple[Marks, ...], type_: pa.DataType) -> Callable[[pa.Ar
     return cast
 
 
+_CURRENCIES = "|".join(
+    re.escape(sign) for sign in sorted([*SIGNS, *SHARED_SIGNS, *CODES], key=len, reverse=True)
+)
+_AMOUNT = (
+    r"^(?P<open>\(?)(?P<sign>[-+]?)(?P<before>(?:" + _CURRENCIES + r")?) ?(?P<inner>-?)"
+    r"(?P<body>[0-9][0-9.,' ]*)(?P<behind>-?) ?(?P<after>(?:" + _CURRENCIES + r")?)(?P<close>\)?)$"
+)
+_STATED = pa.array([*SIGNS, *SHARED_SIGNS, *CODES], pa.string())
+_STATES = pa.array([*SIGNS.values(), *[None] * len(SHARED_SIGNS), *CODES], pa.string())
+
+
+def _bodies(marks: tuple[Marks, ...], type_: pa.Decimal128Type) -> tuple[tuple[str, str], ...]:
+    """(pattern of digits and marks that leave no doubt, the decimal mark in it)."""
+    whole = rf"[0-9]{{1,{type_.precision - type_.scale}}}"
+    found = []
+    for mark in marks:
+        groups = "|".join(rf"(?:{re.escape(g)}[0-9]{{3}}){{1,4}}" for g in mark.groups)
+        grouped = rf"[1-9][0-9]{{0,2}}(?:{groups})" if groups else whole
+        decimal = re.escape(mark.decimal)
+        fraction = rf"{decimal}[0-9]{{1,{type_.scale}}}"
+        if len(marks) == 1:
+            found.append((rf"^(?:{whole}|{grouped})(?:{fraction})?$", mark.decimal))
+        else:
+            # Three decimals may be a group of three, and a group of three three decimals.
+            sure = rf"{whole}{decimal}(?:[0-9]{{1,2}}|[0-9]{{4,{type_.scale}}})"
+            other = re.escape(_other_mark(mark.decimal))
+            both = rf"[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}}){{1,4}}{fraction}"
+            found.append((rf"^(?:{whole}|{sure}|{both})$", mark.decimal))
+    return tuple(found)
+
+
+def _amounts(
+    values: pa.StringArray, bodies: tuple[tuple[str, str], ...], type_: pa.Decimal128Type
+) -> tuple[pa.Array, pa.StringArray]:
+    """(amounts, currencies they state) of the cells that a pattern finds to be such; null where
+    there is any doubt."""
+    parts = pc.extract_regex(values, _AMOUNT)
+    field = {name: pc.struct_field(parts, name) for name in
+             ("open", "sign", "before", "inner", "body", "behind", "after", "close")}  # fmt: skip
+    opened, plus_or_minus, inner, behind = (
+        pc.not_equal(field[name], "") for name in ("open", "sign", "inner", "behind")
+    )
+    closed = pc.not_equal(field["close"], "")
+    signs = sum_of(opened, plus_or_minus, inner, behind)
+    stated_twice = pc.and_(pc.not_equal(field["before"], ""), pc.not_equal(field["after"], ""))
+    sound = pc.and_(pc.equal(opened, closed), pc.less_equal(signs, 1))
+    sound = pc.and_not(sound, stated_twice)
+    body = pc.utf8_rtrim(field["body"], " ")
+    plain = pa.nulls(len(values), pa.string())
+    for pattern, decimal in bodies:
+        fits = pc.and_(sound, pc.match_substring_regex(body, pattern))
+        digits = pc.if_else(fits, body, _NO_TEXT)
+        for mark in GROUP_MARKS:
+            if mark != decimal:
+                digits = pc.replace_substring(digits, mark, "")
+        plain = pc.coalesce(plain, pc.replace_substring(digits, decimal, "."))
+    amounts = plain.cast(type_)
+    negative = pc.and_(pc.equal(signs, 1), pc.not_equal(field["sign"], "+"))
+    amounts = pc.if_else(negative, pc.negate(amounts).cast(type_), amounts)
+    said = pc.index_in(
+        pc.binary_join_element_wise(field["before"], field["after"], ""), value_set=_STATED
+    )
+    return amounts, _STATES.take(said)
+
+
+def sum_of(*masks: pa.BooleanArray) -> pa.Array:
+    """How many of the masks are true."""
+    total = masks[0].cast(pa.int8())
+    for mask in masks[1:]:
+        total = pc.add(total, mask.cast(pa.int8()))
+    return total
+
+
 def decimal_converter(
     type_: pa.Decimal128Type, style: Style, accepted: str, *, grouping: bool
 ) -> Converter:
@@ -230,6 +304,17 @@ def decimal_converter(
     marks = readings(style, grouping=grouping)
     pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
     limits = held(type_)
+    bodies = _bodies(marks, type_)
+
+    def messy(values: pa.StringArray) -> Converted:
+        amounts, currency = _amounts(values, bodies, type_)
+        rest = pc.and_(pc.is_null(amounts), pc.is_valid(values))
+        if not pc.any(rest, min_count=0).as_py():
+            return Converted(amounts, (), currency)
+        others = scatter(careful(values.filter(rest)), rest, amounts)
+        if others.currency is not None:
+            currency = pc.coalesce(others.currency, currency)
+        return Converted(others.values, others.refusals, currency)
 
     def careful(values: pa.StringArray) -> Converted:
         currencies: dict[str, str | None] = {}
@@ -246,7 +331,9 @@ def decimal_converter(
         return Converted(converted.values, converted.refusals, stated.take(pa.array(indices)))
 
     def convert(values: pa.StringArray) -> Converted:
-        converted = plain_or(values, pc.match_substring_regex(values, pattern), cast, careful)
+        converted = plain_or(values, pc.match_substring_regex(values, pattern), cast, messy)
+        if converted.currency is not None and converted.currency.null_count == len(values):
+            converted = Converted(converted.values, converted.refusals)
         if not style.reverses_sign:
             return converted
         return Converted(
