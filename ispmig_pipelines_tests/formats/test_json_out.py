@@ -78,9 +78,13 @@ def test_documents_are_embedded_on_one_line() -> None:
     assert second["c"] is None
 
 
-@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.DATE, Kind.TIMESTAMP])
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.DATE, Kind.TIMESTAMP, Kind.TIME])
 def test_the_others_are_strings(kind: Kind) -> None:
-    cell = {Kind.DATE: "2024-02-29", Kind.TIMESTAMP: "2024-02-29T10:00:00.000001+00:00"}
+    cell = {
+        Kind.DATE: "2024-02-29",
+        Kind.TIMESTAMP: "2024-02-29T10:00:00.000001+00:00",
+        Kind.TIME: "19:30:00.5",
+    }
     found = json.loads(written("ndjson", typed(kind, cell.get(kind, "12"))))
     assert found["c"] == cell.get(kind, "12")
 

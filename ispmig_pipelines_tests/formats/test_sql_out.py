@@ -5,6 +5,7 @@ MariaDB and the command line clients are used where they are installed.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import shutil
@@ -46,12 +47,14 @@ TYPED = rows(
         Column("active", Kind.BOOLEAN),
         Column("day", Kind.DATE),
         Column("at", Kind.TIMESTAMP),
+        Column("until", Kind.TIME),
         Column("legacy", Kind.JSON),
     ],
     ("a'b", "-7", "-12.5000", "true", "2024-02-29", "2024-02-29T10:00:00.000001+00:00",
-     '{"a":"x\\ny"}'),
-    ("b", None, None, None, None, None, None),
-    ("c", "9223372036854775807", "0.0001", "false", "0001-01-01", "1969-12-31T23:00:00Z", "[]"),
+     "19:30:00.5", '{"a":"x\\ny"}'),
+    ("b", None, None, None, None, None, None, None),
+    ("c", "9223372036854775807", "0.0001", "false", "0001-01-01", "1969-12-31T23:00:00Z",
+     "00:00:00", "[]"),
     key=("code",),
 )  # fmt: skip
 
@@ -91,10 +94,10 @@ def test_postgresql_as_it_looks() -> None:
     ("dialect", "types"),
     [
         ("postgresql", ["text NOT NULL", "bigint", "numeric(18,4)", "boolean", "date",
-                        "timestamptz", "jsonb"]),
+                        "timestamptz", "time", "jsonb"]),
         ("mysql", ["varchar(20) NOT NULL", "bigint", "decimal(18,4)", "boolean", "date",
-                   "datetime(6)", "json"]),
-        ("sqlite", ["text NOT NULL", "integer", "text", "boolean", "text", "text", "text"]),
+                   "datetime(6)", "time(6)", "json"]),
+        ("sqlite", ["text NOT NULL", "integer", "text", "boolean", "text", "text", "text", "text"]),
     ],
 )  # fmt: skip
 def test_types_and_key(dialect: str, types: list[str]) -> None:
@@ -229,8 +232,8 @@ def test_postgresql_restores_types(postgresql: psycopg.Connection) -> None:
     assert first[:4] == ["a'b", -7, Decimal("-12.5000"), True]
     assert str(first[2]) == "-12.5000"
     assert first[5].isoformat() == "2024-02-29T10:00:00.000001+00:00"
-    assert first[6] == {"a": "x\ny"}
-    assert second[1:] == [None] * 6
+    assert first[6:] == [dt.time(19, 30, 0, 500_000), {"a": "x\ny"}]
+    assert second[1:] == [None] * 7
     assert third[1] == 2**63 - 1
     with pytest.raises(psycopg.errors.UniqueViolation):
         postgresql.execute("INSERT INTO customers (code) VALUES ('b')")
@@ -275,7 +278,7 @@ def test_sqlite_keeps_decimals_as_they_are_written() -> None:
     first, _, third = in_sqlite(written("sql", TYPED, dialect="sqlite"))
     assert first == [
         "a'b", -7, "-12.5000", 1, "2024-02-29", "2024-02-29T10:00:00.000001+00:00",
-        '{"a":"x\\ny"}',
+        "19:30:00.5", '{"a":"x\\ny"}',
     ]  # fmt: skip
     assert third[1:4] == [2**63 - 1, "0.0001", 0]
 
@@ -379,10 +382,12 @@ def test_mariadb_restores_types(mariadb: Callable[..., str]) -> None:
     mariadb("d", script=written("sql", TYPED, dialect="mysql"))
     found = mariadb("-N", "-B", "--raw", "d", "-e", "SELECT * FROM customers ORDER BY code")
     assert [line.split("\t") for line in found.splitlines()] == [
-        ["a'b", "-7", "-12.5000", "1", "2024-02-29", "2024-02-29 10:00:00.000001", '{"a":"x\\ny"}'],
-        ["b", *["NULL"] * 6],
-        ["c", str(2**63 - 1), "0.0001", "0", "0001-01-01", "1969-12-31 23:00:00.000000", "[]"],
-    ]
+        ["a'b", "-7", "-12.5000", "1", "2024-02-29", "2024-02-29 10:00:00.000001",
+         "19:30:00.500000", '{"a":"x\\ny"}'],
+        ["b", *["NULL"] * 7],
+        ["c", str(2**63 - 1), "0.0001", "0", "0001-01-01", "1969-12-31 23:00:00.000000",
+         "00:00:00.000000", "[]"],
+    ]  # fmt: skip
     with pytest.raises(subprocess.CalledProcessError) as raised:
         mariadb("d", "-e", "INSERT INTO customers (code) VALUES ('b')")
     assert b"Duplicate" in raised.value.stderr

@@ -148,6 +148,7 @@ def test_more_than_a_slice_of_rows(format: str, tmp_path: Path) -> None:
         (Kind.DECIMAL, "NaN"), (Kind.DECIMAL, "1e5"), (Kind.DECIMAL, ".5"), (Kind.DECIMAL, ""),
         (Kind.DECIMAL, "1); DROP TABLE t; --"), (Kind.BOOLEAN, "yes"), (Kind.BOOLEAN, "True"),
         (Kind.DATE, "29.02.2024"), (Kind.TIMESTAMP, "2024-02-29 10:00"), (Kind.JSON, "{"),
+        (Kind.TIME, "24:00:00"), (Kind.TIME, "19:30"), (Kind.TIME, "7:30 PM"),
         (Kind.JSON, "NaN"), (Kind.JSON, "[1] [2]"), (Kind.JSON, "[" * 100_000),
     ],
 )  # fmt: skip
