@@ -1,0 +1,272 @@
+# ruff: noqa: RUF001, E501, SIM905
+"""What the words of a column's name mean, in whatever language: ``Kundennummer``, ``cliente_id``
+and ``Customer No.`` are all *customer* and *id*.
+
+The words are the usual ones of billing exports in English, German, Spanish, Portuguese, French,
+Italian, Dutch, Polish, Turkish, Russian and Ukrainian (Cyrillic and transliterated).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Concept (or several, where one word says them all): words. Accents and case do not matter.
+_WORDS = """
+customer: customer customers client clients cust clnt subscriber subscribers subscr subs abonent abonents abonenty member members consumer kunde kunden kd kdnr:id kdnum:id kundennr:id cliente clientes clte abonne abonnes abonado abonados assinante assinantes utente utenti mijoz клиент клиенты клиента клиентов абонент абоненты абонента клієнт клієнти klient klienci klienta odbiorca musteri müşteri abone teilnehmer suscriptor klant klanten debitor debitoren
+account: лицевой лицевого account acct acc konto cuenta conta compte rekening ls schet лс счёт счет hesap rachunekklienta
+id: id no nr num number numero numéro nummer numer code codigo código cod kod ident identifier identificador key nro n° № номер nomer код ид numara number# ref_id identifiant kennung schluessel
+first name: vorname prenom prénom firstname fname givenname imie imię имя imya ім'я imya first given forename nome_proprio voornaam ad
+last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam
+name: name names nombre nome nom nazwa bezeichnung имя_название название nazvanie назва isim adı bezeichn titel title наименование
+full name: fullname фио fio піб pib fullnm vollname razonsocial adsoyad nomecompleto nombrecompleto nomcomplet
+company: company firma firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf
+contact: contact kontakt contacto contato ansprechpartner контакт referente
+email: email mail emails emailaddress correo courriel e-mail почта pochta пошта epost eposta e-posta posta_elettronica
+phone: phone telephone tel telefon telefono teléfono telefone téléphone telephone# phones fone ph phonenumber:id телефон тел telefonnummer:id telefoon fon rufnummer:id
+mobile phone: mobile mobil celular cell cellphone movil móvil portable handy gsm cellulare komorka komórkowy мобильный мобильный_телефон мобільний cep mob telemovel mobiltelefon handynummer:id
+work: work office daytime business_phone oficina buero büro рабочий bureau
+home: home house_phone casa privat домашний landline festnetz fijo
+fax: fax telefax факс faks
+street: street str strasse straße calle rua rue via ulica улица ulitsa вулиця sokak cadde straat logradouro st
+address: address addr adresse anschrift direccion dirección endereco endereço indirizzo адрес adres adresa адреса adress domicilio location_address
+city: city town ort stadt ciudad cidade ville citta città miasto город gorod місто sehir şehir wohnort localidad plaats municipio miejscowosc miejscowość comune gemeinde il
+region: uf region state province provincia bundesland estado regione область oblast wojewodztwo województwo province_state county departamento département dept ilce kanton
+postal: zip plz postal postcode postleitzahl cp cep cap zipcode codepostal индекс indeks pocztowy index_code kodpocztowy postal_code postalcode postnummer
+country: country land pais país pays paese страна strana країна kraj ulke ülke
+county: district landkreis raion район bairro
+tax id: vatid ustid taxid nip cif rfc cnpj cuit nif inn инн siret partitaiva piva ruc iva_id steuernummer umsatzsteuerid vkn rut nit
+national id: cpf dni cedula cédula passport паспорт pasport pesel curp personalausweis codicefiscale tckn ssn cnic nid documento rg ausweis
+birth: birth birthday dob geburtstag geburtsdatum nacimiento nascimento naissance nascita рождения urodzenia dogum doğum geburt
+date: date datum fecha data_ dia día dt дата tarih tarihi jour дат
+signup: signup registration registered alta cadastro inscription iscrizione anmeldung joined registrado регистрации rejestracji kayit kayıt since seit beitritt registrace reg join
+created: created creation creado criado erstellt angelegt создан создания cree créé utworzenia olusturma
+status: situacion situación status state_ zustand estado_ etat état stato статус stan durum situacao situação estatus состояние sost statut
+balance: balance saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo
+credit: credit guthaben credito crédito кредит kredyt
+debt: debt schuld deuda divida dívida dette долг borc owed owing arrears
+deposit: deposit kaution deposito depósito депозит caution depot kaucja depozito
+currency: currency waehrung währung moneda moeda devise valuta валюта waluta curr para_birimi cur monnaie
+plan: plan tariff tarif tarifa tariffa package pkg paquete pacote forfait тариф tarifnyj тарифный пакет taryfa paket tarife piano abonnement produkt produit product offer offre planname:name srv_plan produto producto oferta
+service: service servicio serviço servico servizio dienst leistung услуга usluga послуга usługa hizmet anschluss subscription suscripcion assinatura svc connection conexion conexão abonnement_nr line_id vertragsposition
+speed: speed velocidad velocidade geschwindigkeit vitesse velocita velocità скорость predkosc prędkość hiz hız bandwidth bandbreite ancho_de_banda rate_limit
+download: download down dl descarga bajada downstream rx_rate herunterladen вниз indirme pobieranie
+upload: upload up ul subida upstream carga tx_rate отдача yukleme wysylanie
+price: price precio preco preço preis prix prezzo цена cena tsena ціна fiyat fee cuota mensualidad mensalidade entgelt стоимость стоимость_услуги grundpreis charge charges abonplata абонплата monatspreis:month kosten ucret cost costo abono
+month: month monthly monat monatlich mes mensual mensal mensuel mensile месяц ежемесячно miesieczna miesięczny aylik aylık
+year: year yearly jahr jährlich ano año annee anno год rok yil
+setup: setup einrichtung instalacion_costo anschlussgebuehr activation_fee
+tax: tax vat mwst ust iva tva ндс steuer kdv impuesto imposto taxe btw пдв
+rate: rate satz tasa taxa percent percentage prozent pct oran ставка procent
+invoice: invoice invoices inv factura facturas fatura faturas rechnung rechnungen facture factures fattura fatture счет-фактура bill bills rachunek faktura faktury накладная rech rg_nr beleg
+line: line zeile linea linha ligne riga строка position item items pos posten pozycja partida artikel rechnungsposition
+payment: payment payments pay pago pagos pagamento pagamentos zahlung zahlungen paiement paiements pagamenti платеж платёж оплата oplata platezh платіж platnosc płatność wplata wpłata odeme ödeme paid_payment receipt recibo einzahlung
+method: method metodo método methode forma zahlungsart:payment zahlungsweise:payment способ sposob mode modo yontem forma_pago mezzo means medio
+amount: amount amt betrag importe monto valor montant importo сумма summa suma kwota tutar sum сума bedrag
+total: total gesamt totale итого razem toplam gesamtbetrag:amount brutto gross gesamtsumme:amount
+net: net netto subtotal zwischensumme neto imponibile ht base
+due: due faellig fällig vencimiento vencimento echeance échéance scadenza срок termin vade faelligkeit fälligkeit fälligkeitsdatum:date faelligkeitsdatum:date pagar_hasta zahlbar
+issue: issue issued emision emisión emissao emissão ausstellung emissione émission выставления wystawienia
+paid: paid bezahlt gezahlt pagado pago_ paye payé оплачено zaplacono odendi bezahlt_am pagata
+period: period periodo período periode période zeitraum период okres donem
+start: start begin beginn inicio início debut début inizio начало początek poczatek baslangic activation activated activacion ativacao активации подключения aktivierung von from desde anfang uruchomienia connected installation instalacion instalação
+end: end ende fin fim fine конец koniec bitis hasta until bis to ate até отключения
+expiry: expiry expiration expires expire caducidad vencto истекает ablauf wygasa exp valid_until окончания expira
+cancelled: cancelled canceled cancel cancellation kuendigung kündigung gekündigt baja_ cancelacion cancelamento résiliation iptal churn terminated termination расторжения gekuendigt
+contract: contract vertrag contrato contrat contratto договор dogovor договір umowa sozlesme sözleşme kontrakt agreement
+building: building haus bldg house hausnummer:id hausnr:id дом dom будинок numero_casa bina edificio hnr nr_domu будівля
+apartment: apartment apt wohnung flat apartamento квартира kvartira kv daire mieszkanie unit suite departamento_nr piso_depto wohnungsnr:id
+floor: floor etage stockwerk piso andar etaj этаж pietro piętro kat storey
+entrance: entrance podjezd подъезд eingang aufgang staircase
+latitude: latitude lat latitud breite breitengrad широта latitudine gps_lat enlem latit
+longitude: longitude lon lng long longitud laenge länge längengrad долгота longitudine boylam longit
+gps: gps coordinates coords geo coordenadas koordinaten koordinaty geolocation координаты latlong latlon
+ip address: ip ipaddress ipaddr ipv4 ipv4address адрес_ip ip-adresse ipadresse ip_addr framedipaddress
+ipv6 address: ipv6
+mac address: mac macaddress macaddr hwaddr macadresse mac-adresse маc мак
+network: network netz red rede réseau subnet netzwerk сеть siec netmask_network netzwerkadresse
+pool: pool
+vlan: vlan vid
+gateway: gateway
+serial id: serial serialnumber seriennummer sn seriale serie серийный seri serialno seriennr série
+model: model modell modelo modele modèle modello модель
+device: device geraet gerät dispositivo equipo equipamento equipement équipement apparat устройство urzadzenie urządzenie cihaz equipment cpe router ont onu modem antena geräte geraete gear hardware asset inventory inventar apparecchio
+vendor: marque vendor manufacturer hersteller fabricante marca fabricant производитель producent make brand üretici
+firmware: firmware
+login: login username user usuario usuário benutzername utilisateur логин uname kullanici benutzer userid_login pppoeuser:pppoe
+password: password pass passwd pwd passwort kennwort contrasena contraseña senha motdepasse пароль haslo hasło sifre şifre clave pppoepass:pppoe parol
+secret: secret geheimnis
+pppoe: pppoe ppp radius
+router: nas bras mikrotik
+type: type typ tipo art kind category kategorie categoria тип rodzaj tur tür art_ clase classe kategoria
+technology: technology technologie tecnologia tecnología технология technologia medium
+language: language sprache idioma lingua langue язык jezyk język dil lang locale
+group: group gruppe grupo groupe gruppo группа grupa grup segment
+zone: zone zona tower sector sektor node nodo torre зона pop
+reseller: reseller partner operator
+note: note notes comment comments bemerkung bemerkungen notiz nota notas observacion observación observaciones observacoes observações obs remark remarks примечание primechanie комментарий komentarz uwagi not_ aciklama açıklama notizen kommentar anmerkung memo commentaire remarque
+description: description beschreibung descripcion descripción descricao descrição descrizione описание opis aciklama_ desc text leistungstext designation concepto libelle libellé détails
+quantity: quantity qty menge cantidad quantidade quantite quantité quantita quantità количество kolichestvo ilosc ilość adet anzahl cant
+unit: einheit unidad unidade unité unita единица
+reference: reference referenz referencia ref verwendungszweck txn_ref riferimento référence
+transaction: transaction txn trx trans transaccion transacao transaktion транзакция operation
+bank: bank banco banque banca банк bankname:name
+card: card karte tarjeta cartao cartão carte карта karta
+holder: holder inhaber kontoinhaber titular titulaire владелец titolare
+mandate: mandate mandat mandato sepa lastschrift
+iban: iban
+consent: consent einwilligung consentimiento einverstanden gdpr dsgvo согласие
+exempt: exempt befreit exento isento
+cap: cap quota limit volumen volume datenvolumen:data лимит limite kota
+data_volume: traffic traffic_limit трафик
+discount: discount rabatt descuento desconto remise sconto скидка rabat indirim
+billing: billing abrechnung facturacion facturación cobranca cobrança fakturierung rechnungsadresse:address facturation fatturazione
+cycle: cycle zyklus ciclo frequency turnus intervall
+day: day tag giorno день dzien gun
+last: letzte ultimo último dernier
+next: next naechste nächste proximo próximo prochain
+days: days tage dias días jours giorni дней dni
+location: location standort ubicacion localizacao site lieu sede lokal lokalizacja premise premises konum местоположение
+owner: owner eigentuemer besitzer propietario
+received: received empfangen recibido eingang zahlungseingang:payment
+cashier: cashier kassierer cajero collector cobrador кассир kasiyer
+installed: installed montiert instalado montage eingebaut установлен
+service_location: installationsadresse service_address anschlussadresse
+reason: reason grund motivo motif причина powod
+method_delivery: delivery versand envio
+terms: terms zahlungsbedingungen
+bill: billed
+"""
+
+_IGNORED = frozenset(
+    "the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
+    "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
+    "is ist es на для о по z za u".split()
+)
+"""Words of a name that say nothing of what the column holds."""
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents; ß as ss. Cyrillic stays."""
+    text = text.casefold().replace("ı", "i").replace("ł", "l").replace("ø", "o")
+    decomposed = unicodedata.normalize("NFD", text)
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c) or c == "\u0306")
+    return unicodedata.normalize("NFC", bare)
+
+
+def _read() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for line in _WORDS.strip().splitlines():
+        concepts, words = line.split(":", 1)
+        meant = tuple(concepts.split())
+        for written in words.split():
+            word, _, more = written.partition(":")
+            for spelled in {word, word.strip("_#"), _umlauts(word)}:
+                plain = _plain(spelled).replace("-", "").replace("_", "").replace("'", "")
+                found.setdefault(plain, (*meant, *([more] if more else [])))
+    return found
+
+
+def _umlauts(word: str) -> str:
+    return word.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
+
+
+_CONCEPT_OF = _read()
+_STEMS = {w: c for w, c in _CONCEPT_OF.items() if len(w) >= 4} | {
+    w[:-1]: c for w, c in _CONCEPT_OF.items() if len(w) >= 5 and w[-1] in "aeiouyаеиоуяьй"
+}
+_LONGEST = max(len(word) for word in _CONCEPT_OF)
+_PIECES = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-zа-я0-9])(?=[A-ZА-Я])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+_INITIAL = re.compile(r"(?:(?<=[a-z_ ])|^)([FL])_?[Nn](?:ame|m)\b")
+_ELISION = re.compile(r"\b[dDlL]['’]")
+
+OTHER_READINGS: dict[str, str] = {
+    "estado": "status", "state": "status", "stato": "region", "cep": "postal", "il": "city",
+    "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id",
+}  # fmt: skip
+"""Words that mean something else elsewhere, and the concept that they then are."""
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a name: ``custPhoneNo`` is cust, phone, no."""
+    name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
+    name = _ELISION.sub(" ", name)
+    found: list[str] = []
+    for piece in _PIECES.findall(name.replace("'", "")):
+        # PPPoE is a word, however it is written.
+        known = piece == piece.upper() or _plain(piece) in _CONCEPT_OF
+        found += [_plain(piece)] if known else map(_plain, _CAMEL.sub(" ", piece).split())
+    return tuple(found)
+
+
+@lru_cache(maxsize=20_000)
+def concepts_of(name: str) -> tuple[str, ...]:
+    """What a name's words mean, sorted; a word that is not known stands for itself."""
+    whole = _CONCEPT_OF.get(_plain("".join(c for c in name if c.isalnum())))
+    if whole is not None:
+        return tuple(sorted(set(whole)))
+    found: list[str] = []
+    for word in words_of(name):
+        if word in _IGNORED or (len(word) == 1 and not word.isdigit()):
+            continue
+        found += _meaning(word)
+    return tuple(sorted(set(found)))
+
+
+@lru_cache(maxsize=20_000)
+def readings_of(name: str) -> tuple[tuple[str, ...], ...]:
+    """:func:`concepts_of` it, and what else it may mean."""
+    first = concepts_of(name)
+    words = words_of(name)
+    readings = [first]
+    for word in words:
+        if word in OTHER_READINGS:
+            rest = {c for w in words if w != word and w not in _IGNORED for c in _meaning(w)}
+            readings.append(tuple(sorted({*rest, OTHER_READINGS[word]})))
+    return tuple(dict.fromkeys(readings))
+
+
+def _meaning(word: str) -> list[str]:
+    if word in _CONCEPT_OF:
+        return list(_CONCEPT_OF[word])
+    for end in ("s", "es", "en", "n", "e"):
+        if word.endswith(end) and len(word) - len(end) >= 4 and word[: -len(end)] in _CONCEPT_OF:
+            return list(_CONCEPT_OF[word[: -len(end)]])
+    if len(word) >= 5:
+        # Endings of cases: договора, telefonu.
+        for shorter in (word[:-1], word[:-2]):
+            if len(shorter) >= 5 and shorter in _STEMS:
+                return list(_STEMS[shorter])
+    if len(word) >= 6:
+        pieces = _compound(word)
+        if pieces:
+            return [concept for piece in pieces for concept in _CONCEPT_OF[piece]]
+    return [word]
+
+
+def _compound(word: str) -> list[str]:
+    """``kundennummer`` is kunden and nummer; ``clientid`` is client and id. Joints of German
+    compounds (s, n, en) may stand between. Empty if it cannot be told apart."""
+    best: dict[int, list[str]] = {0: []}
+    for start in range(len(word)):
+        if start not in best:
+            continue
+        for end in range(start + 2, min(start + _LONGEST, len(word)) + 1):
+            piece = word[start:end]
+            if piece not in _CONCEPT_OF or (
+                len(piece) < 3 and piece not in ("id", "nr", "no", "ip")
+            ):
+                continue
+            for joint in ("", "s", "n", "en", "es"):
+                if word.startswith(joint, end):
+                    at = end + len(joint)
+                    if joint and at == len(word):
+                        continue
+                    if at not in best or len(best[at]) > len(best[start]) + 1:
+                        best[at] = [*best[start], piece]
+    pieces = best.get(len(word), [])
+    return pieces if 1 < len(pieces) <= 4 else []

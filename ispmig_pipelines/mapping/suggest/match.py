@@ -1,0 +1,258 @@
+"""How well a column is a field: by its name, and by whether its cells are what the field holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from rapidfuzz import fuzz
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, readings_of
+from ispmig_pipelines.mapping.suggest.profile import Profile
+from ispmig_pipelines.mapping.suggest.sample import TableSample
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import column_key
+from ispmig_pipelines.model.field_info import FieldType
+
+ACTIVE = 0.6
+"""A surer match is an active line of the spec; others are comments."""
+TOLD = 0.35
+"""A match that is worth telling as a candidate."""
+
+_OWN = {
+    "customer": {"customer", "account"},
+    "location": {"location", "customer"},
+    "plan": {"plan", "service"},
+    "service": {"service", "customer"},
+    "invoice": {"invoice", "customer"},
+    "invoice_line": {"line", "invoice"},
+    "payment": {"payment", "transaction"},
+    "payment_method": {"card", "bank", "payment", "method"},
+    "device": {"device"},
+    "ip_assignment": {"ip", "address"},
+}
+"""What a name may say of its own entity without meaning anything more by it."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A column that may be a field.
+
+    Attributes:
+        score: 0 to 1.
+        reason: why, in a few words without any cell's content.
+    """
+
+    entity: str
+    field: str
+    column: str
+    score: float
+    reason: str
+
+
+_FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
+    ("customer", "bill_day"): ("due day",),
+    ("customer", "first_name"): ("first",),
+    ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
+    ("service", "price"): ("plan price", "month price", "price month", "month fee", "month amount"),
+    ("plan", "price"): ("month rate",),
+    ("plan", "tax_rate"): ("tax rate",),
+    ("invoice", "subtotal"): ("net tax", "tax base"),
+    ("invoice", "total"): ("invoice total amount",),
+    ("payment", "method"): ("method",),
+    ("location", "building"): ("street number",),
+}
+"""What is usual in exports beyond the aliases, which name whole columns of known systems."""
+
+
+@cache
+def _aliases(entity: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
+    """(field, alias as written, its concepts), each field's own name first."""
+    return tuple(
+        (name, alias, frozenset(concepts_of(alias)))
+        for name, info in ENTITIES[entity].fields.items()
+        for alias in (name.replace("_", " "), *info.aliases, *_FURTHER.get((entity, name), ()))
+    )
+
+
+@cache
+def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[float, str]]:
+    """Field → how well the column's name is it, and why."""
+    key = column_key(column)
+    concepts = frozenset(concepts_of(column))
+    found: dict[str, tuple[float, str]] = {}
+
+    def say(field: str, score: float, reason: str) -> None:
+        if score > found.get(field, (0.0, ""))[0]:
+            found[field] = (round(score, 3), reason)
+
+    own = frozenset(_OWN[entity]) | context
+    meant = ENTITIES[entity].columns_meant.get(key)
+    if meant and key:
+        say(meant, 0.97, "alias" if key != column_key(meant) else "name")
+    readings = [frozenset(reading) for reading in readings_of(column)]
+    for field, alias, wanted in _aliases(entity):
+        alias_key = column_key(alias)
+        if key == alias_key:
+            say(field, 0.95, f'alias "{alias}"')
+        for place, concepts in enumerate(readings):
+            if concepts and wanted:
+                score, reason = _alike(concepts, wanted, own)
+                say(field, score - 0.02 * place, f'{reason} "{alias}"')
+        if len(key) >= 5 and len(alias_key) >= 5 and abs(len(key) - len(alias_key)) <= 3:
+            ratio = fuzz.ratio(key, alias_key) / 100
+            if ratio >= 0.86:
+                say(field, 0.85 * ratio, f'spelled like "{alias}"')
+    return found
+
+
+def _alike(
+    concepts: frozenset[str], wanted: frozenset[str], own: frozenset[str]
+) -> tuple[float, str]:
+    """How well what a name says is what an alias says."""
+    if concepts == wanted:
+        return 0.93, "means"
+    bare = concepts - own
+    if bare - {"id", "date"} and bare == wanted - own:
+        return 0.87, "means"
+    common = concepts & wanted
+    # Only what both say beyond their entity counts as likeness.
+    if common - own - {"id", "name", "date"}:
+        share = len(common) / len(concepts | wanted)
+        if share >= 0.5:
+            return 0.5 + 0.35 * share, "like"
+    return 0.0, ""
+
+
+def names_nothing(table: TableSample, column: str) -> bool:
+    """Whether a column's name means nothing that any field is called: ``fld_17``."""
+    context = frozenset(concepts_of(table.name))
+    best = max((s for e in ENTITIES for s, _ in _named(e, column, context).values()), default=0.0)
+    return best < 0.6
+
+
+# Shape → the field that a column of a name that says nothing may be, and how sure that is.
+_BY_VALUE: dict[str, tuple[tuple[str, str, float], ...]] = {
+    "email": (("customer", "email", 0.82),),
+    "mac": (("device", "mac", 0.78), ("ip_assignment", "mac", 0.72)),
+    "address": (("ip_assignment", "address", 0.75), ("device", "management_address", 0.66)),
+    "marked phone": (("customer", "phone", 0.72), ("customer", "mobile", 0.62)),
+    "coordinates": (("location", "latitude", 0.7),),
+    "person": (("customer", "last_name", 0.66), ("invoice", "bill_to_name", 0.4)),
+    "speed": (("plan", "download_kbps", 0.5), ("service", "download_kbps", 0.5)),
+}
+
+
+def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> list[Match]:
+    """Every column that may be a field of the entity, best first."""
+    context = frozenset(concepts_of(table.name))
+    info = ENTITIES[entity]
+    found: list[Match] = []
+    for column in table.names:
+        profile = profiles[column]
+        for field, (score, why) in _named(entity, column, context).items():
+            weighed, seen = _weighed(score, profile, entity, field)
+            if weighed >= TOLD:
+                found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
+        if names_nothing(table, column) and not profile.is_empty:
+            for field, score, why in _by_value(profile, entity):
+                if field in info.fields:
+                    found.append(Match(entity, field, column, score, why))
+    found += _coordinates(table, profiles, entity)
+    best: dict[tuple[str, str], Match] = {}
+    for match in found:
+        old = best.get((match.field, match.column))
+        if old is None or match.score > old.score:
+            best[match.field, match.column] = match
+    order = {name: place for place, name in enumerate(info.fields)}
+    place = {name: p for p, name in enumerate(table.names)}
+    return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
+
+
+def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
+    info = ENTITIES[entity].fields[field]
+    if profile.is_empty:
+        return score * 0.9, "; no cell holds anything"
+    fit = profile.fit(info, entity, field)
+    of = f"{fit:.0%} of {profile.column.filled:,} cells are {_noun(info.type)}"
+    if info.type is FieldType.TEXT:
+        if profile.share("address") >= 0.9 and score < 0.9:
+            return score * 0.4, "; its cells are IP addresses"
+        if fit >= 0.9:
+            return score, ""
+        return score * fit, "; its cells look like something else"
+    if info.type is FieldType.CHOICE:
+        # Words that nobody knows may well be those of the field; only they cannot be looked up.
+        if not profile.few_words:
+            return score * 0.4, "; too many different words"
+        return score * (0.55 + 0.45 * fit), f"; {fit:.0%} of its words are known"
+    if fit >= 0.9:
+        return score, f"; {of}"
+    if fit >= 0.7:
+        return score * 0.9, f"; {of}"
+    return score * (0.2 + 0.5 * fit), f"; only {of}"
+
+
+def _noun(type_: FieldType) -> str:
+    return {
+        FieldType.EMAIL: "email addresses",
+        FieldType.PHONE: "telephone numbers",
+        FieldType.MAC: "MAC addresses",
+        FieldType.ADDRESS: "IP addresses",
+        FieldType.DATE: "dates",
+        FieldType.TIMESTAMP: "dates",
+        FieldType.MONEY: "amounts",
+        FieldType.COUNTRY: "countries",
+        FieldType.CURRENCY: "currencies",
+        FieldType.COORDINATE: "coordinates",
+        FieldType.DATA_RATE: "speeds",
+    }.get(type_, f"of type {type_.value}")
+
+
+def _by_value(profile: Profile, entity: str) -> list[tuple[str, float, str]]:
+    found = []
+    for shape, fields in _BY_VALUE.items():
+        share = profile.share(shape)
+        for of, field, score in fields:
+            if of == entity and share >= 0.85:
+                if shape == "person" and (profile.few_words or profile.share("street") > 0.3):
+                    continue
+                why = f"{share:.0%} of {profile.column.filled:,} cells look like {_SHOWN[shape]}"
+                found.append((field, score * share, why))
+    return found
+
+
+_SHOWN = {
+    "email": "email addresses",
+    "mac": "MAC addresses",
+    "address": "IP addresses",
+    "marked phone": "telephone numbers",
+    "coordinates": "pairs of coordinates",
+    "person": "names of persons",
+    "speed": "speeds",
+}
+
+
+def _coordinates(table: TableSample, profiles: dict[str, Profile], entity: str) -> list[Match]:
+    """Two neighbouring columns of coordinates whose names say nothing are latitude, longitude."""
+    if entity != "location":
+        return []
+    names = [
+        n for n in table.names
+        if profiles[n].share("coordinate") >= 0.9 and names_nothing(table, n)
+    ]  # fmt: skip
+    if len(names) != 2 or table.names.index(names[1]) - table.names.index(names[0]) != 1:
+        return []
+    why = "two neighbouring columns of decimal degrees"
+    beyond = [
+        any(abs(float(v.replace(",", "."))) > 90 for v in profiles[n].column.some()
+            if v.replace(",", ".").replace(".", "", 1).lstrip("-").isdigit())
+        for n in names
+    ]  # fmt: skip
+    if beyond[0]:
+        names.reverse()
+    score = 0.72 if any(beyond) else 0.66
+    return [
+        Match("location", "latitude", names[0], score, why),
+        Match("location", "longitude", names[1], score, why),
+    ]

@@ -1,0 +1,189 @@
+"""Which columns refer to which table, told by the overlap of their values.
+
+They decide which column is the key of an entity: if invoices refer to ``customers.id``, then
+``id`` is the number of the customer, whatever else is called one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
+from ispmig_pipelines.mapping.suggest.sample import ColumnSample
+from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+from ispmig_pipelines.model import ENTITIES
+
+_ENOUGH = 0.8
+"""Share of the distinct values that must be found, where all of both tables was seen."""
+_FEW = 4
+"""So few distinct values are found in many a column by chance."""
+
+
+def overlap(child: ColumnSample, parent: ColumnSample) -> float:
+    """Share of the child's distinct values that the parent has."""
+    if not child.counts:
+        return 0.0
+    return sum(value in parent.counts for value in child.counts) / len(child.counts)
+
+
+def relate(tables: Sequence[Table]) -> None:
+    """Settles keys and references of all tables together."""
+    for entity in ("customer", "plan", "location", "service", "invoice", "device"):
+        parents = _parents(tables, entity)
+        if not parents:
+            continue
+        _elect_key(tables, entity, parents)
+        for table, holding in _children(tables, entity):
+            if table.fixed:
+                continue
+            _refer(table, holding, entity, parents)
+    _complete(tables)
+
+
+def _parents(tables: Sequence[Table], entity: str) -> list[tuple[Table, Holding]]:
+    """The holdings of an entity, the one with the most fields first."""
+    found = [(t, h) for t in tables for h in t.holdings if h.entity == entity]
+    return sorted(found, key=lambda p: -len([m for m in p[1].fields.values() if m.score >= ACTIVE]))
+
+
+def _children(tables: Sequence[Table], entity: str) -> list[tuple[Table, Holding]]:
+    return [
+        (t, h) for t in tables for h in t.holdings
+        if entity in ENTITIES[h.entity].references.values()
+    ]  # fmt: skip
+
+
+def _fields_to(holding: Holding, entity: str) -> list[str]:
+    return [f for f, e in ENTITIES[holding.entity].references.items() if e == entity]
+
+
+def _elect_key(
+    tables: Sequence[Table], entity: str, parents: Sequence[tuple[Table, Holding]]
+) -> None:
+    """The parent's unique column to which other tables refer becomes its key."""
+    parent, holding = parents[0]
+    if parent.fixed:
+        return
+    key = ENTITIES[entity].key[0]
+    votes: dict[str, float] = defaultdict(float)
+    for table, child in _children(tables, entity):
+        if table is parent:
+            continue
+        for name in _fields_to(child, entity):
+            match = child.fields.get(name)
+            if match is None or match.score < 0.55:
+                continue
+            values = table.sample.column(match.column)
+            for column in parent.sample.columns:
+                if column.is_unique and (share := overlap(values, column)) >= _ENOUGH:
+                    # Of two that hold them all the one of a like name, then the present key.
+                    alike = set(concepts_of(column.name)) & set(concepts_of(match.column))
+                    votes[column.name] += share + 0.05 * len(alike)
+    if not votes:
+        return
+    present = holding.key_column
+    votes[present] += 0.02
+    best = max(votes, key=lambda c: votes[c])
+    if best == present or votes[best] < votes.get(present, 0) + 0.2:
+        return
+    chosen = Match(entity, key, best, 0.95, "other tables refer to it by its values")
+    for other in parent.holdings:
+        for name, match in list(other.fields.items()):
+            if match.column == present and name in (key, *_fields_to(other, entity)):
+                other.fields[name] = Match(other.entity, name, best, 0.95, chosen.reason)
+    holding.fields[key] = chosen
+    for name, match in list(holding.fields.items()):
+        if name != key and match.column == best:
+            del holding.fields[name]
+
+
+def _refer(
+    table: Table, holding: Holding, entity: str, parents: Sequence[tuple[Table, Holding]]
+) -> None:
+    """Finds the column that refers to the parents' keys, or doubts the one that does not."""
+    keys = [
+        (p, p.sample.column(h.key_column)) for p, h in parents
+        if h.key_column and p is not table
+    ]  # fmt: skip
+    own = next((h for p, h in parents if p is table), None)
+    for name in _fields_to(holding, entity):
+        match = holding.fields.get(name)
+        if own is not None and match is not None and match.column == own.key_column:
+            continue
+        if not keys or (own is not None and match is not None and match.score >= ACTIVE):
+            continue
+        shares = {
+            c.name: max(overlap(c, key) for _, key in keys)
+            for c in table.sample.columns if c.counts and c.name not in table.never
+        }  # fmt: skip
+        if match is not None:
+            share = shares.get(match.column, 0.0)
+            if share >= _ENOUGH:
+                holding.fields[name] = Match(
+                    holding.entity, name, match.column, max(match.score, 0.9),
+                    f"{match.reason}; {share:.0%} of its values are keys of {_shown(keys)}",
+                )  # fmt: skip
+                continue
+            complete = all(p.sample.complete for p, _ in keys)
+            if complete and share < 0.2 and _better(shares) is None:
+                if not ENTITIES[holding.entity].fields[name].required:
+                    holding.fields[name] = Match(
+                        holding.entity, name, match.column, match.score * 0.6,
+                        f"{match.reason}; only {share:.0%} of its values are keys of {_shown(keys)}",
+                    )  # fmt: skip
+                continue
+        better = _better(shares)
+        if better is None or (match is not None and shares.get(match.column, 0) >= 0.2):
+            continue
+        column = table.sample.column(better)
+        counted = all(v.isdigit() and len(v) <= 3 for v in column.some(50))
+        used = {m.column for h in table.holdings for m in h.fields.values() if m.score >= 0.8}
+        if (len(column.counts) <= _FEW or counted) and "id" not in concepts_of(better):
+            continue
+        if better in used:
+            continue
+        holding.fields[name] = Match(
+            holding.entity, name, better, 0.8,
+            f"{shares[better]:.0%} of its values are keys of {_shown(keys)}",
+        )  # fmt: skip
+        for other, m in list(holding.fields.items()):
+            if other != name and m.column == better:
+                del holding.fields[other]
+
+
+def _better(shares: dict[str, float]) -> str | None:
+    best = max(shares, key=lambda c: shares[c], default=None)
+    return best if best is not None and shares[best] >= 0.95 else None
+
+
+def _shown(keys: Sequence[tuple[Table, ColumnSample]]) -> str:
+    table, column = keys[0]
+    return f"{table.sample.name}.{column.name}"
+
+
+def _complete(tables: Sequence[Table]) -> None:
+    """Further tables of an entity whose keys another has, and that say less, are partial."""
+    for entity, info in ENTITIES.items():
+        parents = _parents(tables, entity)
+        if len(parents) < 2:
+            continue
+        main_table, main = parents[0]
+        for table, holding in parents[1:]:
+            if table.fixed or table is main_table or not main.key_column or not holding.key_column:
+                continue
+            keys = main_table.sample.column(main.key_column)
+            candidates = [holding.key_column, *table.sample.names]
+            for name in candidates:
+                column = table.sample.column(name)
+                if overlap(column, keys) >= _ENOUGH and (
+                    name == holding.key_column or column.is_unique
+                ):
+                    if name != holding.key_column:
+                        holding.fields[info.key[0]] = Match(
+                            entity, info.key[0], name, 0.85,
+                            f"its values are keys of {main_table.sample.name}",
+                        )  # fmt: skip
+                    holding.partial = True
+                    break

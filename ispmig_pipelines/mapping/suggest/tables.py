@@ -1,0 +1,399 @@
+"""Which entities a table holds, and which of its columns is which field of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
+from ispmig_pipelines.mapping.suggest.profile import Profile
+from ispmig_pipelines.mapping.suggest.sample import TableSample
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.field_info import FieldType
+
+_HINTS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("invoice_line", frozenset({"invoice", "line"})),
+    ("payment_method", frozenset({"payment", "method"})),
+    ("payment_method", frozenset({"card"})),
+    ("payment_method", frozenset({"mandate"})),
+    ("ip_assignment", frozenset({"ip", "address"})),
+    ("ip_assignment", frozenset({"ip"})),
+    ("invoice", frozenset({"invoice"})),
+    ("payment", frozenset({"payment"})),
+    ("payment", frozenset({"transaction"})),
+    ("device", frozenset({"device"})),
+    ("device", frozenset({"router"})),
+    ("location", frozenset({"location"})),
+    ("plan", frozenset({"plan"})),
+    ("service", frozenset({"service"})),
+    ("service", frozenset({"contract"})),
+    ("customer", frozenset({"customer"})),
+    ("customer", frozenset({"account"})),
+    ("customer", frozenset({"login"})),
+    ("customer", frozenset({"balance"})),
+)
+"""Entity ← what the table's name says; the more specific first."""
+
+_SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
+"""Fields that many entities have: they say little of which one a table holds."""
+
+_NEEDED = {
+    "customer": (),
+    "location": ("customer",),
+    "plan": (),
+    "service": ("customer",),
+    "invoice": ("customer", "total"),
+    "invoice_line": (),
+    "payment": ("customer", "amount"),
+    "payment_method": ("customer",),
+    "device": (),
+    "ip_assignment": (),
+}
+"""Fields without which a record of the entity says too little to be one."""
+
+
+@dataclass
+class Holding:
+    """An entity that a table holds.
+
+    Attributes:
+        fields: field → the column that it is.
+        when_filled: column without which a record holds none of this entity, or "".
+        partial: it completes records of another table.
+    """
+
+    entity: str
+    fields: dict[str, Match] = field(default_factory=dict)
+    when_filled: str = ""
+    partial: bool = False
+
+    @property
+    def key_column(self) -> str:
+        """The column of the first field of the key, or ""."""
+        match = self.fields.get(ENTITIES[self.entity].key[0])
+        return match.column if match else ""
+
+
+class Table:
+    """A table and what is thought of it; what a preset says of a fixed one stays."""
+
+    def __init__(self, sample: TableSample, *, fixed: bool = False) -> None:
+        self.sample = sample
+        self.fixed = fixed
+        self.profiles = {c.name: Profile(c) for c in sample.columns}
+        self._matches: dict[str, list[Match]] = {}
+        self.holdings: list[Holding] = []
+
+    def matches(self, entity: str) -> list[Match]:
+        """Every column that may be a field of the entity, best first."""
+        if entity not in self._matches:
+            self._matches[entity] = matches(self.sample, self.profiles, entity)
+        return self._matches[entity]
+
+    def best(self, entity: str, name: str) -> Match | None:
+        """The column that is best for a field."""
+        return next((m for m in self.matches(entity) if m.field == name), None)
+
+    @cached_property
+    def never(self) -> dict[str, str]:
+        """Column → why it is never loaded."""
+        found = {}
+        for column, profile in self.profiles.items():
+            concepts = set(concepts_of(column))
+            if profile.share("card") >= 0.5 and profile.column.filled:
+                found[column] = "numbers of cards are never loaded (PCI DSS, requirement 3)"
+            elif concepts & {"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"}:
+                found[column] = "verification values of cards are never loaded (PCI DSS)"
+            elif concepts & {"password", "secret"} and profile.share("hash") >= 0.5:
+                found[column] = "hashes of passwords: nobody can sign in with one"
+            elif profile.share("hash") >= 0.9 and any(
+                v.startswith(("$", "{")) for v in profile.column.some(5)
+            ):
+                found[column] = "hashes of passwords: nobody can sign in with one"
+        return found
+
+    @cached_property
+    def hinted(self) -> str:
+        """The entity that its name says, or ""."""
+        concepts = frozenset(concepts_of(self.sample.name))
+        return next((entity for entity, words in _HINTS if words <= concepts), "")
+
+    def assigned(self, entity: str, taken: Iterable[str] = ()) -> dict[str, Match]:
+        """Each field's column: the best pairs first, each column once."""
+        fields: dict[str, Match] = {}
+        used = {*taken, *self.never}
+        if entity == "customer":
+            self._names(fields, used)
+        for match in self.matches(entity):
+            if match.field not in fields and match.column not in used:
+                fields[match.field] = match
+                used.add(match.column)
+        return fields
+
+    def _names(self, fields: dict[str, Match], used: set[str]) -> None:
+        """Beside a column of family names, one of names is of given names."""
+        said = {
+            c: set(concepts_of(c)) - {"customer", "contact", "full"}
+            for c in self.sample.names if c not in used
+        }  # fmt: skip
+        family = next((c for c, words in said.items() if words == {"last", "name"}), None)
+        given = next((c for c, words in said.items() if words == {"first", "name"}), None)
+        given = given or next((c for c, words in said.items() if words == {"name"}), None)
+        if family is None or given is None:
+            return
+        fields["last_name"] = Match("customer", "last_name", family, 0.95, "means family name")
+        fields["first_name"] = Match("customer", "first_name", given, 0.9,
+                                     "means a name, and family names stand apart")  # fmt: skip
+        used |= {family, given}
+
+    def score(self, entity: str) -> float:
+        """How likely the table's records are of the entity; 0 is not at all."""
+        fields = self.assigned(entity)
+        sure = [m for m in fields.values() if m.score >= ACTIVE]
+        # A column says the less, the more entities have a field for it.
+        points = sum(
+            m.score * (0.3 if m.field in _SELDOM_MEANT else 1.0) / self._claims(m.column)
+            for m in sure
+        )
+        key = fields.get(ENTITIES[entity].key[0])
+        points += 0.8 if key and key.score >= 0.8 else 0.0
+        points += 2.0 if self.hinted == entity else 0.0
+        for needed in _NEEDED[entity]:
+            match = fields.get(needed)
+            points -= 1.0 if match is None or match.score < ACTIVE else -0.3
+        return points
+
+    def _claims(self, column: str) -> float:
+        claims = sum(
+            any(m.column == column and m.score >= 0.8 for m in self.matches(e)) for e in ENTITIES
+        )
+        return max(claims, 1) ** 0.7
+
+    def recognise(self) -> None:
+        """Finds the entity of its records and those that wide rows hold besides."""
+        self.holdings = []
+        if not self.sample.records:
+            return
+        ranked = sorted(ENTITIES, key=lambda e: -self.score(e))
+        primary = next((e for e in ranked if self.score(e) >= 1.0 and self._key(e)), "")
+        if not primary:
+            return
+        main = Holding(primary, self.assigned(primary))
+        key = self._key(primary)
+        assert key is not None  # noqa: S101  it was chosen for having one
+        main.fields[key.field] = key
+        self._without_doubles(main)
+        self.holdings.append(main)
+        self._further(main)
+
+    def _without_doubles(self, holding: Holding) -> None:
+        """The key's column is no other field's."""
+        key = ENTITIES[holding.entity].key[0]
+        column = holding.fields[key].column
+        for name, match in list(holding.fields.items()):
+            if name != key and match.column == column:
+                del holding.fields[name]
+
+    def _key(self, entity: str) -> Match | None:
+        """The column by which its records are told apart."""
+        name = ENTITIES[entity].key[0]
+        lines = len(ENTITIES[entity].key) > 1
+        sample = self.sample
+        for match in self.matches(entity):
+            if match.field != name or match.score < ACTIVE or match.column in self.never:
+                continue
+            column = sample.column(match.column)
+            repeats = 1 - len(column.counts) / max(column.filled, 1)
+            if column.filled and (lines or repeats <= 0.5 or entity in ("plan", "customer")):
+                return match
+        if lines:
+            return None
+        info = ENTITIES[entity].fields[name]
+        whole = [
+            c for c in sample.columns
+            if c.is_unique and c.filled == sample.records and c.name not in self.never
+            and self.profiles[c.name].fit(info, entity, name) > 0.9
+        ]  # fmt: skip
+        if info.type is FieldType.ADDRESS:
+            return None
+        for column in whole:
+            said = set(concepts_of(column.name))
+            if "id" in said and len(said) == 1:
+                return Match(entity, name, column.name, 0.85, "unique, and called an id")
+        for column in whole:
+            said = set(concepts_of(column.name))
+            if {"id", "login", "uuid", "guid"} & said or column is sample.columns[0]:
+                other = max(
+                    (m.score for m in self.matches(entity) if m.column == column.name
+                     and m.field not in ("access_username", "portal_username")),
+                    default=0.0,
+                )  # fmt: skip
+                if sample.records >= 3 and other < 0.8:
+                    return Match(entity, name, column.name, 0.7, "the first unique column")
+        if entity == "customer":
+            match = self.best(entity, "portal_username") or self.best(entity, "email")
+            if match and sample.column(match.column).is_unique:
+                return Match(entity, name, match.column, 0.65, "unique, for want of a number")
+        return None
+
+    def _further(self, main: Holding) -> None:
+        """The entities that its records hold besides their own."""
+        key = main.fields[ENTITIES[main.entity].key[0]]
+        if main.entity == "service":
+            known = self.assigned("customer", self._used(main))
+            persons = {"first_name", "last_name", "company_name", "email", "phone", "mobile"}
+            held = [n for n in persons if n in known and known[n].score >= 0.7]
+            owner = main.fields.get("customer")
+            if len(held) >= 2:
+                column = owner or key
+                known["account_number"] = Match(
+                    "customer", "account_number", column.column, column.score, column.reason
+                )
+                self.holdings.insert(0, Holding("customer", known))
+                main.fields.setdefault(
+                    "customer", Match("service", "customer", column.column, 0.7, column.reason)
+                )
+        if main.entity == "customer":
+            self._services_of(main, key)
+        if main.entity in ("customer", "service"):
+            self._gear(main)
+            self._locations(main)
+
+    def _used(self, *holdings: Holding) -> set[str]:
+        return {
+            m.column for h in holdings for m in h.fields.values()
+            if m.score >= ACTIVE
+        }  # fmt: skip
+
+    def _services_of(self, main: Holding, key: Match) -> None:
+        known = self.assigned("service", [key.column])
+        plan = next(
+            (m for m in self.matches("service")
+             if m.field == "plan" and m.score >= 0.7 and m.column not in self.never
+             and not self.sample.column(m.column).is_unique),
+            None,
+        )  # fmt: skip
+        if plan is None:
+            return
+        mine = {
+            name: match
+            for name, match in known.items()
+            if name not in ("plan", "customer") and self._is_rather(match, main)
+        }
+        mine["plan"] = plan
+        main.fields = {n: m for n, m in main.fields.items() if m.column != plan.column}
+        for match in mine.values():
+            for name, other in list(main.fields.items()):
+                if other.column == match.column and other.score < match.score:
+                    del main.fields[name]
+        code = known.get("service_code")
+        if code is None or code.score < ACTIVE or not self.sample.column(code.column).is_unique:
+            mine["service_code"] = Match("service", "service_code", key.column, key.score,
+                                         "one service of each customer")  # fmt: skip
+        mine["customer"] = Match("service", "customer", key.column, key.score, key.reason)
+        status = main.fields.get("status")
+        if "status" not in mine and status is not None:
+            again = next((m for m in self.matches("service")
+                          if m.field == "status" and m.column == status.column), None)  # fmt: skip
+            reason = again.reason if again else status.reason
+            score = again.score if again else status.score * 0.95
+            mine["status"] = Match("service", "status", status.column, score, reason)
+        filled = self.sample.column(plan.column)
+        optional = filled.filled < self.sample.records
+        self.holdings.append(Holding("service", mine, plan.column if optional else ""))
+
+    def _is_rather(self, match: Match, main: Holding) -> bool:
+        """Whether a column is rather a field of the other entity than of the main one."""
+        own = max(
+            (m.score for m in self.matches(main.entity) if m.column == match.column), default=0.0
+        )
+        return match.score > own and match.score >= TOLD
+
+    def _gear(self, main: Holding) -> None:
+        """Addresses and devices that stand beside a customer or a service."""
+        owner = next((h for h in self.holdings if h.entity == "service"), None)
+        customer = next((h for h in self.holdings if h.entity == "customer"), None)
+        used = self._used(*self.holdings)
+        known = self.assigned("device", used)
+        names = ("serial_number", "mac")
+        code = next((known[n] for n in names if n in known and known[n].score >= 0.7), None)
+        if code is not None and self.sample.column(code.column).filled:
+            fields = {
+                n: m for n, m in known.items()
+                if n in ("serial_number", "mac", "model", "vendor", "firmware", "wifi_name",
+                         "wifi_secret", "asset_tag") and m.score >= ACTIVE
+            }  # fmt: skip
+            fields["device_code"] = Match("device", "device_code", code.column, code.score,
+                                          "for want of a number of its own")  # fmt: skip
+            self._owned("device", fields, owner, customer)
+            self.holdings.append(Holding("device", fields, code.column))
+            used |= {m.column for m in fields.values()}
+        address = next((m for m in self.matches("ip_assignment")
+                        if m.field == "address" and m.score >= ACTIVE and m.column not in used),
+                       None)  # fmt: skip
+        if address is not None and self.sample.column(address.column).filled:
+            fields = {"address": address}
+            for name in ("vlan", "pool", "gateway", "hostname"):
+                match = self.best("ip_assignment", name)
+                if match and match.score >= 0.8 and match.column not in used:
+                    fields[name] = match
+            self._owned("ip_assignment", fields, owner, None)
+            self.holdings.append(Holding("ip_assignment", fields, address.column))
+
+    def _owned(
+        self, entity: str, fields: dict[str, Match], owner: Holding | None, customer: Holding | None
+    ) -> None:
+        for name, holding in (("service", owner), ("customer", customer)):
+            if holding is None or holding.when_filled:
+                continue
+            match = holding.fields.get(ENTITIES[holding.entity].key[0])
+            if match is not None:
+                fields[name] = Match(entity, name, match.column, match.score, match.reason)
+
+    def _locations(self, main: Holding) -> None:
+        """Places of service: coordinates, or a second address that says so."""
+        customer = next((h for h in self.holdings if h.entity == "customer"), None)
+        owner = customer.fields.get("account_number") if customer else main.fields.get("customer")
+        if owner is None:
+            return
+        spoken = {"location", "service_location", "building", "apartment", "floor", "entrance",
+                  "latitude", "longitude", "physical", "ship", "service", "start"}  # fmt: skip
+        said = {c for c in self.sample.names if spoken & set(concepts_of(c))}
+        known = self.assigned("location", [owner.column])
+        fields = {
+            n: m for n, m in known.items()
+            if m.score >= ACTIVE and n not in ("customer", "notes", "kind", "name", "zone",
+                                               "contact_name", "contact_phone", "location_code")
+            and (m.column in said or m.column not in self._used(*self.holdings))
+        }  # fmt: skip
+        places = {"latitude", "longitude"} <= fields.keys()
+        addressed = sum(n in fields for n in ("street", "city", "postal_code", "building",
+                                              "apartment")) >= 2  # fmt: skip
+        if not (places or addressed):
+            return
+        fields = fields if places else {
+            n: m for n, m in fields.items() if n not in ("latitude", "longitude")
+        }  # fmt: skip
+        if customer is not None:
+            mine = {m.column for m in fields.values()}
+            customer.fields = {
+                n: m for n, m in customer.fields.items()
+                if m.column not in mine or n == "account_number"
+            }  # fmt: skip
+        code = next((m for m in self.matches("location") if m.field == "location_code"
+                     and m.score >= 0.8 and m.column != owner.column
+                     and m.column not in self._used(*self.holdings)), None)  # fmt: skip
+        reason = "one location of each customer"
+        fields["location_code"] = code or Match(
+            "location", "location_code", owner.column, owner.score, reason
+        )
+        fields["customer"] = Match("location", "customer", owner.column, owner.score, owner.reason)
+        self.holdings.append(Holding("location", fields))
+        service = next((h for h in self.holdings if h.entity == "service"), None)
+        if service is not None and "location" not in service.fields:
+            chosen = fields["location_code"]
+            service.fields["location"] = Match(
+                "service", "location", chosen.column, chosen.score, chosen.reason
+            )

@@ -1,0 +1,284 @@
+"""The words that a mapping needs besides its column: formats, lookups, units, signs.
+
+They are written only where the cells need them and settle them; what they do not settle makes the
+line a comment, with what could be meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+from ispmig_pipelines.mapping.spec_models import FieldMapping
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.profile import Profile
+from ispmig_pipelines.mapping.suggest.style import date_style, number_style
+from ispmig_pipelines.mapping.suggest.words import lookup_of, yes_and_no_words
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import column_key
+from ispmig_pipelines.model.field_info import FieldInfo, FieldType
+
+_NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
+_SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
+_YES = re.compile(
+    r"activ|aktiv|enabl|habilit|активн|paid|pagad|bezahlt|gültig|gueltig|valid|verkauf|available"
+)
+_GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|disabled|blocked|inactive|closed")
+_CREDIT = {"credit", "deposit", "prepaid", "wallet"}
+_DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "unpaid"}
+
+
+@dataclass(frozen=True)
+class Lean:
+    """What other columns of the export prove: order of dates, decimal mark, country."""
+
+    dates: str = ""
+    marks: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A mapping with its words.
+
+    Attributes:
+        mapping: a column's name, or a mapping.
+        notes: what to say of it.
+        question: why it cannot be active, or "".
+        assumed: something in it is only likely.
+    """
+
+    mapping: Any
+    notes: tuple[str, ...] = ()
+    question: str = ""
+    assumed: bool = False
+    null_words: tuple[str, ...] = field(default=())
+
+
+def worded(
+    entity: str,
+    name: str,
+    base: dict[str, Any],
+    profile: Profile,
+    lean: Lean,
+    *,
+    from_preset: bool = False,
+) -> Worded:
+    """Adds to ``{column: …}`` what its cells need to be read.
+
+    Args:
+        base: a mapping of one column, perhaps with words that a preset knows.
+    """
+    info = ENTITIES[entity].fields[name]
+    plain = base.keys() <= {"column", "unit", "positive_is", "null_words", "lookup", "otherwise",
+                            "lookup_ignore_case", "date_format"}  # fmt: skip
+    if profile.is_empty or not plain:
+        if info.positive_is and "positive_is" not in base:
+            return Worded(base, question="is a positive amount a debt or a credit?")
+        return Worded(_short(base))
+    said = Worded(base)
+    if "lookup" in base:
+        said = _looked_up(said, profile)
+    elif info.type is FieldType.CHOICE:
+        said = _choice(said, info, name, profile)
+    elif info.type is FieldType.BOOLEAN:
+        said = _boolean(said, info, profile)
+    elif info.type in (FieldType.DATE, FieldType.TIMESTAMP):
+        said = _date(said, info, profile, lean)
+    elif info.type in _NUMERIC:
+        said = _number(said, info, name, profile, lean)
+    elif info.type is FieldType.DATA_RATE:
+        said = _speed(said, name, profile)
+    if info.positive_is and "positive_is" not in base:
+        said = _signed(said, profile)
+    if info.type in _SENTINELS and "null_words" not in base:
+        said = _sentinels(said, info, profile)
+    if from_preset:
+        # A preset knows its columns; what the cells cast doubt on is told, not taken back.
+        open_question = "positive" in said.question or "day or the month" in said.question
+        said = replace(said, question=said.question if open_question else "")
+    return replace(said, mapping=_short(said.mapping))
+
+
+def _short(mapping: Any) -> Any:
+    if isinstance(mapping, dict) and mapping.keys() == {"column"}:
+        return mapping["column"]
+    return mapping
+
+
+def _with(said: Worded, note: str = "", **words: Any) -> Worded:
+    notes = (*said.notes, note) if note else said.notes
+    return replace(said, mapping={**said.mapping, **words}, notes=notes)
+
+
+def _listed(words: list[str]) -> str:
+    """Words of a code list, as far as they are plainly that and nobody's data."""
+    shown = [w for w in words if len(w) <= 24 and sum(c.isdigit() for c in w) <= 4 and "@" not in w]
+    rest = len(words) - len(shown)
+    text = ", ".join(repr(w) for w in shown[:12])
+    return text + (f" and {rest + max(len(shown) - 12, 0)} more" if rest or len(shown) > 12 else "")
+
+
+def _looked_up(said: Worded, profile: Profile) -> Worded:
+    lookup = said.mapping["lookup"]
+    folded = {w.casefold() for w in lookup}
+    ignores = str(said.mapping.get("lookup_ignore_case", "")).lower() == "true"
+    missing = [
+        w for w in profile.column.counts
+        if w not in lookup and not (ignores and w.casefold() in folded)
+    ]  # fmt: skip
+    if missing and "otherwise" not in said.mapping:
+        said = replace(said, notes=(*said.notes, f"not in the lookup: {_listed(missing)}"))
+    return said
+
+
+def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worded:
+    from ispmig_pipelines.mapping.style import Style
+
+    counts = profile.column.counts
+    if profile.converts(info, Style()) == 1:
+        return said
+    key = column_key(said.mapping["column"])
+    yes, no, others = yes_and_no_words(counts)
+    if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
+        lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
+        return _with(said, lookup=lookup)
+    sure, unsure = lookup_of(counts, info.choices, is_yes_no=bool(_YES.search(key)))
+    share = sum(counts[w] for w in sure) / max(profile.column.filled, 1)
+    if not sure or share < 0.5:
+        words = _listed(list(counts)) if profile.few_words else "too many to list"
+        return replace(said, question=f"which of {', '.join(info.choices)} are its words: {words}?")
+    note = f"not sure: {_listed(unsure)}" if unsure else ""
+    return _with(said, note, lookup=sure, **({"otherwise": "error"} if unsure else {}))
+
+
+def _boolean(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
+    from ispmig_pipelines.mapping.style import Style
+
+    if profile.converts(info, Style()) == 1:
+        return said
+    yes, no, others = yes_and_no_words(profile.column.counts)
+    if others or not (yes and no):
+        return replace(said, question="which of its words are yes, and which are no?")
+    return _with(said, true_words=yes, false_words=no)
+
+
+def _date(said: Worded, info: FieldInfo, profile: Profile, lean: Lean) -> Worded:
+    if "date_format" in said.mapping:
+        return said
+    style = date_style(profile, info, lean.dates)
+    if style.rivals:
+        return replace(
+            _with(said, date_format=style.formats[0]),
+            question=f"is the day or the month first: {style.formats[0]} or {style.rivals[0]}?",
+        )
+    if style.share < 0.9:
+        return replace(said, question=f"only {style.share:.0%} of its cells are read as dates")
+    if not style.formats:
+        return said
+    assumed = not style.order and style.formats[0] in ("dmy", "mdy")
+    formats = list(style.formats) if len(style.formats) > 1 else style.formats[0]
+    said = _with(said, "like other dates of this export" if assumed else "", date_format=formats)
+    return replace(said, assumed=said.assumed or assumed)
+
+
+def _number(said: Worded, info: FieldInfo, name: str, profile: Profile, lean: Lean) -> Worded:
+    if info.type is FieldType.COORDINATE and profile.share("coordinates") > 0.5:
+        take = "first" if name == "latitude" else "last"
+        return _with(said, split={"separator": ",", "take": take})
+    style = number_style(profile, info, lean.marks)
+    if style.decimal_mark is None:
+        return replace(
+            _with(said, decimal_mark="."), question='is 1.234 in it one or a thousand: "." or ","?'
+        )
+    if style.decimal_mark:
+        said = _with(said, decimal_mark=style.decimal_mark)
+    if style.share < 0.8:
+        said = replace(said, question=f"only {style.share:.0%} of its cells are read as numbers")
+    if info.type is FieldType.RATE and "unit" not in said.mapping:
+        values = [float(v.strip("% ").replace(",", ".")) for v in profile.column.some(50)
+                  if re.fullmatch(r"-?\d+(?:[.,]\d+)? ?%?", v)]  # fmt: skip
+        if not any("%" in v for v in profile.column.some(50)):
+            unit = "percent" if any(abs(v) > 1 for v in values) else "fraction"
+            said = _with(said, unit=unit)
+    if info.unit == "GB" and "unit" not in said.mapping:
+        spoken = set(words_of(said.mapping["column"]))
+        if not any(c.isalpha() for v in profile.column.some(20) for c in v):
+            unit = next((u.upper() for u in ("gb", "mb", "kb", "tb") if u in spoken), "")
+            if not unit:
+                return replace(
+                    _with(said, unit="GB"), question="of what are its numbers: GB, MB, bytes?"
+                )
+            said = _with(said, unit=unit)
+    return said
+
+
+def _speed(said: Worded, name: str, profile: Profile) -> Worded:
+    if profile.share("speed pair") > 0.5:
+        mark = "|" if any("|" in v for v in profile.column.some(5)) else "/"
+        take = "first" if name.startswith("download") else "last"
+        said = _with(said, split={"separator": mark, "take": take})
+    if "unit" in said.mapping or profile.share("speed") > 0.8:
+        return said
+    key = column_key(said.mapping["column"])
+    for unit, words in _RATE_WORDS:
+        if any(word in key for word in words):
+            return _with(said, unit=unit)
+    numbers = [float(m[0].replace(",", ".")) for v in profile.column.some(100)
+               if (m := re.match(r"\d+(?:[.,]\d+)?", v))]  # fmt: skip
+    if not numbers:
+        return replace(said, question="of what are its numbers: kbit/s or Mbit/s?")
+    middle = median(n for n in numbers if n) if any(numbers) else 0
+    unit = "bit/s" if middle >= 1_000_000 else "kbit/s" if middle >= 1_024 else "Mbit/s"
+    if 500 < middle < 3_000:
+        return replace(_with(said, unit=unit),
+                       question="of what are its numbers: kbit/s or Mbit/s?")  # fmt: skip
+    return replace(_with(said, f"by their size they are {unit}", unit=unit), assumed=True)
+
+
+_RATE_WORDS = (
+    ("kbit/s", ("kbit", "kbps", "kbs", "кбит")),
+    ("Mbit/s", ("mbit", "mbps", "mbs", "мбит", "megas", "mega")),
+    ("Gbit/s", ("gbit", "gbps")),
+)
+
+
+def _signed(said: Worded, profile: Profile) -> Worded:
+    column = said.mapping["column"]
+    spoken = set(concepts_of(column)) | set(words_of(column))
+    if spoken & _CREDIT and not spoken & _DEBT:
+        return _with(said, "its name says credit", positive_is="credit")
+    if spoken & _DEBT and not spoken & _CREDIT:
+        return _with(said, "its name says debt", positive_is="debt")
+    return replace(
+        _with(said, positive_is="debt"),
+        question="is a positive amount a debt or a credit: positive_is: debt, or credit?",
+    )
+
+
+def _sentinels(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
+    """``0`` as a telephone number, ``1`` as an email address: cells that say there is none."""
+    from ispmig_pipelines.mapping.style import Style
+
+    counts = profile.column.counts
+    odd = [v for v in counts if len(v) <= 2 and counts[v] >= 2]
+    odd = [v for v in odd if profile.column.filled > counts[v]]
+    if info.type is FieldType.MAC:
+        odd += [v for v in counts if set(v) <= set("0:-.")]
+    if info.type is FieldType.ADDRESS:
+        odd += [v for v in counts if v == "0.0.0.0"]  # noqa: S104  a cell's text, nothing is bound
+    if not odd:
+        return said
+    note = "cells of one or two characters mean nothing here" if len(odd[0]) <= 2 else ""
+    return replace(_with(said, note), null_words=tuple(odd))
+
+
+def is_mapping(mapping: Any) -> bool:
+    """Whether the spec's language takes it."""
+    try:
+        FieldMapping.model_validate(mapping)
+    except ValueError:
+        return False
+    return True
