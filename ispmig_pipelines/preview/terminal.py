@@ -61,31 +61,30 @@ def show(out: Console, report: Report, *, whole: bool = False) -> None:
     )
 
 
-def _table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
-    table = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        show_edge=False,
-        pad_edge=False,
-    )
+def _table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
     for name in columns:
+        number = name in numbers
         table.add_column(
-            name,
-            justify="right" if name in numbers else "left",
-            no_wrap=name in numbers,
-            overflow="fold",
+            name, justify="right" if number else "left", no_wrap=number, overflow="fold"
         )
     return table
 
 
+def _show(out: Console, table: Table, title: str = "") -> None:
+    out.print()
+    if title:
+        # Not the table's own title, which would be folded to the width of a narrow table.
+        out.print(Text(title, style="bold"))
+    out.print(table)
+
+
 def _counts(out: Console, entities: Sequence[Entity]) -> None:
-    table = _table("", "entity", *_COUNTS, numbers=_COUNTS)
+    table = _table("entity", *_COUNTS, numbers=_COUNTS)
     table.columns[0].no_wrap = True
     for entity in entities:
         table.add_row(entity.name, *(f"{entity.counts[name]:,}" for name in _COUNTS))
-    out.print()
-    out.print(table)
+    _show(out, table)
 
 
 def _money(out: Console, report: Report) -> None:
@@ -94,15 +93,14 @@ def _money(out: Console, report: Report) -> None:
         return
     sides = [side for side in TOTAL_SIDES if any(side in row.amounts for row in rows)]
     names = [TOTAL_SIDES[side] for side in sides] + ["unreadable"]
-    table = _table("", "sum of", *names, numbers=names)
+    table = _table("sum of", *names, numbers=names)
     for row in rows:
         table.add_row(
             Text(f"{row.name} {row.currency}"),
             *(money(row.amounts[side]) if side in row.amounts else "" for side in sides),
             f"{row.unreadable:,}",
         )
-    out.print()
-    out.print(table)
+    _show(out, table)
 
 
 def _entity(out: Console, entity: Entity, whole: bool) -> None:
@@ -124,12 +122,7 @@ def _entity(out: Console, entity: Entity, whole: bool) -> None:
 
 
 def _block(out: Console, block: Block, whole: bool) -> None:
-    how = ", completing rows" if block.partial else ""
-    table = _table(
-        f"from {printable(block.source)}, {block.records:,} records{how}",
-        "field", "from", "filled", "before \N{RIGHTWARDS ARROW} after",
-        numbers=["filled"],
-    )  # fmt: skip
+    table = _table("field", "from", "filled", "before → after", numbers=["filled"])
     table.columns[1].max_width = 24
     for fill in block.fields:
         found = pairs(block, fill.name)
@@ -143,8 +136,8 @@ def _block(out: Console, block: Block, whole: bool) -> None:
             share(fill.filled, block.records),
             Text("\n").join(lines),
         )
-    out.print()
-    out.print(table)
+    how = ", completing rows" if block.partial else ""
+    _show(out, table, f"from {printable(block.source)}, {block.records:,} records{how}")
 
 
 def _pair(pair: Pair) -> Text:
@@ -176,7 +169,7 @@ def _cell(before: Before) -> Text:
 def _issues(out: Console, groups: Sequence[IssueGroup]) -> None:
     if not groups:
         return
-    table = _table("issues", "records", "rule", "what", numbers=["records"])
+    table = _table("records", "rule", "what", numbers=["records"])
     for group in groups:
         examples = "; ".join(
             printable(place(example)) + (f": {printable(example.found)}" if example.found else "")
@@ -187,23 +180,18 @@ def _issues(out: Console, groups: Sequence[IssueGroup]) -> None:
             Text(f"{group.rule} ({group.severity})"),
             Text(f"{printable(group.message)}\n").append(f"e.g. {examples}", style="dim"),
         )
-    out.print()
-    out.print(table)
+    _show(out, table, "issues")
 
 
 def _left(out: Console, source: Source) -> None:
-    left = [c for c in source.columns if c.goes_to in ("legacy", "nowhere")]
+    left = [c for c in source.columns if c.goes_to == "legacy"]
     if not left:
         return
-    out.print()
-    table = _table(
-        f"columns of {printable(source.name)} without a field",
-        "column", "filled", "goes to", numbers=["filled"],
-    )  # fmt: skip
+    table = _table("column", "filled", numbers=["filled"])
     for column in left:
-        table.add_row(
-            Text(printable(column.name)),
-            share(column.filled, source.records),
-            "legacy: kept beside the record" if column.goes_to == "legacy" else "nowhere",
-        )
-    out.print(table)
+        table.add_row(Text(printable(column.name)), share(column.filled, source.records))
+    _show(
+        out,
+        table,
+        f"columns of {printable(source.name)} without a field: kept beside the record (legacy)",
+    )

@@ -21,7 +21,8 @@ def printed(made: Report, *, width: int = 100, whole: bool = False) -> str:
 def test_everything_is_there_at_100_columns() -> None:
     text = printed(report())
     assert max(map(len, text.splitlines())) <= 100
-    for told in ("customer", "1,234.50", "A → active 2 \N{MULTIPLICATION SIGN}", "Bob → Bob (now Rob)",
+    for told in ("customer", "1,234.50", "A → active 2 \N{MULTIPLICATION SIGN}",
+                 "Bob → Bob (now Rob)",
                  "? → held back [value.lookup]", "value.lookup (error)", "Nothing came for: notes",
                  "Not filled by the spec: fax", "Tower", "kept beside the record",
                  "would change: 1 (last_name 1)", "The migration would go through."):  # fmt: skip

@@ -7,11 +7,11 @@ tables, read once, batch by batch.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -322,7 +322,11 @@ def _source(
         for name, columns_read in feed.reads.items():
             for column in columns_read:
                 fields[column].append(f"{feed.entity}.{name}")
-    left = _left_over(spec, feeds)
+    # Every source has a block that carries what no field takes.
+    carried = {column for feed in feeds for column in feed.unused}
+    carried |= {
+        find_column(feed.legacy_column, source.columns) or "" for feed in spec.feeds_of(source.name)
+    }
     return _Source(
         report.Source(
             name=source.name,
@@ -343,7 +347,9 @@ def _source(
                     name=name,
                     filled=filled[name],
                     fields=tuple(dict.fromkeys(fields[name])),
-                    goes_to="fields" if fields[name] else left(name),
+                    goes_to=(
+                        "fields" if fields[name] else "legacy" if name in carried else "rules"
+                    ),
                 )
                 for name in source.columns
             ),
@@ -351,24 +357,6 @@ def _source(
         Showing.of(masked, [(feed.entity, feed.reads) for feed in feeds]),
         rows,
     )
-
-
-def _left_over(
-    spec: Spec, feeds: Sequence[MappedFeed]
-) -> Callable[[str], Literal["legacy", "rules", "nowhere"]]:
-    """Where a column goes that no field takes."""
-    columns = feeds[0].source.columns
-    unused = {column for feed in feeds for column in feed.unused}
-    of_source = spec.feeds_of(feeds[0].source.name)
-    unused |= {find_column(f.legacy_column, columns) or "" for f in of_source if f.legacy_column}
-    carried = any(f.legacy for f in of_source)
-
-    def goes_to(column: str) -> Literal["legacy", "rules", "nowhere"]:
-        if column in unused:
-            return "legacy"
-        return "rules" if carried else "nowhere"
-
-    return goes_to
 
 
 def _block(
@@ -581,13 +569,13 @@ def metadata(made: report.Report, place: Path) -> dict[str, Any]:
             ],
         ),
         "unmapped columns": _table(
-            {"source": "string", "column": "string", "goes to": "string", "filled": "int",
+            {"source": "string", "column": "string", "filled": "int",
              "records": "int"},
             [
-                (source.name, column.name, column.goes_to, column.filled, source.records)
+                (source.name, column.name, column.filled, source.records)
                 for source in made.sources
                 for column in source.columns
-                if column.goes_to in ("legacy", "nowhere")
+                if column.goes_to == "legacy"
             ],
         ),
     }  # fmt: skip
