@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ispmig_pipelines.mapping.convert import converter
+from ispmig_pipelines.mapping.convert.number import fitted, read_amount, readings
+from ispmig_pipelines.mapping.convert.values import Refused
+from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.model.field_info import MONEY as MONEY_TYPE
 from ispmig_pipelines.model.field_info import FieldType
 from ispmig_pipelines_tests.mapping.columns import converted, info, one
 
@@ -151,6 +157,13 @@ def test_shares_are_of_one_unless_percent_is_said() -> None:
     assert one(FieldType.RATE, "0,19", decimal_mark=",") == Decimal("0.19")
 
 
+def test_coordinates_with_a_comma_or_a_degree_sign() -> None:
+    cells = ["51,5073", "51.5073\u00b0", "-0,1276 \u00b0", "51.5073"]
+    values = converted(FieldType.COORDINATE, cells).values.to_pylist()
+    assert values == [Decimal(v) for v in ("51.5073", "51.5073", "-0.1276", "51.5073")]
+    assert one(FieldType.COORDINATE, "51.5073,-0.1276") == "value.type"
+
+
 def test_coordinates_are_rounded_below_what_they_measure_and_say_so() -> None:
     result = converted(
         FieldType.COORDINATE, ["51.5073", "51.50735091", "-97.74306300000001", "1e-05", None]
@@ -196,3 +209,50 @@ def test_a_unit_of_the_spec_is_for_plain_numbers_only() -> None:
 )  # fmt: skip
 def test_speeds_in_their_usual_spellings(cell: str, kbps: int) -> None:
     assert one(FieldType.DATA_RATE, cell) == kbps
+
+
+_SIDES = [
+    "",
+    "$",
+    "-",
+    "(",
+    ")",
+    "-$",
+    "EUR ",
+    " EUR",
+    "€",
+    " USD",
+    "kr ",
+    "-",
+    "+",
+    " -",
+    "£ ",
+    "x",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(_SIDES),
+    st.text("0123456789.,' ", min_size=1, max_size=12),
+    st.sampled_from(_SIDES),
+    st.sampled_from(["", ".", ","]),
+    st.sampled_from(["", ",", ".", " ", "'"]),
+)
+def test_column_operations_read_an_amount_as_the_careful_look_does(
+    before: str, body: str, after: str, mark: str, group: str
+) -> None:
+    if mark and mark == group:
+        return
+    style = Style(decimal_mark=mark, thousands_mark=group)
+    cell = (before + body + after).strip() or "x"
+    try:
+        expected: object = fitted(
+            (careful := read_amount(cell, readings(style), ""))[0], MONEY_TYPE, ""
+        )
+        currency = careful[1]
+    except Refused as refused:
+        expected, currency = refused.rule, None
+    result = converter(info(MONEY), style)(pa.array([cell]))
+    assert one(MONEY, cell, decimal_mark=mark, thousands_mark=group) == expected
+    assert (result.currency[0].as_py() if result.currency is not None else None) == currency

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import ipaddress
+import re
 import xml.etree.ElementTree as ElementTree
 
 import email_validator
@@ -209,3 +211,67 @@ def test_column_operations_write_a_number_as_the_library_does(
     significant = plan.significant(pa.array([cell]))[0].as_py()
     if significant is not None:
         assert f"+{plan.code}{significant}" == _by_the_library(cell, country)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(["US", "GB", "DE", "IT", "RU", "IN", "BR", ""]),
+    st.sampled_from(["", "+", "+1 ", "+44", "+1 (", "1 (", "+7 ", "00", "011 ", "(", "+39 0"]),
+    st.text("0123456789 -().", min_size=1, max_size=13),
+    st.sampled_from(["", ".0", " x12", "x5", " ext. 77", " ext 1"]),
+)
+def test_a_number_in_any_spelling_is_what_the_library_makes_of_it(
+    country: str, start: str, rest: str, end: str
+) -> None:
+    cell = (start + rest).strip() + end
+    value = one(FieldType.PHONE, cell, country=country)
+    # A float's .0 is no digit of the number.
+    bare = re.sub(r"^([0-9]{5,})\.0+$", r"\1", cell)
+    expected = _by_the_library(bare, country)
+    if expected.startswith("+") and _by_the_library(expected, "") != expected:
+        expected = "value.type"
+    assert value == expected
+
+
+def test_the_corpus_of_numbers_as_one_column_is_read_as_cell_by_cell() -> None:
+    rows = csv.DictReader(corpus("vocab/phone_examples.tsv").open(encoding="utf-8"), delimiter="\t")
+    cells = [row["international_format"] or row["e164"] for row in rows]
+    together = converted(FieldType.PHONE, cells, country="US").values.to_pylist()
+    alone = [one(FieldType.PHONE, cell, country="US") for cell in cells]
+    assert together == [value if value.startswith("+") else None for value in alone]
+
+
+def test_of_the_corpus_of_addresses_the_ordinary_ones_are_read() -> None:
+    tree = ElementTree.parse(corpus("vocab/tests.xml"))  # noqa: S314  our own file
+    good = [
+        address
+        for test in tree.iter("test")
+        if test.findtext("category") == "ISEMAIL_VALID_CATEGORY"
+        and re.fullmatch(r"[\w.+-]+@[\w.-]+\.[a-z]{2,}", address := test.findtext("address") or "")
+    ]
+    assert len(good) >= 5
+    assert [one(FieldType.EMAIL, address) for address in good] == good
+
+
+@pytest.mark.parametrize(
+    ("cell", "address"),
+    [("256.1.1.1", "value.type"), ("1.2.3.4/32", "1.2.3.4"), ("1.2.3.4/24", "value.type"),
+     ("gateway", "value.type"), ("1.2.3", "value.type"), ("::1", "::1"),
+     ("1.2.3.4.5", "value.type")],
+)  # fmt: skip
+def test_ip_addresses_in_columns(cell: str, address: str) -> None:
+    assert one(FieldType.ADDRESS, cell) == address
+
+
+@given(st.text("0123456789.:/abcfF ", max_size=14))
+def test_an_address_is_what_python_makes_of_it(cell: str) -> None:
+    cell = cell.strip() or "x"
+    value = one(FieldType.ADDRESS, cell)
+    bare, _, length = cell.partition("/")
+    try:
+        address = ipaddress.ip_address(bare.strip())
+    except ValueError:
+        assert value == "value.type"
+    else:
+        whole = "/" not in cell or length.strip() == str(address.max_prefixlen)
+        assert value == (str(address) if whole else "value.type")

@@ -17,8 +17,10 @@ from ispmig_pipelines.mapping.convert.values import (
     Converted,
     Converter,
     Refused,
+    distinct,
     per_distinct,
     plain_or,
+    scatter,
 )
 from ispmig_pipelines.mapping.style import Style
 
@@ -29,6 +31,7 @@ _PREFIXES = {"": "bit/s", "k": "kbit/s", "m": "Mbit/s", "g": "Gbit/s"}
 # A capital B is a byte, but in BPS, where all is capital.
 _UNIT = re.compile(r"(?P<prefix>[kKmMgG]?)(?:b|b/s|bps|BPS|(?i:bits?(?:/s(?:ec)?)?))?|(?i:megs?)")
 _PARTS = re.compile(r"(?P<number>[^A-Za-z]*?)\s*(?P<unit>[A-Za-z][A-Za-z/]*)?", re.DOTALL)
+_WHOLE = r"^(?P<number>[0-9]{1,9}) ?(?P<unit>[A-Za-z][A-Za-z/]*)$"
 ACCEPTED = "a speed such as 10240 or 100 Mbit/s"
 
 
@@ -56,6 +59,18 @@ def data_rate_converter(style: Style) -> Converter:
         whole: Decimal = fitted(number, pa.decimal128(18, 0), "a whole number of kbit/s")
         return int(whole)
 
+    def with_unit(values: pa.StringArray) -> Converted:
+        parts = pc.extract_regex(values, _WHOLE)
+        words, indices = distinct(pc.struct_field(parts, "unit"))
+        units = [_unit_of(word) if word else None for word in words]
+        factors = [10 ** UNITS[unit] if unit and UNITS[unit] >= 0 else None for unit in units]
+        factor = pa.array(factors, pa.int64()).take(pa.array(indices))
+        speeds = pc.multiply(pc.struct_field(parts, "number").cast(pa.int64()), factor)
+        rest = pc.and_(pc.is_null(speeds), pc.is_valid(values))
+        if not pc.any(rest, min_count=0).as_py():
+            return Converted(speeds)
+        return scatter(per_distinct(values.filter(rest), one, pa.int64()), rest, speeds)
+
     def convert(values: pa.StringArray) -> Converted:
         plain = pc.match_substring_regex(values, "^[0-9]{1,12}$")
         if places < 0:
@@ -65,7 +80,7 @@ def data_rate_converter(style: Style) -> Converter:
             values,
             plain,
             lambda cells: pc.multiply(cells.cast(pa.int64()), factor),
-            lambda rest: per_distinct(rest, one, pa.int64()),
+            with_unit,
         )
 
     return convert

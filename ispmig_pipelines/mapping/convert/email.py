@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
-    Refusal,
     Refused,
     per_distinct,
     plain_or,
-    scatter,
+    refused_or,
 )
 
 ACCEPTED = "an email address"
@@ -49,14 +48,13 @@ def _others(values: pa.StringArray) -> Converted:
     hopeless = pc.and_not(
         pc.match_substring_regex(values, _NONE), pc.match_substring_regex(values, _HOPEFUL)
     )
-    hopeless = pc.fill_null(hopeless, False)
-    if not pc.any(hopeless, min_count=0).as_py():
-        return per_distinct(values, _email, pa.string())
-    kept = pc.invert(hopeless)
-    base = pa.nulls(len(values), pa.string())
-    judged = scatter(per_distinct(values.filter(kept), _email, pa.string()), kept, base)
-    refusal = Refusal("value.type", hopeless.to_numpy(zero_copy_only=False), ACCEPTED)
-    return Converted(judged.values, (*judged.refusals, refusal))
+    return refused_or(
+        values,
+        hopeless,
+        "value.type",
+        ACCEPTED,
+        lambda rest: per_distinct(rest, _email, pa.string()),
+    )
 
 
 def _lower_domain(values: pa.StringArray) -> pa.StringArray:

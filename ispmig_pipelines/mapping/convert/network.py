@@ -9,10 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.text import SCIENTIFIC
-from ispmig_pipelines.mapping.convert.values import Converted, Refused, per_distinct, plain_or
+from ispmig_pipelines.mapping.convert.values import (
+    Converted,
+    Refused,
+    per_distinct,
+    plain_or,
+    refused_or,
+)
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"^(?:{_OCTET}[.]){{3}}{_OCTET}$"
+
+_HOST = r"^([0-9.]+)/32$"
+_IPV4_HOST = rf"^(?:{_OCTET}[.]){{3}}{_OCTET}(?:/32)?$"
+# Digits and dots are an address of version 4 or none, and no address has neither dot nor colon.
+_NO_ADDRESS = r"^[0-9.]*$|^[^.:]*$"
 
 ADDRESS_ACCEPTED = "one IPv4 or IPv6 address, without a network's length"
 
@@ -35,12 +46,19 @@ def convert_address(values: pa.StringArray) -> Converted:
             raise Refused("value.type", ADDRESS_ACCEPTED)
         return str(address)
 
-    return plain_or(
-        values,
-        pc.match_substring_regex(values, _IPV4),
-        lambda cells: cells,
-        lambda rest: per_distinct(rest, one, pa.string()),
-    )
+    def others(cells: pa.StringArray) -> Converted:
+        return plain_or(
+            pc.replace_substring_regex(cells, _HOST, r"\1"),
+            pc.match_substring_regex(cells, _IPV4_HOST),
+            lambda hosts: hosts,
+            lambda rest: refused_or(
+                rest, pc.match_substring_regex(rest, _NO_ADDRESS), "value.type",
+                ADDRESS_ACCEPTED, lambda left: per_distinct(left, one, pa.string()),
+            ),
+        )  # fmt: skip
+
+    plain = pc.match_substring_regex(values, _IPV4)
+    return plain_or(values, plain, lambda cells: cells, others)
 
 
 _MAC = "^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$"
@@ -83,5 +101,11 @@ def convert_mac(values: pa.StringArray) -> Converted:
         values,
         pc.match_substring_regex(values, _MAC_SPELLING),
         respelled,
-        lambda rest: per_distinct(rest, one, pa.string()),
+        lambda rest: refused_or(
+            rest,
+            pc.match_substring_regex(rest, SCIENTIFIC),
+            "value.scientific",
+            MAC_ACCEPTED,
+            lambda left: per_distinct(left, one, pa.string()),
+        ),
     )

@@ -224,15 +224,15 @@ def _plain_cast(marks: tuple[Marks, ...], type_: pa.DataType) -> Callable[[pa.Ar
     return cast
 
 
-_CURRENCIES = "|".join(
-    re.escape(sign) for sign in sorted([*SIGNS, *SHARED_SIGNS, *CODES], key=len, reverse=True)
-)
+# What stands beside the number is looked up afterwards: a list of all currencies within the
+# expression costs ten times as much.
+_BESIDE = r"[^0-9().,'+\s-]{0,4}"
 _AMOUNT = (
-    r"^(?P<open>\(?)(?P<sign>[-+]?)(?P<before>(?:" + _CURRENCIES + r")?) ?(?P<inner>-?)"
-    r"(?P<body>[0-9][0-9.,' ]*)(?P<behind>-?) ?(?P<after>(?:" + _CURRENCIES + r")?)(?P<close>\)?)$"
+    rf"^(?P<open>\(?)(?P<sign>[-+]?)(?P<before>{_BESIDE}) ?(?P<inner>-?)"
+    rf"(?P<body>[0-9][0-9.,' ]*)(?P<behind>-?)(?P<after>{_BESIDE})(?P<close>\)?)$"
 )
-_STATED = pa.array([*SIGNS, *SHARED_SIGNS, *CODES], pa.string())
-_STATES = pa.array([*SIGNS.values(), *[None] * len(SHARED_SIGNS), *CODES], pa.string())
+_STATED = pa.array(["", *SIGNS, *SHARED_SIGNS, *CODES], pa.string())
+_STATES = pa.array([None, *SIGNS.values(), *[None] * len(SHARED_SIGNS), *CODES], pa.string())
 
 
 def _bodies(marks: tuple[Marks, ...], type_: pa.Decimal128Type) -> tuple[tuple[str, str], ...]:
@@ -268,9 +268,11 @@ def _amounts(
     )
     closed = pc.not_equal(field["close"], "")
     signs = sum_of(opened, plus_or_minus, inner, behind)
-    stated_twice = pc.and_(pc.not_equal(field["before"], ""), pc.not_equal(field["after"], ""))
+    once = pc.or_(pc.equal(field["before"], ""), pc.equal(field["after"], ""))
+    beside = pc.binary_join_element_wise(field["before"], field["after"], "")
+    said = pc.index_in(beside, value_set=_STATED)
     sound = pc.and_(pc.equal(opened, closed), pc.less_equal(signs, 1))
-    sound = pc.and_not(sound, stated_twice)
+    sound = pc.and_(sound, pc.and_(once, said.is_valid()))
     body = pc.utf8_rtrim(field["body"], " ")
     plain = pa.nulls(len(values), pa.string())
     for pattern, decimal in bodies:
@@ -283,10 +285,7 @@ def _amounts(
     amounts = plain.cast(type_)
     negative = pc.and_(pc.equal(signs, 1), pc.not_equal(field["sign"], "+"))
     amounts = pc.if_else(negative, pc.negate(amounts).cast(type_), amounts)
-    said = pc.index_in(
-        pc.binary_join_element_wise(field["before"], field["after"], ""), value_set=_STATED
-    )
-    return amounts, _STATES.take(said)
+    return amounts, pc.if_else(amounts.is_valid(), _STATES.take(said), _NO_TEXT)
 
 
 def sum_of(*masks: pa.BooleanArray) -> pa.Array:
@@ -349,6 +348,9 @@ def held(type_: pa.Decimal128Type) -> str:
     return f"at most {whole} digits before and {type_.scale} after the decimal mark"
 
 
+_DECIMAL_DEGREES = "^(-?[0-9]{1,3})[.,]([0-9]{1,24}) ?\u00b0?$"
+
+
 def coordinate_converter(
     type_: pa.Decimal128Type, style: Style, hemispheres: str = "NSEW"
 ) -> Converter:
@@ -377,6 +379,9 @@ def coordinate_converter(
         plain = pc.match_substring_regex(values, pattern)
         if pc.all(plain).as_py() is not False:
             return Converted(cast(values))
+        if len(marks) > 1:
+            values = pc.replace_substring_regex(values, _DECIMAL_DEGREES, r"\1.\2")
+            plain = pc.match_substring_regex(values, pattern)
         long = pc.fill_null(pc.match_substring_regex(values, long_pattern), False)
         exact = long_cast(pc.if_else(long, values, _NO_TEXT))
         rounded = pc.round(exact, ndigits=type_.scale, round_mode="half_to_even")

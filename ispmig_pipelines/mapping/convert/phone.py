@@ -2,8 +2,9 @@
 
 A number is accepted where it is *possible*: as long as its country's numbers are. Whether
 its area code is in use changes over the years, and old numbers are old. Numbers that match the
-general pattern of the style's country are written as E.164 by column operations, with the
-library's own metadata; all others go through the library, each distinct one once.
+general pattern of the style's country, or of the one whose code they state, are written as E.164
+by column operations, with the library's own metadata; all others go through the library, each
+distinct one once.
 """
 
 from __future__ import annotations
@@ -21,18 +22,24 @@ from ispmig_pipelines.mapping.convert.text import SCIENTIFIC
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
     Converter,
+    Refusal,
     Refused,
     Remarked,
     per_distinct,
+    refused_or,
     scatter,
 )
 from ispmig_pipelines.mapping.style import Style
 
 _NO_TEXT = pa.scalar(None, pa.string())
-_DIGITS_AND_MARKS = r"^\+?[0-9][0-9 .\-]*$|^\([0-9]+\)[0-9 .\-]*$"
+_DIGITS_AND_MARKS = r"^\+?[0-9][0-9 .\-]*$|^(?:\+?[0-9]{1,3}[ .\-]*)?\([0-9]+\)[0-9 .\-]*$"
+_EXTENSION = r"^(.*[0-9]) ?(?:x|ext\.? ?)[0-9]{1,6}$"
 _BARE = r"^\+?[0-9]+$"
 _FLOAT_PATTERN = r"^[0-9]{5,}\.0+$"
 _E164 = r"^\+[1-9][0-9]{4,14}$"
+
+
+WITHOUT_EXTENSION = "the number without its extension"
 
 
 @lru_cache(maxsize=50_000)
@@ -84,9 +91,9 @@ class _Plan:
         digits = values
         if pc.all(_match(values, _BARE)).as_py() is False:
             plausible = _match(values, _DIGITS_AND_MARKS)
-            if pc.any(pc.match_substring(values, ".0")).as_py():
-                plausible = pc.and_not(plausible, _match(values, _FLOAT_PATTERN))
             digits = pc.if_else(plausible, values, _NO_TEXT)
+            if pc.any(pc.match_substring(values, ".0")).as_py():
+                digits = pc.replace_substring_regex(digits, r"^([0-9]{5,})\.0+$", r"\1")
             for mark in " -().":
                 digits = pc.replace_substring(digits, mark, "")
         international = pc.starts_with(digits, f"+{self.code}")
@@ -106,6 +113,40 @@ class _Plan:
             found = pc.if_else(pc.and_(trunked, _match(rest, self.national)), rest, found)
         possible = pc.is_in(pc.binary_length(found), value_set=self.lengths)
         return pc.if_else(possible, found, _NO_TEXT)
+
+    def hopeless(self, values: pa.StringArray) -> pa.BooleanArray:
+        """Cells of so few digits that no number of this country, or of another, is in them."""
+        few = int(pc.min(self.lengths).as_py())
+        digits = pc.if_else(_match(values, _DIGITS_AND_MARKS), values, _NO_TEXT)
+        digits = pc.replace_substring_regex(digits, r"[ .()\-]", "")
+        short = pc.less(pc.binary_length(digits), few)
+        elsewhere = pc.or_(pc.starts_with(digits, "+"), _match(digits, self.abroad))
+        return pc.fill_null(pc.and_not(short, elsewhere), False)
+
+
+def _abroad(values: pa.StringArray) -> pa.StringArray:
+    """E.164 of the numbers that begin with ``+`` and a country's code, null where in doubt."""
+    found = pa.nulls(len(values), pa.string())
+    stated = pc.struct_field(pc.extract_regex(values, r"^\+(?P<code>[1-9][0-9]{0,2})"), "code")
+    for code in pc.unique(stated).to_pylist():
+        plan = _plan_of_code(code) if code else None
+        if plan is None:
+            continue
+        mine = pc.starts_with(values, f"+{plan.code}")
+        digits = plan.significant(pc.if_else(mine, values, _NO_TEXT))
+        found = pc.coalesce(found, pc.binary_join_element_wise(f"+{plan.code}", digits, ""))
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _plan_of_code(digits: str) -> _Plan | None:
+    """The plan of the country whose calling code the digits begin with; no code is the beginning
+    of another."""
+    for length in (1, 2, 3):
+        region = phonenumbers.region_code_for_country_code(int(digits[:length]))
+        if region != phonenumbers.phonenumberutil.UNKNOWN_REGION:
+            return _plan(region)
+    return None
 
 
 def _match(values: pa.StringArray, pattern: str) -> pa.BooleanArray:
@@ -160,27 +201,54 @@ def phone_converter(style: Style) -> Converter:
         if re.match(SCIENTIFIC, text):
             raise Refused("value.scientific", accepted)
         number = _parsed(text, country)
-        written = _e164(number)
+        e164 = _e164(number)
         # What would be read as another number, or none, once it stands alone is no number.
-        if written is None or _e164(_parsed(written, "")) != written:
+        if e164 is None or _e164(_parsed(e164, "")) != e164:
             raise Refused("value.type", accepted)
         if number is not None and number.extension:
-            return Remarked(written, "value.dropped", "the number without its extension")
-        return written
+            return Remarked(e164, "value.dropped", WITHOUT_EXTENSION)
+        return e164
 
     def careful(values: pa.StringArray) -> Converted:
         return per_distinct(values, one, pa.string())
 
     plan = _plan(country) if country else None
-    if plan is None:
-        return careful
+
+    def written(values: pa.StringArray) -> pa.StringArray:
+        at_home = pa.nulls(len(values), pa.string())
+        if plan is not None:
+            digits = plan.significant(values)
+            at_home = pc.binary_join_element_wise(f"+{plan.code}", digits, "")
+            if at_home.null_count == values.null_count:
+                return at_home
+        open_ = pc.and_(pc.is_null(at_home), pc.fill_null(pc.starts_with(values, "+"), False))
+        if not pc.any(open_, min_count=0).as_py():
+            return at_home
+        return pc.replace_with_mask(at_home, open_, _abroad(values.filter(open_)))
+
+    def messy(values: pa.StringArray) -> Converted:
+        """Numbers with an extension, and what is none; the library has the last word."""
+        bare = pc.replace_substring_regex(values, _EXTENSION, r"\1")
+        extended = pc.not_equal(bare, values)
+        base = pa.nulls(len(values), pa.string())
+        if pc.any(extended, min_count=0).as_py():
+            base = written(pc.if_else(extended, bare, _NO_TEXT))
+        dropped = pc.is_valid(base)
+        rest = pc.invert(dropped)
+        left = values.filter(rest)
+        hopeless = pc.match_substring(left, "\x00") if plan is None else plan.hopeless(left)
+        others = refused_or(left, hopeless, "value.type", accepted, careful)
+        whole = scatter(others, rest, base)
+        if not pc.any(dropped, min_count=0).as_py():
+            return whole
+        remark = Refusal("value.dropped", dropped.to_numpy(zero_copy_only=False), WITHOUT_EXTENSION)
+        return Converted(whole.values, (*whole.refusals, remark))
 
     def convert(values: pa.StringArray) -> Converted:
-        digits = plan.significant(values)
-        written = pc.binary_join_element_wise(f"+{plan.code}", digits, "")
-        rest = pc.and_(pc.is_valid(values), pc.is_null(digits))
+        found = written(values)
+        rest = pc.and_(pc.is_valid(values), pc.is_null(found))
         if not pc.any(rest, min_count=0).as_py():
-            return Converted(written)
-        return scatter(careful(values.filter(rest)), rest, written)
+            return Converted(found)
+        return scatter(messy(values.filter(rest)), rest, found)
 
     return convert

@@ -154,6 +154,25 @@ def plain_or(
     return scatter(others, rest, kept)
 
 
+def refused_or(
+    values: pa.StringArray,
+    refused: pa.BooleanArray,
+    rule: str,
+    accepted: str,
+    otherwise: Converter,
+) -> Converted:
+    """A refusal by ``rule`` of the cells that ``refused`` marks, ``otherwise`` for the rest."""
+    refused = pc.fill_null(refused, False)
+    if not pc.any(refused, min_count=0).as_py():
+        return otherwise(values)
+    kept = pc.invert(refused)
+    converted = otherwise(values.filter(kept))
+    nothing = pa.nulls(len(values), converted.values.type)
+    whole = scatter(converted, kept, nothing)
+    refusal = Refusal(rule, refused.to_numpy(zero_copy_only=False), accepted)
+    return replace(whole, refusals=(*whole.refusals, refusal))
+
+
 def scatter(others: Converted, mask: pa.BooleanArray, base: pa.Array) -> Converted:
     """Puts a conversion of the masked cells into the column ``base``."""
     rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
