@@ -95,7 +95,8 @@ def personal_name(name: str) -> str:
     """``O'BRIEN`` → ``O'Brien``, ``van der berg`` → ``van der Berg``, ``MCDONALD III`` →
     ``McDonald III``; a name that has capital and small letters stays as it is."""
     whole = unicodedata.normalize("NFC", name)
-    letters = [c for c in whole if c.isalpha() and c.lower() != c.upper()]
+    # A small ß stands in many a name that is all capitals.
+    letters = [c for c in whole if c.isalpha() and c.lower() != c.upper() and len(c.upper()) == 1]
     upper = sum(c == c.upper() and c != c.lower() for c in letters)
     if not letters or 0 < upper < len(letters):
         return name
