@@ -21,7 +21,8 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
-                      "previewing", "converting", "reading", "suggesting", "endings", "definitions"}  # fmt: skip
+                      "previewing", "converting", "reading", "suggesting", "endings",
+                      "definitions"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -41,8 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
     "preview": KNOWS,  # shows what it is handed
-    "defs": EVERYTHING - {"definitions", "up", "demo", "migrating", "exporting", "previewing",
-                          "endings"},
+    "defs": EVERYTHING
+    - {"definitions", "up", "demo", "migrating", "exporting", "previewing", "endings"},
     # What a person starts.
     "demo": EVERYTHING,
     "migrating": EVERYTHING,
