@@ -189,6 +189,49 @@ def inspect(
 
 
 @app.command()
+def suggest(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="SPEC", help="The spec to write.")],
+    preset: Annotated[
+        str, typer.Option(metavar="auto|none|NAME", help="What is known of the legacy system.")
+    ] = "auto",
+    currency: Annotated[
+        str, typer.Option(metavar="CODE", help="Of amounts that do not say it, e.g. EUR.")
+    ] = "",
+    update: Annotated[
+        bool, typer.Option("--update", help="Keep the spec that is there; add what it lacks.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the spec that is there.")] = False,
+    format: FileFormat = "",
+    encoding: FileEncoding = "",
+    delimiter: FileDelimiter = "",
+    member: FileMember = "",
+    source: SourceWords = "",
+    as_json: Json = False,
+) -> None:
+    """Suggest a spec for files: what becomes of their columns, and how sure that is."""
+    with _told(as_json):
+        from ispmig_pipelines import suggesting
+        from ispmig_pipelines.converting import Reading
+
+        if out.exists() and not update and not force:
+            raise UsageError(
+                f"There is a spec {out} already. Say --update to keep it and add what it lacks, "
+                "or --force to replace it."
+            )
+        found = suggesting.suggest(
+            files,
+            out,
+            preset=preset,
+            currency=currency,
+            update=update,
+            reading=Reading(format, encoding, delimiter, member, source),
+        )
+        suggesting.write(found)
+        _say(found.as_json(), lambda console: suggesting.tell(console, found))
+
+
+@app.command()
 def convert(
     files: Files,
     to: Annotated[OutputFormat, typer.Option(help="The format to write.")],

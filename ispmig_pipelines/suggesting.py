@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.converting import Reading
 from ispmig_pipelines.database_url import is_database_url
-from ispmig_pipelines.errors import SourceError, UsageError
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.csv.dialect import HEADER_ROWS
 from ispmig_pipelines.formats.opening import open_source
@@ -34,6 +34,9 @@ from ispmig_pipelines.mapping.suggest.update import updated
 from ispmig_pipelines.mapping.suggest.write import flow, written
 from ispmig_pipelines.mapping.yaml_document import read_yaml
 from ispmig_pipelines.remote import is_url, source_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _MOST_RECORDS_OF_ALL = 400_000
 _LEAST_RECORDS = 1_000
@@ -196,6 +199,30 @@ def write(suggested: Suggested) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
+def tell(console: Console, suggested: Suggested) -> None:
+    """Says what was suggested, for people."""
+    active = [line for line in suggested.lines if line.active]
+    system = f" with the preset {suggested.preset}" if suggested.preset else ""
+    console.print(
+        f"{suggested.path}: {len(active)} lines are active, {len(suggested.lines) - len(active)} are "
+        f"comments{system}.",
+        markup=False,
+    )
+    for name in suggested.sources:
+        entities = dict.fromkeys(line.entity for line in active if line.source == name)
+        made = ", ".join(entities) or f"nothing: {suggested.unused.get(name, 'see its comments')}"
+        rest = suggested.unmapped.get(name, [])
+        kept = f"; {len(rest)} columns are not mapped (legacy)" if entities and rest else ""
+        console.print(f"  {name} → {made}{kept}", markup=False)
+    assumed = [line for line in active if line.assumed]
+    if assumed:
+        console.print(f"{len(assumed)} lines are assumed; look for `assumed` in the spec.")
+    if suggested.questions:
+        console.print("To be answered:")
+        for question in suggested.questions:
+            console.print(f"  - {question}", markup=False)
+
+
 def _old_text(out: Path) -> str:
     try:
         return out.read_bytes().decode("utf-8-sig")
@@ -326,8 +353,15 @@ def _together(seen: list[_Seen]) -> list[_Seen]:
         if members[0] != members[1]:
             first.words.pop("member", None)
             if len({*_listed(first.words["files"])}) == 1:
-                first.words["member"] = f"{os.path.commonprefix([m or '' for m in members])}*"
+                first.words["member"] = f"{_beginning([m or '' for m in members])}*"
     return list(found.values())
+
+
+def _beginning(names: list[str]) -> str:
+    """What the names begin with, all of them."""
+    least, most = min(names), max(names)
+    length = next((i for i, c in enumerate(least) if c != most[i]), len(least))
+    return least[:length]
 
 
 def _listed(files: str | list[str]) -> list[str]:
@@ -417,6 +451,3 @@ def _suggested(text: str, out: Path, draft: Draft, sources: Sequence[SourceTable
         unmapped={s.name: unmapped(s, draft.blocks_of(s.name)) for s in draft.sources},
         tables={s.name: s.recognised.table for s in sources if s.recognised},
     )
-
-
-__all__ = ["SourceError", "Suggested", "SuggestedLine", "suggest", "write"]

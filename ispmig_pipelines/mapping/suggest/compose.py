@@ -12,6 +12,7 @@ import pyarrow as pa
 from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Preset, Recognised, bind
 from ispmig_pipelines.mapping.spec_models import FieldMapping
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.relations import relate
@@ -376,6 +377,10 @@ class _Composer:
         for name in info.key:
             if name in there:
                 continue
+            if name == "line_no" and (column := _line_numbers(table, block)):
+                block.lines.insert(0, Line(name, column, (column,), 0.75,
+                                           "unique whole numbers, in their order"))  # fmt: skip
+                continue
             if _HAS_SEQUENCE and (name == "line_no" or block.entity == "payment"):
                 words: dict[str, Any] = {"sequence": {"start": "1"}}
                 if name != "line_no":
@@ -385,6 +390,9 @@ class _Composer:
             else:
                 block.asked = f"no column is sure to be {name}, by which its records are told apart"
         if partial:
+            others = there - {*info.key, *info.money.values()}
+            if not others:
+                block.asked = block.asked or "nothing but its key is sure"
             return
         there = {line.field for line in block.active}
         for name in info.required:
@@ -493,6 +501,17 @@ class _Composer:
                 if info.type is FieldType.TIMESTAMP and line.columns:
                     return True
         return False
+
+
+def _line_numbers(table: Table, block: Block) -> str:
+    """A column of unique whole numbers that can count lines: the id of each."""
+    used = {c for line in block.active for c in line.columns}
+    for column in table.sample.columns:
+        said = set(concepts_of(column.name))
+        if column.name not in used and column.is_unique and said & {"id", "line"}:
+            if said <= {"id", "line", "invoice"} and all(v.isdigit() for v in column.some(100)):
+                return column.name
+    return ""
 
 
 def _one_column(mapping: Any) -> str | None:

@@ -21,11 +21,11 @@ first name: vorname prenom prénom firstname fname givenname imie imię имя i
 last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam
 name: name names nombre nome nom nazwa bezeichnung имя_название название nazvanie назва isim adı bezeichn titel title наименование
 full name: fullname фио fio піб pib fullnm vollname razonsocial adsoyad nomecompleto nombrecompleto nomcomplet
-company: company firma firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf
+company: company firma firmy firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf
 contact: contact kontakt contacto contato ansprechpartner контакт referente
 email: email mail emails emailaddress correo courriel e-mail почта pochta пошта epost eposta e-posta posta_elettronica
 phone: phone telephone tel telefon telefono teléfono telefone téléphone telephone# phones fone ph phonenumber:id телефон тел telefonnummer:id telefoon fon rufnummer:id
-mobile phone: mobile mobil celular cell cellphone movil móvil portable handy gsm cellulare komorka komórkowy мобильный мобильный_телефон мобільний cep mob telemovel mobiltelefon handynummer:id
+mobile phone: mobile mobil celular cell cellphone movil móvil portable handy gsm cellulare komorka komórkowy мобильный мобильный_телефон мобільний mob telemovel mobiltelefon handynummer:id
 work: work office daytime business_phone oficina buero büro рабочий bureau
 home: home house_phone casa privat домашний landline festnetz fijo
 fax: fax telefax факс faks
@@ -48,7 +48,7 @@ credit: credit guthaben credito crédito кредит kredyt
 debt: debt schuld deuda divida dívida dette долг borc owed owing arrears
 deposit: deposit kaution deposito depósito депозит caution depot kaucja depozito
 currency: currency waehrung währung moneda moeda devise valuta валюта waluta curr para_birimi cur monnaie
-plan: plan tariff tarif tarifa tariffa package pkg paquete pacote forfait тариф tarifnyj тарифный пакет taryfa paket tarife piano abonnement produkt produit product offer offre planname:name srv_plan produto producto oferta
+plan: plano planos plan tariff tarif tarifa tariffa package pkg paquete pacote forfait тариф tarifnyj тарифный пакет taryfa paket tarife piano abonnement produkt produit product offer offre planname:name srv_plan produto producto oferta
 service: service servicio serviço servico servizio dienst leistung услуга usluga послуга usługa hizmet anschluss subscription suscripcion assinatura svc connection conexion conexão abonnement_nr line_id vertragsposition
 speed: speed velocidad velocidade geschwindigkeit vitesse velocita velocità скорость predkosc prędkość hiz hız bandwidth bandbreite ancho_de_banda rate_limit
 download: download down dl descarga bajada downstream rx_rate herunterladen вниз indirme pobieranie
@@ -185,7 +185,7 @@ _INITIAL = re.compile(r"(?:(?<=[a-z_ ])|^)([FL])_?[Nn](?:ame|m)\b")
 _ELISION = re.compile(r"\b[dDlL]['’]")
 
 OTHER_READINGS: dict[str, str] = {
-    "estado": "status", "state": "status", "stato": "region", "cep": "postal", "il": "city",
+    "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
     "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id",
 }  # fmt: skip
 """Words that mean something else elsewhere, and the concept that they then are."""
@@ -215,6 +215,12 @@ def concepts_of(name: str) -> tuple[str, ...]:
             continue
         found += _meaning(word)
     return tuple(sorted(set(found)))
+
+
+def is_known(name: str) -> bool:
+    """Whether every word of a name is known: then it is none that is misspelled."""
+    words = [w for w in words_of(name) if w not in _IGNORED and len(w) > 1]
+    return bool(words) and all(_meaning(w) != [w] or w in _CONCEPT_OF for w in words)
 
 
 @lru_cache(maxsize=20_000)

@@ -7,7 +7,7 @@ from functools import cache
 
 from rapidfuzz import fuzz
 
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of, readings_of
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, readings_of
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.model import ENTITIES
@@ -51,10 +51,20 @@ class Match:
 
 
 _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
-    ("customer", "bill_day"): ("due day",),
+    ("customer", "bill_day"): ("due day", "due date"),
+    ("service", "access_username"): ("pppoe name", "radius name"),
     ("customer", "first_name"): ("first",),
+    ("customer", "status"): ("churn", "active", "enabled"),
     ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
-    ("service", "price"): ("plan price", "month price", "price month", "month fee", "month amount"),
+    ("service", "price"): (
+        "plan price",
+        "month price",
+        "price month",
+        "month fee",
+        "month amount",
+        "price amount",
+        "month rate",
+    ),
     ("plan", "price"): ("month rate",),
     ("plan", "tax_rate"): ("tax rate",),
     ("invoice", "subtotal"): ("net tax", "tax base"),
@@ -65,11 +75,15 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
 """What is usual in exports beyond the aliases, which name whole columns of known systems."""
 
 
+_LITERAL = {("service_code", "pkgnum"), ("model", "product id"), ("model", "product")}
+"""Aliases that one system has, and whose words mean something else elsewhere."""
+
+
 @cache
 def _aliases(entity: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
     """(field, alias as written, its concepts), each field's own name first."""
     return tuple(
-        (name, alias, frozenset(concepts_of(alias)))
+        (name, alias, frozenset() if (name, alias) in _LITERAL else frozenset(concepts_of(alias)))
         for name, info in ENTITIES[entity].fields.items()
         for alias in (name.replace("_", " "), *info.aliases, *_FURTHER.get((entity, name), ()))
     )
@@ -99,6 +113,8 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             if concepts and wanted:
                 score, reason = _alike(concepts, wanted, own)
                 say(field, score - 0.02 * place, f'{reason} "{alias}"')
+        if is_known(column):
+            continue
         if len(key) >= 5 and len(alias_key) >= 5 and abs(len(key) - len(alias_key)) <= 3:
             ratio = fuzz.ratio(key, alias_key) / 100
             if ratio >= 0.86:
@@ -110,6 +126,9 @@ def _alike(
     concepts: frozenset[str], wanted: frozenset[str], own: frozenset[str]
 ) -> tuple[float, str]:
     """How well what a name says is what an alias says."""
+    if wanted == {"id"}:
+        # A number, but of what?
+        return 0.0, ""
     if concepts == wanted:
         return 0.93, "means"
     bare = concepts - own
@@ -178,6 +197,9 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
     if info.type is FieldType.TEXT:
         if profile.share("address") >= 0.9 and score < 0.9:
             return score * 0.4, "; its cells are IP addresses"
+        if score < 0.75:
+            # Any text may stand there, so that only the name speaks for it.
+            score *= 0.85
         if fit >= 0.9:
             return score, ""
         return score * fit, "; its cells look like something else"

@@ -17,7 +17,7 @@ from ispmig_pipelines.mapping.convert import converter
 from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
 from ispmig_pipelines.mapping.style import Style
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
-from ispmig_pipelines.mapping.suggest.words import known_share
+from ispmig_pipelines.mapping.suggest.words import known_share, yes_and_no_words
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]{2,}")
@@ -228,6 +228,9 @@ class Profile:
         strange = max(self.share("email"), self.share("mac"), self.share("date"),
                       self.share("hash"), self.share("card"))  # fmt: skip
         is_key = info.key or bool(info.references)
+        if not is_key and self.few_words and not yes_and_no_words(self.column.counts)[2]:
+            # Yes and no answer another question than a name's or a group's.
+            return 0.4
         if name in _OF_LETTERS:
             return min(1.0, self.share("letters") + 0.2) * (1 - 0.8 * strange)
         if "secret" in name:

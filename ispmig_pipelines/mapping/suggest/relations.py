@@ -163,6 +163,18 @@ def _shown(keys: Sequence[tuple[Table, ColumnSample]]) -> str:
     return f"{table.sample.name}.{column.name}"
 
 
+_WORDS_OF = {"customer": {"customer", "account", "login"}, "location": {"location"}}
+
+
+def _may_be_key(column: ColumnSample, keys: ColumnSample, entity: str) -> bool:
+    """Whether equal values mean the same thing: 1, 2, 3 are found in any column of numbers."""
+    counted = all(v.isdigit() and len(v) <= 6 for v in column.some(100))
+    said = set(concepts_of(column.name)) - {"id"}
+    return not counted or bool(
+        said & (set(concepts_of(keys.name)) | _WORDS_OF.get(entity, {entity}))
+    )
+
+
 def _complete(tables: Sequence[Table]) -> None:
     """Further tables of an entity whose keys another has, and that say less, are partial."""
     for entity, info in ENTITIES.items():
@@ -177,6 +189,8 @@ def _complete(tables: Sequence[Table]) -> None:
             candidates = [holding.key_column, *table.sample.names]
             for name in candidates:
                 column = table.sample.column(name)
+                if not _may_be_key(column, keys, entity):
+                    continue
                 if overlap(column, keys) >= _ENOUGH and (
                     name == holding.key_column or column.is_unique
                 ):

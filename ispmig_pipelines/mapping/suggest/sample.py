@@ -47,8 +47,8 @@ class ColumnSample:
 
     @cached_property
     def is_unique(self) -> bool:
-        """No two cells are the same."""
-        return self.filled > 0 and len(self.counts) == self.filled
+        """No two cells are the same, but for a few rows that stand in an export twice."""
+        return self.filled > 0 and len(self.counts) >= 0.97 * self.filled
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ispmig_pipelines.mapping.convert import converter
 from ispmig_pipelines.mapping.convert.country import convert_country
 from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.mapping.suggest.concepts import words_of
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.model.field_info import FieldInfo
 
@@ -223,7 +224,8 @@ _SPOKEN: dict[tuple[str, ...], frozenset[str]] = {
     ("UA",): frozenset("піб адреса телефон рахунок абонент клієнт".split()),  # noqa: SIM905
     ("NL", "BE"): frozenset("klant achternaam voornaam straat plaats telefoon".split()),  # noqa: SIM905
     ("US", "GB", "AU", "NZ", "ZA", "IE"): frozenset(
-        "customer first last name street address city zip phone email account state".split()  # noqa: SIM905
+        "customer first last name street address city zip phone email account state cust acct addr "
+        "business signup due".split()  # noqa: SIM905
     ),
 }
 """Countries ← words in the names of columns."""
@@ -232,6 +234,7 @@ _SPOKEN: dict[tuple[str, ...], frozenset[str]] = {
 def spoken_in(names: Sequence[str]) -> tuple[str, ...]:
     """The countries that speak the language of most of the columns' names; () if none shows."""
     words = Counter(word for name in names for word in re.findall(r"[^\W\d_]+", name.casefold()))
+    words += Counter(word for name in names for word in words_of(name))
     votes = {c: sum(words[w] for w in spoken) for c, spoken in _SPOKEN.items()}
     best = max(votes, key=lambda c: votes[c])
     return best if votes[best] >= 2 else ()

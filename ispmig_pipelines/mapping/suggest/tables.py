@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
@@ -36,6 +36,12 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """Entity ← what the table's name says; the more specific first."""
 
+_STRANGERS = frozenset(
+    {"employee", "employees", "staff", "mitarbeiter", "admin", "admins", "administrators", "empleados",
+     "funcionarios", "vendors", "suppliers", "logs", "log", "settings", "migrations", "sessions"}
+)  # fmt: skip
+"""Tables of whom or what the ISP keeps beside its business: never an entity of it."""
+
 _SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
 """Fields that many entities have: they say little of which one a table holds."""
 
@@ -52,6 +58,18 @@ _NEEDED = {
     "ip_assignment": (),
 }
 """Fields without which a record of the entity says too little to be one."""
+
+
+_KEY_INSTEAD: dict[str, tuple[str, ...]] = {
+    "customer": ("portal_username", "email"),
+    "plan": ("name",),
+    "location": ("name",),
+    "service": ("access_username", "contract_number"),
+    "device": ("serial_number", "mac", "asset_tag", "name"),
+    "payment": ("reference", "provider_reference"),
+    "payment_method": ("mandate_reference", "token"),
+}
+"""Fields that can tell records apart where no column is their number."""
 
 
 @dataclass
@@ -174,16 +192,19 @@ class Table:
     def recognise(self) -> None:
         """Finds the entity of its records and those that wide rows hold besides."""
         self.holdings = []
-        if not self.sample.records:
+        if not self.sample.records or _STRANGERS & set(words_of(self.sample.name)):
             return
         ranked = sorted(ENTITIES, key=lambda e: -self.score(e))
         primary = next((e for e in ranked if self.score(e) >= 1.0 and self._key(e)), "")
         if not primary:
             return
-        main = Holding(primary, self.assigned(primary))
         key = self._key(primary)
         assert key is not None  # noqa: S101  it was chosen for having one
-        main.fields[key.field] = key
+        again = [m for m in self.matches(primary) if m.column == key.column]
+        taken = (
+            () if any(m.field in _KEY_INSTEAD.get(primary, ()) for m in again) else (key.column,)
+        )
+        main = Holding(primary, self.assigned(primary, taken) | {key.field: key})
         self._without_doubles(main)
         self.holdings.append(main)
         self._further(main)
@@ -193,7 +214,8 @@ class Table:
         key = ENTITIES[holding.entity].key[0]
         column = holding.fields[key].column
         for name, match in list(holding.fields.items()):
-            if name != key and match.column == column:
+            doubles = name in _KEY_INSTEAD.get(holding.entity, ())
+            if name != key and match.column == column and not doubles:
                 del holding.fields[name]
 
     def _key(self, entity: str) -> Match | None:
@@ -232,10 +254,10 @@ class Table:
                 )  # fmt: skip
                 if sample.records >= 3 and other < 0.8:
                     return Match(entity, name, column.name, 0.7, "the first unique column")
-        if entity == "customer":
-            match = self.best(entity, "portal_username") or self.best(entity, "email")
-            if match and sample.column(match.column).is_unique:
-                return Match(entity, name, match.column, 0.65, "unique, for want of a number")
+        for instead in _KEY_INSTEAD.get(entity, ()):
+            match = self.best(entity, instead)
+            if match and match.score >= ACTIVE and sample.column(match.column).is_unique:
+                return Match(entity, name, match.column, 0.7, "unique, for want of a number")
         return None
 
     def _further(self, main: Holding) -> None:
@@ -268,7 +290,11 @@ class Table:
         }  # fmt: skip
 
     def _services_of(self, main: Holding, key: Match) -> None:
-        known = self.assigned("service", [key.column])
+        best = {m.column: m.score for m in reversed(self.matches("service"))}
+        mains = [
+            m.column for m in main.fields.values() if m.score >= best.get(m.column, 0.0)
+        ]  # fmt: skip
+        known = self.assigned("service", [key.column, *mains])
         plan = next(
             (m for m in self.matches("service")
              if m.field == "plan" and m.score >= 0.7 and m.column not in self.never
@@ -361,12 +387,16 @@ class Table:
         spoken = {"location", "service_location", "building", "apartment", "floor", "entrance",
                   "latitude", "longitude", "physical", "ship", "service", "start"}  # fmt: skip
         said = {c for c in self.sample.names if spoken & set(concepts_of(c))}
-        known = self.assigned("location", [owner.column])
+        used = {
+            m.column for h in self.holdings for n, m in h.fields.items()
+            if m.score >= ACTIVE and n != "location"
+        }  # fmt: skip
+        known = self.assigned("location", [owner.column, *(used - said)])
         fields = {
             n: m for n, m in known.items()
             if m.score >= ACTIVE and n not in ("customer", "notes", "kind", "name", "zone",
                                                "contact_name", "contact_phone", "location_code")
-            and (m.column in said or m.column not in self._used(*self.holdings))
+            and (m.column in said or m.column not in used)
         }  # fmt: skip
         places = {"latitude", "longitude"} <= fields.keys()
         addressed = sum(n in fields for n in ("street", "city", "postal_code", "building",
@@ -384,7 +414,7 @@ class Table:
             }  # fmt: skip
         code = next((m for m in self.matches("location") if m.field == "location_code"
                      and m.score >= 0.8 and m.column != owner.column
-                     and m.column not in self._used(*self.holdings)), None)  # fmt: skip
+                     and m.column not in used), None)  # fmt: skip
         reason = "one location of each customer"
         fields["location_code"] = code or Match(
             "location", "location_code", owner.column, owner.score, reason

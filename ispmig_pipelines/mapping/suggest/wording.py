@@ -115,6 +115,8 @@ def _with(said: Worded, note: str = "", **words: Any) -> Worded:
 
 def _listed(words: list[str]) -> str:
     """Words of a code list, as far as they are plainly that and nobody's data."""
+    if len(words) > 12:
+        return f"{len(words)} words"
     shown = [w for w in words if len(w) <= 24 and sum(c.isdigit() for c in w) <= 4 and "@" not in w]
     rest = len(words) - len(shown)
     text = ", ".join(repr(w) for w in shown[:12])
@@ -148,7 +150,9 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
     sure, unsure = lookup_of(counts, info.choices, is_yes_no=bool(_YES.search(key)))
     share = sum(counts[w] for w in sure) / max(profile.column.filled, 1)
     if not sure or share < 0.5:
-        words = _listed(list(counts)) if profile.few_words else "too many to list"
+        # Only what repeats is a code list; a town or a name of somebody is not shown.
+        codes = profile.few_words and len(counts) <= 10 and min(counts.values()) >= 3
+        words = _listed(list(counts)) if codes else f"{len(counts)} different ones"
         return replace(said, question=f"which of {', '.join(info.choices)} are its words: {words}?")
     note = f"not sure: {_listed(unsure)}" if unsure else ""
     return _with(said, note, lookup=sure, **({"otherwise": "error"} if unsure else {}))
