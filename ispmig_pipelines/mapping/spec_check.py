@@ -117,7 +117,7 @@ def _in_words(
         case "int_parsing" | "int_type" | "greater_than_equal":
             return "must be a whole number, from 0"
         case "too_short":
-            few = path[-1:] == ("columns",) and path[:1] != ("sources",)
+            few = path[-1:] in (("columns",), ("coalesce",)) and path[:1] != ("sources",)
             return "must name several; for one write column" if few else "must not be empty"
         case "string_type":
             return "must be one word or text"

@@ -64,9 +64,9 @@ def spec(mapping: str, field: str = "notes", more: str = "") -> str:
 def test_mistakes_are_told_with_their_line(mapping: str, mistake: str) -> None:
     with pytest.raises(SpecError) as raised:
         spec_of(spec(mapping))
-    (problem,) = raised.value.problems
-    assert problem.startswith("spec.yaml:8: customer.notes")
-    assert mistake in problem
+    problems = raised.value.problems
+    assert all(problem.startswith("spec.yaml:8: customer.notes") for problem in problems)
+    assert any(mistake in problem for problem in problems)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_editors_know_steps_one_or_several() -> None:
     assert mistakes("{column: A, coalesce: [A, B]}")
 
 
-def test_every_column_that_a_mapping_reads_is_used_and_must_be_there() -> None:
+def test_every_column_that_a_mapping_reads_must_be_there_and_what_no_field_holds_is_kept() -> None:
     text = spec(
         "{coalesce: [A, B], transform: [{add: {column: C}}, {multiply: {column: B}}]}",
         "deposit",
@@ -126,7 +126,7 @@ def test_every_column_that_a_mapping_reads_is_used_and_must_be_there() -> None:
     result = mapped(text, table)
     assert str(result.frame["deposit"].iloc[0]) == "10.5000"
     assert result.legacy is not None
-    assert result.legacy.to_pylist() == ['{"D":"d"}', '{"D":"e"}']
+    assert result.legacy.to_pylist() == ['{"B":"3","C":"0.5"}', '{"B":"5","C":"x"}']
     assert rules(result) == [(2, "value.operand", "A, B, C")]
     with pytest.raises(SpecError, match="has no column 'C'"):
         prepare(spec_of(text), spec_of(text).feeds[0], ["No", "A", "B"])
