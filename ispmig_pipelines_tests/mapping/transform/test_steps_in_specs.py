@@ -121,7 +121,6 @@ def test_every_column_that_a_mapping_reads_must_be_there_and_what_no_field_holds
         "A": [None, "2"],
         "B": ["3", "5"],
         "C": ["0.5", "x"],
-        "D": ["d", "e"],
     }
     result = mapped(text, table)
     assert str(result.frame["deposit"].iloc[0]) == "10.5000"
