@@ -30,7 +30,12 @@ CELLS = st.one_of(
          "10.0.0.0/24", "10.0.0.5/24", "10.0.0.0 255.255.255.0", "2001:DB8::/32", "fe80::%1/64",
          "7:30 PM", "0730", "22h15", "0.8125", "0.770833333333333", "0.30", "24:00", "19:30:00.25",
          "{123E4567-E89B-12D3-A456-426614174000}", "123e4567e89b12d3a456426614174000",
-         "pt_br", "eng", "Deutsch", "zh_TW", "sr@latin", "sw1a  1aa", "01234", "75\u00a0001"]
+         "pt_br", "eng", "Deutsch", "zh_TW", "sr@latin", "sw1a  1aa", "01234", "75\u00a0001",
+         "3 Feb 2019", "Feb 3rd, 2019 2:30 p.m.", "3.2.19", "25/12/2019", "43499", "43499.5",
+         "1549152000", "1549152000000", "201902031430", "2019-07-01T12:00:00+02:00",
+         "($1,234.50)", "1.234,50-", "EUR 7", "51,5073", "51.5073\u00b0", "100 Mbps", "512 kbit/s",
+         "1 Gbps", "5551234567.0", "+1 (555) 123-4567", "555-123-4567 x12", "+44 20 7946 0958",
+         "12-34", "10.0.0.1/32", "256.1.1.1", "001a.2b3c.4d5e", "user 1@x.com"]
     ),
     st.text("0123456789.,-+/: aEe@x", min_size=1, max_size=12).map(str.strip).filter(bool),
 )  # fmt: skip
@@ -41,6 +46,9 @@ STYLES = st.sampled_from(
         Style(decimal_mark=",", timezone="Europe/Berlin", country="DE",
               date_formats=("DD/MM/YYYY",)),
         Style(decimal_mark=".", date_formats=("DD/MM/YYYY", "MM/DD/YYYY", "iso"), unit=""),
+        Style(timezone="UTC", country="GB", usual_serials=True,
+              date_formats=("dmy", "excel", "unix", "unix_ms")),
+        Style(timezone="UTC", date_formats=("mdy", "ymd")),
     ]
 )  # fmt: skip
 
