@@ -24,11 +24,14 @@ def spec_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     block = definitions.pop("Block")
     mapping = definitions.pop("FieldMapping")
+    rule = definitions.pop("Rule")
     _name_step(definitions, mapping)
+    _name_when(definitions, block, rule)
     for name, entity in ENTITIES.items():
         for info in entity.fields.values():
             definitions.setdefault(_mapping_name(info), _long_form(info, mapping))
         definitions[name] = _block(entity, block)
+        definitions[f"rule-of-{name}"] = _rule(entity, rule)
     schema["properties"]["entities"] = {
         "description": "Entity → the block or blocks of records that become it.",
         "type": "object",
@@ -63,6 +66,51 @@ def _name_step(definitions: dict[str, Any], mapping: dict[str, Any]) -> None:
     }
 
 
+def _name_when(definitions: dict[str, Any], *parts: dict[str, Any]) -> None:
+    """Conditions, which blocks and rules may have, are described once."""
+    for part in parts:
+        described = part["properties"]["when"]
+        definitions["When"] = {k: v for k, v in described.items() if k != "description"}
+        part["properties"]["when"] = {
+            "description": described["description"],
+            "$ref": "#/$defs/When",
+        }
+
+
+def _rule(entity: EntityInfo, rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule of the entity's blocks."""
+    some = {"type": "object", "minProperties": 1, "additionalProperties": False}
+    of_set, of_map = (rule["properties"][action] for action in ("set", "map"))
+    return rule | {
+        "properties": rule["properties"]
+        | {
+            "set": some
+            | {
+                "description": of_set["description"],
+                "properties": {
+                    name: {"description": info.doc, **_value(info)}
+                    for name, info in entity.fields.items()
+                    if not info.key
+                },
+            },
+            "map": some
+            | {
+                "description": of_map["description"],
+                "properties": {name: _field(info) for name, info in entity.fields.items()},
+            },
+            "route": rule["properties"]["route"]
+            | {"enum": [e for e in ENTITIES if e != entity.name]},
+        }
+    }
+
+
+def _value(info: FieldInfo) -> dict[str, Any]:
+    """A value of a field, in the platform's own terms."""
+    if info.choices:
+        return {"enum": [*info.choices, None]}
+    return {"type": ["string", "number", "boolean", "null"]}
+
+
 def _tidy(part: Any) -> Any:
     """Without the titles and empty defaults that Pydantic adds to every part."""
     if isinstance(part, list):
@@ -92,7 +140,12 @@ def _block(entity: EntityInfo, block: dict[str, Any]) -> dict[str, Any]:
     }
     return block | {
         "description": entity.doc,
-        "properties": block["properties"] | {"fields": fields},
+        "properties": block["properties"]
+        | {
+            "fields": fields,
+            "rules": block["properties"]["rules"]
+            | {"items": {"$ref": f"#/$defs/rule-of-{entity.name}"}},
+        },
     }
 
 
