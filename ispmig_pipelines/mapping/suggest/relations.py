@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Which columns refer to which table, told by the overlap of their values.
 
 They decide which column is the key of an entity: if invoices refer to ``customers.id``, then
@@ -17,6 +18,10 @@ from ispmig_pipelines.model import ENTITIES
 
 _ENOUGH = 0.8
 """Share of the distinct values that must be found, where all of both tables was seen."""
+_FEWEST = 3
+"""Fewer distinct values prove nothing."""
+_PARENT = "_parent_"
+"""What the columns of a parent are called in a table of its children (JSON)."""
 _FEW = 4
 """So few distinct values are found in many a column by chance."""
 
@@ -76,6 +81,8 @@ def _elect_key(
             if match is None or match.score < 0.55:
                 continue
             values = table.sample.column(match.column)
+            if len(values.counts) < _FEWEST:
+                continue
             for column in parent.sample.columns:
                 if column.is_unique and (share := overlap(values, column)) >= _ENOUGH:
                     # Of two that hold them all the one of a like name, then the present key.
@@ -112,6 +119,13 @@ def _refer(
         match = holding.fields.get(name)
         if own is not None and match is not None and match.column == own.key_column:
             continue
+        above = next((f"{_PARENT}{key.name}" for _, key in keys
+                      if f"{_PARENT}{key.name}" in table.sample.names), "")  # fmt: skip
+        if above and match is not None and match.column.startswith(_PARENT):
+            holding.fields[name] = Match(
+                holding.entity, name, above, 0.95, f"the key of its parent, {_shown(keys)}"
+            )
+            continue
         if not keys or (own is not None and match is not None and match.score >= ACTIVE):
             continue
         shares = {
@@ -142,7 +156,7 @@ def _refer(
         used = {m.column for h in table.holdings for m in h.fields.values() if m.score >= 0.8}
         if (len(column.counts) <= _FEW or counted) and "id" not in concepts_of(better):
             continue
-        if better in used:
+        if better in used or len(column.counts) < _FEWEST:
             continue
         holding.fields[name] = Match(
             holding.entity, name, better, 0.8,
@@ -186,7 +200,9 @@ def _complete(tables: Sequence[Table]) -> None:
             if table.fixed or table is main_table or not main.key_column or not holding.key_column:
                 continue
             keys = main_table.sample.column(main.key_column)
-            candidates = [holding.key_column, *table.sample.names]
+            candidates = [
+                c for c in (holding.key_column, *table.sample.names) if not c.startswith(_PARENT)
+            ]  # fmt: skip
             for name in candidates:
                 column = table.sample.column(name)
                 if not _may_be_key(column, keys, entity):

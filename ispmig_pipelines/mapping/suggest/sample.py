@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The first records of a table, as far as suggestions look at them.
 
 Distinct cells of every column with their counts: memory is bounded by the number of records that

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, E501, SIM905
 """How a column writes its values, as far as its cells settle it."""
 
 from __future__ import annotations
@@ -204,28 +205,28 @@ def phone_country(profile: Profile, hints: tuple[str, ...]) -> tuple[str, bool]:
 _SPOKEN: dict[tuple[str, ...], frozenset[str]] = {
     ("DE", "AT", "CH"): frozenset(
         "kunde kunden kdnr strasse straße ort plz vorname nachname telefon rechnung betrag tarif "
-        "anschrift bemerkung".split()  # noqa: SIM905
+        "anschrift bemerkung".split()
     ),
     ("ES", "MX", "AR", "CO", "CL", "PE", "EC"): frozenset(
         "cliente clientes correo direccion dirección ciudad nombre apellidos apellido telefono "
-        "teléfono factura fecha".split()  # noqa: SIM905
+        "teléfono factura fecha".split()
     ),
     ("BR", "PT"): frozenset(
         "assinante assinantes endereco endereço cidade nome celular fatura cep cpf uf "
-        "situacao".split()  # noqa: SIM905
+        "situacao".split()
     ),
     ("FR", "BE", "CH"): frozenset(
-        "prénom prenom nom ville courriel téléphone adresse société facture client".split()  # noqa: SIM905
+        "prénom prenom nom ville courriel téléphone adresse société facture client".split()
     ),
-    ("IT",): frozenset("cognome nome indirizzo città citta telefono fattura cap".split()),  # noqa: SIM905
-    ("PL",): frozenset("klient klienta imię nazwisko ulica miasto telefonu nip".split()),  # noqa: SIM905
-    ("TR",): frozenset("müşteri musteri soyadı adı telefon fatura şehir adres".split()),  # noqa: SIM905
-    ("RU", "KZ"): frozenset("фио адрес телефон тариф баланс абонент лицевой".split()),  # noqa: SIM905
-    ("UA",): frozenset("піб адреса телефон рахунок абонент клієнт".split()),  # noqa: SIM905
-    ("NL", "BE"): frozenset("klant achternaam voornaam straat plaats telefoon".split()),  # noqa: SIM905
+    ("IT",): frozenset("cognome nome indirizzo città citta telefono fattura cap".split()),
+    ("PL",): frozenset("klient klienta imię nazwisko ulica miasto telefonu nip".split()),
+    ("TR",): frozenset("müşteri musteri soyadı adı telefon fatura şehir adres".split()),
+    ("RU", "KZ"): frozenset("фио адрес телефон тариф баланс абонент лицевой".split()),
+    ("UA",): frozenset("піб адреса телефон рахунок абонент клієнт".split()),
+    ("NL", "BE"): frozenset("klant achternaam voornaam straat plaats telefoon".split()),
     ("US", "GB", "AU", "NZ", "ZA", "IE"): frozenset(
         "customer first last name street address city zip phone email account state cust acct addr "
-        "business signup due".split()  # noqa: SIM905
+        "business signup due".split()
     ),
 }
 """Countries ← words in the names of columns."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM114
 """Which entities a table holds, and which of its columns is which field of each."""
 
 from __future__ import annotations
@@ -194,7 +195,11 @@ class Table:
         self.holdings = []
         if not self.sample.records or _STRANGERS & set(words_of(self.sample.name)):
             return
-        ranked = sorted(ENTITIES, key=lambda e: -self.score(e))
+        below = any(name.startswith("_parent_") for name in self.sample.names)
+        ranked = sorted(
+            (e for e in ENTITIES if not below or (ENTITIES[e].references and e == self.hinted)),
+            key=lambda e: -self.score(e),
+        )
         primary = next((e for e in ranked if self.score(e) >= 1.0 and self._key(e)), "")
         if not primary:
             return
@@ -255,9 +260,13 @@ class Table:
                 if sample.records >= 3 and other < 0.8:
                     return Match(entity, name, column.name, 0.7, "the first unique column")
         for instead in _KEY_INSTEAD.get(entity, ()):
-            match = self.best(entity, instead)
-            if match and match.score >= ACTIVE and sample.column(match.column).is_unique:
-                return Match(entity, name, match.column, 0.7, "unique, for want of a number")
+            other_key = self.best(entity, instead)
+            if (
+                other_key
+                and other_key.score >= ACTIVE
+                and sample.column(other_key.column).is_unique
+            ):
+                return Match(entity, name, other_key.column, 0.7, "unique, for want of a number")
         return None
 
     def _further(self, main: Holding) -> None:

@@ -78,6 +78,7 @@ def _with_lines(text: str, spec: Spec, draft: Draft, known: dict[str, str], path
         lines = [
             line for line in block.lines
             if line.columns and line.field not in feed.fields
+            and (line.active or f"{line.field}: {flow(line.mapping)}" not in text)
             and not any(c.strip().casefold() in used for c in line.columns)
         ]  # fmt: skip
         # The currency goes with its amounts, whoever else reads its column.
@@ -188,7 +189,6 @@ def _block_added(text: str, block: Block, path: Path) -> str:
         rows[-1] += "\n"
     lines = _entity_lines(rows)
     if block.entity not in lines:
-        head, _ = lines["entities"]
         inner = next((d for e, (n, d) in lines.items() if e != "entities"), 2)
         shift = " " * (inner - 2) if inner > 2 else ""
         body = [f"{shift}  {block.entity}:\n", *(f"{shift}{row}\n" for row in written)]

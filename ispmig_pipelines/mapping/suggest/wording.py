@@ -264,8 +264,6 @@ def _signed(said: Worded, profile: Profile) -> Worded:
 
 def _sentinels(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
     """``0`` as a telephone number, ``1`` as an email address: cells that say there is none."""
-    from ispmig_pipelines.mapping.style import Style
-
     counts = profile.column.counts
     odd = [v for v in counts if len(v) <= 2 and counts[v] >= 2]
     odd = [v for v in odd if profile.column.filled > counts[v]]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A draft as the text of a spec: lines with their reasons, comments for what is not sure."""
 
 from __future__ import annotations

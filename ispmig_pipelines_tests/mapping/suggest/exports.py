@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001  (tables of columns, as exports write them)
 """Small exports as billing systems of many countries write them, and what a person says of them.
 
 The right answers were written together with the exports, before any suggestion was seen: for
