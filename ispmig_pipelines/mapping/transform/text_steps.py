@@ -124,7 +124,9 @@ def _titled(text: pa.StringArray) -> pa.StringArray:
     plain = pc.match_substring_regex(text, _PLAIN_WORDS)
     if pc.all(plain, min_count=0).as_py():
         return pc.utf8_title(text)
-    return pc.if_else(plain, pc.utf8_title(text), per_distinct_text(text, _title))
+    rest = pc.fill_null(pc.invert(plain), False)
+    careful = per_distinct_text(text.filter(rest), _title)
+    return pc.replace_with_mask(pc.utf8_title(text), rest, careful)
 
 
 def _title(text: str) -> str:
