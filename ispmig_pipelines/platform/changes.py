@@ -7,7 +7,7 @@ row that this migration itself inserted not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,48 +42,74 @@ class Changes:
     examples: tuple[tuple[int, int], ...] = ()
 
 
-def changes(driver: psycopg.Connection, tenant: Tenant, migration: int, entity: str) -> Changes:
+def changes(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    migration: int,
+    entity: str,
+    fields: Collection[str],
+) -> Changes:
     """Counts what the migration, in this transaction, has changed in an entity's rows.
 
     To be called as the tenant's role.
+
+    Args:
+        fields: those that the migration fills.
     """
-    names = [n for n in ENTITIES[entity].fields if n not in ENTITIES[entity].key]
-    differing = {
-        name: sql.SQL("now -> {name} is distinct from was -> {name}").format(name=sql.Literal(name))
-        for name in [*names, "legacy"]
+    info = ENTITIES[entity]
+    types: dict[str, sql.Composable] = {
+        name: ddl.column_type(field)
+        for name, field in info.fields.items()
+        if name in fields and name not in info.key
     }
-    pairs = sql.SQL(
-        """(select to_jsonb(t) as now, u.row as was, t._file, t._record
-            from {journal} u join {target} t on {key} = u.key
-            where u.migration = {migration} and u.entity = {entity}) pairs"""
-    ).format(
-        journal=sql.Identifier(tenant.schema, UNDO),
-        target=sql.Identifier(tenant.schema, entity),
-        key=key_json(entity, "t"),
-        migration=sql.Literal(migration),
-        entity=sql.Literal(entity),
-    )
-    differs = sql.SQL("({})").format(sql.SQL(" or ").join(differing.values()))
+    types["legacy"] = sql.SQL("jsonb")
     row = driver.execute(
-        sql.SQL("select count(*) filter (where {}), {} from {}").format(
-            differs,
-            sql.SQL(", ").join(
-                sql.SQL("count(*) filter (where {})").format(one) for one in differing.values()
+        # Each row is compared once: of 300,000 rows that took 2 s here, and 150 s with the row
+        # as it was and as it is taken apart again for every count.
+        sql.SQL(
+            """with pairs as materialized (
+                   select t._file, t._record, array[{differing}] as differing
+                   from {journal} u
+                   join {target} t on {key} = u.key and t._migration = {migration}
+                   cross join lateral jsonb_to_record(u.row) as old ({columns})
+                   where u.migration = {migration} and u.entity = {entity}
+               ), changed as (
+                   select * from pairs where true = any(differing)
+               )
+               select count(*), array[{counts}],
+                      (select json_agg(json_build_array(_file, _record)) from (
+                           select _file, _record from changed order by 1, 2 limit {most}
+                       ) first_ones)
+               from changed"""
+        ).format(
+            differing=sql.SQL(", ").join(
+                sql.SQL("{} is distinct from {}").format(
+                    sql.Identifier("t", name), sql.Identifier("old", name)
+                )
+                for name in types
             ),
-            pairs,
+            journal=sql.Identifier(tenant.schema, UNDO),
+            target=sql.Identifier(tenant.schema, entity),
+            key=key_json(entity, "t"),
+            migration=sql.Literal(migration),
+            columns=sql.SQL(", ").join(
+                sql.SQL("{} {}").format(sql.Identifier(name), kind) for name, kind in types.items()
+            ),
+            entity=sql.Literal(entity),
+            counts=sql.SQL(", ").join(
+                sql.SQL("count(*) filter (where differing[{}])").format(sql.Literal(at))
+                for at in range(1, len(types) + 1)
+            ),
+            most=sql.Literal(EXAMPLES),
         )
     ).fetchone()
     if row is None or not row[0]:
         return Changes()
-    counted = dict(zip(differing, row[1:], strict=True))
-    examples = driver.execute(
-        sql.SQL("select _file, _record from {} where {} order by _file, _record limit {}").format(
-            pairs, differs, sql.Literal(EXAMPLES)
-        )
-    ).fetchall()
+    rows, counts, examples = row
+    counted = dict(zip(types, counts, strict=True))
     legacy = counted.pop("legacy")
     return Changes(
-        rows=row[0],
+        rows=rows,
         fields={name: count for name, count in counted.items() if count},
         legacy=legacy,
         examples=tuple((file, record) for file, record in examples),

@@ -139,9 +139,7 @@ def load(
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
             if dry_run:
-                loaded.changes = {
-                    entity: changes(driver, tenant, migration, entity) for entity in loaded.entities
-                }
+                loaded.changes = _changes(driver, tenant, migration, feeds)
         reconcile.check(loaded.entities, loaded.totals)
         try:
             approve(loaded)
@@ -164,6 +162,19 @@ def load(
     if refusal is not None:
         raise refusal
     return loaded
+
+
+def _changes(
+    driver: psycopg.Connection, tenant: Tenant, migration: int, feeds: list[Feed]
+) -> dict[str, Changes]:
+    """What the feeds, published but not committed, change in rows that the tenant had."""
+    filled: dict[str, set[str]] = {}
+    for feed in feeds:
+        filled.setdefault(feed.table.entity, set()).update(feed.table.fields)
+    return {
+        entity: changes(driver, tenant, migration, entity, fields)
+        for entity, fields in filled.items()
+    }
 
 
 def _stage(

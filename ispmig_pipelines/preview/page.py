@@ -285,7 +285,7 @@ def _way(before: Iterable[Before], after: str | None, *, refused: bool) -> str:
         for b in before
     ]
     left = ' <span class="arrow">+</span> '.join(cells)
-    arrow = '<span class="arrow">→</span>' if cells else ""
+    arrow = '<span class="arrow">→</span><wbr>' if cells else ""
     if refused:
         return f'{left}{arrow}<span class="none">held back</span>'
     return left + arrow + _value(after)

@@ -13,7 +13,7 @@ from ispmig_pipelines.preview.page import page
 from ispmig_pipelines.preview.report import Report
 from ispmig_pipelines_tests.preview.reports import report, sample, sampled
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 
 
 class Tree(HTMLParser):
