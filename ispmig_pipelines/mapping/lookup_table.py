@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ispmig_pipelines.errors import SpecError
 from ispmig_pipelines.issues import mask
 from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.spec import find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup
 from ispmig_pipelines.settings import settings
 
@@ -141,8 +142,6 @@ class TableBuilder:
         return settings().max_lookup_rows if self.max_rows is None else self.max_rows
 
     def _own_names(self, columns: list[str]) -> dict[str, str]:
-        from ispmig_pipelines.mapping.spec import find_column
-
         found = {name: find_column(name, columns) for name in self.definition.columns}
         missing = [name for name, own in found.items() if own is None]
         if missing:
