@@ -20,6 +20,8 @@ from ispmig_pipelines.mapping.suggest.relations import relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.style import (
     country_of,
+    country_of_codes,
+    country_of_postal_codes,
     currency_said,
     date_style,
     number_style,
@@ -176,6 +178,9 @@ class _Composer:
                 if ENTITIES[entity].fields[field].type is FieldType.COUNTRY:
                     code = country_of(table.profiles[column])
                     found[code] += table.profiles[column].column.filled
+                elif ENTITIES[entity].fields[field].type is FieldType.POSTAL_CODE:
+                    code = country_of_postal_codes(table.profiles[column])
+                    found[code] += table.profiles[column].column.filled
         del found[""]
         if found:
             return found.most_common(1)[0][0] if len(found) == 1 else ""
@@ -191,7 +196,8 @@ class _Composer:
         for table in self._tables.values():
             for column, entity, field in self._typed(table):
                 if ENTITIES[entity].fields[field].type is FieldType.PHONE:
-                    code, _ = phone_country(table.profiles[column], hints)
+                    profile = table.profiles[column]
+                    code = country_of_codes(profile) or phone_country(profile, hints)[0]
                     found |= {code} if code else set()
         return found.pop() if len(found) == 1 else ""
 
@@ -349,7 +355,7 @@ class _Composer:
     def _phone(self, line: Line, table: Table) -> None:
         currency = next((m.mapping["constant"] for m in self._currencies.values()
                          if m and isinstance(m.mapping, dict)), "")  # fmt: skip
-        hints = tuple(c for c in (self._country, _COUNTRY_OF.get(currency, "")) if c)
+        hints = tuple({c: 0 for c in (self._country, _COUNTRY_OF.get(currency, "")) if c})
         code, settled = phone_country(table.profiles[line.columns[0]], hints)
         if code:
             self._draft.defaults.setdefault(
