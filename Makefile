@@ -14,7 +14,7 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 help:
 	@echo "make demo    migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test    run the tests"
-	@echo "make bench   measure how fast files are read, beside other readers"
+	@echo "make bench   measure how fast files are read and mapped, beside other ways"
 	@echo "make check   lint, formatting and types"
 	@echo "make docs    write the generated pages anew"
 	@echo "make clean   remove the virtual environment (your data in .ispmig/ stays)"
@@ -44,6 +44,7 @@ bench: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.readers
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.mapping
 
 check: setup
 	@$(BIN)/ruff check .

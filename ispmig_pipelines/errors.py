@@ -5,6 +5,7 @@
     IspmigError
     ├── UsageError                 exit 2: the command, the spec or the input is wrong
     │   ├── SpecError              the spec has mistakes (all of them, with line numbers)
+    │   │   └── SpecQuestions      the spec leaves open what columns do not settle either
     │   ├── SourceError            a source file is missing, unreadable or not what was said
     │   └── TenantError            no such tenant, or a slug that cannot be one
     ├── MigrationError             exit 1: the migration ran and must not stand
@@ -56,6 +57,21 @@ class SpecError(UsageError):
         self.problems = problems
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         super().__init__(f"The spec has {count}:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+class SpecQuestions(SpecError):
+    """A spec leaves open how columns are written, and so do their cells; ``problems`` holds each
+    question as ``file:line: what``, with the line that answers it."""
+
+    code = "open"
+
+    def __init__(self, questions: list[str]) -> None:
+        super().__init__(questions)
+        count = "1 question" if len(questions) == 1 else f"{len(questions)} questions"
+        self.args = (
+            f"The spec leaves {count} open, and the sources do not answer:\n"
+            + "\n".join(f"  {q}" for q in questions),
+        )
 
 
 class SourceError(UsageError):

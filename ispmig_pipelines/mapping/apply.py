@@ -368,7 +368,8 @@ def prepare(
             are named ``source.column``: neither may take the other's place.
         settled: name of a feed of the source → its :attr:`FieldPlan.name`, or that with its
             rule, see :func:`style_key` → what the column's cells say of how they are written.
-        tables: what mappings look up in, by identity; without them nothing is found.
+        tables: what mappings look up in, by identity; a plan without them cannot be applied
+            where it looks up.
 
     Raises:
         SpecError: the source lacks columns that the spec names, or a function that it names is

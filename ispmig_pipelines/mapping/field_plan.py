@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +24,7 @@ from ispmig_pipelines.mapping.convert import (
     verbatim_converter,
 )
 from ispmig_pipelines.mapping.convert.values import scatter
+from ispmig_pipelines.mapping.evidence import Settled
 from ispmig_pipelines.mapping.literals import literals, style_of
 from ispmig_pipelines.mapping.lookup_table import LookupTable, LookupTables
 from ispmig_pipelines.mapping.spec_models import (
@@ -73,19 +73,6 @@ class Lookup:
         """The words, for a person."""
         listed = ", ".join(repr(w) for w in self.words[:LISTED_WORDS].to_pylist())
         return f"it names {listed}" + (", …" if len(self.words) > LISTED_WORDS else "")
-
-
-class Settled(Protocol):
-    """What evidence settled about how a column is written; empty where it settled nothing."""
-
-    @property
-    def date_formats(self) -> tuple[str, ...]: ...
-
-    @property
-    def decimal_mark(self) -> str: ...
-
-    @property
-    def thousands_mark(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -148,12 +135,7 @@ class FieldPlan:
 
     def with_settled(self, settled: Settled) -> FieldPlan:
         """The same plan for a column that is written as evidence settled it."""
-        style = replace(
-            self.style,
-            date_formats=settled.date_formats or self.style.date_formats,
-            decimal_mark=settled.decimal_mark or self.style.decimal_mark,
-            thousands_mark=settled.thousands_mark or self.style.thousands_mark,
-        )
+        style = settled.applied(self.style)
         transform = self.transform.with_style(style)
         usual = verbatim_converter if self.verbatim else converter
         return replace(self, style=style, transform=transform, convert=transform.converter(usual))

@@ -20,10 +20,12 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 def style_of(mapping: FieldMapping, info: FieldInfo, defaults: Defaults) -> Style:
     """How the mapping's column writes its values."""
+    decimal_mark, thousands_mark = _marks(mapping, defaults)
     return Style(
         date_formats=mapping.date_format or defaults.date_format or (),
         timezone=mapping.timezone or defaults.timezone or "",
-        **_marks(mapping, defaults),
+        decimal_mark=decimal_mark,
+        thousands_mark=thousands_mark,
         unit=mapping.unit or "",
         country=mapping.country or defaults.country or "",
         true_words=mapping.true_words or TRUE_WORDS,
@@ -32,13 +34,10 @@ def style_of(mapping: FieldMapping, info: FieldInfo, defaults: Defaults) -> Styl
     )
 
 
-def _marks(mapping: FieldMapping, defaults: Defaults) -> dict[str, str]:
+def _marks(mapping: FieldMapping, defaults: Defaults) -> tuple[str, str]:
     # A field that names one mark is not given the defaults' other: the two belong together.
     said = mapping if mapping.decimal_mark or mapping.thousands_mark else defaults
-    return {
-        "decimal_mark": said.decimal_mark or "",
-        "thousands_mark": said.thousands_mark or "",
-    }
+    return said.decimal_mark or "", said.thousands_mark or ""
 
 
 def literals(

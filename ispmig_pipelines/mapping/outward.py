@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from ispmig_pipelines.errors import SpecError, UsageError
 from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.convert.date_format import ORDERS
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
 from ispmig_pipelines.mapping.literals import unfit
 from ispmig_pipelines.mapping.outward_text import NUMBERS, Writer, writer, written
@@ -201,8 +202,11 @@ def _of_meaning(yaml: YamlDocument) -> Iterator[Mistake]:
         defaults = Defaults.model_validate(yaml.data.get("defaults", {}))
     except ValidationError:
         defaults = Defaults()
+    at = yaml.line(("defaults", "date_format"))
     if len(defaults.date_format or ()) > 1:
-        yield Mistake(yaml.line(("defaults", "date_format")), "defaults: name one date_format only")
+        yield Mistake(at, "defaults: name one date_format only")
+    for text in _orders(defaults.date_format):
+        yield Mistake(at, f"defaults: {text}")
     entities = yaml.data.get("export")
     for entity, columns in entities.items() if isinstance(entities, dict) else ():
         if entity not in ENTITIES:
@@ -221,6 +225,15 @@ def _of_meaning(yaml: YamlDocument) -> Iterator[Mistake]:
                 yield Mistake(at, f"{entity}, column {name!r}: {text}")
 
 
+def _orders(formats: tuple[str, ...] | None) -> Iterator[str]:
+    for form in formats or ():
+        if form in ORDERS:
+            yield (
+                f"date_format {form} says how dates may be written, not how they are; write one "
+                "such as DD/MM/YYYY"
+            )
+
+
 def _of_column(entity: str, mapping: FieldMapping, defaults: Defaults) -> Iterator[str]:
     fields = ENTITIES[entity].fields
     unknown = [field for field in mapping.source_columns if field not in fields]
@@ -231,6 +244,7 @@ def _of_column(entity: str, mapping: FieldMapping, defaults: Defaults) -> Iterat
     infos = [fields[field] for field in mapping.source_columns]
     yield from _misplaced(mapping, infos)
     yield from mistakes_outward(mapping)
+    yield from _orders(mapping.date_format)
     if mapping.date_format and len(mapping.date_format) > 1:
         yield "name one date_format: it says how dates are written, not how they may be"
     if mapping.lookup is not None and mapping.otherwise == "error" and len(infos) == 1:

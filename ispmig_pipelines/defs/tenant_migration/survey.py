@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ispmig_pipelines.defs.tenant_migration.extract import read_cells, records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin
-from ispmig_pipelines.errors import SpecError
+from ispmig_pipelines.errors import SpecQuestions
 from ispmig_pipelines.mapping.lookup_table import LookupTables, TableBuilder
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.mapping.survey import Styles, Survey
@@ -21,8 +21,8 @@ def survey(
     """Looks through every source for what the spec leaves open.
 
     Raises:
-        SpecError: something stays open; all questions are asked at once. Or a table to look up
-            in contradicts itself.
+        SpecQuestions: something stays open; all questions are asked at once.
+        SpecError: a table to look up in contradicts itself.
     """
     styles: Styles = {}
     questions: list[str] = []
@@ -43,7 +43,7 @@ def survey(
         styles |= settled
         questions += asked
     if questions:
-        raise SpecError(questions)
+        raise SpecQuestions(questions)
     return styles
 
 

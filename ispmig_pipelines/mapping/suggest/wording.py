@@ -132,7 +132,9 @@ def _looked_up(said: Worded, profile: Profile) -> Worded:
         if w not in lookup and not (ignores and w.casefold() in folded)
     ]  # fmt: skip
     if missing and "otherwise" not in said.mapping:
-        said = replace(said, notes=(*said.notes, f"not in the lookup: {_listed(missing)}"))
+        codes = profile.few_words and all(profile.column.counts[w] >= 2 for w in missing)
+        words = _listed(missing) if codes else f"{len(missing)} words"
+        said = replace(said, notes=(*said.notes, f"not in the lookup: {words}"))
     return said
 
 

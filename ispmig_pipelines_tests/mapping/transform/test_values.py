@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ispmig_pipelines.mapping.evidence import Settled
 from ispmig_pipelines.mapping.transform import exact
 from ispmig_pipelines.mapping.transform.value_steps import reciprocal
 from ispmig_pipelines_tests.mapping.transform.steps import outcome, plan
@@ -153,12 +154,7 @@ def test_operands_are_written_like_the_field_and_settled_with_it() -> None:
     assert outcome(step, A=["1.50"], B=["1.234"]) == ["value.operand"]
     assert step.columns == ("A", "B")
 
-    class Settled:
-        date_formats = ()
-        decimal_mark = ","
-        thousands_mark = "."
-
-    settled = step.with_settled(Settled())
+    settled = step.with_settled(Settled(decimal_mark=",", thousands_mark="."))
     assert outcome(settled, A=["1,5"], B=["1.234"]) == [Decimal("1235.5")]
 
 
