@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
 from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.formats import open_source
+from ispmig_pipelines.mapping.apply import prepare
+from ispmig_pipelines.mapping.presets import parse_preset
+from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec import load_spec, parse_spec
 from ispmig_pipelines.suggesting import Suggested, suggest
 from ispmig_pipelines_tests.corpora import PROJECT, corpus
@@ -280,3 +285,74 @@ def test_unknown_words_of_the_command_are_told(tmp_path: Path) -> None:
         suggest(files, tmp_path / "spec.yaml", preset="splinx")
     with pytest.raises(UsageError, match="ISO 4217"):
         suggest(files, tmp_path / "spec.yaml", currency="QQQ")
+
+
+def test_a_presets_file_without_a_header_gets_the_presets_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (PROJECT / "docs" / "presets.md").read_text(encoding="utf-8")
+    preset = parse_preset(page.split("```yaml preset\n")[1].split("```")[0])
+    module = sys.modules["ispmig_pipelines.mapping.presets.recognise"]
+    monkeypatch.setattr(module, "known", lambda: ("example",))
+    monkeypatch.setattr(module, "load_preset", lambda name: preset)
+    rows = [
+        f"ivan{i};x{i}y;10.0.0.{i};02:a4:57:11:22:{i:02x};Home {i % 3};{i}.50" for i in range(1, 40)
+    ]
+    (tmp_path / "users.csv").write_text("\n".join(rows) + "\n")
+    found = suggest([str(tmp_path / "users.csv")], tmp_path / "spec.yaml", currency="UAH")
+    assert found.preset == "example"
+    spec = parse_spec(found.text, tmp_path / "spec.yaml")
+    (feed,) = spec.feeds
+    assert feed.fields["balance"].column == "cash"
+    assert feed.fields["balance"].positive_is == "credit"
+    csv = spec.sources["subscribers"].csv
+    assert csv is not None
+    assert csv.header is False
+    assert csv.columns == ("login", "password", "ip", "mac", "tariff", "cash")
+
+
+def test_splynxs_exports_are_recognised_and_wired_by_the_customers_login(tmp_path: Path) -> None:
+    customers = [
+        "name,email,street,city,zip_code,phone,category,portal_login,portal_pass,billing_type,"
+        "status,partner_id,location_id,note"
+    ]
+    customers += [
+        f"Ann {i},a{i}@example.com,Main St {i},Austin,7870{i % 10},512-555-01{i:02},person,cust{i},"
+        f"pw{i},recurring,{'active' if i % 3 else 'blocked'},1,1," for i in range(30)
+    ]  # fmt: skip
+    services = ["id,name,plan,start_date,login,password,ipv4_method,ipv4"]
+    services += [
+        f"{i},cust{i % 30},Home {i % 4},2020-01-{i % 28 + 1:02},line{i},s{i},static,198.51.100.{i}"
+        for i in range(40)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(customers) + "\n")
+    (tmp_path / "b.csv").write_text("\n".join(services) + "\n")
+    found = suggest([str(tmp_path / n) for n in ("a.csv", "b.csv")], tmp_path / "spec.yaml")
+    assert found.preset == "splynx"
+    got = active(found)
+    assert "customer.account_number" in got["customers", "portal_login"]
+    assert got["services", "name"] == {"service.customer"}
+    assert got["services", "ipv4"] == {"ip_assignment.address"}
+    assert got["services", "plan"] == {"service.plan", "plan.plan_code", "plan.name"}
+
+
+def test_what_was_suggested_maps_the_files_it_was_suggested_from(tmp_path: Path) -> None:
+    """Nine of ten records of every feed map without an issue, by the migration's own mapping."""
+    for make in EXPORTS:
+        export = make()
+        folder = tmp_path / export.name
+        folder.mkdir()
+        found = suggested(export, folder)
+        spec = parse_spec(found.text, folder / "spec.yaml")
+        for feed in spec.feeds:
+            (place,) = spec.source_files(feed.source)
+            with open_source(place) as reader:
+                (table,) = reader.tables()
+                plan = prepare(spec, feed, reader.columns(table))
+                (records,) = reader.batches(table)
+            wanted = plan.wanted(records)
+            mapped = plan.apply(records if wanted is None else kept(records, wanted))
+            for field, bad in mapped.converted_badly.items():
+                dates = feed.fields[field].column is not None and "date" in field
+                if bad.size and not dates:  # evidence settles dates before a migration maps them
+                    assert bad.mean() <= 0.1, (export.name, feed.name, field)
