@@ -36,6 +36,7 @@ from ispmig_pipelines.preview.words import (
     place,
     printable,
     share,
+    sides,
     what_becomes,
 )
 
@@ -124,10 +125,10 @@ def _tile(entity: Entity) -> str:
     )
 
 
-def _money(rows: Sequence[MoneyRow]) -> str:
+def _money(rows: list[MoneyRow]) -> str:
     if not rows:
         return ""
-    sides = [side for side in TOTAL_SIDES if any(side in row.amounts for row in rows)]
+    shown = sides(rows)
     unreadable = any(row.unreadable for row in rows)
     body = ""
     for row in rows:
@@ -136,13 +137,13 @@ def _money(rows: Sequence[MoneyRow]) -> str:
             f'<tr><td><span class="name">{_text(row.name)}</span>{note}</td>'
             f"<td>{_text(row.currency)}</td>"
         )
-        for side in sides:
+        for side in shown:
             amount = money(row.amounts[side]) if side in row.amounts else "\N{EN DASH}"
             body += f'<td class="n" data-label="{TOTAL_SIDES[side]}">{amount}</td>'
         if unreadable:
             body += f'<td class="n" data-label="cells that are no amount">{row.unreadable:,}</td>'
         body += "</tr>"
-    head = "".join(f'<th class="n">{TOTAL_SIDES[side]}</th>' for side in sides)
+    head = "".join(f'<th class="n">{TOTAL_SIDES[side]}</th>' for side in shown)
     if unreadable:
         head += '<th class="n">cells that are no amount</th>'
     return (

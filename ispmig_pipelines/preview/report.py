@@ -181,14 +181,13 @@ class Column(_Part):
     Attributes:
         filled: records in which it holds something.
         fields: ``entity.field``s that come from it.
-        goes_to: ``fields``; ``rules``: only the spec's rules and conditions read it; or
-            ``legacy``: nothing does, and it is kept whole beside the fields.
+        goes_to: ``fields``, or ``legacy``: no field takes it, and it is kept whole beside them.
     """
 
     name: str
     filled: int
     fields: tuple[str, ...]
-    goes_to: Literal["fields", "rules", "legacy"]
+    goes_to: Literal["fields", "legacy"]
 
 
 class SourceFile(_Part):

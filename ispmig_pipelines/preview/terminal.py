@@ -21,6 +21,7 @@ from ispmig_pipelines.preview.words import (
     place,
     printable,
     share,
+    sides,
 )
 
 PAIRS = 3
@@ -91,13 +92,13 @@ def _money(out: Console, report: Report) -> None:
     rows = money_rows(report)
     if not rows:
         return
-    sides = [side for side in TOTAL_SIDES if any(side in row.amounts for row in rows)]
-    names = [TOTAL_SIDES[side] for side in sides] + ["unreadable"]
+    shown = sides(rows)
+    names = [TOTAL_SIDES[side] for side in shown] + ["unreadable"]
     table = _table("sum of", *names, numbers=names)
     for row in rows:
         table.add_row(
             Text(f"{row.name} {row.currency}"),
-            *(money(row.amounts[side]) if side in row.amounts else "" for side in sides),
+            *(money(row.amounts[side]) if side in row.amounts else "" for side in shown),
             f"{row.unreadable:,}",
         )
     _show(out, table)

@@ -116,6 +116,16 @@ class MoneyRow:
     note: str
 
 
+def sides(rows: list[MoneyRow]) -> list[str]:
+    """The sides of :data:`TOTAL_SIDES` worth a column: what rules took only where they did."""
+    return [
+        side
+        for side in TOTAL_SIDES
+        if any(side in row.amounts for row in rows)
+        and (side != "adjusted" or any(Decimal(row.amounts.get(side, 0)) for row in rows))
+    ]
+
+
 def money_rows(report: Report) -> list[MoneyRow]:
     """Every control total of the report, in order."""
     rows = []

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,41 @@ def test_a_column_of_json_objects_is_kept_under_legacy(house: House) -> None:
     assert [(c.name, c.goes_to) for c in owed.columns] == [
         ("Cust", "fields"), ("Owed", "fields"), ("Rest", "legacy"),
     ]  # fmt: skip
+
+
+def test_rules_and_tables_to_look_up_in(house: House) -> None:
+    house.write(
+        "spec.yaml",
+        """\
+version: 1
+sources: {people: {files: people.csv}, towers: {files: towers.csv}}
+entities:
+  customer:
+    from: people
+    fields:
+      account_number: No
+      kind: {constant: person}
+      last_name: Name
+      status: {constant: active}
+      segment: {column: Tower, lookup_table: {source: towers, key: Tower, value: Town}}
+      balance: {column: Owed, positive_is: debt}
+      currency: {constant: USD}
+    rules:
+      - when: {column: {Colour: red}}
+        set: {balance: 0}
+""",
+    )
+    house.write("people.csv", "No,Name,Tower,Owed,Colour,Age\n1,Ann,T1,5,red,9\n2,Bob,T2,7,,8\n")
+    house.write("towers.csv", "Tower,Town\nT1,Hilltop\nT2,Dale\n")
+    report = dry_run(house)
+    ann = record(block(report), 1)
+    assert (field(ann, "segment").before[0].text, field(ann, "segment").after) == ("T1", "Hilltop")
+    assert (field(ann, "balance").before[0].text, field(ann, "balance").after) == ("5", "0.00")
+    totals = entity(report).totals["customer.balance"]["USD"]
+    assert [Decimal(totals[s]) for s in ("source", "loaded", "adjusted")] == [12, 7, 5]
+    (people,) = report.sources
+    # A column that only a condition reads is no field's.
+    assert [c.name for c in people.columns if c.goes_to == "legacy"] == ["Colour", "Age"]
 
 
 def test_control_totals_are_the_ledgers(house: House) -> None:

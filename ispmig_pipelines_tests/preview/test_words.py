@@ -6,6 +6,7 @@ import pytest
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.preview.words import (
+    MoneyRow,
     heading,
     label,
     money,
@@ -13,6 +14,7 @@ from ispmig_pipelines.preview.words import (
     others,
     pairs,
     share,
+    sides,
     what_becomes,
 )
 from ispmig_pipelines_tests.preview.reports import report, sample, sampled
@@ -61,6 +63,16 @@ def test_totals_name_what_a_positive_amount_means() -> None:
     assert (row.name, row.currency, row.unreadable) == ("Customer balance", "USD", 1)
     assert row.note == f"positive: {ENTITIES['customer'].fields['balance'].positive_is}"
     assert list(row.amounts) == ["source", "loaded", "quarantined"]
+
+
+def test_what_rules_took_is_a_column_only_where_they_did() -> None:
+    (row,) = money_rows(report())
+    none, some = (
+        MoneyRow(row.name, "USD", row.amounts | {"adjusted": amount}, 0, "")
+        for amount in ("0.0000", "-1.5000")
+    )
+    assert sides([row]) == sides([row, none]) == ["source", "loaded", "quarantined"]
+    assert sides([row, none, some]) == ["source", "loaded", "quarantined", "adjusted"]
 
 
 def test_a_fields_pairs_stand_once_each_with_how_often() -> None:

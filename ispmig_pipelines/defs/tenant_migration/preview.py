@@ -347,9 +347,7 @@ def _source(
                     name=name,
                     filled=filled[name],
                     fields=tuple(dict.fromkeys(fields[name])),
-                    goes_to=(
-                        "fields" if fields[name] else "legacy" if name in carried else "rules"
-                    ),
+                    goes_to="legacy" if name in carried else "fields",
                 )
                 for name in source.columns
             ),
