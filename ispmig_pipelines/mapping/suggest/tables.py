@@ -46,6 +46,22 @@ _STRANGERS = frozenset(
 _SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
 """Fields that many entities have: they say little of which one a table holds."""
 
+_CORE: dict[str, tuple[frozenset[str], int]] = {
+    "customer": (
+        frozenset(
+            {"first_name", "email", "phone", "mobile", "billing_street", "billing_city",
+             "billing_postal_code", "balance", "tax_id", "company_name", "portal_username",
+             "national_id"}
+        ),
+        2,
+    ),
+    "plan": (frozenset({"price", "download_kbps", "billing_cycle", "data_cap_gb"}), 1),
+    "device": (frozenset({"mac", "serial_number", "model", "management_address", "firmware"}), 1),
+    "location": (frozenset({"street", "latitude", "city", "postal_code"}), 1),
+    "service": (frozenset({"plan"}), 1),
+}  # fmt: skip
+"""Entity → the fields that make it one where the table's name does not, and how many must be there."""
+
 _NEEDED = {
     "customer": (),
     "location": ("customer",),
@@ -177,6 +193,11 @@ class Table:
             for m in sure
         )
         key = fields.get(ENTITIES[entity].key[0])
+        core, least = _CORE.get(entity, (frozenset(), 0))
+        own_key = entity == "customer" and key is not None and key.score >= 0.9
+        if self.hinted != entity and not own_key and len(core & {m.field for m in sure}) < least:
+            # An id and a name may be anything's.
+            return 0.0
         points += 0.8 if key and key.score >= 0.8 else 0.0
         points += 2.0 if self.hinted == entity else 0.0
         for needed in _NEEDED[entity]:
