@@ -432,14 +432,18 @@ class _Preparation:
         )
 
     def _field(self, feed: Feed, name: str, mapping: FieldMapping, key: str) -> FieldPlan:
-        plan = plan_field(
-            name,
-            ENTITIES[feed.entity].fields[name],
-            mapping,
-            self._own,
-            self._spec.defaults,
-            self._tables,
-        )
+        try:
+            plan = plan_field(
+                name,
+                ENTITIES[feed.entity].fields[name],
+                mapping,
+                self._own,
+                self._spec.defaults,
+                self._tables,
+            )
+        except SpecError as error:
+            at = f"{self._spec.path.name}:{self._spec.field_line(feed, name)}: {feed.entity}."
+            raise SpecError([at + problem for problem in error.problems]) from None
         settled = self._settled.get(feed.name, {}).get(key)
         return plan if settled is None else plan.with_settled(settled)
 
