@@ -359,8 +359,14 @@ def check_columns(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
     named = _named_columns(spec, source)
     any_known = any(find_column(name, columns) is not None for _, _, name in named)
     problems = []
+    never = spec.sources[source].never or ()
     for line, subject, name in named:
-        if find_column(name, columns) is None:
+        if find_column(name, never) is not None:
+            problems.append(
+                f"{spec.path.name}:{line}: {subject}: {name!r} is one of the columns that source "
+                f"{source!r} never reads; map another, or take it out of never"
+            )
+        elif find_column(name, columns) is None:
             alike = [c for c in columns if c.strip().casefold() == name.strip().casefold()]
             why = (
                 f"; {' and '.join(map(repr, alike))} could be meant: write it exactly"

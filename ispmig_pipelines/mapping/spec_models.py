@@ -267,6 +267,11 @@ class Source(Part):
         description="neutralised: texts like formulas have an apostrophe before them, which is "
         "no part of them.",
     )
+    never: Names | None = Field(
+        default=None,
+        description="Columns that are not even read, so that nothing holds them: numbers and "
+        "verification values of cards.",
+    )
     csv: Csv | None = None
     json_: Json | None = Field(default=None, alias="json")
     xml: Xml | None = None

@@ -29,7 +29,7 @@ class Databases:
             private: where staged data of tenants is kept.
             closing: closes them.
         """
-        self._spec = spec
+        self.spec = spec
         self._private = private
         self._keep_apart = keep_apart
         self._closing = closing
@@ -42,11 +42,11 @@ class Databases:
             SourceError: it cannot be opened, has no such table, or is none that may be read.
             DatabaseError: it cannot be reached.
         """
-        source = self._spec.sources[name]
+        source = self.spec.sources[name]
         key = (source.database or "", source.encoding or "")
         if key not in self._open:
             database = self._closing.enter_context(
-                open_database(key[0], folder=self._spec.path.parent, encoding=key[1])
+                open_database(key[0], folder=self.spec.path.parent, encoding=key[1])
             )
             self._check(name, database)
             self._open[key] = database
@@ -54,7 +54,7 @@ class Databases:
 
     def _check(self, name: str, database: Database) -> None:
         if database.url.kind == "sqlite":
-            path = self._spec.path.parent / Path(database.url.database).expanduser()
+            path = self.spec.path.parent / Path(database.url.database).expanduser()
             if path.resolve().is_relative_to(self._private.resolve()):
                 raise SourceError(
                     f"Source {name}: {path} lies where staged data of tenants is kept. Copy the "

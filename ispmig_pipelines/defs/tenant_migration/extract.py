@@ -22,6 +22,7 @@ from ispmig_pipelines.defs.tenant_migration.source_files import (
     columns_of,
     open_files,
     places,
+    withholding,
 )
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats.records import Records
@@ -110,7 +111,8 @@ def _open_table(name: str, databases: Databases) -> Opened:
     reader = databases.reader(name)
     (table,) = reader.tables()
     place = InDatabase(reader.name)
-    return Opened(place, table, reader.columns(table), reader, reader.expected(table))
+    kept = withholding(databases.spec, name, reader, table, digests_cells=True)
+    return Opened(place, table, kept.columns(table), kept, reader.expected(table))
 
 
 def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[Opened]:

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.records import KEYED, Reader
 from ispmig_pipelines.formats.restoring import RestoringReader
-from ispmig_pipelines.mapping.spec import Spec
+from ispmig_pipelines.formats.withholding import WithholdingReader
+from ispmig_pipelines.mapping.spec import Spec, find_column
+from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.reading import options_of
 from ispmig_pipelines.remote import SourceFile
 
@@ -115,6 +117,7 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
             )
         if source.formulas is not None:
             reader = RestoringReader(reader)
+        reader = withholding(spec, name, reader, table)
         opened.append(Opened(place, table, reader.columns(table), reader))
     if not opened:
         raise SourceError(
@@ -125,6 +128,36 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
         )
     _check_alike(name, opened)
     return opened
+
+
+def withholding(
+    spec: Spec, name: str, reader: Reader, table: str, *, digests_cells: bool = False
+) -> Reader:
+    """The reader, without the columns that the spec says are never read of the source.
+
+    Args:
+        digests_cells: the reader's digest is one of cells.
+
+    Raises:
+        SpecError: a table has no column of that name.
+    """
+    said = spec.sources[name].never
+    if not said:
+        return reader
+    columns = reader.columns(table)
+    never = set()
+    for column in said:
+        found = find_column(column, columns)
+        if found is None:
+            line = spec.line_of("sources", name)
+            raise SpecError(
+                [
+                    f"{spec.path.name}:{line}: {name}.never: source {name!r} has no column "
+                    f"{column!r}{did_you_mean(column, columns)}"
+                ]
+            )
+        never.add(found)
+    return WithholdingReader(reader, never, digests_cells=digests_cells)
 
 
 def _check_alike(name: str, opened: list[Opened]) -> None:

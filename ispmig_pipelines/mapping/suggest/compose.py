@@ -255,6 +255,8 @@ class _Composer:
             blocks = [self._preset_block(source.name, table, block) for block in bound.blocks]
         else:
             blocks = [self._block(source.name, table, holding) for holding in table.holdings]
+        if drafted.never:
+            drafted.words = {**drafted.words, "never": list(drafted.never)}
         for block in blocks:
             self._complete(block, table)
         whole = [b for b in blocks if not b.asked and "when_filled" not in b.further
