@@ -187,9 +187,13 @@ def column_lineage(spec: Spec, entity: str) -> TableColumnLineage:
     for feed in spec.feeds:
         if feed.entity != entity:
             continue
-        for field, mapping in feed.fields.items():
-            for column in mapping.source_columns:
-                dep = TableColumnDep(asset_key=SOURCE, column_name=f"{feed.source}.{column}")
+        mappings = [*feed.fields.items(), *(m for rule in feed.rules for m in rule.maps.items())]
+        for field, mapping in mappings:
+            table = mapping.lookup_table
+            columns = [f"{feed.source}.{column}" for column in mapping.source_columns]
+            columns += [] if table is None else [f"{table.source}.{table.value}"]
+            for column in columns:
+                dep = TableColumnDep(asset_key=SOURCE, column_name=column)
                 # Two blocks may read the same column; Dagster takes each once.
                 made_from.setdefault(field, {})[dep] = None
     return TableColumnLineage(deps_by_column={f: list(deps) for f, deps in made_from.items()})
