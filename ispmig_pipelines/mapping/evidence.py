@@ -65,6 +65,13 @@ class Settled:
             thousands_mark=self.thousands_mark or style.thousands_mark,
         )
 
+    @property
+    def in_words(self) -> str:
+        """``DD/MM/YYYY``, or ``decimal mark ","``; "" where it is as the platform itself writes."""
+        told = [WRITTEN.get(form, form) for form in self.date_formats if form != "iso"]
+        told += [f'decimal mark "{self.decimal_mark}"'] if self.decimal_mark == "," else []
+        return ", ".join(told)
+
     def as_json(self) -> dict[str, Any]:
         """As an object of JSON."""
         return {**asdict(self), "date_formats": list(self.date_formats)}

@@ -84,6 +84,7 @@ class FieldFill(_Part):
         type, unit, doc: of the field; ``required``: no row may leave it empty.
         columns: source columns it comes from; none for a constant.
         constant: what the spec says itself, or "".
+        written: how its columns are written, as their own cells settled it, or "".
         filled: records in which it would hold something, of the block's ``records``.
         issues: records with an issue about it.
     """
@@ -95,6 +96,7 @@ class FieldFill(_Part):
     required: bool
     columns: tuple[str, ...]
     constant: str
+    written: str = ""
     filled: int
     issues: int
     hidden: bool

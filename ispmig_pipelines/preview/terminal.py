@@ -95,6 +95,10 @@ def _money(out: Console, report: Report) -> None:
     shown = sides(rows)
     names = [TOTAL_SIDES[side] for side in shown] + ["unreadable"]
     table = _table("sum of", *names, numbers=names)
+    # Where there is little room the headings fold, not the names.
+    table.columns[0].min_width = 16
+    for column in table.columns[1:]:
+        column.no_wrap = False
     for row in rows:
         table.add_row(
             Text(f"{row.name} {row.currency}"),

@@ -149,7 +149,7 @@ def money_rows(report: Report) -> list[MoneyRow]:
 def origin(fill: FieldFill) -> str:
     """Where a field comes from: its columns, or what the spec says."""
     if fill.columns:
-        return " + ".join(fill.columns)
+        return " + ".join(fill.columns) + (f" ({fill.written})" if fill.written else "")
     return f"always {fill.constant!r}" if fill.constant else "the spec itself"
 
 

@@ -92,7 +92,8 @@ def extract_op(
         )
         for feed, by_key in styles.items():
             for key, settled in by_key.items():
-                context.log.info(f"{feed}, {key}: by its cells the column is written as {settled}")
+                if settled.in_words:
+                    context.log.info(f"{feed}.{key}: written as {settled.in_words}, by its cells")
         staged = [f for s in sources.values() for f in s.files]
         for file in staged:
             for note in file.notes:

@@ -366,9 +366,9 @@ def _block(
     samples: tuple[report.Sample, ...],
 ) -> report.Block:
     info = ENTITIES[feed.entity]
-    mappings = next(
-        f.fields for f in spec.feeds if (f.entity, f.index) == (feed.entity, feed.index)
-    )
+    of_spec = next(f for f in spec.feeds if (f.entity, f.index) == (feed.entity, feed.index))
+    mappings = of_spec.fields
+    styles = feed.styles.get(of_spec.name, {})
     told: Counter[str] = Counter()
     for group in groups:
         for name in group.field.split(", "):
@@ -387,6 +387,7 @@ def _block(
                 required=of.must_hold_value,
                 columns=columns,
                 constant=SOMETHING if hidden and constant else constant[:LENGTH],
+                written=styles[name].in_words if name in styles else "",
                 filled=looked.filled[name],
                 issues=told[name],
                 hidden=hidden,
