@@ -189,9 +189,9 @@ def column_lineage(spec: Spec, entity: str) -> TableColumnLineage:
             continue
         mappings = [*feed.fields.items(), *(m for rule in feed.rules for m in rule.maps.items())]
         for field, mapping in mappings:
-            table = mapping.lookup_table
+            tables = mapping.lookup_table.chain if mapping.lookup_table else ()
             columns = [f"{feed.source}.{column}" for column in mapping.source_columns]
-            columns += [] if table is None else [f"{table.source}.{table.value}"]
+            columns += [f"{table.source}.{table.value}" for table in tables]
             for column in columns:
                 dep = TableColumnDep(asset_key=SOURCE, column_name=column)
                 # Two blocks may read the same column; Dagster takes each once.

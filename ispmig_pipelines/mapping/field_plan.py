@@ -93,7 +93,9 @@ class FromTable:
     @property
     def accepted(self) -> str:
         """The words, for a person."""
-        return f"those in column {self.definition.key} of source {self.definition.source}"
+        after = self.definition.then
+        further = "" if after is None else f" whose {self.definition.value} is in {after.source}"
+        return f"those in column {self.definition.key} of source {self.definition.source}{further}"
 
 
 @dataclass(frozen=True)

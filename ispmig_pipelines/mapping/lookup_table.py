@@ -42,6 +42,17 @@ class LookupTable:
     values: pa.StringArray
     ignore_case: bool = False
 
+    def then(self, other: LookupTable) -> LookupTable:
+        """This one, with what its keys become looked up again: a key whose value the other table
+        does not have is no key, and one that becomes nothing does so still."""
+        position = other.positions(self.values)
+        kept = pc.or_(position.is_valid(), self.values.is_null())
+        return LookupTable(
+            keys=self.keys.filter(kept),
+            values=other.values.take(position).filter(kept),
+            ignore_case=self.ignore_case,
+        )
+
     def positions(self, words: pa.StringArray) -> pa.Int64Array:
         """Which key each word is, null where none."""
         compared = pc.utf8_trim_whitespace(words)
@@ -81,8 +92,8 @@ def lookup_tables_of(mappings: Iterable[FieldMapping]) -> tuple[TableLookup, ...
     """The tables that mappings look up in, each once."""
     found: dict[tuple[Any, ...], TableLookup] = {}
     for mapping in mappings:
-        if mapping.lookup_table is not None:
-            found.setdefault(mapping.lookup_table.identity, mapping.lookup_table)
+        for table in mapping.lookup_table.chain if mapping.lookup_table else ():
+            found.setdefault(table.identity, table)
     return tuple(found.values())
 
 

@@ -213,7 +213,8 @@ class Spec:
     def lookup_tables(self) -> tuple[TableLookup, ...]:
         """The tables of sources that mappings look up in, each once."""
         found = (m.lookup_table for feed in self.feeds for m in feed.mappings)
-        return tuple({table.identity: table for table in found if table is not None}.values())
+        every = (table for first in found if first is not None for table in first.chain)
+        return tuple({table.identity: table for table in every}.values())
 
     @cached_property
     def sources_read(self) -> tuple[str, ...]:

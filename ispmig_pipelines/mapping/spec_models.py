@@ -372,18 +372,29 @@ class TableLookup(Part):
     ignore_case: bool = Field(
         default=False, description="Compare the words without regard to case."
     )
+    then: TableLookup | None = Field(
+        default=None,
+        description="Another table in which what was found is looked up again: where a payment "
+        "names its invoice, and only the invoice its customer.",
+    )
+
+    @property
+    def chain(self) -> tuple[TableLookup, ...]:
+        """It and the tables after it."""
+        return (self, *(self.then.chain if self.then else ()))
 
     @property
     def identity(self) -> tuple[Any, ...]:
         """What tells tables apart: mappings that look up in the same way share one."""
         where = sorted((column, tuple(words)) for column, words in (self.where or {}).items())
         return (
-            self.source, self.key, self.value, tuple(where), self.duplicates, self.ignore_case
+            self.source, self.key, self.value, tuple(where), self.duplicates, self.ignore_case,
+            self.then and self.then.identity,
         )  # fmt: skip
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The source's columns that it reads, as the spec writes them."""
+        """The columns of its own source that it reads, as the spec writes them."""
         return tuple(dict.fromkeys([self.key, self.value, *(self.where or {})]))
 
 

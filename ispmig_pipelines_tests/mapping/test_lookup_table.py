@@ -186,3 +186,22 @@ def test_what_is_not_found_is_an_issue_of_its_record() -> None:
     assert rules(result) == [(2, "value.lookup", "P")]
     with pytest.raises(RuntimeError, match="was not given"):
         mapped(SPEC, cells)
+
+
+def test_what_was_found_may_be_looked_up_again() -> None:
+    payments = table([("p1", "i1"), ("p2", "i2"), ("p3", "i9"), ("p4", None)])
+    invoices = table([("i1", "ann"), ("i2", None)])
+    made = payments.then(invoices)
+    assert found(made, "p1", "p2", "p3", "p4") == ["ann", None, None, None]
+    # What only the second lacks, both lack: that is for otherwise to say.
+    assert made.keys.to_pylist() == ["p1", "p2", "p4"]
+
+
+def test_every_table_of_a_chain_is_named_once() -> None:
+    second = {"source": "c", "key": "id", "value": "no"}
+    first = {"source": "i", "key": "id", "value": "customer", "then": second}
+    mappings = [
+        FieldMapping.model_validate({"column": "A", "lookup_table": first}),
+        FieldMapping.model_validate({"column": "B", "lookup_table": second}),
+    ]
+    assert [table.source for table in lookup_tables_of(mappings)] == ["i", "c"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import PurePath
+from typing import Any
 
 from ispmig_pipelines.defs.tenant_migration.extract import read_cells, records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin
 from ispmig_pipelines.errors import SpecQuestions
-from ispmig_pipelines.mapping.lookup_table import LookupTables, TableBuilder
+from ispmig_pipelines.mapping.lookup_table import LookupTable, LookupTables, TableBuilder
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.mapping.survey import Styles, Survey
 from ispmig_pipelines.staging import Staging
@@ -60,13 +61,14 @@ def lookup_tables(
         SpecError: a table contradicts itself, or has too many rows to be held.
     """
     wanted = {
-        mapping.lookup_table.identity
+        table.identity
         for feed in spec.feeds
         if feed.source in feeding
         for mapping in feed.mappings
         if mapping.lookup_table is not None
+        for table in mapping.lookup_table.chain
     }
-    tables = {}
+    tables: dict[tuple[Any, ...], LookupTable] = {}
     for definition in spec.lookup_tables:
         if definition.identity not in wanted:
             continue
@@ -77,4 +79,9 @@ def lookup_tables(
             records = records_of(source, batch)
             builder.add(records.cells, records.record)
         tables[definition.identity] = builder.finish()
+    # The last of a chain first, so that each finds the whole of what comes after it.
+    for definition in sorted(spec.lookup_tables, key=lambda table: len(table.chain)):
+        if definition.identity in wanted and definition.then is not None:
+            after = tables[definition.then.identity]
+            tables[definition.identity] = tables[definition.identity].then(after)
     return tables

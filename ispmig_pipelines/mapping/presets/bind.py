@@ -174,6 +174,8 @@ class _Binder:
             bound[word] = self._column(table[word], columns)
         if isinstance(where := table.get("where"), dict):
             bound["where"] = {self._column(c, columns): words for c, words in where.items()}
+        if "then" in table:
+            bound["then"] = self._lookup_table(table["then"])
         return bound
 
     def _inside(self, value: Any) -> Any:

@@ -108,8 +108,11 @@ def _rows(draft: Draft) -> list[_Row]:
         rows += [_Row(f"  # {line}") for line in draft.asked_defaults]
         rows.append(_Row(""))
     rows.append(_Row("sources:"))
+    looked_up = _looked_up(draft)
     for source in draft.sources:
-        used = [b for b in draft.blocks_of(source.name) if not b.asked]
+        used = source.name in looked_up or any(
+            not block.asked for block in draft.blocks_of(source.name)
+        )
         sign = "" if used else "# "
         why = "" if used else source.unused or "every block of it is a comment"
         rows.append(_Row(f"  {sign}{scalar(source.name)}: {flow(source.words)}{_behind(why)}"))
@@ -125,6 +128,28 @@ def _rows(draft: Draft) -> list[_Row]:
         for block in blocks:
             rows += block_rows(block)
     return rows
+
+
+def _looked_up(draft: Draft) -> set[str]:
+    """Sources that active lines and rules have their tables from; they need not feed an entity."""
+    found: set[str] = set()
+
+    def look(part: Any) -> None:
+        if isinstance(part, dict):
+            table = part.get("lookup_table")
+            while isinstance(table, dict):
+                found.add(str(table.get("source")))
+                table = table.get("then")
+            part = list(part.values())
+        if isinstance(part, list):
+            for inner in part:
+                look(inner)
+
+    for block in draft.blocks:
+        if not block.asked:
+            look([line.mapping for line in block.active])
+            look(block.further.get("rules", []))
+    return found
 
 
 def _preface(draft: Draft) -> list[str]:

@@ -29,12 +29,13 @@ def mistakes_of_steps(
     Args:
         sources: names of the spec's sources.
     """
-    table, sources = mapping.lookup_table, list(sources)
-    if table is not None and table.source not in sources:
-        yield (
-            f"lookup_table: there is no source {table.source!r}"
-            f"{did_you_mean(table.source, sources)}"
-        )
+    sources = list(sources)
+    for table in mapping.lookup_table.chain if mapping.lookup_table else ():
+        if table.source not in sources:
+            yield (
+                f"lookup_table: there is no source {table.source!r}"
+                f"{did_you_mean(table.source, sources)}"
+            )
     steps = [step for step in mapping.transform or () if not is_text_step(step)]
     for place, step in enumerate(steps, start=1):
         yield from _of_step(info, step, steps[place] if place < len(steps) else None)
