@@ -226,6 +226,10 @@ class Evidence(ABC):
         """What all cells together say; None: nothing needs to be settled."""
 
     @abstractmethod
+    def cells_for(self, settled: Settled) -> int:
+        """How many cells decided for what was settled; 0 where nothing had to be decided."""
+
+    @abstractmethod
     def _look(self, texts: pa.StringArray, record: np.ndarray, file: str) -> None:
         """Looks at cells that hold something."""
 
@@ -275,6 +279,20 @@ class _Dates(Evidence):
         if not fitting and not self._differing(ORDERS):
             return Settled(date_formats=(*self._needed(), *serials))
         return self._question(fitting)
+
+    def cells_for(self, settled: Settled) -> int:
+        chosen = [order for order in settled.date_formats if order in ORDERS]
+        if not chosen:
+            return 0
+        rivals = 0
+        for other in ORDERS:
+            if len(chosen) == 1 and other not in chosen:
+                pair = _pair_bit(chosen[0], other)
+                rivals |= _bit(other) * any(differ & pair for _, differ in self._kinds)
+        kinds = [(kind & rivals, tally.cells) for (kind, _), tally in self._kinds.items()]
+        # No rival reads them; else, each speaks against one of them.
+        alone = sum(cells for read_by, cells in kinds if not read_by)
+        return alone or sum(cells for read_by, cells in kinds if read_by != rivals)
 
     def _differing(self, orders: tuple[str, ...] | list[str]) -> list[_Tally]:
         """The cells that two of the orders read differently."""
@@ -432,6 +450,10 @@ class _Numbers(Evidence):
             ),
             line='decimal_mark: "."  # or ","',
         )
+
+    def cells_for(self, settled: Settled) -> int:
+        side = 0 if settled.decimal_mark == "." else 1
+        return self._only[side].cells or self._fit_only[side]
 
 
 _ANY_NUMBER = pa.decimal128(38, 12)

@@ -40,6 +40,27 @@ class _Looked:
     subject: str
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What came of looking at a mapping's column.
+
+    Attributes:
+        feed: name of the feed; key: of the mapping in it (``style_key``).
+        line: of the mapping in the spec; subject: how it is called there.
+        columns: the source's columns that it reads.
+        outcome: what is settled or asked; None: every cell has one reading.
+        cells: how many cells decided for what is settled.
+    """
+
+    feed: str
+    key: str
+    line: int
+    subject: str
+    columns: tuple[str, ...]
+    outcome: Settled | Question | None
+    cells: int = 0
+
+
 class Survey:
     """What the columns of one source say of how they are written."""
 
@@ -104,21 +125,43 @@ class Survey:
                 texts, record = texts.filter(mask), record.filter(mask)
             looked.evidence.add(texts, record, file)
 
+    def findings(self) -> list[Finding]:
+        """What all cells together say, of every mapping that was looked at."""
+        found = []
+        for looked in self._looked:
+            outcome = looked.evidence.settle()
+            cells = looked.evidence.cells_for(outcome) if isinstance(outcome, Settled) else 0
+            found.append(
+                Finding(
+                    looked.feed.name,
+                    looked.key,
+                    looked.at,
+                    looked.subject,
+                    tuple(looked.plan.origins),
+                    outcome,
+                    cells,
+                )
+            )
+        return found
+
     def settled(self) -> tuple[Styles, list[str]]:
         """What was settled, and the questions about what was not: ``file:line: what``."""
         styles: Styles = {}
         questions = []
-        for looked in self._looked:
-            found = looked.evidence.settle()
-            if isinstance(found, Question):
-                columns = ", ".join(looked.plan.origins)
-                questions.append(
-                    f"{self._spec.path.name}:{looked.at}: {looked.subject}: column {columns} "
-                    f"{found}"
-                )
-            elif found is not None:
-                styles.setdefault(looked.feed.name, {})[looked.key] = found
+        for found in self.findings():
+            if isinstance(found.outcome, Question):
+                questions.append(self.question(found))
+            elif found.outcome is not None:
+                styles.setdefault(found.feed, {})[found.key] = found.outcome
         return styles, questions
+
+    def question(self, found: Finding) -> str:
+        """What is asked, as ``file:line: what``."""
+        columns = ", ".join(found.columns)
+        return (
+            f"{self._spec.path.name}:{found.line}: {found.subject}: column {columns} "
+            f"{found.outcome}"
+        )
 
 
 def styles_as_json(styles: Mapping[str, Mapping[str, Settled]]) -> dict[str, dict[str, object]]:

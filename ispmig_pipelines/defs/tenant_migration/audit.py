@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.tenant_migration.extract import records_of, with_columns
+from ispmig_pipelines.defs.tenant_migration.extract import records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
@@ -27,6 +27,7 @@ from ispmig_pipelines.defs.tenant_migration.source_files import (
     Opened,
     open_files,
     places,
+    with_columns,
 )
 from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.errors import LawBroken, SourceError

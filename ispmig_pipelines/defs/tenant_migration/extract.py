@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,8 +19,8 @@ from ispmig_pipelines.defs.tenant_migration.source_files import (
     InDatabase,
     Opened,
     columns_of,
-    open_files,
-    places,
+    open_apart,
+    with_columns,
     withholding,
 )
 from ispmig_pipelines.errors import SourceError, SpecError
@@ -75,9 +74,9 @@ def extract(
     with ExitStack() as files:
         databases = Databases(spec, private, keep_apart, files)
         opened = {
-            name: _open(spec, name, private, files)
+            name: open_apart(spec, name, private, files)
             if spec.sources[name].database is None
-            else [_open_table(name, databases)]
+            else [open_table(name, databases)]
             for name in used
         }
         problems = [
@@ -107,24 +106,13 @@ def extract(
     return staged
 
 
-def _open_table(name: str, databases: Databases) -> Opened:
+def open_table(name: str, databases: Databases) -> Opened:
+    """A source that is a table or a query of a live database, ready to be read."""
     reader = databases.reader(name)
     (table,) = reader.tables()
     place = InDatabase(reader.name)
     kept = withholding(databases.spec, name, reader, table, digests_cells=True)
     return Opened(place, table, kept.columns(table), kept, reader.expected(table))
-
-
-def _open(spec: Spec, name: str, private: Path, files: ExitStack) -> list[Opened]:
-    found = places(spec, name)
-    for place in found:
-        file = place.file
-        if isinstance(file, Path) and file.resolve().is_relative_to(private.resolve()):
-            raise SourceError(
-                f"Source {name}: {file} lies where staged data of tenants is kept. Copy the "
-                "export to a folder of its own."
-            )
-    return open_files(spec, name, found, files)
 
 
 def _stage(
@@ -190,21 +178,6 @@ def _positioned(
         ],
         schema=schema,
     )
-
-
-def with_columns(batch: Records, columns: tuple[str, ...]) -> Records:
-    """The batch with these columns in this order.
-
-    Several files of one source may order theirs differently, and records with keys may all
-    lack one.
-    """
-    if tuple(batch.cells.schema.names) == columns:
-        return batch
-    cells = [
-        batch.cells.column(at) if at >= 0 else pa.nulls(batch.cells.num_rows, pa.string())
-        for at in map(batch.cells.schema.get_field_index, columns)
-    ]
-    return replace(batch, cells=pa.RecordBatch.from_arrays(cells, names=list(columns)))
 
 
 def _unreadable(batch: Records, index: int) -> pa.RecordBatch:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import zip_members
-from ispmig_pipelines.formats.records import KEYED, Reader
+from ispmig_pipelines.formats.records import KEYED, Reader, Records
 from ispmig_pipelines.formats.restoring import RestoringReader
 from ispmig_pipelines.formats.withholding import WithholdingReader
 from ispmig_pipelines.mapping.spec import Spec, find_column
@@ -130,6 +132,26 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
     return opened
 
 
+def open_apart(spec: Spec, name: str, private: Path, files: ExitStack) -> list[Opened]:
+    """Finds and opens the files of a source, none of them where staged data of tenants is kept.
+
+    Args:
+        private: that folder.
+
+    Raises:
+        SourceError: as :func:`places` and :func:`open_files` do, or a file lies there.
+    """
+    found = places(spec, name)
+    for place in found:
+        file = place.file
+        if isinstance(file, Path) and file.resolve().is_relative_to(private.resolve()):
+            raise SourceError(
+                f"Source {name}: {file} lies where staged data of tenants is kept. Copy the "
+                "export to a folder of its own."
+            )
+    return open_files(spec, name, found, files)
+
+
 def withholding(
     spec: Spec, name: str, reader: Reader, table: str, *, digests_cells: bool = False
 ) -> Reader:
@@ -182,3 +204,18 @@ def _check_alike(name: str, opened: list[Opened]) -> None:
 def columns_of(opened: list[Opened]) -> tuple[str, ...]:
     """The columns of a source: those of all its files."""
     return tuple(dict.fromkeys(column for one in opened for column in one.columns))
+
+
+def with_columns(batch: Records, columns: tuple[str, ...]) -> Records:
+    """The batch with these columns in this order.
+
+    Several files of one source may order theirs differently, and records with keys may all
+    lack one.
+    """
+    if tuple(batch.cells.schema.names) == columns:
+        return batch
+    cells = [
+        batch.cells.column(at) if at >= 0 else pa.nulls(batch.cells.num_rows, pa.string())
+        for at in map(batch.cells.schema.get_field_index, columns)
+    ]
+    return replace(batch, cells=pa.RecordBatch.from_arrays(cells, names=list(columns)))
