@@ -171,7 +171,8 @@ def _about(draft: Draft, name: str) -> list[str]:
     source = next(s for s in draft.sources if s.name == name)
     lines = [f"  # {one_line(note)}" for note in source.notes]
     lines += [f"  # never: {scalar(c)}: {one_line(why)}" for c, why in source.never.items()]
-    if rest := unmapped(source, draft.blocks_of(name)):
+    blocks = [block for block in draft.blocks_of(name) if not block.asked]
+    if rest := unmapped(source, blocks) if blocks else []:
         lines.append(f"  # not mapped, kept in legacy: {', '.join(map(scalar, rest))}")
     return lines
 

@@ -55,7 +55,7 @@ class Moved:
     def quarantined(self) -> dict[tuple[str, str, int], set[str]]:
         """(entity, file's name, record's number) → the rules that it broke."""
         return {
-            (q["entity"], Path(q["file"]).name, q["record"]): {r["rule"] for r in q["reasons"]}
+            (q["entity"], Path(q["path"]).name, q["record"]): {r["rule"] for r in q["reasons"]}
             for q in self.house.quarantine()
         }
 
