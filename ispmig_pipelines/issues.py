@@ -285,12 +285,41 @@ def mask(value: object) -> str:
 
 def mask_array(values: pa.Array) -> pa.Array:
     """:func:`mask` over a text column; missing becomes empty text."""
-    text = pc.fill_null(values, "")
-    shape = pc.utf8_slice_codeunits(text, 0, MASK_LENGTH)
-    for pattern, character in _MASKS:
-        shape = pc.replace_substring_regex(shape, pattern, character)
-    cut = pc.if_else(pc.greater(pc.utf8_length(text), MASK_LENGTH), "…", "")
-    return pc.binary_join_element_wise(shape, cut, "")
+    text = pc.fill_null(values.cast(pa.string()), "")
+    shape = _masked_ascii(pc.utf8_slice_codeunits(text, 0, MASK_LENGTH))
+    other = pc.invert(pc.string_is_ascii(shape))
+    if pc.any(other, min_count=0).as_py():
+        some = shape.filter(other)
+        for pattern, character in _MASKS:
+            some = pc.replace_substring_regex(some, pattern, character)
+        shape = pc.replace_with_mask(shape, other, some)
+    long = pc.greater(pc.binary_length(text), MASK_LENGTH)
+    if pc.any(long, min_count=0).as_py():
+        long = pc.greater(pc.utf8_length(text), MASK_LENGTH)
+        shape = pc.binary_join_element_wise(shape, pc.if_else(long, "…", ""), "")
+    return shape
+
+
+# Expressions cost ten times as much as a table, and nearly all of what is masked is ASCII.
+_ASCII_MASK = bytes(
+    ord("9") if chr(byte).isdecimal()
+    else ord("A") if chr(byte).isupper()
+    else ord("a") if chr(byte).islower()
+    else ord("?") if byte < 32 or byte == 127
+    else byte
+    for byte in range(128)
+) + bytes(range(128, 256))  # fmt: skip
+
+
+def _masked_ascii(text: pa.StringArray) -> pa.StringArray:
+    """The texts with their ASCII characters masked; ``text`` has no null."""
+    _, offsets, data = text.buffers()
+    if data is None:
+        return text
+    masked = data.to_pybytes().translate(_ASCII_MASK)
+    return pa.StringArray.from_buffers(
+        len(text), offsets, pa.py_buffer(masked), None, 0, text.offset
+    )
 
 
 def mask_series(values: pd.Series) -> pa.Array:

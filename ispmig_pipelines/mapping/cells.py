@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.spec_words import Split
+from ispmig_pipelines.mapping.text_bytes import is_trimmed
 
 _NO_TEXT = pa.scalar(None, pa.string())
 
@@ -30,7 +31,8 @@ class SourceCells:
     def trimmed(self, column: str) -> pa.StringArray:
         """The cells without white space around them."""
         if column not in self._trimmed:
-            self._trimmed[column] = pc.utf8_trim_whitespace(self.raw(column))
+            raw = self.raw(column)
+            self._trimmed[column] = raw if is_trimmed(raw) else pc.utf8_trim_whitespace(raw)
         return self._trimmed[column]
 
     def words(self, column: str, *, trim: bool, null_words: tuple[str, ...]) -> pa.StringArray:

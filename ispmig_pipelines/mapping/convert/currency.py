@@ -63,6 +63,8 @@ SHARED_SIGNS = (
 """Signs that several currencies use, or that say no more than the record's currency does."""
 
 _BY_LENGTH = sorted([*SIGNS, *SHARED_SIGNS], key=len, reverse=True)
+_BEGINNING = {sign[0]: [s for s in _BY_LENGTH if s[0] == sign[0]] for sign in _BY_LENGTH}
+_ENDING = {sign[-1]: [s for s in _BY_LENGTH if s[-1] == sign[-1]] for sign in _BY_LENGTH}
 
 
 def stated_currency(text: str, *, at_end: bool) -> tuple[str, str | None] | None:
@@ -70,7 +72,7 @@ def stated_currency(text: str, *, at_end: bool) -> tuple[str, str | None] | None
 
     None if the text neither starts nor ends (``at_end``) with a currency.
     """
-    for sign in _BY_LENGTH:
+    for sign in _ENDING.get(text[-1:], ()) if at_end else _BEGINNING.get(text[:1], ()):
         if at_end and text.endswith(sign):
             return text[: -len(sign)].strip(), SIGNS.get(sign)
         if not at_end and text.startswith(sign):

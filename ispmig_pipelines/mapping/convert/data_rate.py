@@ -20,6 +20,7 @@ from ispmig_pipelines.mapping.convert.values import (
     distinct,
     per_distinct,
     plain_or,
+    refused_or,
     scatter,
 )
 from ispmig_pipelines.mapping.style import Style
@@ -31,6 +32,7 @@ _PREFIXES = {"": "bit/s", "k": "kbit/s", "m": "Mbit/s", "g": "Gbit/s"}
 # A capital B is a byte, but in BPS, where all is capital.
 _UNIT = re.compile(r"(?P<prefix>[kKmMgG]?)(?:b|b/s|bps|BPS|(?i:bits?(?:/s(?:ec)?)?))?|(?i:megs?)")
 _PARTS = re.compile(r"(?P<number>[^A-Za-z]*?)\s*(?P<unit>[A-Za-z][A-Za-z/]*)?", re.DOTALL)
+_PARTED = r"^[^A-Za-z]+(?:[A-Za-z][A-Za-z/]*)?$"
 _WHOLE = r"^(?P<number>[0-9]{1,9}) ?(?P<unit>[A-Za-z][A-Za-z/]*)$"
 ACCEPTED = "a speed such as 10240 or 100 Mbit/s"
 
@@ -69,7 +71,13 @@ def data_rate_converter(style: Style) -> Converter:
         rest = pc.and_(pc.is_null(speeds), pc.is_valid(values))
         if not pc.any(rest, min_count=0).as_py():
             return Converted(speeds)
-        return scatter(per_distinct(values.filter(rest), one, pa.int64()), rest, speeds)
+        left = values.filter(rest)
+        parted = pc.match_substring_regex(left, _PARTED)
+        others = refused_or(left, pc.invert(parted), "value.type", ACCEPTED, careful)
+        return scatter(others, rest, speeds)
+
+    def careful(values: pa.StringArray) -> Converted:
+        return per_distinct(values, one, pa.int64())
 
     def convert(values: pa.StringArray) -> Converted:
         plain = pc.match_substring_regex(values, "^[0-9]{1,12}$")

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.currency import CODES, SHARED_SIGNS, SIGNS, stated_currency
 from ispmig_pipelines.mapping.convert.degrees import read_degrees
+from ispmig_pipelines.mapping.convert.no_number import is_no_number, readable
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
     Converter,
@@ -27,6 +28,7 @@ from ispmig_pipelines.mapping.convert.values import (
     distinct,
     per_distinct,
     plain_or,
+    refused_or,
     scatter,
 )
 from ispmig_pipelines.mapping.style import Style
@@ -39,6 +41,7 @@ MAX_DIGITS = 60
 
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | {"\u2019": "'"})
 _SIGNS = {"-": True, "\u2212": True, "\u2013": True, "+": False}
+_BODY = re.compile(r"[0-9.,' ]+")
 _SCIENTIFIC = re.compile(r"([0-9]+)(?:[.,]([0-9]*))?[eE]([+-]?[0-9]{1,3})")
 
 
@@ -142,7 +145,7 @@ def read_amount(text: str, marks: tuple[Marks, ...], accepted: str) -> tuple[Dec
             body, currency = found
     if signs > 1 or not body:
         raise refused
-    if not re.fullmatch(r"[0-9.,' ]+", body, re.ASCII):
+    if not _BODY.fullmatch(body):
         number = _scientific(body, refused)
     else:
         found_readings = {
@@ -250,8 +253,9 @@ def _bodies(marks: tuple[Marks, ...], type_: pa.Decimal128Type) -> tuple[tuple[s
             # Three decimals may be a group of three, and a group of three three decimals.
             sure = rf"{whole}{decimal}(?:[0-9]{{1,2}}|[0-9]{{4,{type_.scale}}})"
             other = re.escape(_other_mark(mark.decimal))
-            both = rf"[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}}){{1,4}}{fraction}"
-            found.append((rf"^(?:{whole}|{sure}|{both})$", mark.decimal))
+            both = rf"|[1-9][0-9]{{0,2}}(?:{other}[0-9]{{3}}){{1,4}}{fraction}"
+            both = both if _other_mark(mark.decimal) in mark.groups else ""
+            found.append((rf"^(?:{whole}|{sure}{both})$", mark.decimal))
     return tuple(found)
 
 
@@ -310,7 +314,8 @@ def decimal_converter(
         rest = pc.and_(pc.is_null(amounts), pc.is_valid(values))
         if not pc.any(rest, min_count=0).as_py():
             return Converted(amounts, (), currency)
-        others = scatter(careful(values.filter(rest)), rest, amounts)
+        others = refused_unless_number(values.filter(rest), marks, accepted, careful)
+        others = scatter(others, rest, amounts)
         if others.currency is not None:
             currency = pc.coalesce(others.currency, currency)
         return Converted(others.values, others.refusals, currency)
@@ -340,6 +345,14 @@ def decimal_converter(
         )
 
     return convert
+
+
+def refused_unless_number(
+    values: pa.StringArray, marks: tuple[Marks, ...], accepted: str, careful: Converter
+) -> Converted:
+    """``careful``, but for the cells that are certainly no numbers: they are refused at once."""
+    body = "|".join(readable(mark.decimal, mark.groups) for mark in marks)
+    return refused_or(values, is_no_number(values, body), "value.type", accepted, careful)
 
 
 def held(type_: pa.Decimal128Type) -> str:
@@ -424,6 +437,8 @@ def rate_converter(type_: pa.Decimal128Type, style: Style) -> Converter:
 
 
 MAX_INTEGER = 2**63 - 1
+# Of the whole numbers that column operations read.
+_SURE_DIGITS, _SURE_DECIMALS = 18, 6
 
 
 def integer_converter(style: Style) -> Converter:
@@ -431,11 +446,26 @@ def integer_converter(style: Style) -> Converter:
     accepted = "a whole number"
     marks = readings(style)
 
+    type_ = pa.decimal128(_SURE_DIGITS + _SURE_DECIMALS, _SURE_DECIMALS)
+    bodies = _bodies(marks, type_)
+
     def one(text: str) -> int:
         number = fitted(read_number(text, marks, accepted), pa.decimal128(38, 0), accepted)
         if not -MAX_INTEGER <= number <= MAX_INTEGER:
             raise Refused("value.precision", "a whole number of at most 18 digits")
         return int(number)
+
+    def messy(values: pa.StringArray) -> Converted:
+        numbers, _ = _amounts(values, bodies, type_)
+        whole = pc.equal(pc.trunc(numbers), numbers)
+        numbers = pc.if_else(whole, numbers, pa.scalar(None, type_)).cast(pa.int64())
+        rest = pc.and_(pc.is_null(numbers), pc.is_valid(values))
+        if not pc.any(rest, min_count=0).as_py():
+            return Converted(numbers)
+        others = refused_unless_number(
+            values.filter(rest), marks, accepted, lambda left: per_distinct(left, one, pa.int64())
+        )
+        return scatter(others, rest, numbers)
 
     def convert(values: pa.StringArray) -> Converted:
         plain = pc.match_substring_regex(values, "^-?[0-9]{1,18}$")
@@ -443,7 +473,7 @@ def integer_converter(style: Style) -> Converter:
             values,
             plain,
             lambda cells: cells.cast(pa.int64()),
-            lambda rest: per_distinct(rest, one, pa.int64()),
+            messy,
         )
 
     return convert

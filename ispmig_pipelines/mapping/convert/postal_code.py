@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.text import SCIENTIFIC, as_mask
-from ispmig_pipelines.mapping.convert.values import Converted, Refusal
+from ispmig_pipelines.mapping.convert.values import Converted, Refusal, plain_or
 
 _PLAIN = "^[0-9A-Z]+(?:[ -][0-9A-Z]+)*$"
 _SPACES = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]+"
@@ -18,8 +18,11 @@ _NO_TEXT = pa.scalar(None, pa.string())
 def convert_postal_code(values: pa.StringArray) -> Converted:
     """Codes as they are written, tidied: ``sw1a  1aa`` is ``SW1A 1AA``. A float's ``.0`` goes; a
     zero that a spreadsheet took away does not come back, for nobody knows which code had one."""
-    if pc.all(pc.match_substring_regex(values, _PLAIN)).as_py() is not False:
-        return Converted(values)
+    plain = pc.match_substring_regex(values, _PLAIN)
+    return plain_or(values, plain, lambda cells: cells, _tidied)
+
+
+def _tidied(values: pa.StringArray) -> Converted:
     refusals = []
     for rule, bad, accepted in (
         ("value.unstorable", pc.match_substring(values, "\x00"), "text without the NUL character"),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.values import Converted, Converter, Refusal
+from ispmig_pipelines.mapping.text_bytes import has_byte, is_ascii
 from ispmig_pipelines.model.field_info import FieldInfo
 
 LONG_TEXT = 256
@@ -32,11 +33,48 @@ def as_mask(where: pa.BooleanArray) -> np.ndarray:
 
 def unchanged(values: pa.StringArray) -> Converted:
     """Texts as they are; but U+0000 cannot be stored."""
+    stored, refusals = _storable(values)
+    return Converted(stored, refusals)
+
+
+def _storable(values: pa.StringArray) -> tuple[pa.StringArray, tuple[Refusal, ...]]:
+    """The texts without those that have U+0000."""
+    if not has_byte(values, "\x00"):
+        return values, ()
     nul = pc.match_substring(values, "\x00")
     if not pc.any(nul).as_py():
-        return Converted(values)
+        return values, ()
     refusal = Refusal("value.unstorable", as_mask(nul), "text without the NUL character")
-    return Converted(pc.if_else(nul, _NO_TEXT, values), (refusal,))
+    return pc.if_else(nul, _NO_TEXT, values), (refusal,)
+
+
+def scientific(values: pa.StringArray) -> pa.BooleanArray | None:
+    """Where a text is in :data:`SCIENTIFIC` notation; None if nowhere."""
+    if not has_byte(values, "+", ".", ",") or not has_byte(values, "e", "E"):
+        return None
+    found = pc.fill_null(pc.match_substring_regex(values, SCIENTIFIC), False)
+    return found if pc.any(found, min_count=0).as_py() else None
+
+
+def composed(values: pa.StringArray) -> pa.StringArray:
+    """The texts in Unicode's composed form."""
+    if is_ascii(values):
+        return values
+    other = pc.fill_null(pc.invert(pc.string_is_ascii(values)), False)
+    if not pc.any(other, min_count=0).as_py():
+        return values
+    return pc.replace_with_mask(values, other, pc.utf8_normalize(values.filter(other), form="NFC"))
+
+
+def without_float(values: pa.StringArray) -> pa.StringArray:
+    """The texts without the ``.0`` that a float put behind a number."""
+    if not has_byte(values, "."):
+        return values
+    floats = pc.fill_null(pc.match_substring_regex(values, _FLOAT), False)
+    if not pc.any(floats, min_count=0).as_py():
+        return values
+    bare = pc.replace_substring_regex(values.filter(floats), _FLOAT, r"\1")
+    return pc.replace_with_mask(values, floats, bare)
 
 
 def text_converter(info: FieldInfo) -> Converter:
@@ -45,28 +83,13 @@ def text_converter(info: FieldInfo) -> Converter:
     short = info.max_length is not None and info.max_length < LONG_TEXT
 
     def convert(values: pa.StringArray) -> Converted:
-        refusals = []
-        nul = pc.match_substring(values, "\x00")
-        if pc.any(nul).as_py():
-            refusals.append(
-                Refusal("value.unstorable", as_mask(nul), "text without the NUL character")
-            )
-            values = pc.if_else(nul, _NO_TEXT, values)
-        if short or identifies:
-            destroyed = pc.match_substring_regex(values, SCIENTIFIC)
-            if pc.any(destroyed).as_py():
-                refusals.append(
-                    Refusal("value.scientific", as_mask(destroyed), "written with all its digits")
-                )
-                values = pc.if_else(destroyed, _NO_TEXT, values)
+        values, refusals = _storable(values)
+        if (short or identifies) and (destroyed := scientific(values)) is not None:
+            lost = Refusal("value.scientific", as_mask(destroyed), "written with all its digits")
+            refusals += (lost,)
+            values = pc.if_else(destroyed, _NO_TEXT, values)
         if identifies:
-            floats = pc.match_substring_regex(values, _FLOAT)
-            if pc.any(floats).as_py():
-                values = pc.if_else(
-                    floats, pc.replace_substring_regex(values, _FLOAT, r"\1"), values
-                )
-        if pc.all(pc.string_is_ascii(values)).as_py() is False:
-            values = pc.utf8_normalize(values, form="NFC")
-        return Converted(values, tuple(refusals))
+            values = without_float(values)
+        return Converted(composed(values), refusals)
 
     return convert
