@@ -268,6 +268,7 @@ class _Composer:
             drafted.unused = (
                 "what its records need is not known yet" if blocks
                 else "it holds no records" if not source.sample.records
+                else " ".join(drafted.notes) if drafted.notes
                 else "no entity of the platform is recognised in it"
             )  # fmt: skip
         self._draft.blocks += blocks

@@ -295,8 +295,8 @@ INSERT INTO `tbl_user_recharges` (`id`, `customer_id`, `username`, `plan_id`, `n
 (5, 4, 'lakeview', 1, '1 hour', '2025-02-02', '09:00:00', '2025-02-02', '15:00:00', 'off', 'Recharge - Administrator', 'Router1', 'Hotspot', 1),
 (6, 5, 'wanjiru', 2, 'Home 5M', '2024-11-01', '09:00:00', '2024-12-01', '09:00:00', 'off', 'Recharge - Administrator', 'Router1', 'PPPOE', 1),
 (7, 6, 'barasa', 2, 'Home 5M', '2025-02-15', '12:00:00', '2025-03-15', '12:00:00', 'on', 'Recharge Zero - Administrator', 'Router1', 'PPPOE', 1),
-(8, 7, 'hassan', 2, 'Home 5M', '0000-00-00', '00:00:00', '2025-03-15', '12:00:00', 'on', 'Customer - Balance', 'Router1', 'PPPOE', 1),
+(8, 7, 'hassan', 2, 'Home 5M', '0000-00-00', '00:00:00', '0000-00-00', '00:00:00', 'on', 'Customer - Balance', 'Router1', 'PPPOE', 1),
 (9, 99, 'deleted-user', 2, 'Home 5M', '2024-02-14', '12:00:00', '2024-03-14', '12:00:00', 'off', 'Recharge - Administrator', 'Router1', 'PPPOE', 1),
-(10, 11, 'odhiambo', 77, 'Gone plan', '2024-02-14', '12:00:00', '2024-03-14', '12:00:00', 'off', 'Recharge - Administrator', 'Router1', 'PPPOE', 1),
+(10, 11, 'odhiambo', 77, 'Gone plan', '2024-02-14', '12:00:00', '0000-00-00', '12:00:00', 'off', 'Recharge - Administrator', 'Router1', 'PPPOE', 1),
 (11, 10, 'cyber1', 1, '1 hour', '2025-02-28', '08:00:00', '2025-02-28', '14:00:00', 'off', 'Recharge - Administrator', 'Router1', 'Hotspot', 1);
 COMMIT;
