@@ -382,7 +382,11 @@ def _tell_sources(say: Callable[[str], None], checked: Checked) -> None:
             say(f"  kept under legacy of {block}: {', '.join(columns[:_SHOWN])}{more}")
     for table, keys in checked.lookup_tables:
         say(f"Lookup table of {table.source} ({table.key} → {table.value}): {keys:,} keys")
-    if checked.settled:
+    settled = [finding for finding in checked.settled if finding.outcome is not None]
+    if settled:
         say("How columns are written, by their own cells:")
-        for finding in checked.settled:
+        for finding in settled:
             say(f"  {finding.subject} ({', '.join(finding.columns)}): {in_words(finding)}")
+    if others := len(checked.settled) - len(settled):
+        many = "column" if others == 1 else "columns"
+        say(f"In {others} more {many} that could have been in doubt each cell has one reading.")

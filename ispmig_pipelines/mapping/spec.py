@@ -18,6 +18,7 @@ from ispmig_pipelines.errors import SourceError, SpecError, UsageError
 from ispmig_pipelines.mapping.block_models import Block, LegacyJson, SpecDocument
 from ispmig_pipelines.mapping.spec_check import mistakes_of
 from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, TableLookup
+from ispmig_pipelines.mapping.transform.models import Function
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
@@ -215,6 +216,12 @@ class Spec:
         found = (m.lookup_table for feed in self.feeds for m in feed.mappings)
         every = (table for first in found if first is not None for table in first.chain)
         return tuple({table.identity: table for table in every}.values())
+
+    @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """The functions of your own that mappings call, each once."""
+        steps = (s for feed in self.feeds for m in feed.mappings for s in m.transform or ())
+        return tuple(dict.fromkeys(s.function for s in steps if isinstance(s, Function)))
 
     @cached_property
     def sources_read(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0002"
+VERSION = "0003"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -54,6 +54,7 @@ data_migrations = sa.Table(
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("finished_at", sa.DateTime(timezone=True)),
     sa.Column("files", JSONB, nullable=False),
+    sa.Column("plugins", JSONB, nullable=False),
     sa.Column("entities", JSONB, nullable=False),
     sa.Column("totals", JSONB, nullable=False),
     sa.Column("issues", JSONB, nullable=False),
@@ -103,6 +104,7 @@ class Migration:
     Attributes:
         files: the source files in order: ``{"source", "path", "table", "sha256", "bytes"}``;
             a row's provenance column ``_file`` is a position in this list.
+        plugins: module of a function that the spec calls → SHA-256 of the file that ran.
         entities: entity → ``{"read", "inserted", "updated", "unchanged", "quarantined"}``
             and ``repeated``, the part of ``unchanged`` that repeats another record.
         totals: ``entity.field`` → currency → ``{"source", "loaded", "quarantined",
@@ -124,6 +126,7 @@ class Migration:
     started_at: dt.datetime
     finished_at: dt.datetime | None
     files: list[dict[str, Any]]
+    plugins: dict[str, str]
     entities: dict[str, dict[str, int]]
     totals: dict[str, dict[str, dict[str, Any]]]
     issues: dict[str, Any]
@@ -150,6 +153,7 @@ class Migration:
             "started_at": self.started_at.isoformat(),
             "finished_at": self.finished_at.isoformat() if self.finished_at else None,
             "files": self.files,
+            "plugins": self.plugins,
             "entities": self.entities,
             "totals": self.totals,
             "issues": self.issues,
@@ -201,6 +205,7 @@ def open_migration(connection: Connection, **values: Any) -> int:
         "state": State.RUNNING,
         "started_at": now(),
         "files": [],
+        "plugins": {},
         "entities": {},
         "totals": {},
         "issues": {},

@@ -33,6 +33,7 @@ from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
 from ispmig_pipelines.errors import ThresholdExceeded
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
+from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, tenants, verify
 from ispmig_pipelines.platform.changes import Changes
@@ -100,7 +101,9 @@ def extract_op(
                 context.log.info(f"{file.path}: {note}")
         files = [f.as_json() for f in staged]
         with platform.connect() as connection, connection.begin():
-            ledger.update_migration(connection, migration, files=files)
+            ledger.update_migration(
+                connection, migration, files=files, plugins=digests_of(spec.functions)
+            )
     context.log_event(record_source(slug, migration, files))
     tables = {table.source: sources[table.source] for table in spec.lookup_tables}
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):

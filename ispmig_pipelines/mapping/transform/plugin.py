@@ -8,11 +8,14 @@ the setting ISPMIG_PLUGINS names can be called: who may write a spec may not the
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +59,30 @@ def plugin_step(name: str, field: str) -> Callable[[pa.StringArray], pa.StringAr
     return apply
 
 
+def digests_of(functions: Iterable[str]) -> dict[str, str]:
+    """Which code functions of specs are: name of a module → SHA-256 of its file.
+
+    The modules are those that the names say, and those in which the functions are defined,
+    where a module has them from another that may be called.
+
+    Raises:
+        SpecError: a function is not to be had.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(set(functions)):
+        function = _loaded(name, "transform")
+        defined_in = getattr(function, "__module__", None) or ""
+        for module in (name.rpartition(".")[0], defined_in):
+            path = getattr(sys.modules.get(module), "__file__", None)
+            if path and _may_be_called(module):
+                found[module] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return found
+
+
+def _may_be_called(module: str) -> bool:
+    return any(module == m or module.startswith(f"{m}.") for m in settings().plugin_modules)
+
+
 def _where(error: Exception) -> str:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
@@ -73,8 +100,8 @@ def _wrong(name: str, field: str, what: str) -> UsageError:
 
 def _loaded(name: str, field: str) -> Callable[[pd.Series], Any]:
     module_name, _, attribute = name.rpartition(".")
-    allowed = settings().plugin_modules
-    if not any(module_name == m or module_name.startswith(f"{m}.") for m in allowed):
+    if not _may_be_called(module_name):
+        allowed = settings().plugin_modules
         listed = f"it names {', '.join(allowed)}" if allowed else "it is not set"
         raise SpecError(
             [
