@@ -2,8 +2,8 @@
 
 Every command takes ``--json``: one JSON object on standard output and nothing else there. What
 people read goes there otherwise; logs always go to standard error. Exit codes: 0 done, 1 the
-migration must not stand or not every record could be converted, 2 wrong usage, spec or input, 3
-database or storage failed.
+migration must not stand, not every record could be converted or two specs differ, 2 wrong usage,
+spec or input, 3 database or storage failed.
 """
 
 from __future__ import annotations
