@@ -361,7 +361,7 @@ class IssueLog:
         *,
         column: str = "",
         field: str = "",
-        found: pd.Series | None = None,
+        found: pd.Series | pa.Array | None = None,
         accepted: str = "",
     ) -> None:
         """Records that ``rule`` does not hold where the mask ``where`` is true.
@@ -374,7 +374,11 @@ class IssueLog:
             return
         if RULES[rule].severity is Severity.ERROR:
             self._rejected[rows] = True
-        shapes = None if found is None else mask_series(found.iloc[rows])
+        shapes = None
+        if isinstance(found, pa.Array):
+            shapes = mask_array(found.take(pa.array(rows)))
+        elif found is not None:
+            shapes = mask_series(found.iloc[rows])
         self._parts.append((rows, rule, column, field, shapes, accepted))
 
     @property

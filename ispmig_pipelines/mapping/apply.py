@@ -24,8 +24,10 @@ from ispmig_pipelines.issues import IssueLog
 from ispmig_pipelines.mapping.batch import Batch, batch_of
 from ispmig_pipelines.mapping.convert import Converted
 from ispmig_pipelines.mapping.convert.values import frame_column
+from ispmig_pipelines.mapping.distinct_cells import field_values
 from ispmig_pipelines.mapping.evidence import Settled
 from ispmig_pipelines.mapping.field_plan import FieldPlan, plan_field
+from ispmig_pipelines.mapping.found_texts import FoundTexts
 from ispmig_pipelines.mapping.legacy import (
     NUL_SIGN,
     json_objects,
@@ -67,11 +69,8 @@ class Mapped:
     log: IssueLog
     converted_badly: dict[str, np.ndarray]
     columns_of: dict[str, str]
-    found: dict[str, pd.Series]
+    found: Mapping[str, pd.Series]
     adjusted: dict[str, pa.Array] = field(default_factory=dict)
-
-
-_TEXT = pd.StringDtype(na_value=float("nan"))
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,7 @@ def _converted(
 ) -> Ruled:
     """Every field's column, by its mapping and after the rules."""
     plans = {plan.name: plan for plan in fields}
-    converted = {
-        name: plan.apply(batch.cells, batch.first, batch.record) for name, plan in plans.items()
-    }
+    converted = {name: field_values(plan, batch) for name, plan in plans.items()}
     for name in (target for rule in rules for target in (*rule.sets, *(p.name for p in rule.maps))):
         if name not in converted:
             converted[name] = Converted(pa.nulls(batch.size, entity.fields[name].arrow_type))
@@ -201,7 +198,7 @@ class FeedPlan:
         ruled = _converted(self.entity, self.fields, self.rules, batch)
         log = IssueLog(batch.size)
         converted = ruled.converted
-        found = self._found(batch)
+        found = FoundTexts(self.targets, self.fields, batch.cells)
         # What was left out on purpose has nothing to be corrected.
         told = np.ones(batch.size, dtype=bool)
         for where, _ in ruled.left_out:
@@ -213,7 +210,7 @@ class FeedPlan:
                 refusal.where & told,
                 column=", ".join(plan.columns),
                 field=plan.name,
-                found=_text_of(plan, batch, found) if refusal.shows_found else None,
+                found=found.text(plan) if refusal.shows_found else None,
                 accepted=refusal.accepted,
             )
             if not refusal.is_error:
@@ -243,15 +240,6 @@ class FeedPlan:
             adjusted={n: a for n, a in ruled.adjusted.items() if n in self.targets},
         )
 
-    def _found(self, batch: Batch) -> dict[str, pd.Series]:
-        nothing = pa.nulls(batch.size, pa.string())
-        found = {name: frame_column(nothing, _TEXT) for name in self.targets}
-        for plan in self.fields:
-            text = plan.source(batch.cells)
-            if text is not None:
-                found[plan.name] = frame_column(text, _TEXT)
-        return found
-
     def _replaced(self, ruled: Ruled) -> dict[str, np.ndarray]:
         """Column → where a rule put something else in the place of what it says."""
         replaced: dict[str, np.ndarray] = {}
@@ -266,7 +254,7 @@ class FeedPlan:
         converted: dict[str, Converted],
         log: IssueLog,
         badly: dict[str, np.ndarray],
-        found: dict[str, pd.Series],
+        found: FoundTexts,
         told: np.ndarray,
     ) -> None:
         """``12 EUR`` in a record whose currency is USD is no amount of that record."""
@@ -289,7 +277,7 @@ class FeedPlan:
                     differs & told,
                     column=self.columns_of[name],
                     field=name,
-                    found=found[name],
+                    found=found.of_field(name),
                     accepted=f"in the currency of {currency}",
                 )
 
@@ -301,8 +289,13 @@ class FeedPlan:
     ) -> pa.StringArray | None:
         cells = batch.cells
         carried = {column.column: column.left_behind(batch) for column in self.sometimes_used}
+        # Where only cells are carried of which a part was kept, most records carry nothing.
+        some = None if carried or self.unused else _any_of(partly_kept)
         for name, where in partly_kept.items():
-            cell = pc.if_else(pa.array(where), cells.raw(name), pa.scalar(None, pa.string()))
+            cell, kept = cells.raw(name), where
+            if some is not None:
+                cell, kept = cell.filter(pa.array(some)), where[some]
+            cell = pc.if_else(pa.array(kept), cell, pa.scalar(None, pa.string()))
             carried[name] = pc.coalesce(cell, carried[name]) if name in carried else cell
         carried |= {name: cells.raw(name) for name in self.unused}
         if not carried:
@@ -313,13 +306,17 @@ class FeedPlan:
             if nul is not None:
                 log.add(
                     "legacy.unstorable",
-                    nul.to_numpy(zero_copy_only=False),
+                    _of_all(nul.to_numpy(zero_copy_only=False), some),
                     column=name,
                     accepted=NUL_SIGN,
                 )
             columns.append((self._legacy_name(name), values))
         own = self._own_legacy(batch, log)
-        objects = legacy_objects(columns, cells.size)
+        objects = legacy_objects(columns, len(columns[0][1]))
+        if some is not None:
+            objects = pc.replace_with_mask(
+                pa.repeat(pa.scalar("{}"), cells.size), pa.array(some), objects
+            )
         return objects if own is None else merged_objects(own, objects)
 
     def _own_legacy(self, batch: Batch, log: IssueLog) -> pa.StringArray | None:
@@ -333,20 +330,28 @@ class FeedPlan:
             bad,
             column=self.legacy_json,
             field="legacy",
-            found=frame_column(raw, _TEXT),
+            found=raw,
             accepted="a JSON object that PostgreSQL can hold",
         )
         return objects
 
 
+def _any_of(masks: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Where any of the masks is true; None if there is no mask."""
+    return np.logical_or.reduce(list(masks.values())) if masks else None
+
+
+def _of_all(mask: np.ndarray, some: np.ndarray | None) -> np.ndarray:
+    """A mask over the ``some`` records as one over all."""
+    if some is None:
+        return mask
+    whole = np.zeros(len(some), dtype=bool)
+    whole[some] = mask
+    return whole
+
+
 def _add_mask(masks: dict[str, np.ndarray], column: str, where: np.ndarray) -> None:
     masks[column] = masks[column] | where if column in masks else where
-
-
-def _text_of(plan: FieldPlan, batch: Batch, found: dict[str, pd.Series]) -> pd.Series:
-    """The source's text that a mapping read: a field's own, or a rule's."""
-    text = plan.source(batch.cells)
-    return found[plan.name] if text is None else frame_column(text, _TEXT)
 
 
 def prepare(

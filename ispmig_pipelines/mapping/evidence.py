@@ -27,12 +27,13 @@ import pyarrow.compute as pc
 from ispmig_pipelines.issues import mask
 from ispmig_pipelines.mapping.convert import converter
 from ispmig_pipelines.mapping.convert.date_format import ORDERS, WRITTEN
-from ispmig_pipelines.mapping.convert.date_iso import read_iso
+from ispmig_pipelines.mapping.convert.date_iso import read_iso, read_layouts
 from ispmig_pipelines.mapping.convert.date_order import written
 from ispmig_pipelines.mapping.convert.date_time import USUAL_SERIALS
-from ispmig_pipelines.mapping.convert.moments import DAY
+from ispmig_pipelines.mapping.convert.moments import DAY, nothing_read
 from ispmig_pipelines.mapping.convert.number import decimal_converter
 from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.mapping.text_bytes import has_byte
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 EXAMPLES = 3
@@ -244,6 +245,15 @@ class _Dates(Evidence):
         self._kinds: dict[tuple[int, int], _Tally] = {}
 
     def _look(self, texts: pa.StringArray, record: np.ndarray, file: str) -> None:
+        # Most columns are in the usual layouts of ISO 8601 wholly, or in none of them.
+        usual = nothing_read(len(texts))
+        read_layouts(texts, usual)
+        if usual.ok.any():
+            self._iso |= bool(_is_plausible(usual.micros[usual.ok]).any())
+            if usual.ok.all():
+                return
+            rest = ~usual.ok
+            texts, record = texts.filter(pa.array(rest)), record[rest]
         encoded = pc.dictionary_encode(texts)
         words: pa.StringArray = encoded.dictionary
         iso = read_iso(words)
@@ -406,12 +416,13 @@ class _Numbers(Evidence):
         self._fit_only = [0, 0]
 
     def _look(self, texts: pa.StringArray, record: np.ndarray, file: str) -> None:
-        marked = pc.match_substring_regex(texts, "[.,]").to_numpy(zero_copy_only=False)
-        if not marked.any():
+        if not has_byte(texts, ".", ","):
             return
         plain = pc.match_substring_regex(texts, _PLAIN_POINT).to_numpy(zero_copy_only=False)
         self._only[0].add(texts, np.flatnonzero(plain), record, file)
-        rows = np.flatnonzero(marked & ~plain)
+        rows = np.flatnonzero(~plain)
+        marked = pc.match_substring_regex(texts.take(pa.array(rows)), "[.,]")
+        rows = rows[marked.to_numpy(zero_copy_only=False)]
         if rows.size == 0:
             return
         encoded = pc.dictionary_encode(texts.take(pa.array(rows)))

@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.cells import joined
 from ispmig_pipelines.mapping.convert.values import distinct
+from ispmig_pipelines.mapping.text_bytes import bytes_of_column
 
 NUL_SIGN = "\u2400"
 _ESCAPED = '["\\\\\x01-\x1f\x7f]'
+_NEEDS_ESCAPE = np.array([b < 32 or b in (0x22, 0x5C, 0x7F) for b in range(256)])
 
 
 def without_nul(values: pa.StringArray) -> tuple[pa.StringArray, pa.BooleanArray | None]:
@@ -32,6 +34,9 @@ def without_nul(values: pa.StringArray) -> tuple[pa.StringArray, pa.BooleanArray
 
 def _string_body(values: pa.StringArray) -> pa.StringArray:
     """The texts as they stand between the quotes of a JSON string."""
+    data = bytes_of_column(values)
+    if not _NEEDS_ESCAPE[data].any():
+        return values
     needs = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)
     if not pc.any(needs, min_count=0).as_py():
         return values

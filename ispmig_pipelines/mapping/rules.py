@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ispmig_pipelines.condition import ColumnName, Condition, FieldName, evaluate
 from ispmig_pipelines.mapping.batch import Batch
 from ispmig_pipelines.mapping.convert import Converted, Refusal
+from ispmig_pipelines.mapping.distinct_cells import field_values
 from ispmig_pipelines.mapping.field_plan import FieldPlan
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import FieldType
@@ -125,7 +126,7 @@ def apply_rules(
                 _adjust(ruled, name, where, value)
             _put(ruled, name, where, Converted(pa.repeat(value[0], batch.size)))
         for plan in rule.maps:
-            made = plan.apply(batch.cells, batch.first, batch.record)
+            made = field_values(plan, batch)
             _put(ruled, plan.name, where, made)
             ruled.refused += [
                 (plan, replace(refusal, where=refusal.where & where)) for refusal in made.refusals
