@@ -24,6 +24,7 @@ from ispmig_pipelines.mapping.spec import find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup
 from ispmig_pipelines.settings import settings
 
+_PLAIN_NUMBER = r"^-?[0-9]{1,30}(?:\.[0-9]{1,12})?$"
 _SMALL = 20_000
 """Keys up to which Arrow's own search is faster, although it hashes them anew each time."""
 
@@ -143,6 +144,8 @@ class TableBuilder:
         if self.definition.ignore_case:
             keys = pc.utf8_lower(keys)
         rows = pa.table({"key": keys, "value": values, "record": record}).filter(wanted)
+        if self.definition.duplicates == "sum":
+            self._refuse_no_numbers(rows)
         self._rows.append(rows)
         self._held += rows.num_rows
         if self._held > self._most:
@@ -178,6 +181,8 @@ class TableBuilder:
             }
         )
         rows = pa.concat_tables([empty, *self._rows]).combine_chunks()
+        if self.definition.duplicates == "sum":
+            rows = _added_up(rows)
         encoded = pc.dictionary_encode(rows["key"].combine_chunks())
         which = encoded.indices.to_numpy(zero_copy_only=False)
         position = np.arange(len(which))
@@ -200,6 +205,20 @@ class TableBuilder:
             )
         self._rows, self._held = [kept], kept.num_rows
         return kept
+
+    def _refuse_no_numbers(self, rows: pa.Table) -> None:
+        plain = pc.fill_null(pc.match_substring_regex(rows["value"], _PLAIN_NUMBER), True)
+        places = np.flatnonzero(~plain.to_numpy())
+        if places.size:
+            first = int(places[0])
+            raise SpecError(
+                [
+                    f"lookup_table of source {self.definition.source!r}: column "
+                    f"{self.definition.value!r} is to be added up, and holds "
+                    f"{mask(rows['value'][first].as_py())} in record "
+                    f"{rows['record'][first].as_py():,}, which is no plain number such as -12.50"
+                ]
+            )
 
     def _refuse_contradictions(self, rows: pa.Table, first: np.ndarray) -> None:
         values = pc.fill_null(pc.binary_join_element_wise("=", rows["value"], ""), "")
@@ -232,6 +251,22 @@ class TableBuilder:
             values=_one_array(rows["value"]),
             ignore_case=self.definition.ignore_case,
         )
+
+
+def _added_up(rows: pa.Table) -> pa.Table:
+    """One row per key, with the exact sum of its values; null where all of them are."""
+    numbers = rows["value"].cast(pa.decimal256(60, 12))
+    of_keys = (
+        pa.table({"key": rows["key"], "value": numbers, "record": rows["record"]})
+        .group_by("key", use_threads=False)
+        .aggregate([("value", "sum"), ("record", "min")])
+    )
+    sums = of_keys["value_sum"].to_pylist()
+    texts = [None if n is None else f"{n:f}".rstrip("0").rstrip(".") for n in sums]
+    return pa.table(
+        {"key": of_keys["key"], "value": pa.array(texts, pa.string()),
+         "record": of_keys["record_min"]}
+    )  # fmt: skip
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.StringArray:

@@ -364,10 +364,10 @@ class TableLookup(Part):
         min_length=1,
         description="Column → word or words: only rows that have one of them there.",
     )
-    duplicates: Literal["error", "first", "last"] = Field(
+    duplicates: Literal["error", "first", "last", "sum"] = Field(
         default="error",
         description="Which row counts where several have one key and different values; error: "
-        "the run stops.",
+        "the run stops; sum: the values are plain numbers and are added up.",
     )
     ignore_case: bool = Field(
         default=False, description="Compare the words without regard to case."

@@ -205,3 +205,16 @@ def test_every_table_of_a_chain_is_named_once() -> None:
         FieldMapping.model_validate({"column": "B", "lookup_table": second}),
     ]
     assert [table.source for table in lookup_tables_of(mappings)] == ["i", "c"]
+
+
+def test_values_of_a_key_may_be_added_up() -> None:
+    items: Rows = [("i1", "10.10"), ("i2", "5"), ("i1", "0.20"), ("i1", "-0.3"), ("i3", None),
+                   ("i1", "0.000000000001"), ("i2", None)]  # fmt: skip
+    for size in (1, 2, 7):
+        made = table(items, size=size, max_rows=3, duplicates="sum")
+        assert found(made, "i1", "i2", "i3", "i4") == ["10.000000000001", "5", None, None]
+
+
+def test_what_is_no_number_cannot_be_added_up() -> None:
+    with pytest.raises(SpecError, match="holds aaaa in record 3, which is no plain number"):
+        table([("i1", "10"), ("i1", None), ("i1", "lots")], duplicates="sum")
