@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from dagster import DagsterInstance
 from typer.testing import CliRunner, Result
 
 from ispmig_pipelines.cli import app
 from ispmig_pipelines.mapping.spec_schema import spec_schema
+from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.spec_checking import check
 from ispmig_pipelines_tests.corpora import PROJECT
@@ -344,6 +348,37 @@ def test_a_migration_keeps_its_spec_its_files_and_what_code_it_ran(house: House)
     assert found["a"] == {"spec": f"migration:{ran.entry.id}", "sha256": ran.entry.spec_digest}
     assert as_json("diff", f"migration:{ran.entry.id}", f"migration:{ran.entry.id}")["same"]
     assert run("diff", f"migration:{ran.entry.id + 1}", changed).exit_code == 2
+
+
+def test_a_ledger_of_before_is_upgraded(house: House) -> None:
+    house.write("spec.yaml", RULED)
+    house.write("people.csv", "No,Plan\n1,1\n2,2\n")
+    house.write("plans.csv", PLANS)
+    ran = house.migrate()
+    config = Config()
+    config.set_main_option("script_location", str(Path(ledger.__file__).parent / "ledger_versions"))
+    with house.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    ledger.prepare(house.engine)
+    entry = house.entry(ran.result.run_id)
+    assert entry is not None
+    assert (entry.plugins, entry.spec_text) == ({}, RULED)
+
+
+def test_checking_files_needs_neither_the_database_nor_the_orchestrator(folder: Path) -> None:
+    (folder / "people.csv").write_text(PEOPLE + "1,2019-01-02,3,1,x,y\n")
+    code = (
+        "import sys\n"
+        "from ispmig_pipelines.spec_checking import check\n"
+        f"assert check(__import__('pathlib').Path({str(folder / 'spec.yaml')!r}), sources=True)"
+        ".error is None\n"
+        "assert not {'dagster', 'sqlalchemy'} & sys.modules.keys()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_migration_without_functions_names_no_code(house: House) -> None:

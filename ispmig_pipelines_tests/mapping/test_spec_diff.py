@@ -180,6 +180,16 @@ def test_rules_are_known_again_where_they_are_moved_added_and_removed() -> None:
     ]
 
 
+def test_the_page_shows_what_is_told() -> None:
+    page = (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
+    told = replaced(
+        ("positive_is: debt", "positive_is: credit"),
+        ("S: suspended}, otherwise: keep", "S: suspended, X: cancelled}"),
+        ("2015-01-01", "2016-01-01"),
+    )
+    assert "```\n" + "\n".join(told) + "\n```\n" in page
+
+
 def test_of_lists_of_words_only_the_difference_is_told() -> None:
     before = BEFORE.replace("email: Mail", 'email: {column: Mail, null_words: ["-", none, x]}')
     after = before.replace('"-", none, x', '"-", x, "?"')
