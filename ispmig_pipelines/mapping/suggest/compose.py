@@ -16,6 +16,7 @@ from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
+from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.relations import relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.style import (
@@ -116,7 +117,7 @@ class _Composer:
             return {}
         others: dict[str, Sequence[str]] = {}
         for source in self._sources:
-            if source.recognised is not None:
+            if source.recognised is not None and source.sample.records:
                 others.setdefault(source.recognised.table, source.sample.names)
         bound = {}
         for source in self._sources:
@@ -199,6 +200,9 @@ class _Composer:
                     profile = table.profiles[column]
                     code = country_of_codes(profile) or phone_country(profile, hints)[0]
                     found |= {code} if code else set()
+        for profile in self._phones_of_presets():
+            code = country_of_codes(profile) or phone_country(profile, hints)[0]
+            found |= {code} if code else set()
         return found.pop() if len(found) == 1 else ""
 
     def _currencies_of_all(self) -> dict[str, _Money | None]:
@@ -259,6 +263,8 @@ class _Composer:
             drafted.words = {**drafted.words, "never": list(drafted.never)}
         for block in blocks:
             self._complete(block, table)
+            if not source.sample.records:
+                block.asked = "it holds no records"
         whole = [b for b in blocks if not b.asked and "when_filled" not in b.further
                  and "when" not in b.further]  # fmt: skip
         if blocks and not whole:
@@ -266,8 +272,8 @@ class _Composer:
                 block.asked = block.asked or "every record of a source must become something"
         if all(b.asked for b in blocks):
             drafted.unused = (
-                "what its records need is not known yet" if blocks
-                else "it holds no records" if not source.sample.records
+                "it holds no records" if not source.sample.records
+                else "what its records need is not known yet" if blocks
                 else " ".join(drafted.notes) if drafted.notes
                 else "no entity of the platform is recognised in it"
             )  # fmt: skip
@@ -281,7 +287,11 @@ class _Composer:
             column = _one_column(mapping)
             if column is None:
                 columns = tuple(_columns_of(mapping))
-                lines.append(Line(field, mapping, columns, 0.97, why))
+                line = Line(field, mapping, columns, 0.97, why)
+                lines.append(line)
+                is_phone = ENTITIES[bound.entity].fields[field].type is FieldType.PHONE
+                if is_phone and (profile := self._phones_elsewhere(mapping)) is not None:
+                    self._phone(line, profile)
                 continue
             base = {"column": mapping} if isinstance(mapping, str) else dict(mapping)
             match = Match(bound.entity, field, column, 0.97, why)
@@ -352,14 +362,14 @@ class _Composer:
         line = Line(match.field, mapping, (match.column,), match.score, reason, active,
                     said.assumed)  # fmt: skip
         if info.type is FieldType.PHONE and active:
-            self._phone(line, table)
+            self._phone(line, profile)
         return line
 
-    def _phone(self, line: Line, table: Table) -> None:
+    def _phone(self, line: Line, profile: Profile) -> None:
         currency = next((m.mapping["constant"] for m in self._currencies.values()
                          if m and isinstance(m.mapping, dict)), "")  # fmt: skip
         hints = tuple({c: 0 for c in (self._country, _COUNTRY_OF.get(currency, "")) if c})
-        code, settled = phone_country(table.profiles[line.columns[0]], hints)
+        code, settled = phone_country(profile, hints)
         if code:
             self._draft.defaults.setdefault(
                 "country",
@@ -370,6 +380,25 @@ class _Composer:
             line.active = False
             line.reason += "; ask: of which country are its numbers (defaults: country)?"
             self._ask("of which country are telephone numbers without a code?  defaults: country")
+
+    def _phones_elsewhere(self, mapping: Any) -> Profile | None:
+        """The column of another table that telephone numbers come from."""
+        if not isinstance(mapping, dict) or "lookup_table" not in mapping:
+            return None
+        looked_up = mapping["lookup_table"]
+        table = self._tables.get(looked_up["source"])
+        return table.profiles[looked_up["value"]] if table else None
+
+    def _phones_of_presets(self) -> list[Profile]:
+        """Those columns of all blocks."""
+        return [
+            profile
+            for bound in self._bound.values()
+            for block in bound.blocks
+            for field, mapping in block.fields.items()
+            if ENTITIES[block.entity].fields[field].type is FieldType.PHONE
+            and (profile := self._phones_elsewhere(mapping)) is not None
+        ]
 
     def _ask(self, question: str) -> None:
         if question not in self._draft.questions:
@@ -527,6 +556,9 @@ def _line_numbers(table: Table, block: Block) -> str:
 def _one_column(mapping: Any) -> str | None:
     if isinstance(mapping, str):
         return mapping
+    if "lookup_table" in mapping:
+        # What the field gets are another table's cells; the column's own say nothing of them.
+        return None
     column = mapping.get("column")
     return column if isinstance(column, str) else None
 

@@ -43,7 +43,9 @@ class Moved:
         key = ENTITIES[entity].key
         found = self.house.rows(entity, ", ".join(f'"{name}"' for name in (*key, *fields)))
         return {
-            _plain(row[: len(key)]): _plain(tuple(_python(v) for v in row[len(key) :]))
+            _plain(tuple(_python(v) for v in row[: len(key)])): _plain(
+                tuple(_python(v) for v in row[len(key) :])
+            )
             for row in found
         }
 

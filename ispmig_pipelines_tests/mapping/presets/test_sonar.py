@@ -66,7 +66,7 @@ TRUTH = {
     },
     "radius": {
         "Account ID": "customer.account_number",
-        "Username": "ip_assignment.notes",
+        "Username": "customer.notes ip_assignment.notes",
         "IP Address": "ip_assignment.address",
     },
     "invoices": {
@@ -175,11 +175,11 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("location", "accounts.csv", 8): {"reference.rejected"},
         ("location", "accounts.csv", 9): {"record.ragged"},
         ("service", "account_services.csv", 7): {"reference.missing"},  # no service 44
-        ("service", "account_services.csv", 8): {"reference.missing"},  # no account 2099
+        ("service", "account_services.csv", 8): {"reference.rejected"},  # no account 2099
         ("device", "ip_mac.csv", 5): {"value.scientific"},
         ("ip_assignment", "ip_mac.csv", 4): {"key.duplicate"},  # an address of two accounts
         ("ip_assignment", "ip_mac.csv", 5): {"value.scientific"},
-        ("invoice", "invoices.csv", 5): {"reference.missing"},
+        ("invoice", "invoices.csv", 5): {"reference.rejected"},
         ("invoice", "invoices.csv", 6): {"record.rule"},  # due before it was issued
         ("payment_method", "tokenized_cards.csv", 3): {"value.range"},  # month 13
         ("payment_method", "tokenized_cards.csv", 4): {"value.pattern"},  # a number, no token
