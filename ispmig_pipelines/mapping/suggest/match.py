@@ -1,13 +1,15 @@
+# ruff: noqa: E501
 """How well a column is a field: by its name, and by whether its cells are what the field holds."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
 from rapidfuzz import fuzz
 
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, readings_of
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, readings_of, words_of
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.model import ENTITIES
@@ -21,7 +23,7 @@ TOLD = 0.35
 
 _OWN = {
     "customer": {"customer", "account"},
-    "location": {"location", "customer"},
+    "location": {"location", "customer", "service_location", "service", "start", "installed"},
     "plan": {"plan", "service"},
     "service": {"service", "customer"},
     "invoice": {"invoice", "customer"},
@@ -55,7 +57,27 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("service", "access_username"): ("pppoe name", "radius name"),
     ("customer", "first_name"): ("first",),
     ("customer", "status"): ("churn", "active", "enabled"),
+    ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
     ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
+    ("customer", "billing_street"): ("street and number",),
+    ("customer", "billing_street2"): ("district",),
+    ("customer", "cancelled_date"): ("left",),
+    ("customer", "invoice_delivery"): ("paperless", "paper invoice", "papierrechnung"),
+    ("location", "street"): ("street and number",),
+    ("service", "plan"): ("service",),
+    ("service", "service_code"): ("contract id", "id of the contract"),
+    ("service", "contract_end_date"): ("contract end",),
+    ("service", "access_group"): ("group name", "radius group"),
+    ("service", "access_secret"): ("cleartext password", "user password"),
+    ("service", "session_limit"): ("simultaneous use",),
+    ("service", "expires_at"): ("expiration",),
+    ("device", "service"): ("contract id",),
+    ("ip_assignment", "service"): ("contract id",),
+    ("ip_assignment", "address"): ("public ip", "static ip"),
+    ("invoice", "status"): ("paid", "voided", "cancelled"),
+    ("invoice", "issue_date"): ("billed on",),
+    ("invoice", "amount_paid"): ("amount paid", "payment amount"),
+    ("payment_method", "autopay"): ("autopay",),
     ("service", "price"): (
         "plan price",
         "month price",
@@ -64,18 +86,27 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
         "month amount",
         "price amount",
         "month rate",
+        "plan amount",
+        "price total",
     ),
-    ("plan", "price"): ("month rate",),
+    ("plan", "price"): ("month rate", "plan amount"),
     ("plan", "tax_rate"): ("tax rate",),
     ("invoice", "subtotal"): ("net tax", "tax base"),
     ("invoice", "total"): ("invoice total amount",),
-    ("payment", "method"): ("method",),
+    ("payment", "method"): ("method", "type of payment"),
+    ("payment", "provider_reference"): ("transaction id",),
+    ("payment", "received_by"): ("paid by", "received by"),
+    ("location", "zone"): ("tower",),
+    ("customer", "signup_date"): ("opened", "signup created"),
     ("location", "building"): ("street number",),
 }
 """What is usual in exports beyond the aliases, which name whole columns of known systems."""
 
 
-_LITERAL = {("service_code", "pkgnum"), ("model", "product id"), ("model", "product")}
+_LITERAL = {
+    ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
+    ("access_router", "device"), ("access_router", "router"),
+}  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""
 
 
@@ -112,6 +143,12 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
         for place, concepts in enumerate(readings):
             if concepts and wanted:
                 score, reason = _alike(concepts, wanted, own)
+                if not score and _is_date(entity, field):
+                    # That it is a date is said by the field.
+                    score, reason = _alike(concepts - {"date"}, wanted - {"date"}, own)
+                    score = min(score, 0.87)
+                if _elsewhere(entity, field, concepts):
+                    score = 0.0
                 say(field, score - 0.02 * place, f'{reason} "{alias}"')
         if is_known(column):
             continue
@@ -119,7 +156,33 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             ratio = fuzz.ratio(key, alias_key) / 100
             if ratio >= 0.86:
                 say(field, 0.85 * ratio, f'spelled like "{alias}"')
+    if found and not readings[0] - {"customer"} and readings[0] and entity == "customer":
+        # A column that is called customer may hold the customer's name as well as a number.
+        say("last_name", 0.8, 'means "customer"')
     return found
+
+
+def _is_date(entity: str, field: str) -> bool:
+    return ENTITIES[entity].fields[field].type in (FieldType.DATE, FieldType.TIMESTAMP)
+
+
+_PLACES = frozenset({"street", "address", "city", "postal", "region", "country", "county"})
+_SERVED = frozenset({"service", "service_location", "start", "installed", "location", "physical"})
+
+
+def _elsewhere(entity: str, field: str, concepts: frozenset[str]) -> bool:
+    """Whether a name of an address says that it is the other one: where the line is, or where bills
+    go."""
+    if field == "access_router" and "serial" in concepts:
+        return True
+    if not concepts & _PLACES:
+        return False
+    if _is_date(entity, field):
+        # The codes 38100 and 38500 are no days, though a spreadsheet would count so.
+        return True
+    if entity == "customer" and field.startswith("billing_"):
+        return bool(concepts & _SERVED) and "billing" not in concepts
+    return entity == "location" and "billing" in concepts
 
 
 def _alike(
@@ -131,6 +194,9 @@ def _alike(
         return 0.0, ""
     if concepts == wanted:
         return 0.93, "means"
+    if "address" in concepts and concepts & (_PLACES - {"address"}):
+        # endereco.cidade is the city of an address.
+        own = own | {"address"}
     bare = concepts - own
     if bare - {"id", "date"} and bare == wanted - own:
         return 0.87, "means"
@@ -143,6 +209,13 @@ def _alike(
     return 0.0, ""
 
 
+@cache
+def _prefixes(names: tuple[str, ...]) -> frozenset[str]:
+    """First words of several columns that are no word of the list: ``RE_Strasse``, ``RE_Ort``."""
+    first = Counter(w[0] for w in (words_of(name) for name in names) if len(w) > 1)
+    return frozenset(w for w, count in first.items() if count >= 3 and not is_known(w))
+
+
 def names_nothing(table: TableSample, column: str) -> bool:
     """Whether a column's name means nothing that any field is called: ``fld_17``."""
     context = frozenset(concepts_of(table.name))
@@ -150,12 +223,23 @@ def names_nothing(table: TableSample, column: str) -> bool:
     return best < 0.6
 
 
+def _unfit(table: TableSample, column: str, profile: Profile) -> bool:
+    """Whether what a column's name means is not what its cells are, of any entity: a ``contact``
+    that is a telephone number."""
+    context = frozenset(concepts_of(table.name))
+    return not any(
+        _weighed(score, profile, entity, field)[0] >= ACTIVE
+        for entity in ENTITIES
+        for field, (score, _) in _named(entity, column, context).items()
+    )
+
+
 # Shape → the field that a column of a name that says nothing may be, and how sure that is.
 _BY_VALUE: dict[str, tuple[tuple[str, str, float], ...]] = {
     "email": (("customer", "email", 0.82),),
     "mac": (("device", "mac", 0.78), ("ip_assignment", "mac", 0.72)),
     "address": (("ip_assignment", "address", 0.75), ("device", "management_address", 0.66)),
-    "marked phone": (("customer", "phone", 0.72), ("customer", "mobile", 0.62)),
+    "written phone": (("customer", "phone", 0.72), ("customer", "mobile", 0.62)),
     "coordinates": (("location", "latitude", 0.7),),
     "person": (("customer", "last_name", 0.66), ("invoice", "bill_to_name", 0.4)),
     "speed": (("plan", "download_kbps", 0.5), ("service", "download_kbps", 0.5)),
@@ -164,7 +248,7 @@ _BY_VALUE: dict[str, tuple[tuple[str, str, float], ...]] = {
 
 def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> list[Match]:
     """Every column that may be a field of the entity, best first."""
-    context = frozenset(concepts_of(table.name))
+    context = frozenset(concepts_of(table.name)) | _prefixes(table.names)
     info = ENTITIES[entity]
     found: list[Match] = []
     for column in table.names:
@@ -176,7 +260,9 @@ def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> li
             weighed, seen = _weighed(score, profile, entity, field)
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
-        if names_nothing(table, column) and not profile.is_empty:
+        if not profile.is_empty and (
+            names_nothing(table, column) or _unfit(table, column, profile)
+        ):
             for field, score, why in _by_value(profile, entity):
                 if field in info.fields:
                     found.append(Match(entity, field, column, score, why))
@@ -268,7 +354,7 @@ _SHOWN = {
     "email": "email addresses",
     "mac": "MAC addresses",
     "address": "IP addresses",
-    "marked phone": "telephone numbers",
+    "written phone": "telephone numbers",
     "coordinates": "pairs of coordinates",
     "person": "names of persons",
     "speed": "speeds",

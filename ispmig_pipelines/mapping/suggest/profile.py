@@ -42,6 +42,8 @@ _NUMBER = re.compile(
 )
 _MONEY_SIGN = re.compile(r"[$€£¥₹₽₺₴₦]|zł|R\$|\b[A-Z]{3}\b")
 _PHONE = re.compile(r"\+?[(\d][\d ()./\-]{5,}\d(?:\s*(?:x|ext\.?)\s*\d+)?")
+_DIALLED = re.compile(r"[+(]|0\d[\d ()/.-]{6,}$|(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}$")
+"""Numbers written as nobody writes those of cards of identity, of tax or of accounts."""
 _SPEED = re.compile(
     r"\d+(?:[.,]\d+)?\s*(?:[kmg]i?(?:bit|b)?(?:/s|ps)?)(?:\s*[/|:-]\s*\d+(?:[.,]\d+)?\s*"
     r"(?:[kmg]i?(?:bit|b)?(?:/s|ps)?))?", re.IGNORECASE)  # fmt: skip
@@ -113,6 +115,7 @@ _SHAPES: dict[str, Callable[[str], bool]] = {
     "money sign": lambda t: bool(_NUMBER.fullmatch(t)) and bool(_MONEY_SIGN.search(t)),
     "phone": _is_phone,
     "marked phone": lambda t: _is_phone(t) and (t[0] in "+(0" or bool(re.search(r"\d[ -]\d", t))),
+    "written phone": lambda t: _is_phone(t) and bool(_DIALLED.match(t)),
     "speed": _full(_SPEED),
     "speed pair": _full(_PAIR),
     "hash": _full(_HASH),
@@ -232,6 +235,13 @@ class Profile:
         if not is_key and self.few_words and not yes_and_no_words(self.column.counts)[2]:
             # Yes and no answer another question than a name's or a group's.
             return 0.4
+        if name in _STREETS and self._of(lambda: [len(v) <= 3 for v in self._some]) > 0.8:
+            # TX is no street.
+            return 0.2
+        if name == "last_name" and self.share("person") < 0.85 and self.share("letters") < 0.85:
+            return 0.2
+        if name in ("building", "apartment") and self.share("street") > 0.8:
+            return 0.6
         if name in _OF_LETTERS:
             return min(1.0, self.share("letters") + 0.2) * (1 - 0.8 * strange)
         if "secret" in name:
@@ -258,10 +268,11 @@ def _is_numeric_date(text: str) -> bool:
     return len(text) == 5 and 20_000 <= number <= 60_000
 
 
+_STREETS = frozenset({"street", "billing_street"})
 _OF_LETTERS = frozenset(
     {"first_name", "last_name", "company_name", "contact_name", "contact_role", "billing_city",
-     "billing_street", "city", "street", "bill_to_name", "holder_name", "bank_name",
-     "description", "vendor"}
+     "billing_street", "city", "street", "bill_to_name", "bank_name",
+     "description", "vendor", "region", "billing_region", "county", "billing_street2", "holder_name"}
 )  # fmt: skip
 """Text fields whose values have letters, nearly always."""
 

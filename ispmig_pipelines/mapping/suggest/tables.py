@@ -39,7 +39,10 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
 
 _STRANGERS = frozenset(
     {"employee", "employees", "staff", "mitarbeiter", "admin", "admins", "administrators", "empleados",
-     "funcionarios", "vendors", "suppliers", "logs", "log", "settings", "migrations", "sessions"}
+     "funcionarios", "vendors", "suppliers", "logs", "log", "settings", "migrations", "sessions",
+     "ticket", "tickets", "radacct", "radpostauth", "accounting", "cdr", "cdrs", "audit", "history",
+     "tasks", "task", "incidents", "messages", "sms", "events", "event", "campaigns", "permissions",
+     "roles", "queue", "jobs", "cache", "statistics", "stats", "traffic", "usage", "helpdesk"}
 )  # fmt: skip
 """Tables of whom or what the ISP keeps beside its business: never an entity of it."""
 
@@ -81,7 +84,7 @@ _KEY_INSTEAD: dict[str, tuple[str, ...]] = {
     "customer": ("portal_username", "email"),
     "plan": ("name",),
     "location": ("name",),
-    "service": ("access_username", "contract_number"),
+    "service": ("contract_number", "access_username"),
     "device": ("serial_number", "mac", "asset_tag", "name"),
     "payment": ("reference", "provider_reference"),
     "payment_method": ("mandate_reference", "token"),
@@ -232,8 +235,21 @@ class Table:
         )
         main = Holding(primary, self.assigned(primary, taken) | {key.field: key})
         self._without_doubles(main)
+        self._by_elimination(main)
         self.holdings.append(main)
         self._further(main)
+
+    def _by_elimination(self, holding: Holding) -> None:
+        """The only date of a payment is when it was paid, whatever it is called."""
+        wanted = {"payment": "paid_at", "invoice": "issue_date"}.get(holding.entity, "")
+        found = holding.fields.get(wanted)
+        if not wanted or (found is not None and found.score >= ACTIVE):
+            return
+        dates = [n for n, p in self.profiles.items() if p.share("date") >= 0.9]
+        used = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
+        if len(dates) == 1 and dates[0] not in used:
+            holding.fields[wanted] = Match(holding.entity, wanted, dates[0], 0.68,
+                                           "the only column of dates")  # fmt: skip
 
     def _without_doubles(self, holding: Holding) -> None:
         """The key's column is no other field's."""
@@ -356,9 +372,27 @@ class Table:
             reason = again.reason if again else status.reason
             score = again.score if again else status.score * 0.95
             mine["status"] = Match("service", "status", status.column, score, reason)
+        self._sign_in(main, mine)
         filled = self.sample.column(plan.column)
         optional = filled.filled < self.sample.records
         self.holdings.append(Holding("service", mine, plan.column if optional else ""))
+
+    def _sign_in(self, main: Holding, mine: dict[str, Match]) -> None:
+        """A login beside addresses of lines is the line's, unless it says that it is a portal's."""
+        shapes = ("mac", "address")
+        if not any(p.share(s) >= 0.9 for p in self.profiles.values() for s in shapes):
+            return
+        for own, lines in (
+            ("portal_username", "access_username"),
+            ("portal_secret", "access_secret"),
+        ):
+            match = main.fields.get(own)
+            if match is None or lines in mine or match.score < ACTIVE:
+                continue
+            if set(concepts_of(match.column)) <= {"login", "password", "customer", "service", "id"}:
+                del main.fields[own]
+                mine[lines] = Match("service", lines, match.column, match.score,
+                                    f"{match.reason}, beside the addresses of lines")  # fmt: skip
 
     def _is_rather(self, match: Match, main: Holding) -> bool:
         """Whether a column is rather a field of the other entity than of the main one."""
@@ -424,8 +458,9 @@ class Table:
         known = self.assigned("location", [owner.column, *(used - said)])
         fields = {
             n: m for n, m in known.items()
-            if m.score >= ACTIVE and n not in ("customer", "notes", "kind", "name", "zone",
+            if m.score >= ACTIVE and n not in ("customer", "notes", "kind", "name",
                                                "contact_name", "contact_phone", "location_code")
+            and (n != "zone" or "tower" in concepts_of(m.column))
             and (m.column in said or m.column not in used)
         }  # fmt: skip
         places = {"latitude", "longitude"} <= fields.keys()

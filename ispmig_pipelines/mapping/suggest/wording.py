@@ -23,9 +23,11 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 _NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
 _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
 _YES = re.compile(
-    r"activ|aktiv|enabl|habilit|активн|paid|pagad|bezahlt|gültig|gueltig|valid|verkauf|available"
+    r"activ|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available"
 )
 _GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|disabled|blocked|inactive|closed")
+_COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
+_VOID = re.compile(r"void|annul|storn|anul")
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
 _DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "unpaid"}
 
@@ -149,6 +151,12 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
     if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
         lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
         return _with(said, lookup=lookup)
+    if not others and yes and no:
+        if "company" in info.choices and _COMPANY.search(key):
+            return _with(said, lookup=dict.fromkeys(yes, "company") | dict.fromkeys(no, "person"))
+        if "void" in info.choices and _VOID.search(key):
+            # What is not void may be open as well as paid.
+            return replace(said, question="it says which are void; what are the others?")
     sure, unsure = lookup_of(counts, info.choices, is_yes_no=bool(_YES.search(key)))
     share = sum(counts[w] for w in sure) / max(profile.column.filled, 1)
     if not sure or share < 0.5:

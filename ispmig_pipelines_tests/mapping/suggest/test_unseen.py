@@ -1,0 +1,88 @@
+"""Of exports that nobody had in mind, most columns are right and few active lines wrong."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.suggesting import Suggested, suggest
+from ispmig_pipelines_tests.mapping.suggest import unseen
+from ispmig_pipelines_tests.mapping.suggest.unseen import Unseen, allowed, table_of
+
+
+def suggested(export: Unseen, folder: Path) -> Suggested:
+    return suggest(export.files(folder), folder / "spec.yaml", currency=export.currency)
+
+
+def judged(export: Unseen, found: Suggested) -> tuple[int, int, int, int]:
+    """Mappable columns, those that are right, active lines, and wrong ones of these."""
+    names = {source: table_of(words) for source, words in found.sources.items()}
+    may = allowed(export)
+    got: dict[tuple[str, str], set[str]] = {}
+    for line in found.lines:
+        for column in line.columns:
+            if line.active and (names[line.source], column) in may:
+                got.setdefault((names[line.source], column), set()).add(
+                    f"{line.entity}.{line.field}"
+                )
+    truth = {place: fields for place, fields in export.truth().items() if fields}
+    right = sum(bool(got.get(place, set()) & fields) for place, fields in truth.items())
+    wrong = sum(field not in may[place] for place, fields in got.items() for field in fields)
+    return len(truth), right, sum(map(len, got.values())), wrong
+
+
+def test_most_columns_are_right_and_few_active_lines_wrong(tmp_path: Path) -> None:
+    counts = [0, 0, 0, 0]
+    for make in (*unseen.FIRST_TWELVE, *unseen.LAST_FOUR):
+        export = make()
+        folder = tmp_path / export.name
+        folder.mkdir()
+        found = suggested(export, folder)
+        counts = [a + b for a, b in zip(counts, judged(export, found), strict=True)]
+    mappable, right, lines, wrong = counts
+    assert right / mappable >= 0.8, counts
+    assert wrong / lines < 0.05, counts
+
+
+def test_cards_hashes_and_cells_are_nowhere_in_the_spec(tmp_path: Path) -> None:
+    found = suggested(unseen.us_crm(), tmp_path)
+    text = found.text
+    assert not {c for line in found.lines for c in line.columns} & {"CC Number", "CVV"}
+    assert "never: [CC Number, CVV]" in text
+    assert "4111111111111111" not in text
+    assert "County Rd 12" not in text
+
+
+def write(path: Path, columns: list[str], rows: list[list[str]]) -> str:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return str(path)
+
+
+def test_tickets_and_accounting_records_are_no_entities(tmp_path: Path) -> None:
+    tickets = write(
+        tmp_path / "trouble_tickets.csv",
+        ["ticket_id", "client_id", "status", "email", "phone"],
+        [[str(i), str(i % 9), "open", f"a{i}@example.com", f"+1415555{i:04}"] for i in range(30)],
+    )
+    with pytest.raises(UsageError, match="sure enough"):
+        suggest([tickets], tmp_path / "spec.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "concepts"),
+    [
+        ("N° abonné", {"customer", "id"}),
+        ("№ платежа", {"payment", "id"}),
+        ("Ragione Sociale", {"company"}),
+        ("Bill To Zip", {"billing", "postal"}),
+        ("billed_on", {"bill", "date"}),
+        ("Email 1", {"email"}),
+    ],
+)
+def test_words_that_belong_together_mean_one_thing(name: str, concepts: set[str]) -> None:
+    assert set(concepts_of(name)) == concepts
