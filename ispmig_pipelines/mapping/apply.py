@@ -54,8 +54,8 @@ class Mapped:
             the entity's model; missing where the source holds nothing, or an issue says why.
         legacy: JSON object text of the columns that no mapping uses, if this feed carries them,
             of cells whose only readers skip the record, and of cells of which a field could keep
-            a part only, or in the place of which a rule put something else; None if there is
-            none of these.
+            a part only or steps left nothing, or in the place of which a rule or a lookup's
+            ``otherwise`` put something else; None if there is none of these.
         log: the issues.
         converted_badly: field → mask of the cells that could not be converted.
         columns_of: field → names of the columns it comes from, joined by ", ".
@@ -216,6 +216,11 @@ class FeedPlan:
             if not refusal.is_error:
                 for column in plan.origins:
                     _add_mask(partly_kept, column, refusal.where)
+        for plan in self.fields:
+            dropped = converted[plan.name].dropped
+            if dropped is not None:
+                for column in plan.origins:
+                    _add_mask(partly_kept, column, dropped)
         badly = {name: converted[name].bad for name in self.targets}
         self._check_currencies(converted, log, badly, found, told)
         for where, message in ruled.rejected:

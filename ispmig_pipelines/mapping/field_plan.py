@@ -189,10 +189,12 @@ class FieldPlan:
         if self.constant is not None:
             return Converted(pa.repeat(self.constant[0], cells.size))
         read, missed = self._read_with_missed(cells, first, record)
+        dropped = self._dropped(cells, read, missed)
         if self.lookup is None:
             converted = self.convert(read.values)
         else:
             converted = self._looked_up(cells, read.values, self.lookup)
+            dropped = _either(dropped, converted.dropped)
         if missed is not None and self.from_table is not None:
             values = pc.if_else(missed, self.from_table.other[0], converted.values)
             converted = replace(converted, values=values)
@@ -209,7 +211,22 @@ class FieldPlan:
             if nothing.any():
                 filled = pc.if_else(pa.array(nothing), self.default[0], converted.values)
                 converted = replace(converted, values=filled)
-        return converted
+        return converted if dropped is None else replace(converted, dropped=dropped)
+
+    def _dropped(
+        self, cells: SourceCells, read: Converted, missed: pa.BooleanArray | None
+    ) -> np.ndarray | None:
+        """Cells that hold something, of which the steps or a table left nothing."""
+        cut = self.mapping.split is not None or self.transform.steps_on_text
+        if not self.origins or not (cut or self.from_table is not None):
+            return None
+        held = np.zeros(cells.size, dtype=bool)
+        for column in self.origins:
+            held |= self._words(cells, column).is_valid().to_numpy(zero_copy_only=False)
+        gone = held & read.values.is_null().to_numpy(zero_copy_only=False) & ~read.bad
+        if missed is not None:
+            gone |= missed.to_numpy(zero_copy_only=False)
+        return gone if gone.any() else None
 
     def _read(self, cells: SourceCells, first: int, record: pa.Int64Array | None) -> Converted:
         return self._read_with_missed(cells, first, record)[0]
@@ -263,7 +280,10 @@ class FieldPlan:
         if lookup.otherwise == "error":
             where: np.ndarray = missed.to_numpy(zero_copy_only=False)
             return Converted(values, (Refusal("value.lookup", where, lookup.accepted),))
-        return Converted(pc.if_else(missed, lookup.other[0], values))
+        return Converted(
+            pc.if_else(missed, lookup.other[0], values),
+            dropped=missed.to_numpy(zero_copy_only=False),
+        )
 
     def _from_table(
         self, read: Converted, lookup: FromTable
@@ -287,6 +307,12 @@ class FieldPlan:
 
 
 _NO_TEXT = pa.scalar(None, pa.string())
+
+
+def _either(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
 
 
 def numbered(

@@ -158,7 +158,7 @@ def _put(ruled: Ruled, name: str, where: np.ndarray, new: Converted) -> None:
     refusals = [replace(refusal, where=refusal.where & ~where) for refusal in old.refusals]
     refusals += [replace(refusal, where=refusal.where & where) for refusal in new.refusals]
     ruled.converted[name] = Converted(
-        pc.if_else(mask, new.values, old.values), tuple(refusals), currency
+        pc.if_else(mask, new.values, old.values), tuple(refusals), currency, old.dropped
     )
     ruled.refused = [
         (plan, replace(refusal, where=refusal.where & ~where) if plan.name == name else refusal)

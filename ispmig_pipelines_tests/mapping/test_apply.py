@@ -336,3 +336,32 @@ def test_refusals_know_whether_they_reject() -> None:
     where = np.array([True])
     assert Refusal("value.type", where, "").is_error
     assert not Refusal("value.rounded", where, "").is_error
+
+
+@pytest.mark.parametrize(
+    ("mapping", "cell", "value"),
+    [
+        ("{column: C, transform: {extract: '[0-9]+'}}", "none", None),
+        ("{column: C, transform: {extract: '[0-9]+'}, default: ours}", "none", "ours"),
+        ("{column: C, transform: digits}", "none", None),
+        ("{column: C, split: {separator: ';', take: 2}}", "whole", None),
+        ("{column: C, lookup: {a: b}, otherwise: 'null'}", "c", None),
+        ("{column: C, lookup: {a: b}, otherwise: {value: d}}", "c", "d"),
+    ],
+)
+def test_a_cell_of_which_steps_and_lookups_leave_nothing_is_kept_under_legacy(
+    mapping: str, cell: str, value: str | None
+) -> None:
+    got = mapped(customer(f"notes: {mapping}"), {"No": ["1", "2"], "C": [cell, "N/A"]})
+    assert got.frame["notes"].fillna("").tolist()[0] == (value or "")
+    assert rules(got) == []
+    assert got.legacy is not None
+    assert [json.loads(o) for o in got.legacy.to_pylist()] == [{"C": cell}, {}]
+
+
+def test_a_word_that_a_lookup_names_is_kept_nowhere_else() -> None:
+    got = mapped(
+        customer("notes: {column: C, lookup: {a: b, z: ~}, otherwise: 'null'}"),
+        {"No": ["1", "2"], "C": ["a", "z"]},
+    )
+    assert got.legacy is None

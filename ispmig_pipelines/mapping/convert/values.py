@@ -55,11 +55,15 @@ class Converted:
         refusals: what was wrong; no cell is in two refusals that are errors.
         currency: for money: the ISO 4217 code a cell states beside its amount (``12 EUR``),
             null where it states none; None when no cell does.
+        dropped: boolean mask of cells that hold something and of which the field has nothing, as
+            the spec has it: a step left nothing of them, or a lookup does not know them. They are
+            no issue, and are kept under ``legacy``. None if there are none.
     """
 
     values: pa.Array
     refusals: tuple[Refusal, ...] = ()
     currency: pa.Array | None = None
+    dropped: np.ndarray | None = None
 
     @property
     def bad(self) -> np.ndarray:
