@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from ispmig_pipelines.suggesting import suggest, write
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import Moved, move
 
@@ -112,6 +113,9 @@ def test_a_file_without_a_header_is_known_by_its_order(alone: Moved) -> None:
     assert customers["3007"][4:6] == (None, "post")
     assert customers["3008"][4] == "tilda.rask@example.com"
     assert customers["3011"][2] == "Lähde"
+    assert alone.rows("customer", "notes")["3008"] == (
+        "Invoices go to tilda.rask@example.com,t.rask@example.org"
+    )
     locations = alone.rows("location", "street", "street2", "city", "postal_code", "zone")
     assert locations["3001"] == ("18 Birch Ln", None, "Ely", "55731", "3")
     assert locations["3002"] == ("77 Shagawa Rd", "Cabin 4", "Winton", "55796", "3")
@@ -185,3 +189,30 @@ def test_no_number_and_no_verification_value_of_a_card_gets_anywhere(alone: Move
         assert "payinfo" not in text
     torn = next(q for q in alone.house.quarantine() if q["record"] == 12)
     assert "Short" not in torn["text"]
+
+
+def test_the_databases_packages_have_times_in_seconds(house: House) -> None:
+    house.write(
+        "cust_main.csv",
+        "custnum,agent_custid,last,first,company,address1,city,state,zip,country,payinfo\n"
+        "17,,Halvorsen,Greta,,18 Birch Ln,Ely,MN,55731,US,4111111111111111\n",
+    )
+    house.write(
+        "cust_pkg.csv",
+        "pkgnum,custnum,pkgpart,setup,bill,last_bill,susp,cancel,expire\n"
+        "901,17,4,1556668800,1719792000,1717200000,,,\n"
+        "902,17,4,1483228800,1675209600,1672531200,1672876800,1674172800,\n"
+        "903,17,4,0,0,,,,\n",
+    )
+    spec = house.folder / "spec.yaml"
+    files = [str(house.folder / n) for n in ("cust_main.csv", "cust_pkg.csv")]
+    suggested = suggest(files, spec, currency="USD")
+    write(suggested)
+    assert suggested.preset == "freeside"
+    ran = house.migrate()
+    assert ran.ok, ran.failure()
+    assert house.rows("service", "service_code, customer, plan, status, start_date::text") == [
+        ("901", "17", "4", "active", "2019-05-01"),
+        ("902", "17", "4", "cancelled", "2017-01-01"),
+        ("903", "17", "4", "pending", None),
+    ]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from ispmig_pipelines.suggesting import suggest, write
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import Moved, move
 
@@ -18,7 +19,6 @@ TRUTH = {
     "accounts": {
         "ID": "customer.account_number location.location_code location.customer",
         "Name": "customer.last_name",
-        "Account Type ID": "customer.kind",
         "Account Status ID": "customer.status",
         "Account Groups": "customer.segment",
         "Next Bill Date": "customer.next_bill_date",
@@ -137,6 +137,11 @@ def test_values_come_over_with_their_quotes_units_and_references(moved: Moved) -
         "04631",
     )  # fmt: skip
     assert customers["2003"][0] == "Ruth O'Malley"
+    kinds = moved.rows("customer", "kind", "company_name")
+    assert kinds["2006"] == ("company", "Camp Cobscook, Inc.")
+    # What an installation's type 2 means only its people know: it stays in legacy.
+    assert kinds["2002"] == (None, None)
+    assert '"Account Type ID": "2"' in moved.everything()
     assert moved.rows("location", "street2", "latitude")["2002"] == (
         'Suite "B"', Decimal("44.9055")
     )  # fmt: skip
@@ -191,3 +196,38 @@ def test_no_number_and_no_verification_value_of_a_card_is_loaded(moved: Moved) -
     assert "4111111111111111" not in everything
     assert "CVV" not in everything
     assert all("CVV" not in (q["cells"] or {}) for q in moved.house.quarantine())
+
+
+def test_version_2_counts_in_cents(house: House) -> None:
+    house.write(
+        "services.csv",
+        "id,name,amount,application,enabled,data_service_detail.download_speed_kilobits_per_second,"
+        "data_service_detail.upload_speed_kilobits_per_second\n"
+        "1,Fiber 100,7995,DEBIT,true,100000,20000\n2,Loyalty,500,CREDIT,true,,\n",
+    )
+    house.write(
+        "account_services.csv",
+        "id,account_id,service_id,quantity,price_override,price_override_reason,next_bill_date\n"
+        "71,2001,1,1,6500,Friend,2024-07-01\n72,2001,2,1,,,2024-07-01\n",
+    )
+    house.write(
+        "accounts.csv",
+        "id,name,account_status_id,account_type_id,next_bill_date,activation_date\n"
+        "2001,Nora Beckett,1,1,2024-07-01,2019-02-28\n",
+    )
+    spec = house.folder / "spec.yaml"
+    files = [str(house.folder / f"{n}.csv") for n in ("accounts", "services", "account_services")]
+    suggested = suggest(files, spec, currency="USD")
+    write(suggested)
+    assert suggested.tables == {
+        "accounts": "accounts", "services_v2": "services_v2",
+        "account_services_v2": "account_services_v2",
+    }  # fmt: skip
+    assert house.migrate().ok
+    assert house.rows("plan", "plan_code, price, download_kbps, status") == [
+        ("1", Decimal("79.9500"), 100000, "active"),
+        ("2", Decimal("-5.0000"), None, "active"),
+    ]
+    assert house.rows("service", "service_code, plan, price") == [
+        ("71", "1", Decimal("65.0000")), ("72", "2", None)
+    ]  # fmt: skip
