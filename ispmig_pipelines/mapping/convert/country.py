@@ -6,8 +6,9 @@ import unicodedata
 from functools import lru_cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ispmig_pipelines.mapping.convert.values import Converted, Refused, per_distinct
+from ispmig_pipelines.mapping.convert.values import Converted, Refused, per_distinct, refused_or
 
 _TABLE = """
 AD AND AE ARE AF AFG AG ATG AI AIA AL ALB AM ARM AO AGO AQ ATA AR ARG AS ASM AT AUT AU AUS AW ABW
@@ -106,7 +107,10 @@ ACCEPTED = "a country's code (ISO 3166) or name"
 
 def _plain(name: str) -> str:
     """Without accents, case and doubled spaces."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    bare = name
+    if not name.isascii():
+        apart = unicodedata.normalize("NFKD", name)
+        bare = "".join(c for c in apart if not unicodedata.combining(c))
     return " ".join(bare.casefold().replace("\u2019", "'").replace("&", "and").split())
 
 
@@ -140,4 +144,12 @@ def _country(text: str) -> str:
 
 def convert_country(values: pa.StringArray) -> Converted:
     """The code of two capital letters."""
-    return per_distinct(values, _country, pa.string())
+    # No code and no name has a digit.
+    numbered = pc.match_substring_regex(values, "[0-9]")
+    return refused_or(
+        values,
+        numbered,
+        "value.type",
+        ACCEPTED,
+        lambda rest: per_distinct(rest, _country, pa.string()),
+    )

@@ -39,6 +39,7 @@ from ispmig_pipelines.mapping.convert.moments import (
     rows_of_width,
     time_of,
 )
+from ispmig_pipelines.mapping.convert.no_date import is_no_date
 from ispmig_pipelines.mapping.convert.values import distinct
 
 # How the three numbers of a date stand in a cell.
@@ -249,6 +250,10 @@ def _named(values: pa.StringArray, found: Written) -> None:
 
 def _one_by_one(values: pa.StringArray, found: Written) -> None:
     rows = np.flatnonzero(found.open)
+    none = is_no_date(values.take(pa.array(rows))).to_numpy(zero_copy_only=False)
+    rows = rows[~none]
+    if rows.size == 0:
+        return
     words, indices = distinct(values.take(pa.array(rows)))
     answers = np.array([_look(word or "") for word in words], dtype=np.int64)[indices]
     found.put(

@@ -41,8 +41,9 @@ from ispmig_pipelines.mapping.style import Style
 from ispmig_pipelines.model.field_info import TIMESTAMP
 from ispmig_pipelines.nearest import did_you_mean, nearest
 
-_ZERO_DATE = re.compile(
-    r"0{8}|0{1,4}[-/. ]0{1,2}[-/. ]0{1,4}(?:[T ]0{1,2}:00(?::00(?:[.]0+)?)?)?(?:Z|[+]00:?00)?"
+_ZERO_DATE = (
+    r"^(?:0{8}|0{1,4}[-/. ]0{1,2}[-/. ]0{1,4}"
+    r"(?:[T ]0{1,2}:00(?::00(?:[.]0+)?)?)?(?:Z|[+]00:?00)?)$"
 )
 
 
@@ -231,8 +232,8 @@ class _Column:
         unread = np.flatnonzero(~self.read.ok)
         zero = np.zeros(self.rows.size, dtype=bool)
         if unread.size:
-            words = cells.take(pa.array(unread)).to_pylist()
-            zero[unread] = [_ZERO_DATE.fullmatch(word) is not None for word in words]
+            is_zero = pc.match_substring_regex(cells.take(pa.array(unread)), _ZERO_DATE)
+            zero[unread] = is_zero.to_numpy(zero_copy_only=False)
         self.good = self.read.ok & ~self.differ
         self.refuse("value.date", ~self.read.ok & ~zero, self.forms)
         self.refuse(

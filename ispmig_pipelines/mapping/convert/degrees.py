@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ispmig_pipelines.mapping.convert.values import Refused
 
 DECIMALS = 6
@@ -37,6 +40,21 @@ _ARC = re.compile(
     rf"\s*(?P<after>{_HEMISPHERE})?",
     re.IGNORECASE,
 )
+
+
+_ANY_ARC = "^(?:NORTH|SOUTH|EAST|WEST|[NSEW])?(?:DEG)?(?:NORTH|SOUTH|EAST|WEST|[NSEW])?$"
+_NO_ARC = r"[\x00-\x08\x0e-\x1b!#$%&()*/;<=>?@\[\\\]^_{|}~\x7f]"
+
+
+def is_no_arc(values: pa.StringArray) -> pa.BooleanArray:
+    """Where a text certainly has no degrees that :func:`read_degrees` reads: it has other letters,
+    or a character that no angle has. Small letters beyond ASCII may be the like of one of them."""
+    letters = pc.ascii_upper(pc.replace_substring_regex(values, "[^A-Za-z]+", ""))
+    others = pc.or_(
+        pc.invert(pc.match_substring_regex(letters, _ANY_ARC)),
+        pc.match_substring_regex(values, _NO_ARC),
+    )
+    return pc.and_(others, pc.string_is_ascii(values))
 
 
 def read_degrees(text: str, decimal_marks: str, hemispheres: str, accepted: str) -> Decimal | None:

@@ -29,6 +29,12 @@ _PLAIN = (
 # Without quotes no address has white space, or lacks its @ or the dot behind it.
 _NONE = r"^[\x00-\x21\x23-\x7f]*$"
 _HOPEFUL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
+# Without quotes, brackets and comments, ASCII has one shape only.
+_SIMPLE = r"^[\x00-\x21\x23-\x27\x2a-\x3b\x3d\x3f-\x5a\x5e-\x7f]*$"
+_SHAPED = (
+    r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+$"
+)
 _UPPER_DOMAIN = "@.*[A-Z]"
 _RESERVED = tuple(f".{name}" for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
 
@@ -45,8 +51,13 @@ def convert_email(values: pa.StringArray) -> Converted:
 
 def _others(values: pa.StringArray) -> Converted:
     """Addresses for the library to judge; what can be none of all is not put to it."""
-    hopeless = pc.and_not(
-        pc.match_substring_regex(values, _NONE), pc.match_substring_regex(values, _HOPEFUL)
+    hopeless = pc.or_(
+        pc.and_not(
+            pc.match_substring_regex(values, _NONE), pc.match_substring_regex(values, _HOPEFUL)
+        ),
+        pc.and_not(
+            pc.match_substring_regex(values, _SIMPLE), pc.match_substring_regex(values, _SHAPED)
+        ),
     )
     return refused_or(
         values,

@@ -95,6 +95,7 @@ _MAC_SPELLING = (
     "|[0-9A-Fa-f]{6}[-:.][0-9A-Fa-f]{6})$"
 )
 _SHORT_GROUPS = re.compile(r"[0-9A-Fa-f]{1,2}(?:([:-])[0-9A-Fa-f]{1,2})(?:\1[0-9A-Fa-f]{1,2}){4}")
+_SIX_GROUPS = "^[0-9A-Fa-f]{1,2}(?:[:-][0-9A-Fa-f]{1,2}){5}$"
 MAC_ACCEPTED = "a MAC address of six bytes such as 00:1a:2b:3c:4d:5e"
 
 
@@ -105,8 +106,6 @@ def convert_mac(values: pa.StringArray) -> Converted:
     def one(text: str) -> str:
         if _SHORT_GROUPS.fullmatch(text):
             return ":".join(part.zfill(2) for part in re.split("[:-]", text.lower()))
-        if re.match(SCIENTIFIC, text):
-            raise Refused("value.scientific", MAC_ACCEPTED)
         raise Refused("value.type", MAC_ACCEPTED)
 
     def respelled(cells: pa.StringArray) -> pa.StringArray:
@@ -127,6 +126,12 @@ def convert_mac(values: pa.StringArray) -> Converted:
             pc.match_substring_regex(rest, SCIENTIFIC),
             "value.scientific",
             MAC_ACCEPTED,
-            lambda left: per_distinct(left, one, pa.string()),
+            lambda left: refused_or(
+                left,
+                pc.invert(pc.match_substring_regex(left, _SIX_GROUPS)),
+                "value.type",
+                MAC_ACCEPTED,
+                lambda groups: per_distinct(groups, one, pa.string()),
+            ),
         ),
     )

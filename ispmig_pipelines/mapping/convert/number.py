@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert.currency import CODES, SHARED_SIGNS, SIGNS, stated_currency
-from ispmig_pipelines.mapping.convert.degrees import read_degrees
+from ispmig_pipelines.mapping.convert.degrees import is_no_arc, read_degrees
 from ispmig_pipelines.mapping.convert.no_number import is_no_number, readable
 from ispmig_pipelines.mapping.convert.values import (
     Converted,
@@ -324,8 +324,10 @@ def decimal_converter(
         currencies: dict[str, str | None] = {}
 
         def one(text: str) -> Decimal:
-            number, currencies[text] = read_amount(text, marks, accepted)
-            return fitted(number, type_, limits)
+            number, currency = read_amount(text, marks, accepted)
+            amount = fitted(number, type_, limits)
+            currencies[text] = currency
+            return amount
 
         converted = per_distinct(values, one, type_)
         if not any(currencies.values()):
@@ -385,8 +387,13 @@ def coordinate_converter(
         rounded = fitted(rounded, type_, held(type_))
         return rounded if rounded == number else Remarked(rounded, "value.rounded", said)
 
+    body = "|".join(readable(mark.decimal, mark.groups) for mark in marks)
+
     def careful(values: pa.StringArray) -> Converted:
-        return per_distinct(values, one, type_)
+        none = pc.and_(is_no_arc(values), is_no_number(values, body))
+        return refused_or(
+            values, none, "value.type", accepted, lambda rest: per_distinct(rest, one, type_)
+        )
 
     def convert(values: pa.StringArray) -> Converted:
         plain = pc.match_substring_regex(values, pattern)

@@ -33,6 +33,8 @@ from ispmig_pipelines.mapping.style import Style
 
 _NO_TEXT = pa.scalar(None, pa.string())
 _DIGITS_AND_MARKS = r"^\+?[0-9][0-9 .\-]*$|^(?:\+?[0-9]{1,3}[ .\-]*)?\([0-9]+\)[0-9 .\-]*$"
+# No country's code can be stated in it.
+_WORDS = r"^[\x00-\x2a\x2c-\x7f]*$"
 _EXTENSION = r"^(.*[0-9]) ?(?:x|ext\.? ?)[0-9]{1,6}$"
 _BARE = r"^\+?[0-9]+$"
 _FLOAT_PATTERN = r"^[0-9]{5,}\.0+$"
@@ -77,6 +79,7 @@ class _Plan:
         trunk: the digits before a national number at home, "" where they are not so simple.
         abroad: pattern of the prefix for calls abroad.
         lengths: digits a significant national number may have.
+        transforms: a trunk prefix may become other digits of the national number.
     """
 
     code: str
@@ -85,6 +88,7 @@ class _Plan:
     trunk: str
     abroad: str
     lengths: pa.Int32Array
+    transforms: bool
 
     def significant(self, values: pa.StringArray) -> pa.StringArray:
         """The significant national number of each cell, null where there is a doubt."""
@@ -121,7 +125,22 @@ class _Plan:
         digits = pc.replace_substring_regex(digits, r"[ .()\-]", "")
         short = pc.less(pc.binary_length(digits), few)
         elsewhere = pc.or_(pc.starts_with(digits, "+"), _match(digits, self.abroad))
-        return pc.fill_null(pc.and_not(short, elsewhere), False)
+        return pc.or_(
+            pc.fill_null(pc.and_not(short, elsewhere), False), self._hopeless_text(values, few)
+        )
+
+    def _hopeless_text(self, values: pa.StringArray, few: int) -> pa.BooleanArray:
+        """Words around too few digits. The library looks at what follows the first digit; three
+        letters or more may be digits themselves there (1-800-FLOWERS), fewer are left out."""
+        text = pc.if_else(_match(values, _WORDS), values, _NO_TEXT)
+        tail = pc.replace_substring_regex(text, "^[^0-9]+", "")
+        letters = pc.binary_length(pc.replace_substring_regex(tail, "[^A-Za-z]+", ""))
+        digits = pc.replace_substring_regex(tail, "[^0-9]+", "")
+        short = pc.and_(pc.less(letters, 3), pc.less(pc.binary_length(digits), few))
+        none = pc.equal(tail, "")
+        if self.transforms:
+            return pc.fill_null(none, False)
+        return pc.fill_null(pc.or_(none, pc.and_not(short, _match(digits, self.abroad))), False)
 
 
 def _abroad(values: pa.StringArray) -> pa.StringArray:
@@ -182,6 +201,7 @@ def _plan(country: str) -> _Plan | None:
         trunk=trunk if simple and not metadata.national_prefix_transform_rule else "",
         abroad=f"^(?:{metadata.international_prefix})" if metadata.international_prefix else "^$",
         lengths=pa.array([n for n in general.possible_length if _is_e164(code, n)], pa.int32()),
+        transforms=bool(metadata.national_prefix_transform_rule),
     )
     try:
         plan.significant(pa.array(["1"]))
@@ -198,8 +218,6 @@ def phone_converter(style: Style) -> Converter:
     def one(text: str) -> str | Remarked:
         if re.fullmatch(_FLOAT_PATTERN, text):
             text = text.partition(".")[0]
-        if re.match(SCIENTIFIC, text):
-            raise Refused("value.scientific", accepted)
         number = _parsed(text, country)
         e164 = _e164(number)
         # What would be read as another number, or none, once it stands alone is no number.
@@ -226,6 +244,11 @@ def phone_converter(style: Style) -> Converter:
             return at_home
         return pc.replace_with_mask(at_home, open_, _abroad(values.filter(open_)))
 
+    def unless_hopeless(values: pa.StringArray) -> Converted:
+        if plan is None:
+            return careful(values)
+        return refused_or(values, plan.hopeless(values), "value.type", accepted, careful)
+
     def messy(values: pa.StringArray) -> Converted:
         """Numbers with an extension, and what is none; the library has the last word."""
         bare = pc.replace_substring_regex(values, _EXTENSION, r"\1")
@@ -236,8 +259,8 @@ def phone_converter(style: Style) -> Converter:
         dropped = pc.is_valid(base)
         rest = pc.invert(dropped)
         left = values.filter(rest)
-        hopeless = pc.match_substring(left, "\x00") if plan is None else plan.hopeless(left)
-        others = refused_or(left, hopeless, "value.type", accepted, careful)
+        destroyed = pc.match_substring_regex(left, SCIENTIFIC)
+        others = refused_or(left, destroyed, "value.scientific", accepted, unless_hopeless)
         whole = scatter(others, rest, base)
         if not pc.any(dropped, min_count=0).as_py():
             return whole
