@@ -43,6 +43,7 @@ from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.model.field_info import Privacy
 
 
 @dataclass(frozen=True)
@@ -218,8 +219,9 @@ class FeedPlan:
                     _add_mask(partly_kept, column, refusal.where)
         for plan in self.fields:
             dropped = converted[plan.name].dropped
-            if dropped is not None:
-                for column in plan.origins:
+            # What a step cuts from a secret is a hash or the like: legacy is no place for it.
+            if dropped is not None and plan.info.privacy is not Privacy.SECRET:
+                for column in self._read_by_it_alone(plan, ruled):
                     _add_mask(partly_kept, column, dropped)
         badly = {name: converted[name].bad for name in self.targets}
         self._check_currencies(converted, log, badly, found, told)
@@ -250,9 +252,23 @@ class FeedPlan:
         replaced: dict[str, np.ndarray] = {}
         for plan in self.fields:
             if plan.name in ruled.replaced:
-                for column in plan.origins:
+                for column in self._read_by_it_alone(plan, ruled):
                     _add_mask(replaced, column, ruled.replaced[plan.name])
         return replaced
+
+    def _read_by_it_alone(self, plan: FieldPlan, ruled: Ruled) -> list[str]:
+        """The columns of a mapping whose cells no other field of the record has as they are."""
+        return [
+            column
+            for column in plan.origins
+            if not any(
+                other.origins == (column,)
+                and other.takes_whole
+                and other.name not in ruled.replaced
+                for other in self.fields
+                if other is not plan
+            )
+        ]
 
     def _check_currencies(
         self,

@@ -213,6 +213,17 @@ class FieldPlan:
                 converted = replace(converted, values=filled)
         return converted if dropped is None else replace(converted, dropped=dropped)
 
+    @property
+    def takes_whole(self) -> bool:
+        """Whether the field holds all that the cell of its one column says."""
+        return (
+            len(self.origins) == 1
+            and self.lookup is None
+            and self.from_table is None
+            and self.mapping.split is None
+            and not self.mapping.transform
+        )
+
     def _dropped(
         self, cells: SourceCells, read: Converted, missed: pa.BooleanArray | None
     ) -> np.ndarray | None:

@@ -365,3 +365,22 @@ def test_a_word_that_a_lookup_names_is_kept_nowhere_else() -> None:
         {"No": ["1", "2"], "C": ["a", "z"]},
     )
     assert got.legacy is None
+
+
+def test_what_is_cut_from_a_secret_is_kept_nowhere() -> None:
+    """The hash of a password is none to sign in with, and legacy is no place for it."""
+    got = mapped(
+        customer("portal_secret: {column: C, transform: {extract: '^plain:(.*)'}}"),
+        {"No": ["1", "2"], "C": ["plain:abc", "md5:5f4dcc3b"]},
+    )
+    assert got.frame["portal_secret"].fillna("").tolist() == ["abc", ""]
+    assert got.legacy is None
+
+
+def test_a_cell_that_another_field_has_as_it_is_is_not_kept_twice() -> None:
+    got = mapped(
+        customer("notes: {column: No, lookup: {'2': two}, otherwise: 'null'}"),
+        {"No": ["1", "2"], "C": ["", ""]},
+    )
+    assert got.frame["notes"].fillna("").tolist() == ["", "two"]
+    assert got.legacy is None or "No" not in "".join(got.legacy.to_pylist())
