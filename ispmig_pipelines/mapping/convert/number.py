@@ -42,6 +42,8 @@ MAX_DIGITS = 60
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | {"\u2019": "'"})
 _SIGNS = {"-": True, "\u2212": True, "\u2013": True, "+": False}
 _BODY = re.compile(r"[0-9.,' ]+")
+_NO_CENTS = re.compile(r"(?<=[0-9])([.,])[-\u2013]{1,2}(?=[^0-9]*$)")
+"""What stands in the place of cents where there are none: ``100,-`` is no credit."""
 _SCIENTIFIC = re.compile(r"([0-9]+)(?:[.,]([0-9]*))?[eE]([+-]?[0-9]{1,3})")
 
 
@@ -118,6 +120,7 @@ def read_amount(text: str, marks: tuple[Marks, ...], accepted: str) -> tuple[Dec
     body = text.translate(_SPACES).strip()
     if not body.isascii():
         body = body.replace("\u2212", "-")
+    body = _NO_CENTS.sub(r"\g<1>00", body)
     if len(body) > MAX_DIGITS:
         raise refused
     negative = False

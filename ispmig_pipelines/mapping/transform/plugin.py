@@ -41,7 +41,7 @@ def plugin_step(name: str, field: str) -> Callable[[pa.StringArray], pa.StringAr
         given = frame_column(text, _TEXT).rename(field)
         try:
             result = function(given.copy())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # What it says may hold a cell, and so may what it was raised from.
             raise UsageError(
                 f"The function {name} failed on {field} with {_where(error)}. "
@@ -83,7 +83,7 @@ def _may_be_called(module: str) -> bool:
     return any(module == m or module.startswith(f"{m}.") for m in settings().plugin_modules)
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

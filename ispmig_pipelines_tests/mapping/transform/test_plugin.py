@@ -13,7 +13,7 @@ from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.mapping.transform.steps import outcome, plan, text
 
 MODULE = """
-import datetime, decimal
+import datetime, decimal, sys
 import numpy as np
 import pandas as pd
 
@@ -30,6 +30,7 @@ def in_place(s):
     s.iloc[0] = "changed"
     return s
 def fails(s): raise ValueError("cannot do " + s.iloc[0])
+def exits(s): sys.exit("cannot do " + s.iloc[0])
 def shorter(s): return s.iloc[:-1]
 def sorted_(s): return s.sort_values(ascending=False)
 def a_list(s): return list(s)
@@ -100,10 +101,11 @@ def test_a_result_of_another_shape_stops_the_run(function: str, what: str) -> No
         called(function, ["ab", "cd"])
 
 
-def test_an_exception_is_told_without_its_message() -> None:
+@pytest.mark.parametrize(("function", "kind"), [("fails", "ValueError"), ("exits", "SystemExit")])
+def test_an_exception_is_told_without_its_message(function: str, kind: str) -> None:
     with pytest.raises(UsageError) as raised:
-        called("fails", ["private", "cells"])
-    assert "acme_plugin.fails failed on notes with ValueError in line" in str(raised.value)
+        called(function, ["private", "cells"])
+    assert f"acme_plugin.{function} failed on notes with {kind} in line" in str(raised.value)
     assert "private" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
