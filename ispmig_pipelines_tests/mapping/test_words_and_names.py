@@ -69,7 +69,8 @@ def test_booleans_by_their_words() -> None:
     [("us", "US"), ("USA", "US"), ("United States", "US"), ("U.K.", "GB"), ("Deutschland", "DE"),
      ("germany", "DE"), ("Cote d'Ivoire", "CI"), ("Czech Republic", "CZ"), ("Brasil", "BR"),
      ("Türkiye", "TR"), ("Czechia", "CZ"), ("UAE", "AE"),
-     ("Vatican City", "VA"), ("Slovak Republic", "SK"), ("XX", "value.type"), ("Narnia", "value.type")],
+     ("Vatican City", "VA"), ("Slovak Republic", "SK"), ("XX", "value.type"),
+     ("Narnia", "value.type")],
 )  # fmt: skip
 def test_countries_by_code_or_name(cell: str, code: str) -> None:
     assert one(FieldType.COUNTRY, cell) == code
