@@ -117,17 +117,18 @@ def apply_rules(
     )
     going_on = np.ones(batch.size, dtype=bool)
     for rule in rules:
-        values = {name: column.values for name, column in ruled.converted.items()}
+        values = _as_seen(ruled.converted, entity)
         where = rule.when.holds(batch, values) & going_on
         if not where.any():
             continue
         for name, value in rule.sets.items():
             if entity.fields[name].type is FieldType.MONEY:
-                _adjust(ruled, name, where, value)
+                _adjust(ruled, name, where, values[name], value)
             _put(ruled, name, where, Converted(pa.repeat(value[0], batch.size)))
         for plan in rule.maps:
             made = field_values(plan, batch)
             _put(ruled, plan.name, where, made)
+            _no_longer_adjusted(ruled, plan.name, where)
             ruled.refused += [
                 (plan, replace(refusal, where=refusal.where & where)) for refusal in made.refusals
             ]
@@ -167,10 +168,30 @@ def _put(ruled: Ruled, name: str, where: np.ndarray, new: Converted) -> None:
     ruled.replaced[name] = ruled.replaced.get(name, False) | where
 
 
-def _adjust(ruled: Ruled, name: str, where: np.ndarray, value: pa.Array) -> None:
+def _as_seen(converted: Mapping[str, Converted], entity: EntityInfo) -> dict[str, pa.Array]:
+    """The values that a rule sees: none of an amount that names another currency than its
+    record's, which is refused in the end."""
+    values = {name: column.values for name, column in converted.items()}
+    for name, currency in entity.money.items():
+        stated = converted[name].currency if name in converted else None
+        if stated is not None and currency in converted:
+            other = pc.fill_null(pc.not_equal(stated, converted[currency].values), False)
+            values[name] = pc.if_else(other, pa.scalar(None, values[name].type), values[name])
+    return values
+
+
+def _no_longer_adjusted(ruled: Ruled, name: str, where: np.ndarray) -> None:
+    """What a rule had set before counts for nothing where another mapping brings the amount."""
+    if name in ruled.adjusted:
+        taken = ruled.adjusted[name]
+        zero = pa.scalar(0, taken.type)
+        ruled.adjusted[name] = pc.if_else(pa.array(where), zero, taken)
+
+
+def _adjust(ruled: Ruled, name: str, where: np.ndarray, amount: pa.Array, value: pa.Array) -> None:
     """Notes what setting an amount takes from it."""
     zero = pa.scalar(0, value.type)
-    before = pc.fill_null(ruled.converted[name].values, zero)
+    before = pc.fill_null(amount, zero)
     taken = pc.subtract(before, pc.fill_null(value, zero)[0])
     taken = pc.if_else(pa.array(where), taken, zero)
     already = ruled.adjusted.get(name)

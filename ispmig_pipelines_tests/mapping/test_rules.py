@@ -112,6 +112,28 @@ def test_what_is_set_of_an_amount_is_accounted_for() -> None:
     assert got.adjusted["balance"].to_pylist() == [0, Decimal("12.50"), Decimal(-8), 0]
 
 
+def test_a_mapping_after_a_set_brings_the_amount_of_the_source_itself() -> None:
+    text = customers(
+        "{when: {status: active}, set: {balance: 3}}",
+        "{when: {column: {No: '1'}}, map: {balance: {column: Paid, positive_is: credit}}}",
+        "{when: {column: {No: '1'}}, set: {balance: 0}}",
+    )
+    got = mapped(
+        text, {"No": ["1", "2"], "State": ["A", "A"], "Owed": ["10", "10"], "Paid": ["4", "4"]}
+    )
+    # 4 of credit were set to 0; nothing of that was the 10 that the field's own mapping says.
+    assert got.adjusted["balance"].to_pylist() == [Decimal(-4), Decimal(7)]
+
+
+def test_an_amount_in_another_currency_is_none_that_rules_see_or_write_off() -> None:
+    owed = {"No": ["1", "2"], "State": ["A", "A"], "Owed": ["5 EUR", "5 USD"]}
+    got = mapped(customers("{when: {balance: {more_than: 0}}, set: {segment: debtor}}"), owed)
+    assert got.frame["segment"].isna().tolist() == [True, False]
+    got = mapped(customers("{when: {status: active}, set: {balance: 0}}"), owed)
+    assert got.adjusted["balance"].to_pylist() == [Decimal(0), Decimal(5)]
+    assert got.log.rejected.tolist() == [False, False]
+
+
 def test_a_condition_on_a_cell_that_cannot_be_read_does_not_hold() -> None:
     text = customers("{when: {balance: {more_than: 0}}, set: {segment: owes}}")
     got = mapped(text, {"No": ["1", "2"], "State": ["A", "A"], "Owed": ["x", "1"]})
