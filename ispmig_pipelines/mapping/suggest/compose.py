@@ -93,6 +93,7 @@ class _Composer:
         self._preset = preset
         self._given = currency
         self._draft = Draft(name, preset.name if preset else "")
+        self._partial: list[Block] = []
         self._tables = {s.name: Table(s.sample, fixed=s.recognised is not None) for s in sources}
         self._bound = self._bind()
 
@@ -106,6 +107,7 @@ class _Composer:
         self._currencies = self._currencies_of_all()
         for source in self._sources:
             self._source(source)
+        self._without_main()
         self._plans()
         self._defaults()
         return self._draft
@@ -279,6 +281,30 @@ class _Composer:
             )  # fmt: skip
         self._draft.blocks += blocks
 
+    def _without_main(self) -> None:
+        """What completes records of another table cannot stand where that table does not."""
+        whole = {b.entity for b in self._draft.blocks if not b.asked and b not in self._partial}
+        for block in self._partial:
+            if block.entity not in whole:
+                block.asked = block.asked or "the records that it completes are in no active block"
+        there = {b.entity for b in self._draft.blocks if not b.asked}
+        if any(b.entity == "service" and not b.asked for b in self._draft.blocks):
+            there.add("plan")
+        for block in self._draft.blocks:
+            info = ENTITIES[block.entity]
+            for line in block.active:
+                parent = info.references.get(line.field, "")
+                if not parent or parent in there or line.field in (*info.required, *info.key):
+                    continue
+                # Records that refer to what is nowhere would all be held back.
+                line.active = False
+                line.reason += f"; ask: no {parent} is in these exports, is it in the tenant?"
+                self._ask(f"{block.source}.{line.columns[0]}: no {parent} is in these exports")
+        for source in self._draft.sources:
+            blocks = self._draft.blocks_of(source.name)
+            if blocks and all(b.asked for b in blocks) and not source.unused:
+                source.unused = "what its records need is not known yet"
+
     def _preset_block(self, name: str, table: Table, bound: Any) -> Block:
         lines = []
         for field, mapping in bound.fields.items():
@@ -428,6 +454,7 @@ class _Composer:
             else:
                 block.asked = f"no column is sure to be {name}, by which its records are told apart"
         if partial:
+            self._partial.append(block)
             others = there - {*info.key, *info.money.values()}
             if not others:
                 block.asked = block.asked or "nothing but its key is sure"

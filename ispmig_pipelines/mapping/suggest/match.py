@@ -289,7 +289,11 @@ def _of_parent(column: str, entity: str, context: frozenset[str]) -> list[Match]
         if said == {"id"} and set(concepts_of(parent)) & context:
             score = 0.9 if column_key(name) in ("id", "number") else 0.8
             found.append(Match(entity, field, column, score, f"number of its {parent}"))
-        elif {"id"} <= said and said & set(concepts_of(parent)):
+        elif (
+            "id" in said
+            and said & set(concepts_of(parent))
+            and said <= {"id", "account", *concepts_of(parent)}
+        ):
             found.append(Match(entity, field, column, 0.85, f"number of its {parent}"))
     return found
 

@@ -52,8 +52,10 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _HASH = re.compile(
-    r"\$(?:2[abxy]?|1|5|6|apr1|argon2\w*|P|H)\$\S{8,}|\{(?:S?SHA\d*|S?MD5|CRYPT)\}\S+|"
-    r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})", re.IGNORECASE)  # fmt: skip
+    r"\$(?:2[abxy]?|1|5|6|7|y|gy|apr1|argon2\w*|scrypt\S*|pbkdf2\S*|P|H|S)\$\S{8,}|\{\w[\w-]*\}\S{12,}|"
+    r"(?:pbkdf2\w*|argon2\w*|bcrypt\w*|scrypt|sha\d+|md5|crypt|unsalted_\w+)[$:]\S*[$:]?\S{8,}|"
+    r"(?:0x)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})(?::\S{1,40})?|"
+    r"\*[0-9A-F]{40}", re.IGNORECASE)  # fmt: skip
 _CARD = re.compile(r"[3-6]\d{3}(?:[ -]?\d{3,6}){2,4}")
 _COORDINATE = re.compile(r"-?\d{1,3}[.,]\d{3,}")
 _COORDINATES = re.compile(r"-?\d{1,2}\.\d{3,}\s*[,; ]\s*-?\d{1,3}\.\d{3,}")
@@ -245,7 +247,10 @@ class Profile:
         if name in _OF_LETTERS:
             return min(1.0, self.share("letters") + 0.2) * (1 - 0.8 * strange)
         if "secret" in name:
-            return 1 - 0.9 * max(self.share("hash"), self.share("email"))
+            if self.share("hash") > 0.02:
+                # Where some are hashes, nobody may take the column for passwords unasked.
+                return 0.3
+            return 1 - 0.9 * self.share("email")
         if is_key:
             return 1 - 0.9 * max(self.share("date"), self.share("card"), self.share("decimal"))
         if name in ("portal_username", "access_username", "notes", "name", "device_code"):

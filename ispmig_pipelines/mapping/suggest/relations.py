@@ -154,7 +154,10 @@ def _refer(
         column = table.sample.column(better)
         counted = all(v.isdigit() and len(v) <= 3 for v in column.some(50))
         used = {m.column for h in table.holdings for m in h.fields.values() if m.score >= 0.8}
-        if (len(column.counts) <= _FEW or counted) and "id" not in concepts_of(better):
+        if (len(column.counts) <= _FEW or counted) and not any(
+            _may_be_key(column, key, entity) for _, key in keys
+        ):
+            # 1, 2, 3 are the numbers of roles and makers as well.
             continue
         if better in used or len(column.counts) < _FEWEST:
             continue

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, words_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldType
 
 _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -42,9 +43,15 @@ _STRANGERS = frozenset(
      "funcionarios", "vendors", "suppliers", "logs", "log", "settings", "migrations", "sessions",
      "ticket", "tickets", "radacct", "radpostauth", "accounting", "cdr", "cdrs", "audit", "history",
      "tasks", "task", "incidents", "messages", "sms", "events", "event", "campaigns", "permissions",
-     "roles", "queue", "jobs", "cache", "statistics", "stats", "traffic", "usage", "helpdesk"}
+     "roles", "queue", "jobs", "cache", "rack", "racks", "interface", "interfaces", "auth", "sys", "acl", "django", "backend", "statistics", "stats", "traffic", "usage", "helpdesk"}
 )  # fmt: skip
 """Tables of whom or what the ISP keeps beside its business: never an entity of it."""
+
+_LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
+"""What a table is called whose rows are kinds of something, and not the things: device types."""
+
+_STAFF = frozenset({"isstaff", "issuperuser", "isadmin", "lastlogin", "startmodule", "permissions"})
+"""Columns, as compared, of those who work with the system; two of them make a table of such."""
 
 _SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
 """Fields that many entities have: they say little of which one a table holds."""
@@ -201,6 +208,9 @@ class Table:
         if self.hinted != entity and not own_key and len(core & {m.field for m in sure}) < least:
             # An id and a name may be anything's.
             return 0.0
+        if entity == "customer" and {m.field for m in sure} <= {"account_number"}:
+            # Settings of users have their numbers, too.
+            return 0.0
         points += 0.8 if key and key.score >= 0.8 else 0.0
         points += 2.0 if self.hinted == entity else 0.0
         for needed in _NEEDED[entity]:
@@ -214,10 +224,18 @@ class Table:
         )
         return max(claims, 1) ** 0.7
 
+    def _is_strange(self) -> bool:
+        """Whether its rows are none of the ISP's business: tickets, staff, kinds of devices."""
+        said = set(words_of(self.sample.name))
+        if _STRANGERS & said or len(_STAFF & {column_key(n) for n in self.sample.names}) >= 2:
+            return True
+        concepts = {c for w in said if is_known(w) for c in concepts_of(w)} - {"public"}
+        return bool(_LISTS & (concepts | said)) and len(concepts) == 2 and "method" not in concepts
+
     def recognise(self) -> None:
         """Finds the entity of its records and those that wide rows hold besides."""
         self.holdings = []
-        if not self.sample.records or _STRANGERS & set(words_of(self.sample.name)):
+        if not self.sample.records or self._is_strange():
             return
         below = any(name.startswith("_parent_") for name in self.sample.names)
         ranked = sorted(

@@ -86,3 +86,68 @@ def test_tickets_and_accounting_records_are_no_entities(tmp_path: Path) -> None:
 )
 def test_words_that_belong_together_mean_one_thing(name: str, concepts: set[str]) -> None:
     assert set(concepts_of(name)) == concepts
+
+
+def active(found: Suggested) -> set[tuple[str, ...]]:
+    return {(line.entity, line.field, *line.columns) for line in found.lines if line.active}
+
+
+def test_payments_do_not_refer_to_invoices_that_are_nowhere(tmp_path: Path) -> None:
+    customers = write(
+        tmp_path / "customers.csv",
+        ["customer_id", "last_name", "email"],
+        [[str(i), f"Name{i}", f"n{i}@example.com"] for i in range(100, 130)],
+    )
+    payments = write(
+        tmp_path / "payments.csv",
+        ["payment_id", "customer_id", "invoice_id", "amount", "payment_date"],
+        [[str(i), str(i - 400), str(i + 5000), "12.50", "2024-02-17"] for i in range(500, 530)],
+    )
+    found = suggest([customers, payments], tmp_path / "spec.yaml", currency="EUR")
+    assert ("payment", "amount", "amount") in active(found)
+    assert ("payment", "invoice", "invoice_id") not in active(found)
+    assert any("no invoice is in these exports" in q for q in found.questions)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("device_types", ["id", "model", "vendor", "mac"]),
+        ("dcim_rack", ["id", "serial", "asset_tag", "model"]),
+        ("auth_user", ["id", "first_name", "email", "phone"]),
+        ("people", ["id", "first_name", "email", "is_staff", "last_login"]),
+        ("user_settings", ["user_id", "theme"]),
+    ],
+)
+def test_kinds_of_things_and_staff_are_no_entities(
+    name: str, columns: list[str], tmp_path: Path
+) -> None:
+    path = write(
+        tmp_path / f"{name}.csv", columns, [[f"{c}{i}" for c in columns] for i in range(9)]
+    )
+    with pytest.raises(UsageError, match="sure enough"):
+        suggest([path], tmp_path / "spec.yaml")
+
+
+@pytest.mark.parametrize(
+    "hashed",
+    [
+        "pbkdf2_sha256$260000$1HdcEs3AzIts5vF5VChEPI{}$3TfdxjKUJ6XXCXP",
+        "*6BB4837EB74329105EE4568DDA7DC67ED2CA2A{:02X}",
+        "sha1$a1976$a36cc8cbf81742a8fb52e221aaeab48ed7f58a{:02x}",
+        "5f4dcc3b5aa765d61d8327deb882cf{:02x}:salt",
+        "{{SSHA512}}W6ph5Mm5Pz8GgiULbPgzG37mj9g{}",
+        "$y$j9T$abcdefghijkl${}xyzxyz",
+    ],
+)
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_a_hash_is_no_password_in_whatever_form(hashed: str, share: float, tmp_path: Path) -> None:
+    rows = [
+        [str(i), f"n{i}@example.com", f"Name{i}", hashed.format(i) if i < share * 40 else f"pw{i}!"]
+        for i in range(40)
+    ]
+    path = write(
+        tmp_path / "customers.csv", ["customer_id", "email", "last_name", "password"], rows
+    )
+    found = suggest([path], tmp_path / "spec.yaml")
+    assert not {line for line in active(found) if "secret" in line[1]}

@@ -254,6 +254,7 @@ def as_json(folder: Path, tables: list[Table]) -> list[str]:
         if "." in t.name:
             continue
         rows = []
+        free = {child.name: child.rows() for child in tables if "." in child.name}
         for i, flat in enumerate(t.rows()):
             record: Row = {}
             for name, value in flat.items():
@@ -264,9 +265,9 @@ def as_json(folder: Path, tables: list[Table]) -> list[str]:
                 place[last] = value
             for child in tables:
                 if child.name.startswith(t.name + "."):
-                    mine = child.rows()
-                    record[child.name.split(".")[1]] = [
-                        mine[(2 * i + k) % len(mine)] for k in range(i % 3)
+                    name = child.name.split(".")[1]
+                    record[name] = [
+                        free[child.name].pop() for _ in range(i % 3) if free[child.name]
                     ]
             rows.append(record)
         path = folder / f"{t.name}.json"
@@ -453,7 +454,7 @@ def home_made_billing() -> Unseen:
         ("passwd_md5", "", hexa(32)),
         ("acct_state", "customer.status", whole(0, 2)),
         ("date_joined", "customer.signup_date", when()),
-        ("date_left", "customer.cancelled_date", some(when(), 0.1, "0000-00-00 00:00:00")),
+        ("date_left", "customer.cancelled_date", some(day("%Y-%m-%d 10:00:00", 2025, 2027), 0.1, "0000-00-00 00:00:00")),
         ("amount_owed", "customer.balance", money(0, 300)),
         ("tax_free", "customer.tax_exempt", whole(0, 1)),
         ("staff_notes", "customer.notes", some(NOISE, 0.3, None)),
@@ -473,7 +474,7 @@ def home_made_billing() -> Unseen:
         ("client_id", "service.customer", refi(160, 1000)),
         ("pkg_id", "service.plan", refi(12)),
         ("activated_on", "service.start_date", day()),
-        ("terminated_on", "service.end_date", some(day(), 0.1, None)),
+        ("terminated_on", "service.end_date", some(day("%Y-%m-%d", 2025, 2027), 0.1, None)),
         ("override_price", "service.price", some(money(10, 90), 0.1, None)),
         ("static_ip", "ip_assignment.address", ipn),
         ("cpe_mac", "device.mac ip_assignment.mac", mac()),
@@ -485,7 +486,7 @@ def home_made_billing() -> Unseen:
         ("bill_no", "invoice.invoice_number", ident(50000)),
         ("client_id", "invoice.customer", refi(160, 1000)),
         ("billed_on", "invoice.issue_date", day()),
-        ("due_on", "invoice.due_date", day()),
+        ("due_on", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
         ("net", "invoice.subtotal", money(20, 120)),
         ("sales_tax", "invoice.tax", money(1, 9)),
         ("gross", "invoice.total", money(21, 130)),
@@ -611,7 +612,7 @@ def german_carrier() -> Unseen:
         ("Mobil", "customer.mobile", tel("0171 #######")),
         ("E-Mail", "customer.email", mail("post.example")),
         ("Kunde seit", "customer.signup_date", day("%d.%m.%Y")),
-        ("Kündigung zum", "customer.cancelled_date", some(day("%d.%m.%Y"), 0.1)),
+        ("Kündigung zum", "customer.cancelled_date", some(day("%d.%m.%Y", 2025, 2027), 0.1)),
         ("Kundenstatus", "customer.status", one("aktiv", "gesperrt", "gekündigt", often=6)),
         ("IBAN", "", num("DE0012345678{:010}")),
         ("Mandatsreferenz", "payment_method.mandate_reference", num("MREF-{:06}")),
@@ -626,7 +627,7 @@ def german_carrier() -> Unseen:
         ("Upload (MBit/s)", "service.upload_kbps plan.upload_kbps", one(50, 100, 10)),
         ("Grundpreis", "service.price plan.price", comma(19, 80)),
         ("Vertragsbeginn", "service.start_date service.contract_date", day("%d.%m.%Y")),
-        ("Mindestlaufzeit bis", "service.contract_end_date", day("%d.%m.%Y")),
+        ("Mindestlaufzeit bis", "service.contract_end_date", day("%d.%m.%Y", 2025, 2027)),
         ("PPPoE-Benutzer", "service.access_username", num("ftth{:05}@carrier.example")),
         ("PPPoE-Kennwort", "service.access_secret", word()),
         ("Status", "service.status", one("aktiv", "gekündigt", "in Bearbeitung", often=5)),
@@ -635,7 +636,7 @@ def german_carrier() -> Unseen:
         ("Rechnungsnummer", "invoice.invoice_number", num("R23-{:05}")),
         ("Kundennr", "invoice.customer", ref("{}", 150, 10200)),
         ("Rechnungsdatum", "invoice.issue_date", day("%d.%m.%Y", 2022, 2023)),
-        ("Fällig am", "invoice.due_date", day("%d.%m.%Y", 2022, 2023)),
+        ("Fällig am", "invoice.due_date", day("%d.%m.%Y", 2025, 2027)),
         ("Netto", "invoice.subtotal", comma(20, 90)),
         ("MwSt", "invoice.tax", comma(3, 15)),
         ("Brutto", "invoice.total", comma(23, 1100)),
@@ -691,9 +692,9 @@ def brazilian_api() -> Unseen:
         ("nosso_numero", "invoice.invoice_number invoice.payment_reference", ident(700000)),
         ("codigo_cliente", "invoice.customer", refi(120, 500)),
         ("data_emissao", "invoice.issue_date", day()),
-        ("data_vencimento", "invoice.due_date", day()),
+        ("data_vencimento", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
         ("valor", "invoice.total", money(80, 140)),
-        ("data_pagamento", "invoice.paid_date", some(day(), 0.7, None)),
+        ("data_pagamento", "invoice.paid_date", some(day("%Y-%m-%d", 2025, 2027), 0.7, None)),
         ("valor_pago", "invoice.amount_paid", some(money(80, 140), 0.7, None)),
         ("linha_digitavel", "", tel("#####.##### #####.###### #####.###### # ##############")),
     ])  # fmt: skip
@@ -757,7 +758,7 @@ def us_crm() -> Unseen:
         ("MRC", "service.price plan.price", money(45, 160, "${:.2f}")),
         ("Status", "customer.status service.status", one("Active", "Suspended", "Disconnected", "Prospect", often=8)),
         ("Start Date", "service.start_date customer.signup_date", day("%m/%d/%Y")),
-        ("Disconnect Date", "service.end_date customer.cancelled_date", some(day("%m/%d/%Y"), 0.1)),
+        ("Disconnect Date", "service.end_date customer.cancelled_date", some(day("%m/%d/%Y", 2025, 2027), 0.1)),
         ("Balance Due", "customer.balance", money(0, 240, "${:.2f}")),
         ("Auto Pay", "payment_method.autopay", one("Y", "N")),
         ("Paperless", "customer.invoice_delivery", one("Y", "N")),
@@ -803,7 +804,7 @@ def french_provider() -> Unseen:
         ("N° facture", "invoice.invoice_number", num("F2023{:06}")),
         ("N° abonné", "invoice.customer", ref("AB{:05}", 110)),
         ("Date facture", "invoice.issue_date", day("%d/%m/%Y")),
-        ("Échéance", "invoice.due_date", day("%d/%m/%Y")),
+        ("Échéance", "invoice.due_date", day("%d/%m/%Y", 2025, 2027)),
         ("Montant HT", "invoice.subtotal", comma(20, 90)),
         ("TVA", "invoice.tax", comma(4, 18)),
         ("Montant TTC", "invoice.total", comma(24, 108)),
@@ -839,7 +840,7 @@ def radius_list() -> Unseen:
         ("Framed-IP-Address", "ip_assignment.address", ipn),
         ("Calling-Station-Id", "ip_assignment.mac device.mac", mac()),
         ("Simultaneous-Use", "service.session_limit", k(1)),
-        ("Expiration", "service.expires_at service.end_date", day("%d %b %Y")),
+        ("Expiration", "service.expires_at service.end_date", day("%d %b %Y", 2025, 2027)),
         ("FullName", "customer.last_name", both(EN_FIRST, EN_LAST)),
         ("Mobile", "customer.mobile", tel("+254 71# ######")),
         ("Disabled", "service.status customer.status", one("0", "1", often=6)),
@@ -949,7 +950,7 @@ def italian_postgres() -> Unseen:
         ("id_anagrafica", "service.customer", refi(130, 100)),
         ("id_listino", "service.plan", refi(6)),
         ("data_attivazione", "service.start_date", day()),
-        ("data_disdetta", "service.end_date", some(day(), 0.1, None)),
+        ("data_disdetta", "service.end_date", some(day("%Y-%m-%d", 2025, 2027), 0.1, None)),
         ("canone", "service.price", money(19, 60)),
         ("stato", "service.status", one("attivo", "sospeso", "cessato", often=6)),
         ("indirizzo_impianto", "location.street", both(names("Via Roma", "Via Verdi"), whole(1, 90))),
@@ -969,7 +970,7 @@ def italian_postgres() -> Unseen:
         ("numero_fattura", "invoice.invoice_number", num("{}/2023")),
         ("id_anagrafica", "invoice.customer", refi(130, 100)),
         ("data_fattura", "invoice.issue_date", day()),
-        ("scadenza", "invoice.due_date", day()),
+        ("scadenza", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
         ("imponibile", "invoice.subtotal", money(15, 80)),
         ("iva", "invoice.tax", money(3, 16)),
         ("totale", "invoice.total", money(18, 96)),
@@ -1030,7 +1031,7 @@ def canadian_api() -> Unseen:
         ("number", "invoice.invoice_number", num("INV{:06}")),
         ("memberNumber", "invoice.customer", ref("M{:04}", 110)),
         ("issuedOn", "invoice.issue_date", day()),
-        ("dueOn", "invoice.due_date", day()),
+        ("dueOn", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
         ("subTotal", "invoice.subtotal", money(40, 100)),
         ("hst", "invoice.tax", money(5, 15)),
         ("grandTotal", "invoice.total", money(45, 115)),
@@ -1079,7 +1080,7 @@ def dutch_workbook() -> Unseen:
         ("Factuurnummer", "invoice.invoice_number", num("2023-{:05}")),
         ("Klantnummer", "invoice.customer", ref("NL{:05}", 120)),
         ("Factuurdatum", "invoice.issue_date", serial(2020)),
-        ("Vervaldatum", "invoice.due_date", serial(2020)),
+        ("Vervaldatum", "invoice.due_date", serial(2030)),
         ("Bedrag excl. BTW", "invoice.subtotal", money(20, 60)),
         ("BTW", "invoice.tax", money(4, 12)),
         ("Bedrag incl. BTW", "invoice.total", money(24, 72)),
@@ -1104,7 +1105,7 @@ def indian_operator() -> Unseen:
         ("Package Name", "service.plan plan.plan_code plan.name", one("50 MBPS UNL", "100 MBPS UNL")),
         ("Package Price", "service.price plan.price", one(499, 699)),
         ("Activation Date", "service.start_date customer.signup_date", day("%d-%b-%Y")),
-        ("Expiry Date", "service.expires_at service.end_date", day("%d-%b-%Y")),
+        ("Expiry Date", "service.expires_at service.end_date", day("%d-%b-%Y", 2025, 2027)),
         ("User Status", "service.status customer.status", one("Active", "Expired", "Deactive", often=5)),
         ("MAC Binding", "ip_assignment.mac device.mac", mac()),
         ("Static IP", "ip_assignment.address", some(ipn, 0.2)),
@@ -1164,8 +1165,8 @@ def prefixed_mysql() -> Unseen:
         ("soa_no", "invoice.invoice_number", num("SOA-{:06}")),
         ("sub_id", "invoice.customer", refi(130, 200)),
         ("soa_from", "invoice.period_start", day()),
-        ("soa_to", "invoice.period_end", day()),
-        ("soa_duedate", "invoice.due_date", day()),
+        ("soa_to", "invoice.period_end", day("%Y-%m-%d", 2025, 2027)),
+        ("soa_duedate", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
         ("soa_amount", "invoice.total", money(400, 1600)),
         ("soa_is_paid", "invoice.status", one(0, 1)),
     ])  # fmt: skip
@@ -1211,7 +1212,7 @@ def british_reports() -> Unseen:
         ("County", "customer.billing_region", k("Cumbria")),
         ("Postcode", "customer.billing_postal_code", tel("LA# #AB")),
         ("A/C Opened", "customer.signup_date", day("%d/%m/%Y")),
-        ("A/C Closed", "customer.cancelled_date", some(day("%d/%m/%Y"), 0.1)),
+        ("A/C Closed", "customer.cancelled_date", some(day("%d/%m/%Y", 2025, 2027), 0.1)),
         ("DD Mandate Ref", "payment_method.mandate_reference", num("DDM{:06}")),
         ("Current Debt", "customer.balance", money(0, 90)),
         ("Opt-in Marketing", "customer.marketing_consent", one("Yes", "No")),
@@ -1221,8 +1222,8 @@ def british_reports() -> Unseen:
         ("Acct #", "service.customer", ref("UK{:06}", 140)),
         ("Product", "service.plan plan.plan_code plan.name", one("FTTP 80", "FTTP 330", "SOGEA 40")),
         ("Live Date", "service.start_date", day("%d/%m/%Y")),
-        ("Cease Date", "service.end_date", some(day("%d/%m/%Y"), 0.1)),
-        ("Min Term Ends", "service.contract_end_date", day("%d/%m/%Y")),
+        ("Cease Date", "service.end_date", some(day("%d/%m/%Y", 2025, 2027), 0.1)),
+        ("Min Term Ends", "service.contract_end_date", day("%d/%m/%Y", 2025, 2027)),
         ("Rental (ex VAT)", "service.price plan.price", money(20, 60)),
         ("RADIUS Login", "service.access_username", num("cct{:05}@uk.example")),
         ("WAN IP", "ip_assignment.address", ipn),
@@ -1232,7 +1233,7 @@ def british_reports() -> Unseen:
         ("Inv No", "invoice.invoice_number", num("SI{:06}")),
         ("Acct #", "invoice.customer", ref("UK{:06}", 140)),
         ("Inv Date", "invoice.issue_date", day("%d/%m/%Y")),
-        ("Pay By", "invoice.due_date", day("%d/%m/%Y")),
+        ("Pay By", "invoice.due_date", day("%d/%m/%Y", 2025, 2027)),
         ("Net", "invoice.subtotal", money(20, 60)),
         ("VAT", "invoice.tax", money(4, 12)),
         ("Gross", "invoice.total", money(24, 72)),
