@@ -182,6 +182,11 @@ class FeedPlan:
                 read[plan.name] += plan.columns
         return {name: tuple(dict.fromkeys(columns)) for name, columns in read.items()}
 
+    @property
+    def adjusts(self) -> bool:
+        """Whether rules set amounts of money."""
+        return any(name in self.entity.money for rule in self.rules for name in rule.sets)
+
     def wanted(self, records: Records, first: int = 0) -> np.ndarray | None:
         """Boolean mask of the batch's records that are the feed's; None: all of them.
 

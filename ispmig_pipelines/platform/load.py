@@ -53,6 +53,8 @@ class Feed:
         issues: batches of ``ISSUE_SCHEMA``: what is wrong with rows of either kind.
         cells: original cells, as JSON, of the records at the given positions
             (file, record), which come in ascending order.
+        adjusted: batches of what rules took from amounts: ``_file``, ``_record``, ``field``,
+            ``currency``, ``amount``.
     """
 
     table: FeedTable
@@ -62,6 +64,7 @@ class Feed:
     quarantined: Callable[[], Iterator[pa.RecordBatch]]
     issues: Callable[[], Iterator[pa.RecordBatch]]
     cells: Callable[[list[tuple[int, int]]], Iterator[str]]
+    adjusted: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
 
 
 @dataclass
@@ -194,6 +197,7 @@ def _stage(
 
     with as_tenant(driver, tenant):
         copy_batches(driver, feed.table.staged, counted())
+        copy_batches(driver, feed.table.adjusted, feed.adjusted())
     driver.execute(sql.SQL("analyze {}").format(feed.table.staged))
 
 
@@ -274,6 +278,9 @@ def _publish(
                 totals.setdefault(currency, Amounts()).source -= amount
         for currency, amount in sums.get(name, {}).items():
             totals.setdefault(currency, Amounts()).loaded += amount
+        for currency, amount in repeats.adjusted.get(name, {}).items():
+            totals.setdefault(currency, Amounts()).source -= amount
+            totals[currency].adjusted -= amount
 
 
 def _copy_issues(driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]) -> None:

@@ -63,12 +63,17 @@ class FeedTable:
     def temporary(self, what: str) -> sql.Identifier:
         """One of the feed's temporary tables: ``staged`` holds the rows that may still be
         published, ``later`` those whose key stands earlier, ``repeats`` those of them that
-        say the same, ``rejects`` those that a check moved out, with the rule they broke."""
+        say the same, ``rejects`` those that a check moved out, with the rule they broke;
+        ``adjusted`` is what rules of the spec took from amounts, by record."""
         return sql.Identifier("pg_temp", f"{what}_{self.entity}_{self.index}")
 
     @property
     def staged(self) -> sql.Identifier:
         return self.temporary("staged")
+
+    @property
+    def adjusted(self) -> sql.Identifier:
+        return self.temporary("adjusted")
 
     @property
     def rejects(self) -> sql.Identifier:
@@ -130,10 +135,15 @@ Totals = dict[str, dict[str, Decimal]]
 
 @dataclass(frozen=True)
 class Repeats:
-    """Staged rows that said again what an earlier row of their feed said."""
+    """Staged rows that said again what an earlier row of their feed said.
+
+    Attributes:
+        amounts: what they say; adjusted: what rules of the spec had taken from it.
+    """
 
     rows: int = 0
     amounts: Totals = dataclass_field(default_factory=dict)
+    adjusted: Totals = dataclass_field(default_factory=dict)
 
 
 def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
@@ -141,7 +151,7 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     # An op that is tried again in the same session finds those of the first try. All of them
     # are made here, so that the tenant's role needs no right to make temporary tables.
     tables = sql.SQL(", ").join(
-        feed.temporary(what) for what in ("staged", "rejects", "later", "repeats")
+        feed.temporary(what) for what in ("staged", "rejects", "later", "repeats", "adjusted")
     )
     driver.execute(sql.SQL("drop table if exists {}").format(tables))
     driver.execute(
@@ -174,10 +184,21 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
                first_file integer, first_record bigint, key jsonb, amounts jsonb)"""
         ).format(sql.Identifier(f"repeats_{feed.entity}_{feed.index}"))
     )
+    create_adjusted(driver, feed)
     driver.execute(
         sql.SQL("grant select, insert, update, delete on {} to {}").format(
             tables, sql.Identifier(feed.tenant.role)
         )
+    )
+
+
+def create_adjusted(driver: psycopg.Connection, feed: FeedTable) -> None:
+    """Makes the temporary table for what rules took from amounts."""
+    driver.execute(
+        sql.SQL(
+            """create temporary table {} (_file integer, _record bigint, field text,
+               currency text, amount numeric)"""
+        ).format(sql.Identifier(f"adjusted_{feed.entity}_{feed.index}"))
     )
 
 
@@ -278,7 +299,29 @@ def settle_repeats(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
             )
             for field in feed.money
         },
+        adjusted=adjusted_sums(
+            driver,
+            feed,
+            sql.SQL("select _file, _record from {}").format(feed.temporary("repeats")),
+        ),
     )
+
+
+def adjusted_sums(driver: psycopg.Connection, feed: FeedTable, positions: sql.Composable) -> Totals:
+    """What rules took from the amounts of some records: field → currency → sum.
+
+    Args:
+        positions: a query of their ``_file`` and ``_record``.
+    """
+    found: Totals = {}
+    for name, currency, amount in driver.execute(
+        sql.SQL(
+            """select a.field, a.currency, sum(a.amount) from {adjusted} a
+               join ({positions}) p using (_file, _record) group by 1, 2"""
+        ).format(adjusted=feed.adjusted, positions=positions)
+    ):
+        found.setdefault(name, {})[currency] = amount
+    return found
 
 
 def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:

@@ -20,7 +20,7 @@ from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ddl, journal, ledger
 from ispmig_pipelines.platform.copy import copy_batches
-from ispmig_pipelines.platform.publish import FeedTable
+from ispmig_pipelines.platform.publish import FeedTable, Totals, adjusted_sums, create_adjusted
 from ispmig_pipelines.platform.reconcile import ZERO, Amounts, Counts, check
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.platform.undo import key_json
@@ -82,6 +82,35 @@ def verify_feed(
         _count_repeats(driver, feed, verified)
         _sum(driver, feed, earlier, verified)
     return verified
+
+
+def adjusted_again(
+    driver: psycopg.Connection, feed: FeedTable, adjusted: Iterable[pa.RecordBatch]
+) -> Totals:
+    """What rules took from amounts of records that repeat another: it counts once.
+
+    Args:
+        feed: verified before, in the same session.
+        adjusted: what they took, record by record, as :attr:`ispmig_pipelines.platform.load.Feed`
+            has it.
+    """
+    driver.execute(sql.SQL("drop table if exists {}").format(feed.adjusted))
+    create_adjusted(driver, feed)
+    copy_batches(driver, feed.adjusted, adjusted)
+    return adjusted_sums(
+        driver,
+        feed,
+        sql.SQL(
+            """select _file, _record from (
+                   select _file, _record,
+                          row_number() over (partition by {key} order by _file, _record) as place
+                   from {audited} where not _quarantined
+               ) numbered where place > 1"""
+        ).format(
+            key=sql.SQL(", ").join(sql.Identifier(k) for k in feed.key),
+            audited=feed.temporary(AUDITED),
+        ),
+    )
 
 
 def strangers(driver: psycopg.Connection, feeds: list[FeedTable]) -> int:

@@ -109,6 +109,24 @@ def test_written_off_money_is_accounted_for_and_what_is_left_out_is_kept(house: 
     assert house.digest() == before
 
 
+def test_money_that_rules_take_from_repeated_records_is_counted_once(house: House) -> None:
+    house.write("spec.yaml", RULED)
+    house.write(
+        "people.csv",
+        "No,Joined,Owed\n1,2012-01-31,50\n1,2012-01-31,50\n2,2019-12-25,7\n2,2019-12-25,7\n"
+        "3,2012-01-31,10\n3,2012-01-31,20\nT-1,2012-01-31,3\nT-1,2012-01-31,3\n",
+    )
+    ran = house.migrate()
+    assert ran.ok, ran.failure()
+    assert ran.counts["customer"]["repeated"] == 3
+    assert ran.entry is not None
+    # What is in quarantine counts record by record; of 10 and 20, both written off, the first.
+    assert ran.entry.totals["customer.balance"]["EUR"] == {
+        "source": "73.0000", "loaded": "7.0000", "quarantined": "0.0000", "adjusted": "66.0000",
+        "unreadable": 0,
+    }  # fmt: skip
+
+
 def test_a_record_that_a_rule_refuses_counts_against_the_threshold(house: House) -> None:
     house.write("spec.yaml", RULED)
     house.write("people.csv", "No,Joined,Owed\n1,2019-12-25,100\n2,2019-12-25,7\n")
@@ -204,7 +222,7 @@ def test_routed_records_are_counted_once_and_keep_what_no_field_takes(house: Hou
     # What cannot be read may have been meant for either.
     assert {e: c["read"] for e, c in ran.counts.items()} == {"device": 3, "ip_assignment": 3}
     assert house.rows("device", "device_code, legacy") == [
-        ("R1", {"Rest": "a"}), ("R2", {"Rest": "c"}),
+        ("R1", {"Rest": "a"}), ("R2", {"Kind": "switch", "Rest": "c"}),
     ]  # fmt: skip
     assert house.rows("ip_assignment", "host(address), notes, legacy") == [
         ("10.0.0.1", "row 2", {"Kind": "address", "Rest": "b"}),

@@ -21,7 +21,12 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     MappedFeed,
     StagedFile,
 )
-from ispmig_pipelines.defs.tenant_migration.map import adjusted_by_currency, arrow_column
+from ispmig_pipelines.defs.tenant_migration.map import (
+    ADJUSTED_SCHEMA,
+    adjusted_by_currency,
+    adjusted_rows,
+    arrow_column,
+)
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     Opened,
@@ -43,6 +48,7 @@ from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.platform.verify import (
     Verified,
+    adjusted_again,
     audited_fields,
     strangers,
     verify_feed,
@@ -101,8 +107,15 @@ def audit(
             partial=mapped.partial,
             has_legacy=False,
         )
+        name = f"audited-adjusted-{mapped.name}"
         with connection.begin():
-            verified = verify_feed(raw(connection), table, source.records(told), earlier)
+            with ExitStack() as written_out:
+                if mapped.adjusts:
+                    source.taken = written_out.enter_context(staging.write(name, ADJUSTED_SCHEMA))
+                verified = verify_feed(raw(connection), table, source.records(told), earlier)
+            again = (
+                adjusted_again(raw(connection), table, staging.read(name)) if mapped.adjusts else {}
+            )
         earlier.append(table)
         told.done()
         for name, by_currency in source.adjusted.items():
@@ -110,6 +123,10 @@ def audit(
                 amounts = verified.amounts.setdefault(name, {}).setdefault(currency, Amounts())
                 amounts.source += taken.source
                 amounts.adjusted += taken.adjusted
+        for name, sums_again in again.items():
+            for currency, amount in sums_again.items():
+                verified.amounts[name][currency].source -= amount
+                verified.amounts[name][currency].adjusted -= amount
         audited.problems += source.problems + verified.problems
         counts = recounted.setdefault(mapped.entity, Counts())
         counts.read += verified.read
@@ -155,6 +172,7 @@ class _SourceAgain:
             tables=lookup_tables(spec, [feed.source], mapped.tables, staging),
         )
         self.adjusted: dict[str, dict[str, Amounts]] = {}
+        self.taken: pa.ipc.RecordBatchWriter | None = None
         self._mapped = mapped
         self._fields = fields
         self._batch_size = batch_size
@@ -237,6 +255,10 @@ class _SourceAgain:
             ],
             names=[*self._fields, "_file", "_record"],
         )
+        position = out.column("_file"), out.column("_record")
+        for rows in adjusted_rows(out, position, self._mapped.entity, mapped.adjusted):
+            if self.taken is not None:
+                self.taken.write(rows)
         for name, taken in mapped.adjusted.items():
             sums = self.adjusted.setdefault(name, {})
             for currency, amount in adjusted_by_currency(out, self._mapped.entity, name, taken):

@@ -48,6 +48,7 @@ def feed_to_load(
         quarantined=staged.quarantined,
         issues=staged.issues,
         cells=staged.cells,
+        adjusted=staged.adjusted,
     )
 
 
@@ -58,6 +59,11 @@ class _StagedFeed:
         self._feed = feed
         self._table = table
         self._staging = staging
+
+    def adjusted(self) -> Iterator[pa.RecordBatch]:
+        """What rules took from amounts, record by record."""
+        if self._feed.adjusts:
+            yield from self._staging.read(f"adjusted-{self._feed.name}")
 
     def _judged(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
         """The mapped batches with their verdicts."""

@@ -136,6 +136,7 @@ class MappedFeed:
         amounts: money field → currency → what stands in the source.
         rows: readable records; skipped: records that are none of this entity.
         tables, styles: as :class:`Extracted` has them.
+        adjusts: rules set amounts; what they took from each is staged, too.
         issues: how many issues mapping found, and validation after it.
     """
 
@@ -155,6 +156,7 @@ class MappedFeed:
     unused: tuple[str, ...] = ()
     tables: dict[str, StagedSource] = field(default_factory=dict)
     styles: Styles = field(default_factory=dict)
+    adjusts: bool = False
 
     @property
     def read(self) -> int:

@@ -7,6 +7,7 @@ totals, and their cells go to quarantine whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from decimal import Decimal
 
 import numpy as np
@@ -31,6 +32,17 @@ OK = "_ok"
 """Column of a mapped table: no error was found in the record so far."""
 
 LEGACY = "legacy"
+
+ADJUSTED_SCHEMA = pa.schema(
+    [
+        pa.field("_file", pa.int32(), nullable=False),
+        pa.field("_record", pa.int64(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("currency", pa.string(), nullable=False),
+        pa.field("amount", pa.decimal128(38, 4), nullable=False),
+    ]
+)
+"""What rules took from amounts, record by record, where it was anything."""
 
 
 def unreadable(field: str) -> str:
@@ -100,10 +112,14 @@ def map_feed(
     }
     rejected = issues = skipped = 0
     has_legacy = feed.legacy
-    with (
-        staging.write(f"mapped-{name}", schema) as table,
-        staging.write(f"issues-{name}", ISSUE_SCHEMA) as issue_table,
-    ):
+    with ExitStack() as tables_written:
+        table = tables_written.enter_context(staging.write(f"mapped-{name}", schema))
+        issue_table = tables_written.enter_context(staging.write(f"issues-{name}", ISSUE_SCHEMA))
+        taken = (
+            tables_written.enter_context(staging.write(f"adjusted-{name}", ADJUSTED_SCHEMA))
+            if plan.adjusts
+            else None
+        )
         for batch in read_cells(staging, source, list(plan.columns_needed)):
             first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
             wanted = plan.wanted(records_of(source, batch), first)
@@ -120,6 +136,10 @@ def map_feed(
             if len(mapped.log):
                 issue_table.write(mapped.log.to_arrow(*batch.columns[: len(POSITION)]))
             add_amounts(amounts, out, feed.entity, mapped.adjusted)
+            if taken is not None:
+                position = out.columns[0], out.columns[1]
+                for rows in adjusted_rows(out, position, feed.entity, mapped.adjusted):
+                    taken.write(rows)
             rejected += int(mapped.log.rejected.sum())
             issues += len(mapped.log)
             progress.advance(batch.num_rows)
@@ -139,6 +159,7 @@ def map_feed(
         styles=styles,
         rejected=rejected,
         issues=issues,
+        adjusts=plan.adjusts,
         reads=plan.columns_read,
         unused=plan.unused,
     )
@@ -221,6 +242,33 @@ def adjusted_by_currency(
     for row in table.group_by("currency").aggregate([("taken", "sum")]).to_pylist():
         if row["taken_sum"]:
             yield row["currency"], row["taken_sum"]
+
+
+def adjusted_rows(
+    batch: pa.RecordBatch,
+    position: tuple[pa.Array, pa.Array],
+    entity: str,
+    adjusted: Mapping[str, pa.Array],
+) -> Iterator[pa.RecordBatch]:
+    """What rules took from amounts, as rows of :data:`ADJUSTED_SCHEMA`.
+
+    Args:
+        position: file and record of each row of the batch.
+    """
+    for field, taken in adjusted.items():
+        amounts = taken.cast(WIDE)
+        where = pc.fill_null(pc.not_equal(amounts, pa.scalar(Decimal(0), WIDE)), False)
+        if not pc.any(where, min_count=0).as_py():
+            continue
+        columns = [
+            *position,
+            pa.repeat(pa.scalar(field), batch.num_rows),
+            _currencies(batch, ENTITIES[entity].money[field]),
+            amounts,
+        ]
+        yield pa.RecordBatch.from_arrays(
+            [column.filter(where) for column in columns], schema=ADJUSTED_SCHEMA
+        )
 
 
 def _currencies(batch: pa.RecordBatch, currency: str) -> pa.Array:
