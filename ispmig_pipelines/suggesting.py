@@ -167,7 +167,11 @@ def suggest(
     if not seen:
         raise UsageError("There is no table with columns in these files: nothing to suggest from.")
     chosen, found = recognise([_as_seen(one) for one in seen], preset)
-    if preset == "auto" and chosen and not any(f and chosen.tables[f.table].entities for f in found):
+    if (
+        preset == "auto"
+        and chosen
+        and not any(f and chosen.tables[f.table].entities for f in found)
+    ):
         # Only its side tables are like these: a payments.csv is not a system's list of covers.
         chosen, found = None, [None] * len(seen)
     sources = _named(seen, found, chosen)
