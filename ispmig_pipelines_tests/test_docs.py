@@ -146,7 +146,7 @@ def test_the_five_minutes_of_the_readme_are_true(
                 assert without_numbers_of_migrations(line) in said, (command, line)
             ran.append(words[0])
     assert ran == [
-        "inspect", "tenant", "migrate", "migrate", "quarantine", "digest",
+        "inspect", "tenant", "suggest", "spec", "preview", "migrate", "quarantine", "digest",
         "export", "tenant", "migrate", "digest",
     ]  # fmt: skip
     digests = [
