@@ -41,6 +41,24 @@ SIGNS = {
     "HK$": "HKD",
     "zł": "PLN",
     "Kč": "CZK",
+    "৳": "BDT",
+    "Rp.": "IDR",
+    "Rp": "IDR",
+    "RM": "MYR",
+    "KSh": "KES",
+    "Ksh": "KES",
+    "TSh": "TZS",
+    "USh": "UGX",
+    "GH₵": "GHS",
+    "₵": "GHS",
+    "₡": "CRC",
+    "₲": "PYG",
+    "₮": "MNT",
+    "S$": "SGD",
+    "NT$": "TWD",
+    "MX$": "MXN",
+    "J$": "JMD",
+    "TT$": "TTD",
 }
 """Signs that mean one currency only."""
 
@@ -59,6 +77,12 @@ SHARED_SIGNS = (
     "lei",
     "лв.",
     "лв",
+    "Fr.",
+    "Fr",
+    "Bs.",
+    "Bs",
+    "Tk.",
+    "Tk",
 )
 """Signs that several currencies use, or that say no more than the record's currency does."""
 
