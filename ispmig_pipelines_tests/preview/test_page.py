@@ -130,3 +130,7 @@ def test_what_is_written_in_any_script_arrives() -> None:
 def test_masks_are_explained_and_data_of_customers_is_warned_of() -> None:
     assert "shown as shapes" in Tree(page(report(masked=True))).text
     assert "give it only to people who may see them" in Tree(page(report())).text
+
+
+def test_cells_from_right_to_left_keep_their_place_before_the_arrow() -> None:
+    assert "unicode-bidi: isolate" in page(with_cell("\u05e9\u05dc\u05d5\u05dd"))

@@ -380,6 +380,9 @@ class _Composer:
         if said.question:
             reason = f"{reason}; ask: {said.question}"
             self._ask(f"{source}.{match.column} ({entity}.{match.field}): {said.question}")
+        for note in said.notes:
+            if note.startswith("not sure"):
+                self._ask(f"{source}.{match.column} ({entity}.{match.field}): {note}")
         mapping = said.mapping
         if said.null_words:
             mapping = mapping if isinstance(mapping, dict) else {"column": mapping}

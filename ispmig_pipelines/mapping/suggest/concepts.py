@@ -3,7 +3,8 @@
 and ``Customer No.`` are all *customer* and *id*.
 
 The words are the usual ones of billing exports in English, German, Spanish, Portuguese, French,
-Italian, Dutch, Polish, Turkish, Russian and Ukrainian (Cyrillic and transliterated).
+Italian, Dutch, Polish, Czech, Turkish, Indonesian, Russian and Ukrainian (Cyrillic and
+transliterated).
 """
 
 from __future__ import annotations
@@ -14,66 +15,66 @@ from functools import lru_cache
 
 # Concept (or several, where one word says them all): words. Accents and case do not matter.
 _WORDS = """
-customer: customer customers client clients cust clnt subscriber subscribers subscr subs abonent abonents abonenty member members consumer kunde kunden kd kdnr:id kdnum:id kundennr:id cliente clientes clte abonne abonnes abonado abonados assinante assinantes utente utenti mijoz клиент клиенты клиента клиентов абонент абоненты абонента клієнт клієнти klient klienci klienta odbiorca musteri müşteri abone teilnehmer suscriptor klant klanten debitor debitoren klantenlijst debiteur debiteuren zakaznik zákazník ugyfel ügyfél patron patrons kunder kund asiakas clienti abonati rotem пользователь пользователи user_list
-account: лицевой лицевого account acct acc konto cuenta conta compte rekening ls schet лс счёт счет hesap rachunekklienta a/c ac_no:id conto
-id: id no nr num number numero numéro nummer numer code codigo código cod kod ident identifier identificador key nro n° № номер nomer код ид numara number# ref_id identifiant kennung schluessel
-first name: vorname prenom prénom firstname fname givenname imie imię имя imya ім'я imya first given forename nome_proprio voornaam ad voorletters voornamen initials keresztnev nombres prenoms prénoms
-last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam achternamen vezeteknev příjmení prijmeni
+customer: customer customers client clients cust clnt subscriber subscribers subscr subs abonent abonents abonenty member members consumer kunde kunden kd kdnr:id kdnum:id kundennr:id cliente clientes clte abonne abonnes abonado abonados assinante assinantes utente utenti mijoz клиент клиенты клиента клиентов абонент абоненты абонента клієнт клієнти klient klienci klienta odbiorca musteri müşteri abone teilnehmer suscriptor klant klanten debitor debitoren klantenlijst debiteur debiteuren zakaznik zákazník ugyfel ügyfél patron patrons kunder kund asiakas clienti abonati rotem пользователь пользователи user_list zakaznika zakazniku zakaznici zákazníci zakaznicke pelanggan custmast
+account: лицевой лицевого account acct acc konto cuenta conta compte rekening ls schet лс счёт счет hesap rachunekklienta a/c ac_no:id conto ucet účet akun rekening_
+id: id no nr num number numero numéro nummer numer code codigo código cod kod ident identifier identificador key nro n° № номер nomer код ид numara number# ref_id identifiant kennung schluessel nbr num_ cislo číslo čislo nomor nomer_ ref_no
+first name: vorname prenom prénom firstname fname givenname imie imię имя imya ім'я imya first given forename nome_proprio voornaam ad voorletters voornamen initials keresztnev nombres prenoms prénoms jmeno jméno meno given_names givenname
+last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam achternamen vezeteknev příjmení prijmeni priezvisko familyname prijmeni_
 name: name names nombre nome nom nazwa bezeichnung имя_название название nazvanie назва isim adı bezeichn titel title наименование
-full name: fullname фио fio піб pib fullnm vollname adsoyad nomecompleto nombrecompleto nomcomplet naam_volledig naamvolledig
-company: company firma firmy firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf biz razaosocial razonsocial ragionesociale raisonsociale bedrijfsnaam:name handelsnaam tradingas tradingname naziv cég vállalat ragsoc
+full name: fullname фио fio піб pib fullnm vollname adsoyad nomecompleto nombrecompleto nomcomplet naam_volledig naamvolledig nama nama_lengkap celemeno
+company: company firma firmy firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf biz razaosocial razonsocial ragionesociale raisonsociale bedrijfsnaam:name handelsnaam tradingas tradingname naziv cég vállalat ragsoc spolecnost společnost spolocnost perusahaan
 contact: contact kontakt contacto contato ansprechpartner контакт referente ansprechperson contactpersoon
-email: email mail emails emailaddress correo courriel e-mail почта pochta пошта epost eposta e-posta posta_elettronica pec emailadres mailadres
-phone: phone telephone tel telefon telefono teléfono telefone téléphone telephone# phones fone ph phonenumber:id телефон тел telefonnummer:id telefoon fon rufnummer:id phoneno:id telefoonnummer:id contactno contactnumber teléfonos telefonos vezetekes
-mobile phone: mobile mobil celular cell cellphone movil móvil portable handy gsm cellulare komorka komórkowy мобильный мобильный_телефон мобільний mob telemovel mobiltelefon handynummer:id mobiel gsmnummer mobilnummer handynr tel_movil whatsapp celulares cel
+email: email mail emails emailaddress correo courriel e-mail почта pochta пошта epost eposta e-posta posta_elettronica pec emailadres mailadres emailaddr surel
+phone: phone telephone tel telefon telefono teléfono telefone téléphone telephone# phones fone ph phonenumber:id телефон тел telefonnummer:id telefoon fon rufnummer:id phoneno:id telefoonnummer:id contactno contactnumber teléfonos telefonos vezetekes homeph:home telp telepon nohp_ phn
+mobile phone: mobile mobil celular cell cellphone movil móvil portable handy gsm cellulare komorka komórkowy мобильный мобильный_телефон мобільний mob telemovel mobiltelefon handynummer:id mobiel gsmnummer mobilnummer handynr tel_movil whatsapp celulares cel mob hp no_hp nohp mobilni handphone
 work: work office daytime business_phone oficina buero büro рабочий bureau day_phone:phone alt alternate alternative secondary other_phone
 home: home house_phone casa privat домашний landline festnetz fijo
 fax: fax telefax факс faks
-street: street str strasse straße calle rua rue via ulica улица ulitsa вулиця sokak cadde straat logradouro st chemin straat straatnaam address_1 domicilio_calle
-address: address addr adresse anschrift direccion dirección endereco endereço indirizzo адрес adres adresa адреса adress domicilio location_address
-city: city town ort stadt ciudad cidade ville citta città miasto город gorod місто sehir şehir wohnort localidad plaats municipio miejscowosc miejscowość comune gemeinde il woonplaats locality stad by posttown town_city mesto
-region: uf region state province provincia bundesland estado regione область oblast wojewodztwo województwo province_state county departamento département dept ilce kanton county_state uf_ regio provincie
-postal: zip plz postal postcode postleitzahl cp cep cap zipcode codepostal индекс indeks pocztowy index_code kodpocztowy postal_code postalcode postnummer pincode pin_code postalcd irsz
+street: street str strasse straße calle rua rue via ulica улица ulitsa вулиця sokak cadde straat logradouro st chemin straat straatnaam address_1 domicilio_calle ulice ulici jalan jl
+address: address addr adresse anschrift direccion dirección endereco endereço indirizzo адрес adres adresa адреса adress domicilio location_address alamat adresa_ postaladdress:billing
+city: city town ort stadt ciudad cidade ville citta città miasto город gorod місто sehir şehir wohnort localidad plaats municipio miejscowosc miejscowość comune gemeinde il woonplaats locality stad by posttown town_city mesto obec mesto_ město kota kabupaten
+region: uf region state province provincia bundesland estado regione область oblast wojewodztwo województwo province_state county departamento département dept ilce kanton county_state uf_ regio provincie kraj_ provinsi propinsi
+postal: zip plz postal postcode postleitzahl cp cep cap zipcode codepostal индекс indeks pocztowy index_code kodpocztowy postal_code postalcode postnummer pincode pin_code postalcd irsz psc psč kodepos kode_pos
 country: country land pais país pays paese страна strana країна kraj ulke ülke
-county: district landkreis raion район bairro colonia barrio estate suburb neighborhood neighbourhood quartier quartiere frazione mahalle stadtteil ortsteil area subdistrict barangay neighborhood_area ward wijk taluk tehsil upazila thana
-tax id: vatid ustid taxid nip cif rfc cnpj cuit nif inn инн siret partitaiva piva ruc iva_id steuernummer umsatzsteuerid vkn rut nit gstin gst_no btwnummer vatno abn
-national id: cpf dni cedula cédula passport паспорт pasport pesel curp personalausweis codicefiscale tckn ssn cnic nid documento rg ausweis aadhaar aadhar aadhaarno nin omang bsn
-birth: birth birthday dob geburtstag geburtsdatum nacimiento nascimento naissance nascita рождения urodzenia dogum doğum geburt geboortedatum:date geboren
-date: date datum fecha data_ dia día dt дата tarih tarihi jour дат datum_
-signup: signup registration registered alta cadastro inscription iscrizione anmeldung joined registrado регистрации rejestracji kayit kayıt since seit beitritt registrace reg join abonnement_date joindate:date sinds opened inschrijving aanmelding einrichtungsdatum member_since added enrolled onboarded
+county: district landkreis raion район bairro colonia barrio estate suburb neighborhood neighbourhood quartier quartiere frazione mahalle stadtteil ortsteil area subdistrict barangay neighborhood_area ward wijk taluk tehsil upazila thana okres kecamatan kelurahan desa suburb_
+tax id: vatid ustid taxid nip cif rfc cnpj cuit nif inn инн siret partitaiva piva ruc iva_id steuernummer umsatzsteuerid vkn rut nit gstin gst_no btwnummer vatno abn dic dič npwp ic_dph
+national id: cpf dni cedula cédula passport паспорт pasport pesel curp personalausweis codicefiscale tckn ssn cnic nid documento rg ausweis aadhaar aadhar aadhaarno nin omang bsn ktp no_ktp rodne_cislo
+birth: birth birthday dob geburtstag geburtsdatum nacimiento nascimento naissance nascita рождения urodzenia dogum doğum geburt geboortedatum:date geboren narozeni narození lahir
+date: date datum fecha data_ dia día dt дата tarih tarihi jour дат datum_ tanggal tgl datum_
+signup: signup registration registered alta cadastro inscription iscrizione anmeldung joined registrado регистрации rejestracji kayit kayıt since seit beitritt registrace reg join abonnement_date joindate:date sinds opened inschrijving aanmelding einrichtungsdatum member_since added enrolled onboarded registrace registrácie daftar pendaftaran open opendt:date
 created: created creation creado criado erstellt angelegt создан создания cree créé utworzenia olusturma inserimento aufgenommen erfasst entered
-status: situacion situación status state_ zustand estado_ etat état stato статус stan durum situacao situação estatus состояние sost statut active_state
-balance: balance saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo openstaand_saldo ledger_balance
+status: situacion situación status state_ zustand estado_ etat état stato статус stan durum situacao situação estatus состояние sost statut active_state stat stav acctstat:account
+balance: balance saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo openstaand_saldo ledger_balance currbal zustatek zůstatek zostatok
 credit: credit guthaben credito crédito кредит kredyt
-debt: debt schuld deuda divida dívida dette долг borc owed owing arrears outstanding openstaand rueckstand rückstand offener dues schulden
+debt: debt schuld deuda divida dívida dette долг borc owed owing arrears outstanding openstaand rueckstand rückstand offener dues schulden owing dluh dlh hutang
 deposit: deposit kaution deposito depósito депозит caution depot kaucja depozito
 currency: currency waehrung währung moneda moeda devise valuta валюта waluta curr para_birimi cur monnaie
-plan: plano planos plan tariff tarif tarifa tariffa package pkg paquete pacote forfait тариф tarifnyj тарифный пакет taryfa paket tarife piano abonnement produkt produit product offer offre planname:name srv_plan produto producto oferta formule planname_ bundle tier abonnementen pakket product_name bouquet scheme pack
-service: service servicio serviço servico servizio dienst leistung услуга usluga послуга usługa hizmet anschluss subscription suscripcion assinatura svc connection conexion conexão abonnement_nr line_id vertragsposition circuit circuits lines lijn leitung verbindung
+plan: plano planos plan tariff tarif tarifa tariffa package pkg paquete pacote forfait тариф tarifnyj тарифный пакет taryfa paket tarife piano abonnement produkt produit product offer offre planname:name srv_plan produto producto oferta formule planname_ bundle tier abonnementen pakket product_name bouquet scheme pack paket_ layanan
+service: service servicio serviço servico servizio dienst leistung услуга usluga послуга usługa hizmet anschluss subscription suscripcion assinatura svc connection conexion conexão abonnement_nr line_id vertragsposition circuit circuits lines lijn leitung verbindung svc sluzba služba langganan svcord
 speed: speed velocidad velocidade geschwindigkeit vitesse velocita velocità скорость predkosc prędkość hiz hız bandwidth bandbreite ancho_de_banda rate_limit
 download: download down dl descarga bajada downstream rx_rate herunterladen вниз indirme pobieranie
 upload: upload up ul subida upstream carga tx_rate отдача yukleme wysylanie
-price: price precio preco preço preis prix prezzo цена cena tsena ціна fiyat fee cuota mensualidad mensalidade entgelt стоимость стоимость_услуги grundpreis charge charges abonplata абонплата monatspreis:month kosten ucret cost costo abono mrc canone abopreis monthlyfee:month maandbedrag:month tarifpreis rental rent mrr recurring_charge abonnementsprijs prijs
-month: month monthly monat monatlich mes mensual mensal mensuel mensile месяц ежемесячно miesieczna miesięczny aylik aylık maand maandelijks
+price: price precio preco preço preis prix prezzo цена cena tsena ціна fiyat fee cuota mensualidad mensalidade entgelt стоимость стоимость_услуги grundpreis charge charges abonplata абонплата monatspreis:month kosten ucret cost costo abono mrc canone abopreis monthlyfee:month maandbedrag:month tarifpreis rental rent mrr recurring_charge abonnementsprijs prijs harga biaya cenik
+month: month monthly monat monatlich mes mensual mensal mensuel mensile месяц ежемесячно miesieczna miesięczny aylik aylık maand maandelijks mthly mesic měsíc mesacne bulan bulanan
 year: year yearly jahr jährlich ano año annee anno год rok yil
 setup: setup einrichtung instalacion_costo anschlussgebuehr activation_fee install_fee installfee nrc einmalig aansluitkosten
-tax: tax vat mwst ust iva tva ндс steuer kdv impuesto imposto taxe btw пдв hst gst pst qst salestax btw moms impuestos
+tax: tax vat mwst ust iva tva ндс steuer kdv impuesto imposto taxe btw пдв hst gst pst qst salestax btw moms impuestos dph ppn pajak exmpt_
 rate: rate satz tasa taxa percent percentage prozent pct oran ставка procent
-invoice: invoice invoices inv factura facturas fatura faturas rechnung rechnungen facture factures fattura fatture счет-фактура bill bills rachunek faktura faktury накладная rech rg_nr beleg boleto boletos quittung factuur facturen soa statement statements rechnungs ledger sales_ledger
+invoice: invoice invoices inv factura facturas fatura faturas rechnung rechnungen facture factures fattura fatture счет-фактура bill bills rachunek faktura faktury накладная rech rg_nr beleg boleto boletos quittung factuur facturen soa statement statements rechnungs ledger sales_ledger tagihan faktury_ faktúra invnbr:id
 line: line zeile linea linha ligne riga строка position item items pos posten pozycja partida artikel rechnungsposition righe
-payment: payment payments pay pago pagos pagamento pagamentos zahlung zahlungen paiement paiements pagamenti платеж платёж оплата oplata platezh платіж platnosc płatność wplata wpłata odeme ödeme paid_payment receipt recibo einzahlung reglement reglements règlement règlements pagamento_ zahlungseingaenge zahlungseingang tender betaling betalingen collection collections ontvangsten ontvangst cash_received einzahlungen deposits_made topup topups recharge recharges aufladung recarga recargas receipts
-method: method metodo método methode forma zahlungsart:payment zahlungsweise:payment способ sposob mode modo yontem forma_pago mezzo means medio tender_type how wijze betaalwijze:payment betaalmethode:payment channel mode_of
-amount: amount amt betrag importe monto valor montant importo сумма summa suma kwota tutar sum сума bedrag valor_total sum_ amnt bedragen wert_ valore
-total: total gesamt totale итого razem toplam gesamtbetrag:amount brutto gross gesamtsumme:amount ttc grandtotal incl inclvat inkl
-net: net netto subtotal zwischensumme neto imponibile ht base nettobetrag:amount excl exclvat exbtw exvat sintva sansva pretax untaxed
-due: due faellig fällig vencimiento vencimento echeance échéance scadenza срок termin vade faelligkeit fälligkeit fälligkeitsdatum:date faelligkeitsdatum:date pagar_hasta zahlbar vence verval vervaldatum:date payby fallig betaaldatum
-issue: issue issued emision emisión emissao emissão ausstellung emissione émission выставления wystawienia issuedate:date
-paid: paid bezahlt gezahlt pagado pago_ paye payé оплачено zaplacono odendi bezahlt_am pagata versato betaald collected
+payment: payment payments pay pago pagos pagamento pagamentos zahlung zahlungen paiement paiements pagamenti платеж платёж оплата oplata platezh платіж platnosc płatność wplata wpłata odeme ödeme paid_payment receipt recibo einzahlung reglement reglements règlement règlements pagamento_ zahlungseingaenge zahlungseingang tender betaling betalingen collection collections ontvangsten ontvangst cash_received einzahlungen deposits_made topup topups recharge recharges aufladung recarga recargas receipts pmt platba platby pembayaran pmthist
+method: method metodo método methode forma zahlungsart:payment zahlungsweise:payment способ sposob mode modo yontem forma_pago mezzo means medio tender_type how wijze betaalwijze:payment betaalmethode:payment channel mode_of metoda zpusob způsob via cara
+amount: amount amt betrag importe monto valor montant importo сумма summa suma kwota tutar sum сума bedrag valor_total sum_ amnt bedragen wert_ valore castka částka suma_ jumlah nominal
+total: total gesamt totale итого razem toplam gesamtbetrag:amount brutto gross gesamtsumme:amount ttc grandtotal incl inclvat inkl celkem spolu
+net: net netto subtotal zwischensumme neto imponibile ht base nettobetrag:amount excl exclvat exbtw exvat sintva sansva pretax untaxed zaklad základ bezdph
+due: due faellig fällig vencimiento vencimento echeance échéance scadenza срок termin vade faelligkeit fälligkeit fälligkeitsdatum:date faelligkeitsdatum:date pagar_hasta zahlbar vence verval vervaldatum:date payby fallig betaaldatum splatnosti splatnost splatnosť jatuhtempo tempo
+issue: issue issued emision emisión emissao emissão ausstellung emissione émission выставления wystawienia issuedate:date vystaveni vystavení vystavenia
+paid: paid bezahlt gezahlt pagado pago_ paye payé оплачено zaplacono odendi bezahlt_am pagata versato betaald collected lunas zaplaceno bayar
 period: period periodo período periode période zeitraum период okres donem
-start: start begin beginn inicio início debut début inizio начало początek poczatek baslangic activation activated activacion ativacao активации подключения aktivierung von from desde anfang uruchomienia connected installation instalacion instalação attivazione activacao inbetriebnahme schaltung activé live ingangsdatum:date activated_on startdatum:date aktivierungsdatum:date commissioned golive
+start: start begin beginn inicio início debut début inizio начало początek poczatek baslangic activation activated activacion ativacao активации подключения aktivierung von from desde anfang uruchomienia connected installation instalacion instalação attivazione activacao inbetriebnahme schaltung activé live ingangsdatum:date activated_on startdatum:date aktivierungsdatum:date commissioned golive inst instdt:date connected aktif_sejak pripojeni připojení
 end: end ende fin fim fine конец koniec bitis hasta until bis to ate até отключения ends einde einddatum:date enddatum:date
-expiry: expiry expiration expires expire caducidad vencto истекает ablauf wygasa exp valid_until окончания expira renewal_until
-cancelled: cancelled canceled cancel cancellation kuendigung kündigung gekündigt baja_ cancelacion cancelamento résiliation iptal churn terminated termination расторжения gekuendigt disconnect disconnected disconnection left disdetta cessazione dimissione kuendigungsdatum:date cease ceased closed opzegging opzegdatum:date opgezegd baixa desactivacion abmeldung
+expiry: expiry expiration expires expire caducidad vencto истекает ablauf wygasa exp valid_until окончания expira renewal_until kadaluarsa
+cancelled: cancelled canceled cancel cancellation kuendigung kündigung gekündigt baja_ cancelacion cancelamento résiliation iptal churn terminated termination расторжения gekuendigt disconnect disconnected disconnection left disdetta cessazione dimissione kuendigungsdatum:date cease ceased closed opzegging opzegdatum:date opgezegd baixa desactivacion abmeldung disc discdt:date berhenti
 contract: contract vertrag contrato contrat contratto договор dogovor договір umowa sozlesme sözleşme kontrakt agreement mindestlaufzeit laufzeit mindestvertragslaufzeit vertragslaufzeit contratti overeenkomst minterm lockin commitment min_term contract_term term
 building: building haus bldg house hausnummer:id hausnr:id дом dom будинок numero_casa bina edificio hnr nr_domu будівля huisnr huisnummer
 apartment: apartment apt wohnung flat apartamento квартира kvartira kv daire mieszkanie unit suite departamento_nr piso_depto wohnungsnr:id toevoeging
@@ -81,7 +82,7 @@ floor: floor etage stockwerk piso andar etaj этаж pietro piętro kat storey
 entrance: entrance podjezd подъезд eingang aufgang staircase
 latitude: latitude lat latitud breite breitengrad широта latitudine gps_lat enlem latit
 longitude: longitude lon lng long longitud laenge länge längengrad долгота longitudine boylam longit
-gps: gps coordinates coords geo coordenadas koordinaten koordinaty geolocation координаты latlong latlon
+gps: gps coordinates coords geo coordenadas koordinaten koordinaty geolocation координаты latlong latlon koordinat souradnice souřadnice
 ip address: ip ipaddress ipaddr ipv4 ipv4address адрес_ip ip-adresse ipadresse ip_addr framedipaddress wan_ip wanip publicip
 ipv6 address: ipv6
 mac address: mac macaddress macaddr hwaddr macadresse mac-adresse маc мак
@@ -94,8 +95,8 @@ model: model modell modelo modele modèle modello модель
 device: device geraet gerät dispositivo equipo equipamento equipement équipement apparat устройство urzadzenie urządzenie cihaz equipment cpe router ont onu modem antena geräte geraete gear hardware asset inventory inventar apparecchio radio apparati apparato apparecchiature materiel matériel zariadenie apparaat apparatuur
 vendor: marque vendor manufacturer hersteller fabricante marca fabricant производитель producent make brand üretici
 firmware: firmware
-login: login username user usuario usuário benutzername utilisateur логин uname kullanici benutzer userid_login pppoeuser:pppoe gebruikersnaam inlognaam usr
-password: password pass passwd pwd passwort kennwort contrasena contraseña senha motdepasse пароль haslo hasło sifre şifre clave pppoepass:pppoe parol wachtwoord
+login: login username user usuario usuário benutzername utilisateur логин uname kullanici benutzer userid_login pppoeuser:pppoe gebruikersnaam inlognaam usr prihlasovaci pengguna
+password: password pass passwd pwd passwort kennwort contrasena contraseña senha motdepasse пароль haslo hasło sifre şifre clave pppoepass:pppoe parol wachtwoord heslo sandi
 secret: secret geheimnis
 pppoe: pppoe ppp radius
 router: nas bras mikrotik
@@ -106,7 +107,7 @@ group: group gruppe grupo groupe gruppo группа grupa grup segment
 zone: zone zona зона
 tower: tower towers sector sektor node nodo torre torres pop ap accesspoint celda basestation вышка бс
 reseller: reseller partner operator
-note: note notes comment comments bemerkung bemerkungen notiz nota notas observacion observación observaciones observacoes observações obs remark remarks примечание primechanie комментарий komentarz uwagi not_ aciklama açıklama notizen kommentar anmerkung memo commentaire remarque opmerking opmerkingen observaçao obs_ megjegyzes poznamka poznámka
+note: note notes comment comments bemerkung bemerkungen notiz nota notas observacion observación observaciones observacoes observações obs remark remarks примечание primechanie комментарий komentarz uwagi not_ aciklama açıklama notizen kommentar anmerkung memo commentaire remarque opmerking opmerkingen observaçao obs_ megjegyzes poznamka poznámka poznamka_ catatan keterangan
 description: description beschreibung descripcion descripción descricao descrição descrizione описание opis aciklama_ desc text leistungstext designation concepto libelle libellé détails what omschrijving
 quantity: quantity qty menge cantidad quantidade quantite quantité quantita quantità количество kolichestvo ilosc ilość adet anzahl cant howmany aantal
 unit: einheit unidad unidade unité unita единица
@@ -118,7 +119,7 @@ holder: holder inhaber kontoinhaber titular titulaire владелец titolare
 mandate: mandate mandat mandato sepa lastschrift dd_mandate ddmandate
 iban: iban
 consent: consent einwilligung consentimiento einverstanden gdpr dsgvo согласие optin opt_in
-exempt: exempt befreit exento isento taxfree:tax steuerfrei:tax notax:tax
+exempt: exempt befreit exento isento taxfree:tax steuerfrei:tax notax:tax taxexmpt:tax exmpt
 cap: cap quota limit volumen volume datenvolumen:data лимит limite kota
 data_volume: traffic traffic_limit трафик
 discount: discount rabatt descuento desconto remise sconto скидка rabat indirim
@@ -295,7 +296,10 @@ def _compound(word: str) -> list[str]:
         for end in range(start + 2, min(start + _LONGEST, len(word)) + 1):
             piece = word[start:end]
             if piece not in _CONCEPT_OF or (
-                len(piece) < 3 and piece not in ("id", "nr", "no", "ip")
+                len(piece) < 3
+                and piece not in ("id", "nr", "no", "ip")
+                # Extracts of mainframes end so: PMTDT, ONTSN, HOMEPH.
+                and not (piece in ("dt", "sn", "ph") and end == len(word))
             ):
                 continue
             for joint in ("", "s", "n", "en", "es"):

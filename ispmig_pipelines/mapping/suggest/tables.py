@@ -498,9 +498,12 @@ class Table:
         code = next((m for m in self.matches("location") if m.field == "location_code"
                      and m.score >= 0.8 and m.column != owner.column
                      and m.column not in used), None)  # fmt: skip
-        reason = "one location of each customer"
+        each, reason = owner, "one location of each customer"
+        if main.entity == "service" and not self.sample.column(owner.column).is_unique:
+            # A customer of several services has as many places.
+            each, reason = main.fields["service_code"], "one location of each service"
         fields["location_code"] = code or Match(
-            "location", "location_code", owner.column, owner.score, reason
+            "location", "location_code", each.column, each.score, reason
         )
         fields["customer"] = Match("location", "customer", owner.column, owner.score, owner.reason)
         self.holdings.append(Holding("location", fields))

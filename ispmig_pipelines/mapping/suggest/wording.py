@@ -28,6 +28,8 @@ _YES = re.compile(
 _GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|disabled|blocked|inactive|closed")
 _COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
 _VOID = re.compile(r"void|annul|storn|anul")
+_KNOWN = 0.95
+"""Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
 _DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "unpaid"}
 
@@ -164,7 +166,13 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
         codes = profile.few_words and len(counts) <= 10 and min(counts.values()) >= 3
         words = _listed(list(counts)) if codes else f"{len(counts)} different ones"
         return replace(said, question=f"which of {', '.join(info.choices)} are its words: {words}?")
-    note = f"not sure: {_listed(unsure)}" if unsure else ""
+    if share < _KNOWN and not info.required:
+        # Records without it are worth more than records in quarantine.
+        listed = _listed(unsure) if profile.few_words else f"{len(unsure)} words"
+        return replace(
+            _with(said, lookup=sure), question=f"which of {', '.join(info.choices)} are {listed}?"
+        )
+    note = f"not sure: {_listed(unsure)}; records with them go to quarantine" if unsure else ""
     return _with(said, note, lookup=sure, **({"otherwise": "error"} if unsure else {}))
 
 

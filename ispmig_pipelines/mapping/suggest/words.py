@@ -9,15 +9,15 @@ from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldInfo
 
 _SYNONYMS: dict[str, str] = {
-    "active": "active activated enabled enable aktiv activo activa ativo ativa actif attivo active attiva "
+    "active": "aktif aktivni aktivní actief active activated enabled enable aktiv activo activa ativo ativa actif attivo active attiva "
     "активен активный активна актив активний працює aktywny aktywna aktif live online current connected running "
     "ok inbetrieb geschaltet habilitado conectado подключен работает valid gültig",
-    "suspended": "suspended suspend blocked block disabled disable inactive inaktiv gesperrt gesperr suspendido "
+    "suspended": "isolir nonaktif pozastaven cut cutoff geblokkeerd geschorst temporarilydisconnected suspended suspend blocked block disabled disable inactive inaktiv gesperrt gesperr suspendido "
     "suspendida suspenso bloqueado bloqueada suspendu bloqué sospeso bloccato заблокирован заблокирована "
     "приостановлен приостановлена блокирован заблокований zablokowany zawieszony askıda paused hold onhold "
     "stopped barred cortado cortada pasif inativo inactivo inactiva inactif nieaktywny неактивен locked frozen "
     "заморожен noactivo deshabilitado suspendiert opgeschort",
-    "cancelled": "cancelled canceled cancel terminated terminate closed churned left gekündigt gekuendigt beendet "
+    "cancelled": "ukoncen ukončen berhenti pullout pulledout deactive deactivated disconnected opgeheven cancelled canceled cancel terminated terminate closed churned left gekündigt gekuendigt beendet "
     "baja cancelado cancelada résilié résiliée disdetto cessato отключен отключена закрыт расторгнут відключений "
     "archived deleted ended iptal rozwiązany zamknięty anulowany retirado former ex gelöscht storniert expelled "
     "odłączony stillgelegt abgemeldet debaja opgezegd retired",
@@ -25,15 +25,15 @@ _SYNONYMS: dict[str, str] = {
     "pending": "pending waiting inactivation ordered provisioning pendiente pendente enattente inattesa ожидает "
     "ожидание oczekujący oczekuje ausstehend wartend bestellt beklemede scheduled new planned inbearbeitung wpending",
     "expired": "expired abgelaufen vencido vencida expirado expirada expiré scaduto истек истёк просрочен wygasł süresidoldu lapsed",
-    "person": "person residential individual private privat privatkunde persona personal particular pessoafisica pf "
+    "person": "res person residential individual private privat privatkunde persona personal particular pessoafisica pf "
     "physical particulier privato физлицо физическоелицо фл фізособа osobaprywatna osoba bireysel household home "
-    "herr frau familie mr mrs ms natural physicalperson consumer res hogar domiciliar residencial residenziale",
-    "company": "company business corporate commercial firma firm geschäft geschäftskunde gewerbe empresa empresarial pessoajuridica pj "
+    "herr frau familie mr mrs ms natural physicalperson consumer hogar domiciliar residencial residenziale",
+    "company": "bus company business corporate commercial firma firm geschäft geschäftskunde gewerbe empresa empresarial pessoajuridica pj "
     "société professionnel azienda aziendale юрлицо юридическоелицо юл юрособа kurumsal organization "
     "organisation legal corp biz enterprise comercial negocio b2b gewerblich gewerbekunde",
-    "paid": "paid bezahlt pagado pagada pago paga payé payée pagato pagata оплачен оплачено opłacona zapłacona ödendi "
+    "paid": "lunas zaplaceno uhrazeno paid bezahlt pagado pagada pago paga payé payée pagato pagata оплачен оплачено opłacona zapłacona ödendi "
     "settled closed beglichen ausgeglichen cobrada quitado liquidado",
-    "open": "open unpaid notpaid offen pendiente pendente impayé impayée daemettere неоплачен неоплачено "
+    "open": "belum belumlunas nezaplaceno open unpaid notpaid offen pendiente pendente impayé impayée daemettere неоплачен неоплачено "
     "nieopłacona ödenmedi due outstanding impagada nopagada sent issued unbezahlt emitida aberto abierta emitted",
     "overdue": "overdue late überfällig ueberfaellig vencida vencido enretard scaduta просрочен przeterminowana gecikmiş pastdue gemahnt mora atrasado",
     "partly_paid": "partlypaid partial partiallypaid partiallypayed teilbezahlt parcial partiel parziale частичнооплачен",
@@ -42,17 +42,17 @@ _SYNONYMS: dict[str, str] = {
     "draft": "draft entwurf borrador rascunho brouillon bozza черновик szkic taslak proforma",
     "written_off": "writtenoff writeoff ausgebucht incobrable uncollectible",
     "disputed": "disputed strittig",
-    "cash": "cash bar efectivo dinheiro espèces especes contanti наличные готівка gotówka nakit money kasse barzahlung",
+    "cash": "tunai hotove hotově cash bar efectivo dinheiro espèces especes contanti наличные готівка gotówka nakit money kasse barzahlung",
     "cheque": "cheque check chèque scheck assegno mailedcheck cheques чек czek",
-    "card": "card creditcard debitcard karte kreditkarte tarjeta cartão cartao carte cartebancaire carta карта "
+    "card": "pin creditcards card creditcard debitcard karte kreditkarte tarjeta cartão cartao carte cartebancaire carta карта "
     "банковскаякарта картка karta kredikartı creditcardautomatic visa mastercard stripe cc kartenzahlung tarjetadecredito",
-    "bank_transfer": "bank banktransfer transfer wire wiretransfer überweisung ueberweisung transferencia "
+    "bank_transfer": "bpay prevod převod bacs neft rtgs imps faster fasterpayment überweisungen bank banktransfer transfer wire wiretransfer überweisung ueberweisung transferencia "
     "transferência virement bonifico перевод банк банковскийперевод przelew havale eft banktransferautomatic ach pix "
     "bankwire bankoverweisung depositobancario безналичные",
-    "direct_debit": "directdebit lastschrift sepa domiciliación domiciliacion débitoautomático debitoautomatico "
+    "direct_debit": "inkaso dd incasso automatischeincasso einzug prélèvementautomatique directdebit lastschrift sepa domiciliación domiciliacion débitoautomático debitoautomatico "
     "prélèvement addebito sdd bankeinzug autodebit",
-    "online": "online paypal web gateway internet electronic electroniccheck portal liqpay yoomoney mercadopago",
-    "mobile_money": "mobilemoney mpesa bkash nagad rocket momo airtelmoney",
+    "online": "upi paytm phonepe gpay razorpay online paypal web gateway internet electronic electroniccheck portal liqpay yoomoney mercadopago",
+    "mobile_money": "gcash paymaya maya tigopesa mtnmomo mobilemoney mpesa bkash nagad rocket momo airtelmoney",
     "voucher": "voucher gutschein vale scratchcard ваучер",
     "payment": "payment zahlung pago pagamento paiement платеж оплата income",
     "refund": "refund erstattung reembolso remboursement rimborso возврат",
@@ -92,7 +92,7 @@ _SYNONYMS: dict[str, str] = {
     "olt": "olt",
     "antenna": "antenna antenne antena антенна funkantenne radio",
     "access_point": "accesspoint ap sektorantenne sector",
-    "set_top_box": "settopbox stb decoder",
+    "set_top_box": "decodeur décodeur décodeurtv tvbox settopbox stb decoder",
     "server": "server",
     "in_stock": "instock stock lager almacen warehouse склад estoque",
     "faulty": "faulty broken defekt defective dañado avariado",
@@ -100,7 +100,7 @@ _SYNONYMS: dict[str, str] = {
     "retired": "retired ausgemustert obsolete discontinued retirado archived inactive eingestellt disabled expired deprecated",
     "residential": "residential person home privat private hogar residencial",
     "business": "business company corporate commercial firma empresa gewerbe",
-    "isp": "isp provider own eigen",
+    "isp": "fai isp provider own eigen",
     "customer": "customer client kunde cliente",
     "leased": "leased rented gemietet alquilado rental miete mietgerät",
     "email": "email mail correo электронная epost eposta",

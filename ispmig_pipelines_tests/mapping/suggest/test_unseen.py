@@ -37,7 +37,7 @@ def judged(export: Unseen, found: Suggested) -> tuple[int, int, int, int]:
 
 def test_most_columns_are_right_and_few_active_lines_wrong(tmp_path: Path) -> None:
     counts = [0, 0, 0, 0]
-    for make in (*unseen.FIRST_TWELVE, *unseen.LAST_FOUR):
+    for make in (*unseen.FIRST_TWELVE, *unseen.LAST_FOUR, *unseen.HELD_OUT):
         export = make()
         folder = tmp_path / export.name
         folder.mkdir()
@@ -151,3 +151,34 @@ def test_a_hash_is_no_password_in_whatever_form(hashed: str, share: float, tmp_p
     )
     found = suggest([path], tmp_path / "spec.yaml")
     assert not {line for line in active(found) if "secret" in line[1]}
+
+
+def test_unknown_words_of_a_field_that_may_be_empty_hold_no_record_back(tmp_path: Path) -> None:
+    rows = [
+        [f"D{i}", f"SN{i:06}", ["router", "switch", "XQ-7"][i % 3], "active" if i % 9 else "limbo"]
+        for i in range(90)
+    ]
+    path = write(tmp_path / "devices.csv", ["device_id", "serial", "device_type", "status"], rows)
+    customers = [[str(i), f"Name{i}", ["active", "limbo"][i % 8 == 0]] for i in range(90)]
+    people = write(tmp_path / "customers.csv", ["customer_id", "last_name", "status"], customers)
+    found = suggest([path, people], tmp_path / "spec.yaml")
+    assert ("device", "kind", "device_type") not in active(found)
+    assert ("customer", "status", "status") in active(found)
+    assert any("customer.status" in q and "go to quarantine" in q for q in found.questions)
+
+
+def test_a_system_is_not_recognised_by_its_side_tables_alone(tmp_path: Path) -> None:
+    rows = [[str(i), str(i + 5000), "12.50", "2024-02-17", str(i % 7)] for i in range(30)]
+    columns = ["payment_id", "invoice_id", "amount", "payment_date", "customer_id"]
+    path = write(tmp_path / "payments.csv", columns, rows)
+    found = suggest([path], tmp_path / "spec.yaml", currency="EUR")
+    assert (found.preset, ("payment", "amount", "amount") in active(found)) == ("", True)
+
+
+def test_services_with_addresses_of_their_own_have_locations_of_their_own(tmp_path: Path) -> None:
+    columns = ["service_id", "customer_id", "plan_id", "service_address", "service_city"]
+    rows = [[f"S{i}", f"C{i // 2}", "fast", f"{i} Main St", "Fargo"] for i in range(40)]
+    path = write(tmp_path / "services.csv", columns, rows)
+    found = suggest([path], tmp_path / "spec.yaml")
+    assert ("location", "location_code", "service_id") in active(found)
+    assert ("service", "location", "service_id") in active(found)

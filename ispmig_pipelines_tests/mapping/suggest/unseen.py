@@ -1,9 +1,10 @@
 # ruff: noqa: E501, S311  (tables of columns, as exports write them)
-"""Exports of sixteen ISPs, written by somebody who knew of the engine only what its page says.
+"""Exports of twenty ISPs, written by somebody who knew of the engine only what its page says.
 
 Each column stands with what a person would accept for it, as ``entity.field``; an empty text says
-that nothing of the platform's is right for it. ``FIRST_TWELVE`` were used to find what the
-engine lacked; ``LAST_FOUR`` were written after that and nothing was changed for them.
+that nothing of the platform's is right for it. Each group was written before
+the engine was tried on it, and then used to find what the engine lacked: at first sight 68 % of
+the first twelve were right, 61 % of the last four, and 42 % of those held out.
 """
 
 from __future__ import annotations
@@ -1250,3 +1251,139 @@ def british_reports() -> Unseen:
 
 
 LAST_FOUR = [dutch_workbook, indian_operator, prefixed_mysql, british_reports]
+
+
+# --- 17: a Czech provider's CSV ---------------------------------------------------------------------------
+def czech_provider() -> Unseen:
+    zak = Table("zakaznici", 120, [
+        ("Číslo zákazníka", "customer.account_number", num("{}", 4000)),
+        ("Jméno", "customer.first_name", names("Jan", "Petra", "Tomáš", "Lenka")),
+        ("Příjmení", "customer.last_name", names("Novák", "Svobodová", "Dvořák", "Černá")),
+        ("Ulice", "customer.billing_street", both(names("Hlavní", "Školní"), whole(1, 99))),
+        ("Obec", "customer.billing_city", names("Třebíč", "Jihlava")),
+        ("PSČ", "customer.billing_postal_code", tel("67# ##")),
+        ("Telefon", "customer.phone customer.mobile", tel("+420 7## ### ###")),
+        ("E-mail", "customer.email", mail("posta.example")),
+        ("Datum registrace", "customer.signup_date", day("%d.%m.%Y")),
+        ("Tarif", "service.plan plan.plan_code plan.name", one("Internet 30", "Internet 100")),
+        ("Cena", "service.price plan.price", one(299, 399)),
+        ("IP adresa", "ip_assignment.address", ipn),
+        ("VS", "", num("{}", 70000)),
+        ("Poznámka", "customer.notes service.notes", some(names("klíče u souseda", "pes"), 0.2)),
+    ])  # fmt: skip
+    fak = Table("faktury", 180, [
+        ("Číslo faktury", "invoice.invoice_number", num("2024{:05}")),
+        ("Číslo zákazníka", "invoice.customer", ref("{}", 120, 4000)),
+        ("Datum vystavení", "invoice.issue_date", day("%d.%m.%Y")),
+        ("Datum splatnosti", "invoice.due_date", day("%d.%m.%Y", 2025, 2027)),
+        ("Částka bez DPH", "invoice.subtotal", comma(200, 400)),
+        ("DPH", "invoice.tax", comma(40, 90)),
+        ("Celkem", "invoice.total", comma(240, 490)),
+    ])  # fmt: skip
+    return Unseen("czech_provider", [zak, fak], as_csv(";"), "CZK")  # fmt: skip
+
+
+# --- 18: a US telephone co-operative's billing extract, upper case and short ---------------------------------
+def us_cooperative() -> Unseen:
+    mst = Table("CUSTMAST", 150, [
+        ("CUSTNBR", "customer.account_number", num("{}", 600000)),
+        ("CUSTNAME", "customer.last_name", both(EN_LAST, EN_FIRST, join=", ")),
+        ("ADDR1", "customer.billing_street", EN_STREET),
+        ("ADDR2", "customer.billing_street2", some(both(k("PO Box"), whole(1, 999)), 0.2)),
+        ("CITY", "customer.billing_city", names("WAHOO", "PRAGUE", "VALPARAISO")),
+        ("STATE", "customer.billing_region", k("NE")),
+        ("ZIP", "customer.billing_postal_code", tel("680##")),
+        ("HOMEPH", "customer.phone", tel("402555####")),
+        ("EMAILADDR", "customer.email", some(mail(), 0.6)),
+        ("ACCTSTAT", "customer.status", one("A", "S", "C", often=6)),
+        ("OPENDT", "customer.signup_date", day("%Y%m%d")),
+        ("CURRBAL", "customer.balance", money(-20, 120)),
+        ("TAXEXMPT", "customer.tax_exempt", one("N", "Y", often=9)),
+        ("RATECTR", "", one("101", "102")),
+    ])  # fmt: skip
+    svc = Table("SVCORD", 170, [
+        ("SVCNBR", "service.service_code", num("{}", 880000)),
+        ("CUSTNBR", "service.customer", ref("{}", 150, 600000)),
+        ("PKGCODE", "service.plan plan.plan_code plan.name", one("FTH100", "FTH250", "DSL10")),
+        ("MTHLYAMT", "service.price plan.price", money(40, 90)),
+        ("INSTDT", "service.start_date", day("%Y%m%d")),
+        ("DISCDT", "service.end_date", some(day("%Y%m%d", 2025, 2027), 0.1)),
+        ("ONTSN", "device.serial_number device.device_code", both(k("CXNK"), hexa(8), join="")),
+        ("SVCADDR", "location.street", EN_STREET),
+        ("SVCCITY", "location.city", names("WAHOO", "PRAGUE")),
+    ])  # fmt: skip
+    pmt = Table("PMTHIST", 200, [
+        ("PMTNBR", "payment.payment_number", num("{}", 100)),
+        ("CUSTNBR", "payment.customer", ref("{}", 150, 600000)),
+        ("PMTDT", "payment.paid_at", day("%Y%m%d")),
+        ("PMTAMT", "payment.amount", money(40, 90)),
+        ("PMTTYPE", "payment.method", one("CHECK", "ACH", "CARD")),
+        ("BATCH", "", whole(1, 40)),
+    ])  # fmt: skip
+    return Unseen("us_cooperative", [mst, svc, pmt], as_csv("|"), "USD")  # fmt: skip
+
+
+# --- 19: an Indonesian provider's JSON ----------------------------------------------------------------------
+def indonesian_api() -> Unseen:
+    pel = Table("pelanggan", 120, [
+        ("id_pelanggan", "customer.account_number", num("PLG{:05}")),
+        ("nama", "customer.last_name", names("Budi Santoso", "Siti Aminah", "Agus Wijaya", "Dewi Lestari")),
+        ("alamat", "customer.billing_street", both(k("Jl."), names("Merdeka", "Sudirman"), whole(1, 90))),
+        ("kota", "customer.billing_city", names("Malang", "Batu")),
+        ("no_hp", "customer.mobile customer.phone", tel("08##########")),
+        ("email", "customer.email", mail("id.example")),
+        ("tanggal_daftar", "customer.signup_date", day()),
+        ("status", "customer.status", one("aktif", "nonaktif", "isolir", often=6)),
+        ("paket.nama", "service.plan plan.plan_code plan.name", one("Home 20", "Home 50")),
+        ("paket.harga", "service.price plan.price", one(150000, 250000)),
+        ("pppoe.username", "service.access_username", num("plg{:05}@net")),
+        ("pppoe.password", "service.access_secret", word()),
+        ("koordinat.lat", "location.latitude", money(-8.1, -7.9, "{:.6f}")),
+        ("koordinat.lng", "location.longitude", money(112.5, 112.7, "{:.6f}")),
+    ])  # fmt: skip
+    tag = Table("tagihan", 200, [
+        ("no_invoice", "invoice.invoice_number", num("INV/{:05}")),
+        ("id_pelanggan", "invoice.customer", ref("PLG{:05}", 120)),
+        ("tanggal", "invoice.issue_date", day()),
+        ("jatuh_tempo", "invoice.due_date", day("%Y-%m-%d", 2025, 2027)),
+        ("total", "invoice.total", one(150000, 250000)),
+        ("status_bayar", "invoice.status", one("lunas", "belum")),
+    ])  # fmt: skip
+    return Unseen("indonesian_api", [pel, tag], as_json, "IDR")  # fmt: skip
+
+
+# --- 20: an Australian provider's workbook --------------------------------------------------------------------
+def australian_workbook() -> Unseen:
+    subs = Table("Subscribers", 120, [
+        ("Customer Ref", "customer.account_number", num("AU-{:04}")),
+        ("Business / Residential", "customer.kind", one("RES", "BUS", often=5)),
+        ("Given Names", "customer.first_name", EN_FIRST),
+        ("Family Name", "customer.last_name", EN_LAST),
+        ("ABN", "customer.tax_id customer.company_number", some(tel("## ### ### ###"), 0.2)),
+        ("Postal Address", "customer.billing_street", EN_STREET),
+        ("Suburb", "customer.billing_city customer.billing_street2", names("Dubbo", "Orange", "Parkes")),
+        ("State", "customer.billing_region", k("NSW")),
+        ("Postcode", "customer.billing_postal_code", tel("28##")),
+        ("Mob", "customer.mobile", tel("04## ### ###")),
+        ("E-mail", "customer.email", mail("au.example")),
+        ("Connected", "customer.signup_date service.start_date", serial()),
+        ("NBN Plan", "service.plan plan.plan_code plan.name", one("NBN 25/5", "NBN 50/20", "FW Plus")),
+        ("Monthly Fee (inc GST)", "service.price plan.price", money(59, 99)),
+        ("AVC ID", "service.service_code service.contract_number", num("AVC{:012}")),
+        ("Static IP?", "", one("Y", "N")),
+        ("IPv4 Address", "ip_assignment.address", ipn),
+        ("Amount Owing", "customer.balance", money(0, 99)),
+    ])  # fmt: skip
+    pays = Table("Payments", 180, [
+        ("Trans #", "payment.payment_number payment.provider_reference", num("{}", 9000)),
+        ("Customer Ref", "payment.customer", ref("AU-{:04}", 120)),
+        ("Date Received", "payment.paid_at", serial(2020)),
+        ("Amount Received", "payment.amount", money(59, 99)),
+        ("Paid Via", "payment.method", one("BPAY", "Direct Debit", "Credit Card")),
+    ])  # fmt: skip
+    return Unseen("australian_workbook", [subs, pays], as_workbook("subs.xlsx"), "AUD")  # fmt: skip
+
+
+HELD_OUT = [czech_provider, us_cooperative, indonesian_api, australian_workbook]
+"""Written last, far from what came before: two languages that were not among the engine's, and the
+short names of a mainframe. Of these 42 % were right at first sight."""
