@@ -104,12 +104,23 @@ def test_a_date_that_two_formats_read_differently_is_asked_about() -> None:
         ("2019-11-03 01:30:00", "2019-11-03 06:30:00+00:00"),
         # Set forward: the hour never was.
         ("2019-03-10 02:30:00", "value.date"),
-        ("2019-07-01 12:00:00.1234567", "value.date"),
+        ("2019-07-01 12:00:00.1234567", "2019-07-01 17:00:00.123456+00:00"),
+        ("2019-07-01 12:00:00.1234560", "2019-07-01 17:00:00.123456+00:00"),
         ("2019-07-01 24:00:00", "value.date"),
     ],
 )
 def test_instants_are_in_utc(cell: str, instant: str) -> None:
     assert as_text(TIMESTAMP, cell, timezone="America/Chicago") == instant
+
+
+def test_what_is_finer_than_microseconds_is_cut_off_and_told() -> None:
+    cells = ["2019-07-01 12:00:00.1234567", "2019-07-01 12:00:00.1230000", "2019-07-01", "x"]
+    read = converted(TIMESTAMP, cells, timezone="UTC")
+    told = {r.rule: r.where.tolist() for r in read.refusals}
+    assert told["value.rounded"] == [True, False, False, False]
+    # A day is no less a day for it.
+    assert converted(DATE, cells[:1]).refusals == ()
+    assert as_text(DATE, cells[0]) == "2019-07-01"
 
 
 def test_a_time_whose_zone_nobody_named_is_asked_about() -> None:
@@ -176,7 +187,7 @@ def test_local_times_are_those_of_zoneinfo(moments: list[datetime.datetime]) -> 
 _OTHERWISE = {"3/3/50", "12/13/10"}
 
 
-@pytest.mark.parametrize(("forms", "readable"), [((), 17), (("mdy",), 115)])
+@pytest.mark.parametrize(("forms", "readable"), [((), 18), (("mdy",), 116)])
 def test_of_the_corpus_of_dates_no_string_is_read_wrongly(
     forms: tuple[str, ...], readable: int
 ) -> None:

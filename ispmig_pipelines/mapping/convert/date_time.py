@@ -255,8 +255,18 @@ class _Column:
         return whole, missing
 
 
+_FINER = r":[0-9]{2}[.,][0-9]{6}[0-9]*[1-9]"
+"""A time with more than microseconds, as SQL Server's ``datetime2(7)`` has."""
+
+
+def _match(values: pa.StringArray, pattern: str) -> np.ndarray:
+    found = pc.fill_null(pc.match_substring_regex(values, pattern), False)
+    mask: np.ndarray = found.to_numpy(zero_copy_only=False)
+    return mask
+
+
 def timestamp_converter(style: Style) -> Converter:
-    """Instants in UTC to the microsecond."""
+    """Instants in UTC to the microsecond; what is finer is cut off, and said so."""
 
     def convert(values: pa.StringArray) -> Converted:
         column = _Column(values, style)
@@ -279,6 +289,9 @@ def timestamp_converter(style: Style) -> Converter:
             outside = local & ~skipped & ((utc < FIRST) | (utc > LAST))
             column.refuse("value.date", outside, "an instant of the years 1 to 9999")
             column.good &= ~skipped & ~outside
+        finer = _match(values, _FINER)
+        if finer.any():
+            column.refuse("value.rounded", finer[column.rows] & column.good, "microseconds")
         micros, missing = column.result(utc)
         instants = pa.array(micros.view("datetime64[us]"), pa.timestamp("us"), mask=missing)
         return Converted(instants.cast(TIMESTAMP), tuple(column.refusals))

@@ -197,10 +197,7 @@ def clock_of(parts: Mapping[str, pa.StringArray]) -> tuple[np.ndarray, np.ndarra
     valid, micros = clock(hour, minute, second)
     ok &= valid
     if "fraction" in parts:
-        fraction = parts["fraction"]
-        beyond = pc.utf8_rtrim(pc.utf8_slice_codeunits(fraction, 6), "0")
-        ok &= pc.equal(beyond, "").to_numpy(zero_copy_only=False)
-        padded = pc.utf8_rpad(pc.utf8_slice_codeunits(fraction, 0, 6), 6, "0")
+        padded = pc.utf8_rpad(pc.utf8_slice_codeunits(parts["fraction"], 0, 6), 6, "0")
         micros = micros + numbers_of(padded)
     offset = np.full(size, NO_OFFSET, dtype=np.int32)
     if "zone" in parts:
@@ -302,8 +299,8 @@ def time_of(parts: Mapping[str, str | None]) -> Moment | None:
         if hour <= 12:
             hour = hour % 12 + (12 if half[0] == "p" else 0)
     minute, second = int(parts.get("minute") or 0), int(parts.get("second") or 0)
-    fraction = (parts.get("fraction") or "").rstrip("0")
-    if len(fraction) > 6 or hour > 23 or minute > 59 or second > 59:
+    fraction = (parts.get("fraction") or "")[:6]
+    if hour > 23 or minute > 59 or second > 59:
         return None
     micros = ((hour * 60 + minute) * 60 + second) * 1_000_000 + int(fraction.ljust(6, "0"))
     zone = parts.get("zone")
