@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF003
 """Ubilling: its list without a header, in four encodings, and a dump of its database."""
 
 from __future__ import annotations
