@@ -240,6 +240,9 @@ class Profile:
         if name in _STREETS and self._of(lambda: [len(v) <= 3 for v in self._some]) > 0.8:
             # TX is no street.
             return 0.2
+        if name in _REGIONS and self.few_words and max(map(len, self._some), default=0) == 1:
+            # A, S and X are no regions, but codes of something.
+            return 0.2
         if name == "last_name" and self.share("person") < 0.85 and self.share("letters") < 0.85:
             return 0.2
         if name in ("building", "apartment") and self.share("street") > 0.8:
@@ -274,6 +277,7 @@ def _is_numeric_date(text: str) -> bool:
 
 
 _STREETS = frozenset({"street", "billing_street"})
+_REGIONS = frozenset({"region", "billing_region", "county"})
 _OF_LETTERS = frozenset(
     {"first_name", "last_name", "company_name", "contact_name", "contact_role", "billing_city",
      "billing_street", "city", "street", "bill_to_name", "bank_name",

@@ -137,7 +137,7 @@ _NO = {
     for w in "no n false f off 0 nein não nao non faux нет н ні nie hayır hayir h falsch".split()
 }
 _LETTERS = {
-    "active": "a", "suspended": "s", "cancelled": "c", "lead": "l", "pending": "p", "expired": "e",
+    "active": "a", "suspended": "s", "cancelled": "cx", "lead": "l", "pending": "p", "expired": "e",
     "paid": "p", "open": "o", "void": "v", "draft": "d", "person": "p", "company": "c",
 }  # fmt: skip
 
@@ -197,7 +197,7 @@ def lookup_of(
             sure[word] = found
     if unsure and all(len(word) == 1 and word.isalpha() for word in counts):
         # A, S, C: a letter each, all of them the first of a choice.
-        first = {_LETTERS[c]: c for c in reversed(choices) if c in _LETTERS}
+        first = {letter: c for c in reversed(choices) for letter in _LETTERS.get(c, "")}
         if all(word.casefold() in first for word in counts):
             return {word: first[word.casefold()] for word in counts}, []
     return sure, unsure
