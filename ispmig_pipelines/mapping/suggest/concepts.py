@@ -44,7 +44,7 @@ date: date datum fecha data_ dia día dt дата tarih tarihi jour дат datum
 signup: signup registration registered alta cadastro inscription iscrizione anmeldung joined registrado регистрации rejestracji kayit kayıt since seit beitritt registrace reg join abonnement_date joindate:date sinds opened inschrijving aanmelding einrichtungsdatum member_since added enrolled onboarded registrace registrácie daftar pendaftaran open opendt:date
 created: created creation creado criado erstellt angelegt создан создания cree créé utworzenia olusturma inserimento aufgenommen erfasst entered
 status: situacion situación status state_ zustand estado_ etat état stato статус stan durum situacao situação estatus состояние sost statut active_state stat stav acctstat:account
-balance: balance saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo openstaand_saldo ledger_balance currbal zustatek zůstatek zostatok
+balance: balance owes owed owing saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo openstaand_saldo ledger_balance currbal zustatek zůstatek zostatok
 credit: credit guthaben credito crédito кредит kredyt
 debt: debt schuld deuda divida dívida dette долг borc owed owing arrears outstanding openstaand rueckstand rückstand offener dues schulden owing dluh dlh hutang
 deposit: deposit kaution deposito depósito депозит caution depot kaucja depozito
