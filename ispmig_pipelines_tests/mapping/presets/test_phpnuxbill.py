@@ -138,8 +138,10 @@ def test_its_values_are_what_they_mean(house: House) -> None:
     assert streets["2"] == ('Kondele "B" plot 7', None, None)
     assert "5" not in streets
 
-    plans = moved.rows("plan", "kind", "status", "download_kbps", "upload_kbps", "price",
-                       "billing_cycle", "payment_terms", "validity_days", "data_cap_gb")  # fmt: skip
+    plans = moved.rows(
+        "plan", "kind", "status", "download_kbps", "upload_kbps", "price", "billing_cycle",
+        "payment_terms", "validity_days", "data_cap_gb",
+    )  # fmt: skip
     half = Decimal("2499.5")
     assert plans == {
         "1": ("internet", "active", 512, 256, 10, None, "prepaid", Decimal("0.25"), None),
