@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 
 OLDEST_POSTGRES := /usr/lib/postgresql/15/bin
 DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
-	platform/test_tenants.py platform/test_ddl.py platform/test_server.py properties)
+	platform/test_tenants.py platform/test_ddl.py platform/test_server.py \
+	properties/test_conservation.py properties/test_mapping_conservation.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench check format docs clean
@@ -34,10 +35,10 @@ demo: setup
 	@$(BIN)/python -m ispmig_pipelines.demo
 
 test: setup
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
 		echo "Once more what the oldest PostgreSQL must do too"; \
-		$(BIN)/python -m pytest -n 2 -q --postgres 15 $(DATABASE_TESTS); \
+		$(BIN)/python -m pytest -n 2 --dist worksteal -q --postgres 15 $(DATABASE_TESTS); \
 	fi
 
 bench: setup

@@ -137,7 +137,8 @@ def test_records_that_cannot_be_loaded_lie_whole_in_quarantine(house: House) -> 
     }  # fmt: skip
     assert ran.entry is not None
     assert ran.entry.totals["customer.balance"]["USD"] == {
-        "source": "7.5000", "loaded": "5.5000", "quarantined": "2.0000", "adjusted": "0.0000", "unreadable": 1,
+        "source": "7.5000", "loaded": "5.5000", "quarantined": "2.0000",
+        "adjusted": "0.0000", "unreadable": 1,
     }  # fmt: skip
 
 
@@ -486,7 +487,8 @@ def test_the_repeats_of_a_rejected_record_follow_it(house: House) -> None:
     ]
     assert ran.entry is not None
     assert ran.entry.totals["payment.amount"]["USD"] == {
-        "source": "21.0000", "loaded": "5.0000", "quarantined": "16.0000", "adjusted": "0.0000", "unreadable": 0,
+        "source": "21.0000", "loaded": "5.0000", "quarantined": "16.0000",
+        "adjusted": "0.0000", "unreadable": 0,
     }  # fmt: skip
 
 
@@ -520,7 +522,8 @@ def test_a_key_that_two_sources_bring_counts_once_in_money(house: House) -> None
     assert ran.ok
     assert ran.entry is not None
     assert ran.entry.totals["customer.balance"]["USD"] == {
-        "source": "28.5000", "loaded": "22.5000", "quarantined": "6.0000", "adjusted": "0.0000", "unreadable": 0,
+        "source": "28.5000", "loaded": "22.5000", "quarantined": "6.0000",
+        "adjusted": "0.0000", "unreadable": 0,
     }  # fmt: skip
     assert house.rows("customer", "sum(balance)") == [(Decimal("22.5000"),)]
 

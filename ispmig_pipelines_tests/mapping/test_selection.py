@@ -221,7 +221,10 @@ def test_every_record_is_wanted_or_skipped_and_no_cell_of_it_is_lost(
     legacy: list[dict[str, str]] | None = None
     for plan in plans(spec, NAMES):
         mask = plan.wanted(batch)
-        said = [all(is_something(row[NAMES.index(c)]) for c in plan.selection.when_filled) for row in rows]
+        said = [
+            all(is_something(row[NAMES.index(c)]) for c in plan.selection.when_filled)
+            for row in rows
+        ]
         if mask is None:
             mask = np.ones(len(rows), dtype=bool)
         assert mask.tolist() == said
