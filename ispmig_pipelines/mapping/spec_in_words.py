@@ -204,7 +204,8 @@ def _table(table: TableLookup) -> str:
         words += f", where {quoted(column)} is {' or '.join(map(quoted, allowed))}"
     if table.duplicates != "error":
         words += f", the {table.duplicates} of duplicates"
-    return words + (", ignoring case" if table.ignore_case else "")
+    words += ", ignoring case" if table.ignore_case else ""
+    return words + (f", then in {_table(table.then)}" if table.then else "")
 
 
 def lookup_in_words(lookup: Mapping[str, str | None]) -> str:
