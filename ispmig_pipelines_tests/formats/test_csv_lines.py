@@ -50,3 +50,16 @@ def test_blocks_may_end_anywhere(size: int, end: bytes) -> None:
     reverse = ends_in_reverse(text)
     blocks = [text[i : i + size] for i in range(0, len(text), size)]
     assert b"".join(without_stray_marks(blocks, reverse)) == b"a\nb\n\nc" + MARK + b"\n"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_a_mark_at_the_beginning_of_a_quoted_cell_s_line_is_part_of_the_cell(size: int) -> None:
+    whole = b'"a\n' + MARK + b'b""\n' + MARK + b'c",x\n' + MARK + b"d\n"
+    blocks = [whole[at : at + size] for at in range(0, len(whole), size)]
+    expected = b'"a\n' + MARK + b'b""\n' + MARK + b'c",x\nd\n'
+    assert b"".join(without_stray_marks(blocks, reverse=False)) == expected
+
+
+def test_a_cell_of_several_lines_keeps_its_marks(tmp_path: Path) -> None:
+    data = b'a,b\r\n"\n' + MARK + b'519",x\r\n' + MARK + b"k,y\r\n"
+    assert read(tmp_path, data)[1] == [["\n\ufeff519", "x"], ["k", "y"]]

@@ -54,14 +54,14 @@ def without_stray_marks(blocks: Iterable[bytes], reverse: bool) -> Iterator[byte
     """The blocks without byte order marks at the beginning of the file and of its lines.
 
     Files put one after the other leave the mark of the second there, where it would be part of
-    a cell, or of a name.
+    a cell, or of a name. One in a quoted cell that goes over several lines is part of that cell.
 
     Args:
         blocks: UTF-8.
         reverse: lines end in ``\\n\\r``; they come out as ``\\n``.
     """
     kept = b""
-    fresh = True
+    fresh, quoted = True, False
     for block in blocks:
         text = kept + block if kept else block
         if fresh:
@@ -71,13 +71,25 @@ def without_stray_marks(blocks: Iterable[bytes], reverse: bool) -> Iterator[byte
         if kept:
             # A mark or a line end may go on in the next block.
             text = text[: -len(kept)]
-        yield _without_marks(text, reverse)
+        cleaned, quoted = _without_marks(text, reverse, quoted)
+        yield cleaned
     if kept:
-        yield _without_marks(kept, reverse)
+        yield _without_marks(kept, reverse, quoted)[0]
 
 
-def _without_marks(text: bytes, reverse: bool) -> bytes:
+def _without_marks(text: bytes, reverse: bool, quoted: bool) -> tuple[bytes, bool]:
+    """The text without marks, and whether it ends inside of quotes.
+
+    Args:
+        quoted: it begins inside of quotes. Doubled ones leave it as it was.
+    """
     if reverse:
         text = text.replace(b"\n\r", b"\n")
     marked = b"\n" + _MARK
-    return text.replace(marked, b"\n") if marked in text else text
+    pieces = []
+    for index, piece in enumerate(text.split(marked) if marked in text else [text]):
+        if index:
+            pieces.append(marked if quoted else b"\n")
+        pieces.append(piece)
+        quoted ^= piece.count(b'"') % 2 == 1
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces), quoted
