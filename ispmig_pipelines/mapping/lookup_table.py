@@ -7,7 +7,7 @@ spaces around them are cut (``12`` and ``12.0`` are two words).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import SpecError
 from ispmig_pipelines.issues import mask
 from ispmig_pipelines.mapping.cells import SourceCells
 from ispmig_pipelines.mapping.spec import find_column
-from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup
+from ispmig_pipelines.mapping.spec_models import TableLookup
 from ispmig_pipelines.settings import settings
 
 _PLAIN_NUMBER = r"^-?[0-9]{1,30}(?:\.[0-9]{1,12})?$"
@@ -87,15 +87,6 @@ class LookupTable:
 
 LookupTables = Mapping[tuple[Any, ...], LookupTable]
 """By :attr:`ispmig_pipelines.mapping.spec_models.TableLookup.identity`."""
-
-
-def lookup_tables_of(mappings: Iterable[FieldMapping]) -> tuple[TableLookup, ...]:
-    """The tables that mappings look up in, each once."""
-    found: dict[tuple[Any, ...], TableLookup] = {}
-    for mapping in mappings:
-        for table in mapping.lookup_table.chain if mapping.lookup_table else ():
-            found.setdefault(table.identity, table)
-    return tuple(found.values())
 
 
 @dataclass

@@ -17,7 +17,13 @@ from ispmig_pipelines.condition import Condition, columns_of, fields_of, parse_c
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
 from ispmig_pipelines.mapping.block_models import Block, LegacyJson, SpecDocument
 from ispmig_pipelines.mapping.spec_check import mistakes_of
-from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, Source, TableLookup
+from ispmig_pipelines.mapping.spec_models import (
+    Defaults,
+    FieldMapping,
+    Source,
+    TableLookup,
+    lookup_tables_of,
+)
 from ispmig_pipelines.mapping.transform.models import Function
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.model import ENTITIES
@@ -113,12 +119,6 @@ class Feed:
         """Every mapping, those of rules too."""
         return (*self.fields.values(), *(m for rule in self.rules for m in rule.maps.values()))
 
-    @property
-    def condition_columns(self) -> tuple[str, ...]:
-        """The source's columns that its conditions read, as the spec writes them."""
-        conditions = [*([self.when] if self.when else []), *(rule.when for rule in self.rules)]
-        return tuple(dict.fromkeys(name for c in conditions for name in columns_of(c)))
-
 
 @dataclass(frozen=True)
 class Spec:
@@ -213,9 +213,7 @@ class Spec:
     @cached_property
     def lookup_tables(self) -> tuple[TableLookup, ...]:
         """The tables of sources that mappings look up in, each once."""
-        found = (m.lookup_table for feed in self.feeds for m in feed.mappings)
-        every = (table for first in found if first is not None for table in first.chain)
-        return tuple({table.identity: table for table in every}.values())
+        return lookup_tables_of(mapping for feed in self.feeds for mapping in feed.mappings)
 
     @cached_property
     def functions(self) -> tuple[str, ...]:

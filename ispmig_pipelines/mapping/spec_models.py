@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -584,3 +585,12 @@ UNITS_OF: dict[str, tuple[str, ...]] = {
 def units_of(info: FieldInfo) -> tuple[str, ...]:
     """The units that a column of the field may be in; none where the field has no such choice."""
     return UNITS_OF.get("share" if info.type is FieldType.RATE else info.unit, ())
+
+
+def lookup_tables_of(mappings: Iterable[FieldMapping]) -> tuple[TableLookup, ...]:
+    """The tables that mappings look up in, each once."""
+    found: dict[tuple[Any, ...], TableLookup] = {}
+    for mapping in mappings:
+        for table in mapping.lookup_table.chain if mapping.lookup_table else ():
+            found.setdefault(table.identity, table)
+    return tuple(found.values())

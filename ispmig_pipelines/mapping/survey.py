@@ -6,7 +6,7 @@ source's feeds, the same for every batch; what it cannot settle is asked about, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,11 +162,3 @@ class Survey:
             f"{self._spec.path.name}:{found.line}: {found.subject}: column {columns} "
             f"{found.outcome}"
         )
-
-
-def styles_as_json(styles: Mapping[str, Mapping[str, Settled]]) -> dict[str, dict[str, object]]:
-    """As the ledger keeps it."""
-    return {
-        feed: {key: settled.as_json() for key, settled in of_feed.items()}
-        for feed, of_feed in styles.items()
-    }

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SpecError
 from ispmig_pipelines.mapping import lookup_table
-from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder, lookup_tables_of
-from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup
+from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder
+from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup, lookup_tables_of
 from ispmig_pipelines_tests.mapping.columns import mapped, rules, spec_of
 from ispmig_pipelines_tests.mapping.transform.steps import outcome, plan
 

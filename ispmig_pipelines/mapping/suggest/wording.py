@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.style import date_style, number_style
@@ -293,12 +292,3 @@ def _sentinels(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
         return said
     note = "cells of one or two characters mean nothing here" if len(odd[0]) <= 2 else ""
     return replace(_with(said, note), null_words=tuple(odd))
-
-
-def is_mapping(mapping: Any) -> bool:
-    """Whether the spec's language takes it."""
-    try:
-        FieldMapping.model_validate(mapping)
-    except ValueError:
-        return False
-    return True

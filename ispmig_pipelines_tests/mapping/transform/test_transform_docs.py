@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder, lookup_tables_of
-from ispmig_pipelines.mapping.spec_models import ORIGINS, FieldMapping
+from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder
+from ispmig_pipelines.mapping.spec_models import ORIGINS, FieldMapping, lookup_tables_of
 from ispmig_pipelines.mapping.transform.models import STEP_NAMES, model_of
 from ispmig_pipelines.mapping.yaml_document import read_yaml
 from ispmig_pipelines.settings import settings
