@@ -85,10 +85,20 @@ def personal_names(text: pa.StringArray) -> pa.StringArray:
     )
     if pc.all(plain, min_count=0).as_py():
         return pc.utf8_title(text)
-    rest = pc.fill_null(pc.invert(plain), False)
+    own = _own_spelling(text)
+    titled = pc.if_else(own, text, pc.utf8_title(text))
+    rest = pc.fill_null(pc.invert(pc.or_(plain, own)), False)
     encoded = pc.dictionary_encode(text.filter(rest))
     made = pa.array([personal_name(n) for n in encoded.dictionary.to_pylist()], pa.string())
-    return pc.replace_with_mask(pc.utf8_title(text), rest, made.take(encoded.indices))
+    return pc.replace_with_mask(titled, rest, made.take(encoded.indices))
+
+
+def _own_spelling(text: pa.StringArray) -> pa.BooleanArray:
+    """What stays as it is, and is told without looking at it by itself: plain letters of both
+    cases, or none at all."""
+    capital = pc.match_substring_regex(text, "[A-Z]")
+    small = pc.match_substring_regex(text, "[a-z]")
+    return pc.and_(pc.string_is_ascii(text), pc.equal(capital, small))
 
 
 def personal_name(name: str) -> str:

@@ -132,6 +132,12 @@ def test_names_are_written_as_people_write_them(written: str, proper: str) -> No
 _letters = st.text("aeiouçéßabcmn'- ", min_size=1, max_size=20)
 
 
+@given(st.lists(st.none() | st.text("aAbéÉİßmcMC1'- .,"), max_size=9))
+def test_a_column_of_names_is_written_as_each_of_them(names: list[str | None]) -> None:
+    one_by_one = [None if name is None else personal_name(name) for name in names]
+    assert personal_names(pa.array(names, pa.string())).to_pylist() == one_by_one
+
+
 @given(_letters.map(str.upper) | _letters | st.sampled_from([f"MAC{m}".upper() for m in MAC]))
 def test_a_name_keeps_its_letters_and_is_done_once(name: str) -> None:
     done = personal_name(name)
