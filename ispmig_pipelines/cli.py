@@ -444,7 +444,6 @@ def preview(
     """Show what a migration would do, by a dry run: before and after, issues, changes."""
     with _told(as_json), _connected() as connection:
         from ispmig_pipelines import exporting, previewing
-        from ispmig_pipelines.errors import ThresholdExceeded
         from ispmig_pipelines.preview import terminal
 
         chosen = exporting.listed(entity or [])
@@ -461,8 +460,11 @@ def preview(
         )
         written = {"html": str(html) if html else None}
         if not report.passed:
-            told = ThresholdExceeded(report.refused)
-            written["error"] = {"code": told.code, "message": str(told), "exit_code": 1}  # type: ignore[assignment]
+            written["error"] = {  # type: ignore[assignment]
+                "code": report.refused_as,
+                "message": report.refused,
+                "exit_code": previewing.REFUSALS[report.refused_as].exit_code,
+            }
         _say(
             report.model_dump(mode="json") | written,
             lambda out: terminal.show(out, report, whole=bool(chosen)),
@@ -470,7 +472,7 @@ def preview(
         if html and not as_json:
             _console().print(f"The page is {html}.", markup=False)
         if not report.passed:
-            raise typer.Exit(ThresholdExceeded.exit_code)
+            raise typer.Exit(previewing.REFUSALS[report.refused_as].exit_code)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
 from ispmig_pipelines.migrating import PREVIEW_ROWS, MigrationFailed, migrate
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.platform.conflict import OnConflict
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from ispmig_pipelines.preview.report import Report
+
+REFUSALS = {error.code: error for error in (ThresholdExceeded, ConflictRefused)}
+"""Why a migration may be refused that has a report all the same: the kind of error."""
 
 
 def preview(
@@ -32,8 +35,8 @@ def preview(
     on_conflict: OnConflict = OnConflict.update,
     max_quarantined: str = threshold.DEFAULT,
 ) -> Report:
-    """Makes a dry run and returns its report, also if the migration would be refused for too
-    much in quarantine.
+    """Makes a dry run and returns its report, also if the migration would be refused: for too
+    much in quarantine, or for what the tenant holds already.
 
     Args:
         connection: to the platform's database; in no transaction afterwards.
@@ -75,7 +78,7 @@ def preview(
             preview_mask=masked,
         )
     except MigrationFailed as failure:
-        if failure.kind != "threshold" or failure.entry is None:
+        if failure.kind not in REFUSALS or failure.entry is None:
             raise
         entry = failure.entry
     report = store.read(settings().reports_folder, tenant, entry.id)

@@ -137,6 +137,24 @@ def test_what_would_be_refused_is_shown_and_ends_with_1(spec: Path) -> None:
     assert "The migration would be refused." in out
 
 
+def test_what_would_stop_at_other_content_of_the_tenant_is_shown_too(spec: Path) -> None:
+    assert ispmig("migrate", "acme", str(spec), "--max-quarantined", "50%")[0] == 0
+    people = spec.parent / "people.csv"
+    people.write_text(people.read_text().replace("Ann", "Anne"))
+    page = spec.parent / "page.html"
+    code, found = preview(spec, "--on-conflict", "fail", "--html", str(page))
+    assert code == 1
+    assert found["error"]["code"] == "conflict"
+    assert "1 customer record " in found["error"]["message"]
+    assert found["entities"][0]["changes"]["fields"] == {"last_name": 1}
+    assert "would be refused" in page.read_text()
+    code, out, _ = ispmig(
+        "preview", "acme", str(spec), "--max-quarantined", "50%", "--on-conflict", "fail"
+    )
+    assert code == 1
+    assert "(now Ann)" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

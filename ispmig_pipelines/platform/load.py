@@ -76,6 +76,7 @@ class Loaded:
         totals: ``entity.field`` → currency → amounts.
         issues: entity → rule → number of records.
         changes: of a dry run: entity → what it would change in the tenant's rows.
+        conflicts: entity → records for which the tenant had other content.
         seconds: of the publishing transaction.
     """
 
@@ -83,6 +84,7 @@ class Loaded:
     totals: dict[str, dict[str, Amounts]] = field(default_factory=dict)
     issues: dict[str, dict[str, int]] = field(default_factory=dict)
     changes: dict[str, Changes] = field(default_factory=dict)
+    conflicts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     def ledger_values(self) -> dict[str, Any]:
@@ -120,7 +122,8 @@ def load(
         LawBroken: rows or money do not add up; nothing is published.
         ThresholdExceeded: as raised by ``approve``; nothing is published. As after a dry run,
             counts and quarantine are kept all the same, to be looked at.
-        ConflictRefused: the policy is ``fail`` and the tenant has other content.
+        ConflictRefused: the policy is ``fail`` and the tenant has other content. A dry run goes on
+            to its end before, as if the source were to win, so that there is something to look at.
     """
     driver = raw(connection)
     with connection.begin():
@@ -138,7 +141,7 @@ def load(
             # Of a try that was refused, when this is a retry.
             quarantine.forget(driver, tenant, [migration])
         for index, feed in enumerate(feeds):
-            _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded)
+            _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded, dry_run=dry_run)
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
             if dry_run:
@@ -148,6 +151,9 @@ def load(
             approve(loaded)
         except IspmigError as error:
             refusal = error
+        if loaded.conflicts and on_conflict is OnConflict.fail:
+            both = f" {refusal}" if refusal is not None else ""
+            refusal = ConflictRefused(_conflict(tenant, loaded.conflicts) + both)
         if refusal is None and not dry_run:
             ledger.publish_migration(connection, migration, **loaded.ledger_values())
         else:
@@ -225,6 +231,8 @@ def _publish(
     earlier: list[Feed],
     on_conflict: OnConflict,
     loaded: Loaded,
+    *,
+    dry_run: bool,
 ) -> None:
     table = feed.table
     counts = loaded.entities.setdefault(table.entity, Counts())
@@ -243,17 +251,15 @@ def _publish(
         if not empty:
             publish.reject_rule_breakers(driver, table)
         matches = publish.Matches() if empty else publish.count_matches(driver, table)
-        if matches.conflicts and on_conflict is OnConflict.fail:
-            raise ConflictRefused(
-                f"The tenant {tenant.slug} already holds other content for {matches.conflicts:,} "
-                f"{table.entity} records of this migration, and --on-conflict fail was asked "
-                "for. Nothing was loaded. Choose --on-conflict update (the source wins) or keep "
-                "(the tenant wins); with --dry-run --on-conflict keep, ispmig quarantine lists "
-                "which records they are."
+        if matches.conflicts:
+            loaded.conflicts[table.entity] = (
+                loaded.conflicts.get(table.entity, 0) + matches.conflicts
             )
-        if matches.conflicts and on_conflict is OnConflict.keep:
-            publish.reject_conflicts(driver, table)
-        if matches.completed or (matches.conflicts and on_conflict is OnConflict.update):
+            if on_conflict is OnConflict.fail and not dry_run:
+                raise ConflictRefused(_conflict(tenant, loaded.conflicts))
+            if on_conflict is OnConflict.keep:
+                publish.reject_conflicts(driver, table)
+        if matches.completed or (matches.conflicts and on_conflict is not OnConflict.keep):
             counts.updated += publish.update(driver, table)
         if not table.partial:
             counts.inserted += publish.insert(driver, table, target_empty=empty)
@@ -281,6 +287,18 @@ def _publish(
         for currency, amount in repeats.adjusted.get(name, {}).items():
             totals.setdefault(currency, Amounts()).source -= amount
             totals[currency].adjusted -= amount
+
+
+def _conflict(tenant: Tenant, conflicts: dict[str, int]) -> str:
+    records = ", ".join(
+        f"{count:,} {entity} record" + "s" * (count > 1) for entity, count in conflicts.items()
+    )
+    return (
+        f"The tenant {tenant.slug} already holds other content for {records} of this "
+        "migration, and --on-conflict fail was asked for. Nothing was loaded. Choose --on-conflict "
+        "update (the source wins) or keep (the tenant wins); ispmig preview shows what differs, "
+        "and with --dry-run --on-conflict keep, ispmig quarantine lists which records they are."
+    )
 
 
 def _copy_issues(driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]) -> None:

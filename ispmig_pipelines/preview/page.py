@@ -40,6 +40,9 @@ from ispmig_pipelines.preview.words import (
     what_becomes,
 )
 
+DENSE = 20
+"""Columns without a field from which on they are listed closely."""
+
 PAIRS = 5
 """Of a field's distinct pairs, how many the page shows; the records further down show all."""
 
@@ -175,7 +178,16 @@ def _counts(entity: Entity) -> str:
         f"{counts['quarantined']:,} held back in quarantine",
     ]
     again = counts["repeated"]
-    note = f" ({again:,} of the unchanged say again what another record said)" if again else ""
+    going_on = counts["updated"] - entity.changes.rows
+    notes = [
+        f"{count:,} of the {which} {do}"
+        for count, which, do in (
+            (going_on, "updated", "go on with a row that another record makes or changes"),
+            (again, "unchanged", "say again what another record said"),
+        )
+        if count > 0
+    ]
+    note = f" ({'; '.join(notes)})" if notes else ""
     return f"<p>{' · '.join(told)}{note}.</p>"
 
 
@@ -369,9 +381,19 @@ def _sources(sources: Sequence[Source]) -> str:
             f'<tr><td class="name">{_text(c.name)}</td><td class="n">{c.filled:,}</td>'
             f'<td class="n">{share(c.filled, source.records)}</td></tr>'
             for c in left
+            if c.filled
         )
+        empty = [c.name for c in left if not c.filled]
+        if empty:
+            parts.append(
+                f'<p class="list"><span class="quiet">Empty in every record:</span> '
+                f"{_text(', '.join(empty))}</p>"
+            )
+        if not rows:
+            continue
+        closely = ' class="dense"' if len(left) > DENSE else ""
         parts.append(
-            '<table><thead><tr><th>column</th><th class="n">filled in</th>'
+            f'<table{closely}><thead><tr><th>column</th><th class="n">filled in</th>'
             f'<th class="n"></th></tr></thead><tbody>{rows}</tbody></table>'
         )
     return "<section>" + "".join(parts) + "</section>"

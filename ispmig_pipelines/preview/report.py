@@ -231,7 +231,8 @@ class Report(_Part):
         made_at: when, in UTC.
         rows: records of each block that were to be sampled.
         masked: every cell and value is shown as its shape.
-        passed: the migration would go through; else ``refused`` says why not.
+        passed: the migration would go through; else ``refused`` says why not, and ``refused_as``
+            names the kind of error: ``threshold``, ``conflict``.
     """
 
     tenant: str
@@ -244,6 +245,7 @@ class Report(_Part):
     masked: bool
     passed: bool
     refused: str
+    refused_as: str = ""
     entities: tuple[Entity, ...]
     sources: tuple[Source, ...]
 

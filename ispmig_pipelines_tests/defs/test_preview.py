@@ -362,6 +362,36 @@ def test_a_refused_dry_run_leaves_its_report_too(house: House) -> None:
     assert dry_run(house).passed
 
 
+def test_what_stands_against_the_tenants_content_is_counted_when_that_would_be_refused(
+    house: House,
+) -> None:
+    assert house.migrate(max_quarantined="90%").ok
+    before = house.digest()
+    house.write("people.csv", PEOPLE.replace("ann@", "anna@").replace("2,Bob", "2,Robert"))
+    house.write("owed.csv", OWED.replace("-3.25", "-4"))
+    ran = try_out(house, on_conflict="fail")
+    assert not ran.ok
+    report = report_of(ran)
+    assert (report.passed, report.refused_as, report.on_conflict) == (False, "conflict", "fail")
+    assert report.refused == ran.failure()[0]
+    assert "other content for 3 customer records" in report.refused
+    changes = entity(report).changes
+    assert (changes.rows, changes.fields) == (3, {"email": 1, "last_name": 1, "balance": 1})
+    email = field(record(block(report), 1), "email")
+    assert (email.present, email.after) == ("ann@example.net", "anna@example.net")
+    assert house.digest() == before
+    assert not house.migrate(max_quarantined="90%", on_conflict="fail").ok
+    assert house.digest() == before
+
+
+def test_both_reasons_to_refuse_are_told(house: House) -> None:
+    assert house.migrate(max_quarantined="90%").ok
+    house.write("people.csv", PEOPLE.replace("ann@", "anna@"))
+    report = report_of(try_out(house, on_conflict="fail", max_quarantined="0"))
+    assert "other content for 1 customer record of" in report.refused
+    assert "quarantine" in report.refused.partition("which records they are.")[2]
+
+
 def test_a_real_migration_leaves_no_report(house: House) -> None:
     assert house.migrate(max_quarantined="90%").ok
     assert not settings().reports_folder.exists()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ispmig_pipelines.preview.page import page
-from ispmig_pipelines.preview.report import Report
+from ispmig_pipelines.preview.report import Column, Report
 from ispmig_pipelines_tests.preview.reports import report, sample, sampled
 
 VOID = {"meta", "br", "wbr"}
@@ -134,3 +134,23 @@ def test_masks_are_explained_and_data_of_customers_is_warned_of() -> None:
 
 def test_cells_from_right_to_left_keep_their_place_before_the_arrow() -> None:
     assert "unicode-bidi: isolate" in page(with_cell("\u05e9\u05dc\u05d5\u05dd"))
+
+
+def test_of_many_columns_without_a_field_those_that_hold_nothing_take_one_line() -> None:
+    (source,) = report().sources
+    left = [
+        Column(name=f"attribute_{n}", filled=n % 3, fields=(), goes_to="legacy") for n in range(120)
+    ]
+    made = page(report(sources=(source.model_copy(update={"columns": tuple(left)}),)))
+    listed = made.partition("Columns without a field")[2].partition("</section>")[0]
+    assert listed.count("<tr>") == 1 + 80
+    assert "Empty in every record:</span> attribute_0, attribute_3, " in listed
+    assert all(f"attribute_{n}" in listed for n in range(120))
+
+
+def test_records_that_go_on_with_a_row_of_another_are_told_apart_from_rows_that_change() -> None:
+    (customer,) = report().entities
+    counts = customer.counts | {"read": 5, "updated": 3, "quarantined": 0, "unchanged": 1}
+    made = page(report(entities=(customer.model_copy(update={"counts": counts}),)))
+    assert "(2 of the updated go on with a row that another record makes or changes)." in made
+    assert "go on with" not in page(report())

@@ -31,7 +31,7 @@ from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
-from ispmig_pipelines.errors import ThresholdExceeded
+from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.model import ENTITIES
@@ -230,12 +230,12 @@ def load_op(
                         spill=platform.staging(slug, migration).folder,
                         progress=progress,
                     )
-                except ThresholdExceeded as refusal:
+                except (ThresholdExceeded, ConflictRefused) as refusal:
                     if options.dry_run:
                         of_try = LoadedMigration(
                             slug, migration, tuple(feeds), options, tried[-1].changes
                         )
-                        keep_report(context, platform, connection, of_try, refused=str(refusal))
+                        keep_report(context, platform, connection, of_try, refusal)
                     raise
                 changed = loaded.changes
                 context.log.info(
@@ -294,8 +294,7 @@ def keep_report(
     platform: Platform,
     connection: Connection,
     loaded: LoadedMigration,
-    *,
-    refused: str = "",
+    refusal: ThresholdExceeded | ConflictRefused | None = None,
 ) -> dict[str, Any]:
     """Leaves the report of a dry run as private files; returns what may be told of it."""
     made = preview.gather(
@@ -304,7 +303,7 @@ def keep_report(
         loaded,
         connection,
         staging=platform.staging(loaded.tenant, loaded.migration),
-        refused=refused,
+        refusal=refusal,
     )
     place = store.keep(settings().reports_folder, made)["html"]
     context.log.info(f"The report of this dry run: {place}")

@@ -25,6 +25,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import LoadedMigration, MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY
+from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.issues import RULES, Severity
 from ispmig_pipelines.mapping.cells import without
 from ispmig_pipelines.mapping.spec import Spec, find_column
@@ -55,14 +56,14 @@ def gather(
     connection: Connection,
     *,
     staging: Staging,
-    refused: str = "",
+    refusal: IspmigError | None = None,
 ) -> report.Report:
     """Makes the report of a dry run.
 
     Args:
         loaded: what its ops handed on.
         connection: in no transaction.
-        refused: why the migration would not stand, if it would not.
+        refusal: why the migration would not stand, if it would not.
 
     Raises:
         StorageError: what was staged is gone.
@@ -106,8 +107,9 @@ def gather(
         on_conflict=entry.on_conflict,
         rows=loaded.options.preview_rows,
         masked=loaded.options.preview_masked,
-        passed=not refused,
-        refused=refused,
+        passed=refusal is None,
+        refused="" if refusal is None else str(refusal),
+        refused_as="" if refusal is None else refusal.code,
         entities=tuple(
             _entity(name, entry, loaded, groups, blocks[name])
             for name in ENTITIES
