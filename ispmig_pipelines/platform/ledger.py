@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0003"
+VERSION = "0004"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -35,6 +35,7 @@ tenants = sa.Table(
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     # Made when the tenant is first masked; it leaves the ledger for nobody but the masking.
     sa.Column("mask_key", sa.LargeBinary),
+    sa.Column("settings", JSONB, nullable=False, server_default=sa.text("'{}'")),
 )
 
 data_migrations = sa.Table(
@@ -58,6 +59,8 @@ data_migrations = sa.Table(
     sa.Column("entities", JSONB, nullable=False),
     sa.Column("totals", JSONB, nullable=False),
     sa.Column("issues", JSONB, nullable=False),
+    sa.Column("findings", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("settled", JSONB, nullable=False, server_default=sa.text("'{}'")),
     sa.Column("seconds", sa.Float),
     sa.Column("rows_per_second", sa.Float),
     sa.Column("peak_rss_mb", sa.Float),
@@ -110,6 +113,11 @@ class Migration:
         totals: ``entity.field`` → currency → ``{"source", "loaded", "quarantined",
             "unreadable"}``, amounts as text.
         issues: entity → rule → number of records.
+        findings: what compliance found, by its kind (``cards``, ``personal``, ``retention``);
+            ``cards``: ``{"source", "column", "cells", "records", "masked", "allowed", …}`` of
+            each column in which card numbers were found, never one of the numbers.
+        settled: how columns turned out to write their values, so that records that are sent in
+            again are read alike.
     """
 
     id: int
@@ -130,6 +138,8 @@ class Migration:
     entities: dict[str, dict[str, int]]
     totals: dict[str, dict[str, dict[str, Any]]]
     issues: dict[str, Any]
+    findings: dict[str, Any]
+    settled: dict[str, Any]
     seconds: float | None
     rows_per_second: float | None
     peak_rss_mb: float | None
@@ -157,6 +167,7 @@ class Migration:
             "entities": self.entities,
             "totals": self.totals,
             "issues": self.issues,
+            "findings": self.findings,
             "seconds": self.seconds,
             "rows_per_second": self.rows_per_second,
             "peak_rss_mb": self.peak_rss_mb,
@@ -209,6 +220,8 @@ def open_migration(connection: Connection, **values: Any) -> int:
         "entities": {},
         "totals": {},
         "issues": {},
+        "findings": {},
+        "settled": {},
     }
     statement = sa.insert(data_migrations).values(**row, **values).returning(data_migrations.c.id)
     return connection.execute(statement).scalar_one()
