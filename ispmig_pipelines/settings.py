@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
     @property
+    def private_folders(self) -> tuple[Path, ...]:
+        """Where cells of tenants lie for a while: nothing there is a source."""
+        return self.staging_folder, self.reports_folder
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own folder (``DAGSTER_HOME``): its configuration and its compute logs."""
         return self.home / "dagster"

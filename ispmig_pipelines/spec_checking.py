@@ -195,7 +195,7 @@ class _Reading:
 
     def _open(self, name: str) -> None:
         if self._spec.sources[name].database is None:
-            opened = open_apart(self._spec, name, settings().staging_folder, self._closing)
+            opened = open_apart(self._spec, name, settings().private_folders, self._closing)
         else:
             opened = [self._open_table(name)]
         columns = columns_of(opened)
@@ -217,7 +217,7 @@ class _Reading:
         if self._databases is None:
             # That it is not the platform's own is for a migration to see, which knows that one.
             self._databases = Databases(
-                self._spec, settings().staging_folder, lambda database: None, self._closing
+                self._spec, settings().private_folders, lambda database: None, self._closing
             )
         return open_table(name, self._databases)
 

@@ -392,6 +392,17 @@ def test_both_reasons_to_refuse_are_told(house: House) -> None:
     assert "quarantine" in report.refused.partition("which records they are.")[2]
 
 
+def test_reports_are_no_sources(house: House, ispmig_home: Path) -> None:
+    dry_run(house)
+    for named in ("../reports/acme/*.json", "../**/*.json"):
+        house.write("again.yaml", SPEC.replace("files: people.csv", f"files: '{named}'"))
+        ran = house.migrate("again.yaml", mode="dry_run")
+        told, ends_with = ran.failure()
+        assert ends_with == 2
+        assert f"lies in {ispmig_home / 'reports'}" in told
+        assert "reports of dry runs are kept" in told
+
+
 def test_a_real_migration_leaves_no_report(house: House) -> None:
     assert house.migrate(max_quarantined="90%").ok
     assert not settings().reports_folder.exists()

@@ -1,13 +1,14 @@
 """Live databases as sources of a migration: opened once each, and kept apart from our own."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 
 from psycopg import Connection, errors
 
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.source_files import check_apart
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats.database.reader import Database, DatabaseReader, open_database
 from ispmig_pipelines.mapping.spec import Spec
@@ -22,11 +23,11 @@ class Databases:
     state."""
 
     def __init__(
-        self, spec: Spec, private: Path, keep_apart: KeepApart, closing: ExitStack
+        self, spec: Spec, private: Collection[Path], keep_apart: KeepApart, closing: ExitStack
     ) -> None:
         """
         Args:
-            private: where staged data of tenants is kept.
+            private: folders where data of tenants is kept.
             closing: closes them.
         """
         self.spec = spec
@@ -55,11 +56,7 @@ class Databases:
     def _check(self, name: str, database: Database) -> None:
         if database.url.kind == "sqlite":
             path = self.spec.path.parent / Path(database.url.database).expanduser()
-            if path.resolve().is_relative_to(self._private.resolve()):
-                raise SourceError(
-                    f"Source {name}: {path} lies where staged data of tenants is kept. Copy the "
-                    "database to a folder of its own."
-                )
+            check_apart(name, path, self._private)
         self._keep_apart(database)
 
 

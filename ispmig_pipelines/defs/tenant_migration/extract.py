@@ -6,7 +6,7 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def extract(
     spec: Spec,
     staging: Staging,
     *,
-    private: Path,
+    private: Collection[Path],
     batch_size: int,
     progress: Begin,
     keep_apart: KeepApart = lambda database: None,
@@ -58,6 +58,7 @@ def extract(
     """Stages every source that the spec uses.
 
     Args:
+        private: folders where data of tenants is kept.
         keep_apart: refuses a database that is none to read.
 
     Returns:

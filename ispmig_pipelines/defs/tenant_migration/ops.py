@@ -83,7 +83,7 @@ def extract_op(
         sources = extracting.extract(
             spec,
             platform.staging(slug, migration),
-            private=settings().staging_folder,
+            private=settings().private_folders,
             batch_size=config.batch_size,
             progress=teller(context, "extract"),
             keep_apart=apart_from(platform),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,24 +133,35 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
     return opened
 
 
-def open_apart(spec: Spec, name: str, private: Path, files: ExitStack) -> list[Opened]:
-    """Finds and opens the files of a source, none of them where staged data of tenants is kept.
+def open_apart(spec: Spec, name: str, private: Collection[Path], files: ExitStack) -> list[Opened]:
+    """Finds and opens the files of a source, none of them where data of tenants is kept.
 
     Args:
-        private: that folder.
+        private: those folders.
 
     Raises:
         SourceError: as :func:`places` and :func:`open_files` do, or a file lies there.
     """
     found = places(spec, name)
     for place in found:
-        file = place.file
-        if isinstance(file, Path) and file.resolve().is_relative_to(private.resolve()):
-            raise SourceError(
-                f"Source {name}: {file} lies where staged data of tenants is kept. Copy the "
-                "export to a folder of its own."
-            )
+        if isinstance(place.file, Path):
+            check_apart(name, place.file, private)
     return open_files(spec, name, found, files)
+
+
+def check_apart(name: str, file: Path, private: Collection[Path]) -> None:
+    """Refuses a file of a source that lies where data of tenants is kept.
+
+    Raises:
+        SourceError: it does.
+    """
+    for folder in private:
+        if file.resolve().is_relative_to(folder.resolve()):
+            raise SourceError(
+                f"Source {name}: {file} lies in {folder}, where staged data of tenants and reports "
+                "of dry runs are kept; nothing there is an export. Name the export itself; if it "
+                "lies there too, copy it to a folder of its own."
+            )
 
 
 def withholding(
