@@ -33,7 +33,7 @@ from ispmig_pipelines.formats.output_file import (
 from ispmig_pipelines.formats.records import KEYED, Reader, Records, Reject
 from ispmig_pipelines.formats.writers import HOLD_SEVERAL, SUFFIXES, open_writer
 from ispmig_pipelines.formats.writing import Column, Table, WriteOptions
-from ispmig_pipelines.issues import RULES
+from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.remote import is_url, source_file
 from ispmig_pipelines.staging import storage_errors
 
@@ -516,7 +516,7 @@ class _Rejects:
 
 
 def _message(reject: Reject) -> str:
-    return RULES[reject.rule].message(
+    return rule_of(reject.rule).message(
         column="", field="", found=reject.found, accepted=reject.accepted
     )
 

@@ -37,12 +37,15 @@ class Rule:
         severity: what a violation does to the record.
         template: the message; may use ``{column}``, ``{field}``, ``{found}``, ``{accepted}``.
         remedy: what a person can do about it.
+        adjustable: a spec may give the rule another severity. Never so for what the database
+            could not hold: cells, keys, references and constraints.
     """
 
     code: str
     severity: Severity
     template: str
     remedy: str
+    adjustable: bool = False
 
     def message(self, *, column: str, field: str, found: str, accepted: str) -> str:
         """The text for a person about one record."""
@@ -265,6 +268,58 @@ RULES: dict[str, Rule] = _rules(
     ),
 )
 
+_MORE: dict[str, Rule] = {}
+
+CHECK = "check."
+"""What the codes of tenants' own checks begin with: ``check.<entity>.<name>``."""
+
+
+def register(rules: Iterable[Rule]) -> None:
+    """Adds rules that are declared elsewhere: the model registers those of its entities.
+
+    Raises:
+        ValueError: the code is another rule's.
+    """
+    for rule in rules:
+        if RULES.get(rule.code, rule) != rule or _MORE.get(rule.code, rule) != rule:
+            raise ValueError(f"{rule.code} is the code of another rule")
+        if rule.code not in RULES:
+            _MORE[rule.code] = rule
+
+
+def every_rule() -> dict[str, Rule]:
+    """All rules by code: those of :data:`RULES`, then those of entities."""
+    return RULES | _MORE
+
+
+def is_rule(code: str) -> bool:
+    """Whether an issue can name the code."""
+    return code in RULES or code in _MORE or code.startswith(CHECK)
+
+
+def rule_of(code: str) -> Rule:
+    """The rule of any code that an issue names.
+
+    A check of a spec stands in the spec, and a recorded issue may name a rule that this version
+    does not have (any more): both are told by what the issue says would be accepted.
+    """
+    if (rule := RULES.get(code) or _MORE.get(code)) is not None:
+        return rule
+    if code.startswith(CHECK):
+        return Rule(
+            code,
+            Severity.ERROR,
+            "A check of the spec does not hold: {accepted}.",
+            "Correct the record, or the check.",
+            adjustable=True,
+        )
+    return Rule(
+        code,
+        Severity.ERROR,
+        f"The record breaks the rule {code}: {{accepted}}.",
+        "Correct the cells the rule speaks of.",
+    )
+
 
 _MASKS = (
     (r"\p{N}", "9"),
@@ -352,7 +407,7 @@ class IssueLog:
         """``size``: how many records the batch has."""
         self._size = size
         self._rejected = np.zeros(size, dtype=bool)
-        self._parts: list[tuple[np.ndarray, str, str, str, pa.Array | None, str]] = []
+        self._parts: list[tuple[np.ndarray, str, str, str, pa.Array | None, str, str]] = []
 
     def add(
         self,
@@ -363,23 +418,30 @@ class IssueLog:
         field: str = "",
         found: pd.Series | pa.Array | None = None,
         accepted: str = "",
+        severity: Severity | None = None,
     ) -> None:
         """Records that ``rule`` does not hold where the mask ``where`` is true.
 
         ``found`` is the whole column of source text (as long as the batch); it is masked here,
-        so that no caller can forget to.
+        so that no caller can forget to. ``severity`` is the rule's own unless given.
+
+        Raises:
+            KeyError: there is no such rule.
         """
+        if not is_rule(rule):
+            raise KeyError(rule)
         rows = np.flatnonzero(np.asarray(where, dtype=bool))
         if rows.size == 0:
             return
-        if RULES[rule].severity is Severity.ERROR:
+        severity = rule_of(rule).severity if severity is None else severity
+        if severity is Severity.ERROR:
             self._rejected[rows] = True
         shapes = None
         if isinstance(found, pa.Array):
             shapes = mask_array(found.take(pa.array(rows)))
         elif found is not None:
             shapes = mask_series(found.iloc[rows])
-        self._parts.append((rows, rule, column, field, shapes, accepted))
+        self._parts.append((rows, rule, column, field, shapes, accepted, severity.value))
 
     @property
     def rejected(self) -> np.ndarray:
@@ -418,18 +480,12 @@ class IssueLog:
                 for part in self._parts
             ]
         )
-        severity = pa.concat_arrays(
-            [
-                pa.repeat(pa.scalar(RULES[part[1]].severity.value, pa.string()), part[0].size)
-                for part in self._parts
-            ]
-        )
         columns = [
             pc.take(file, picked),
             pc.take(record, picked),
             pc.take(line, picked),
             repeated(1),
-            severity,
+            repeated(6),
             repeated(2),
             repeated(3),
             found,

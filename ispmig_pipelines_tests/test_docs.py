@@ -84,7 +84,7 @@ def test_every_error_is_documented_with_its_exit_code_and_no_other() -> None:
 
 def test_the_committed_page_of_rules_is_the_registrys() -> None:
     assert page("rules.md") == rules_page(), (
-        "docs/rules.md is not what issues.RULES says: run make docs"
+        "docs/rules.md is not what the registry says: run make docs"
     )
 
 

@@ -20,7 +20,7 @@ from ispmig_pipelines.formats.opening import (
 )
 from ispmig_pipelines.formats.records import Detected, Reader, Reject
 from ispmig_pipelines.formats.shapes import NULL_WORDS, TEXT, column_type, shape
-from ispmig_pipelines.issues import RULES
+from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.remote import SourceFile, source_file
 
 MOST_PROBLEMS = 100
@@ -155,7 +155,7 @@ def _answer(
 
 
 def _problem(table: str, reject: Reject) -> dict[str, Any]:
-    message = RULES[reject.rule].message(
+    message = rule_of(reject.rule).message(
         column="", field="", found=reject.found, accepted=reject.accepted
     )
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import register
 from ispmig_pipelines.model.customer import Customer
 from ispmig_pipelines.model.device import Device
 from ispmig_pipelines.model.entity import EntityInfo, describe
@@ -30,3 +31,7 @@ ENTITIES: dict[str, EntityInfo] = {
     }.items()
 }
 """Every entity by name, parents before those that refer to them."""
+
+# Whoever holds an issue of an entity has the model: `issues.rule_of` knows its rules from here.
+for _entity in ENTITIES.values():
+    register(_entity.rules)

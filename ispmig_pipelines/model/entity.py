@@ -13,6 +13,7 @@ from functools import cached_property
 import pandera.pandas as pa_pandas
 import pyarrow as pa
 
+from ispmig_pipelines.issues import Rule, Severity
 from ispmig_pipelines.model.field_info import METADATA_KEY, FieldInfo, FieldType
 from ispmig_pipelines.model.row_rule import Needs, RowRule
 
@@ -58,6 +59,23 @@ class EntityInfo:
     fields: dict[str, FieldInfo]
     row_rules: tuple[RowRule, ...]
     doc: str
+
+    def rule_code(self, rule: RowRule) -> str:
+        """The code that issues of a rule name: ``invoice.issue_date_before_due_date``."""
+        return f"{self.name}.{rule.name}"
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of a row as issues name them."""
+        return tuple(
+            Rule(
+                self.rule_code(rule),
+                Severity.ERROR,
+                f"The record breaks a rule of {self.name} (columns: {{column}}): {rule.doc}.",
+                "Correct the cells the rule speaks of.",
+            )
+            for rule in self.row_rules
+        )
 
     @cached_property
     def key(self) -> tuple[str, ...]:

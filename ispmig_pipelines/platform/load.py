@@ -22,7 +22,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
-from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
 from ispmig_pipelines.platform.changes import Changes, changes
@@ -356,7 +356,7 @@ def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) 
                 pa.array(record, pa.int64()),
                 pa.array(line, pa.int64()),
                 pa.array(rule, pa.string()),
-                pa.array([RULES[r].severity.value for r in rule], pa.string()),
+                pa.array([rule_of(r).severity.value for r in rule], pa.string()),
                 pa.array([_columns(table, fields) for fields in name], pa.string()),
                 pa.array(name, pa.string()),
                 pa.repeat(pa.scalar("", pa.string()), size),

@@ -458,7 +458,7 @@ def reject_rule_breakers(driver: psycopg.Connection, feed: FeedTable) -> None:
         _reject(
             driver,
             feed,
-            rule=sql.Literal("record.rule"),
+            rule=sql.Literal(feed.info.rule_code(rule)),
             field=", ".join(rule.fields),
             accepted=sql.Literal(rule.doc),
             using=sql.SQL(

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.journal import ISSUES, QUARANTINE
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
@@ -197,7 +197,7 @@ def _files(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[int, int], 
 
 def explain(reason: dict[str, Any]) -> None:
     """Adds ``message`` and ``remedy`` in words to an issue, from its rule."""
-    rule = RULES[reason["rule"]]
+    rule = rule_of(reason["rule"])
     reason["message"] = rule.message(
         column=reason["column"],
         field=reason["field"],

@@ -112,7 +112,7 @@ def check(
             for field in rule.fields:
                 breaking = breaking & ~wrong.get(field, False)
             log.add(
-                "record.rule",
+                entity.rule_code(rule),
                 breaking,
                 column=", ".join(
                     dict.fromkeys(c for field in rule.fields if (c := columns_of.get(field, "")))

@@ -224,7 +224,13 @@ METRO = Isp(
         Planted("customer", "customers.json", {"id": "77"}, "value.lookup", "status"),
         Planted("service", SERVICES, {"id": "5120"}, "reference.missing", "plan"),
         Planted("invoice", "invoices.csv", {"id": "9002"}, "key.duplicate", "invoice_number"),
-        Planted("invoice", "invoices.csv", {"id": "200"}, "record.rule", "issue_date, due_date"),
+        Planted(
+            "invoice",
+            "invoices.csv",
+            {"id": "200"},
+            "invoice.issue_date_before_due_date",
+            "issue_date, due_date",
+        ),
         Planted("invoice_line", "invoices_items.csv", {"id": "60"}, "record.ragged"),
         Planted(
             "payment", "payments.csv", {"receipt_number": "R-2025-00050"}, "value.date", "paid_at"

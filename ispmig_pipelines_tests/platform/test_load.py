@@ -208,7 +208,7 @@ def test_a_row_that_would_break_a_rule_once_completed_is_rejected(
         on_conflict=OnConflict.update, dry_run=False, approve=lambda loaded: None, spill=SPILL,
     )  # fmt: skip
     assert (loaded.entities["customer"].updated, loaded.entities["customer"].quarantined) == (1, 1)
-    assert reasons(connection, acme, migration) == [(1, "record.rule")]
+    assert reasons(connection, acme, migration) == [(1, "customer.credit_limit_needs_currency")]
 
 
 def test_an_orphan_is_rejected_and_says_whether_its_parent_was_rejected_too(

@@ -217,7 +217,7 @@ INVOICE = {"invoice_number": ["1"], "customer": ["7"], "total": [Decimal(1)], "c
 def test_a_broken_row_rule_names_its_fields_and_columns() -> None:
     log = judged("invoice", {**INVOICE, "issue_date": [LATER], "due_date": [DAY]})
     (issue,) = issues(log)
-    assert issue["rule"] == "record.rule"
+    assert issue["rule"] == "invoice.issue_date_before_due_date"
     assert issue["field"] == "issue_date, due_date"
     assert issue["column"] == "ISSUE_DATE, DUE_DATE"
     assert issue["accepted"] == "issue_date is not after due_date"
@@ -240,7 +240,7 @@ def test_missing_dates_break_no_order() -> None:
 
 def test_an_amount_needs_its_currency() -> None:
     amounts = {**CUSTOMER, "balance": [Decimal(1), None, Decimal(0)]}
-    rule = "record.rule"
+    rule = "customer.balance_needs_currency"
     fields = "balance, currency"
     log = judged("customer", {**amounts, "currency": ["EUR", None, None]})
     assert told(log) == [(3, fields, rule)]
@@ -253,7 +253,9 @@ def test_an_amount_needs_its_currency() -> None:
 
 def test_one_of_a_pair_is_not_enough_even_when_the_other_is_not_mapped() -> None:
     place = {"location_code": ["1", "2"], "customer": ["7", "7"], "latitude": [Decimal(1), None]}
-    assert told(judged("location", place)) == [(1, "latitude, longitude", "record.rule")]
+    assert told(judged("location", place)) == [
+        (1, "latitude, longitude", "location.latitude_with_longitude")
+    ]
     assert len(judged("location", place, partial=True)) == 0
 
 
@@ -265,7 +267,7 @@ def test_a_rule_is_not_held_against_cells_that_are_wrong_by_themselves() -> None
     )
     assert told(badly) == [
         (2, "currency", "value.pattern"),
-        (3, "balance, currency", "record.rule"),
+        (3, "balance, currency", "customer.balance_needs_currency"),
     ]
 
 
@@ -275,7 +277,7 @@ def test_a_prefix_fits_its_address() -> None:
         {"address": ["10.0.0.0", "2001:db8::", "nowhere"], "prefix_length": [48, 48, 48]},
     )
     assert told(log) == [
-        (1, "address, prefix_length", "record.rule"),
+        (1, "address, prefix_length", "ip_assignment.prefix_length_fits_address"),
         (3, "address", "value.pattern"),
     ]
 

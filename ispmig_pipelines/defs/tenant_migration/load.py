@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
-from ispmig_pipelines.issues import ISSUE_SCHEMA, RULES
+from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.load import Feed
@@ -174,7 +174,7 @@ class _StagedFeed:
                 [
                     *batch.columns[: len(POSITION)],
                     batch.column("rule"),
-                    pa.array([RULES[r].severity.value for r in rules], pa.string()),
+                    pa.array([rule_of(r).severity.value for r in rules], pa.string()),
                     nothing,
                     nothing,
                     batch.column("found"),

@@ -26,7 +26,7 @@ from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import LoadedMigration, MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.issues import RULES, Severity
+from ispmig_pipelines.issues import Severity, rule_of
 from ispmig_pipelines.mapping.cells import without
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
@@ -192,7 +192,7 @@ def _issues_by_block(
             field=name,
             records=examples[0]["records"],
             message=_message(examples[0]),
-            remedy=RULES[rule].remedy,
+            remedy=rule_of(rule).remedy,
             examples=tuple(
                 report.IssueExample(
                     file=names.get(one["file"], ""),
@@ -210,7 +210,7 @@ def _issues_by_block(
 
 
 def _message(issue: Mapping[str, Any]) -> str:
-    return RULES[issue["rule"]].message(
+    return rule_of(issue["rule"]).message(
         column=issue["column"],
         field=issue["field"],
         found=issue["found"],

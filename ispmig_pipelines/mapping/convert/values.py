@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.extensions import ExtensionDtype
 
-from ispmig_pipelines.issues import RULES, Severity
+from ispmig_pipelines.issues import Severity, rule_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Refusal:
     @property
     def is_error(self) -> bool:
         """The cells have no value, and their records go to quarantine."""
-        return RULES[self.rule].severity is Severity.ERROR
+        return rule_of(self.rule).severity is Severity.ERROR
 
     @property
     def shows_found(self) -> bool:
         """Whether the rule's message shows what was found; else it need not be masked."""
-        return "{found}" in RULES[self.rule].template
+        return "{found}" in rule_of(self.rule).template
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Converted:
         refusals: what was wrong; no cell is in two refusals that are errors.
         currency: for money: the ISO 4217 code a cell states beside its amount (``12 EUR``),
             null where it states none; None when no cell does.
-        dropped: boolean mask of cells that hold something and of which the field has nothing, as
-            the spec has it: a step left nothing of them, or a lookup does not know them. They are
-            no issue, and are kept under ``legacy``. None if there are none.
+        dropped: boolean mask of cells that hold something which the field has not, as the spec
+            has it: a step took it away, or a lookup does not know them. They are no issue, and
+            are kept under ``legacy``. None if there are none.
     """
 
     values: pa.Array

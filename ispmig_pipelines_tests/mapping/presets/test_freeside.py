@@ -174,7 +174,9 @@ def test_packages_have_their_status_from_their_dates(with_packages: Moved) -> No
         ("service", "cust_pkg.csv", 8): {"value.date"},  # the 31st of June
         ("service", "cust_pkg.csv", 9): {"reference.missing"},
         ("service", "cust_pkg.csv", 10): {"reference.missing"},  # there is no package 55
-        ("service", "cust_pkg.csv", 11): {"record.rule"},  # cancelled before it began
+        ("service", "cust_pkg.csv", 11): {
+            "service.start_date_before_end_date"
+        },  # cancelled before it began
     }
 
 

@@ -185,7 +185,9 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("ip_assignment", "ip_mac.csv", 4): {"key.duplicate"},  # an address of two accounts
         ("ip_assignment", "ip_mac.csv", 5): {"value.scientific"},
         ("invoice", "invoices.csv", 5): {"reference.rejected"},
-        ("invoice", "invoices.csv", 6): {"record.rule"},  # due before it was issued
+        ("invoice", "invoices.csv", 6): {
+            "invoice.issue_date_before_due_date"
+        },  # due before it was issued
         ("payment_method", "tokenized_cards.csv", 3): {"value.range"},  # month 13
         ("payment_method", "tokenized_cards.csv", 4): {"value.pattern"},  # a number, no token
     }

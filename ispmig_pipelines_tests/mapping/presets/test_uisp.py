@@ -224,7 +224,9 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("location", "services.json", 7): {"reference.missing"},
         ("service", "services.json", 6): {"reference.missing"},  # no service plan 9
         ("service", "services.json", 7): {"reference.missing"},  # no client 98
-        ("service", "services.json", 8): {"record.rule"},  # it ended before it began
+        ("service", "services.json", 8): {
+            "service.start_date_before_end_date"
+        },  # it ended before it began
         ("ip_assignment", "services.json", 5): {"key.duplicate"},  # an address of two services
         ("invoice", "invoices.json", 4): {"reference.missing"},
         ("invoice_line", "invoices.json", 5): {"reference.rejected"},
