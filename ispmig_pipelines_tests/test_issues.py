@@ -69,7 +69,7 @@ def test_each_rule_of_an_entity_has_a_code_of_its_own(entity: EntityInfo) -> Non
 def test_a_code_belongs_to_one_rule() -> None:
     rule = RULES["value.type"]
     register([rule])  # the same once more is no other rule
-    with pytest.raises(ValueError, match="value.type"):
+    with pytest.raises(ValueError, match=r"value\.type"):
         register([Rule("value.type", Severity.INFO, "Other.", "Nothing.")])
 
 

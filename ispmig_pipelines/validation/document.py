@@ -15,8 +15,9 @@ _INTRODUCTION = """\
 # Rules
 
 What can be wrong with a record. Each rule has a stable name, which stands in the quarantine
-listing, in a migration's counts and in the JSON. This page is written from the registry and the model
-by `python -m ispmig_pipelines.validation.document > docs/rules.md`; a test holds that it is current.
+listing, in a migration's counts and in the JSON. This page is written from the registry and the
+model by `python -m ispmig_pipelines.validation.document > docs/rules.md`; a test holds that it is
+current.
 
 A record that breaks a rule of severity **error** goes to quarantine whole and is not loaded. A
 **warning** or an **info** is noted, and does not keep the record out. The one exception is
