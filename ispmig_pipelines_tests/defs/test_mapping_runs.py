@@ -109,6 +109,28 @@ def test_written_off_money_is_accounted_for_and_what_is_left_out_is_kept(house: 
     assert house.digest() == before
 
 
+def test_of_what_is_left_out_nothing_else_is_told(house: House) -> None:
+    house.write(
+        "spec.yaml",
+        RULED.replace("No: T-1", "No: [T-1, T-2]").replace("{constant: active}", "State"),
+    )
+    house.write(
+        "people.csv",
+        "No,State,Joined,Owed\nT-1,,,3\nT-2,nowhere,who knows,many\n3,active,2019-12-25,\n"
+        "4,,2019-12-25,few\n",
+    )
+    ran = house.migrate(max_quarantined="1")
+    assert ran.ok, ran.failure()
+    told = {q["record"]: sorted(r["rule"] for r in q["reasons"]) for q in house.quarantine()}
+    assert told == {
+        1: ["rule.left_out"], 2: ["rule.left_out"], 4: ["value.required", "value.type"],
+    }  # fmt: skip
+    assert ran.entry is not None
+    assert ran.entry.issues["customer"] == {
+        "rule.left_out": 2, "value.required": 1, "value.type": 1,
+    }  # fmt: skip
+
+
 def test_money_that_rules_take_from_repeated_records_is_counted_once(house: House) -> None:
     house.write("spec.yaml", RULED)
     house.write(

@@ -31,6 +31,12 @@ from ispmig_pipelines.staging import Staging
 OK = "_ok"
 """Column of a mapped table: no error was found in the record so far."""
 
+LEFT_OUT = "_left_out"
+"""Column of a mapped table: a rule of the spec leaves the record out, so that nothing in it has to
+be corrected."""
+
+BY_CHOICE = "rule.left_out"
+
 LEGACY = "legacy"
 
 ADJUSTED_SCHEMA = pa.schema(
@@ -69,6 +75,7 @@ def mapped_schema(entity: str, fields: tuple[str, ...]) -> pa.Schema:
             *((f, info.fields[f].arrow_type) for f in fields),
             (LEGACY, pa.string()),
             (OK, pa.bool_()),
+            (LEFT_OUT, pa.bool_()),
             *((unreadable(f), pa.bool_()) for f in watched(entity, fields)),
         ]
     )
@@ -128,20 +135,23 @@ def map_feed(
                 # Written even when nothing is left: mapped batches answer to staged ones.
                 batch = batch.filter(pa.array(wanted))
             mapped = plan.apply(records_of(source, batch), first)
-            out = _to_arrow(batch, mapped, feed.entity, fields, schema)
+            told = mapped.log.to_arrow(*batch.columns[: len(POSITION)])
+            left = left_out(batch, told)
+            told = without_left_out(told, batch, left)
+            out = _to_arrow(batch, mapped, left, feed.entity, fields, schema)
             table.write(out)
             # A feed that carries no unused columns may still keep cells that a field could
             # hold only in part.
             has_legacy = has_legacy or mapped.legacy is not None
-            if len(mapped.log):
-                issue_table.write(mapped.log.to_arrow(*batch.columns[: len(POSITION)]))
+            if told.num_rows:
+                issue_table.write(told)
             add_amounts(amounts, out, feed.entity, mapped.adjusted)
             if taken is not None:
                 position = out.columns[0], out.columns[1]
                 for rows in adjusted_rows(out, position, feed.entity, mapped.adjusted):
                     taken.write(rows)
             rejected += int(mapped.log.rejected.sum())
-            issues += len(mapped.log)
+            issues += told.num_rows
             progress.advance(batch.num_rows)
     progress.done()
     return MappedFeed(
@@ -165,9 +175,28 @@ def map_feed(
     )
 
 
+def left_out(batch: pa.RecordBatch, told: pa.RecordBatch) -> pa.BooleanArray:
+    """Mask of a batch's records that a rule leaves out, by the issues that are told of them."""
+    records = told.column("record").filter(pc.equal(told.column("rule"), BY_CHOICE))
+    # By name would not do: a column of the source may be called like one of ours.
+    return pc.is_in(batch.column(1), value_set=records)
+
+
+def without_left_out(
+    told: pa.RecordBatch, batch: pa.RecordBatch, left: pa.BooleanArray
+) -> pa.RecordBatch:
+    """The issues of a batch of one file, without what is told of records that are left out besides
+    that they are."""
+    if not left.true_count:
+        return told
+    of_them = pc.is_in(told.column("record"), value_set=batch.column(1).filter(left))
+    return told.filter(pc.or_(pc.invert(of_them), pc.equal(told.column("rule"), BY_CHOICE)))
+
+
 def _to_arrow(
     batch: pa.RecordBatch,
     mapped: Mapped,
+    left: pa.BooleanArray,
     entity: str,
     fields: tuple[str, ...],
     schema: pa.Schema,
@@ -179,6 +208,7 @@ def _to_arrow(
             *(arrow_column(mapped.frame[f], schema.field(f).type) for f in fields),
             mapped.legacy if mapped.legacy is not None else pa.nulls(size, pa.string()),
             pa.array(~mapped.log.rejected),
+            left,
             *(
                 pa.array(mapped.converted_badly.get(f, np.zeros(size, bool)))
                 for f in watched(entity, fields)

@@ -14,7 +14,13 @@ import pyarrow as pa
 
 from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
-from ispmig_pipelines.defs.tenant_migration.map import OK, unreadable, watched
+from ispmig_pipelines.defs.tenant_migration.map import (
+    LEFT_OUT,
+    OK,
+    unreadable,
+    watched,
+    without_left_out,
+)
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog
 from ispmig_pipelines.model import ENTITIES
@@ -55,10 +61,13 @@ def validate_feed(mapped: MappedFeed, staging: Staging, progress: Progress) -> M
             )
             ok = np.asarray(batch.column(OK)) & ~log.rejected
             verdicts.write(pa.RecordBatch.from_arrays([pa.array(ok)], schema=VERDICT_SCHEMA))
-            if len(log):
-                findings.write(log.to_arrow(*batch.columns[: len(POSITION)]))
+            told = without_left_out(
+                log.to_arrow(*batch.columns[: len(POSITION)]), batch, batch.column(LEFT_OUT)
+            )
+            if told.num_rows:
+                findings.write(told)
             rejected += int(batch.num_rows - ok.sum())
-            issues += len(log)
+            issues += told.num_rows
             progress.advance(batch.num_rows)
     progress.done()
     return replace(mapped, rejected=rejected, issues=issues)
