@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0004"
+VERSION = "0005"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -65,6 +65,7 @@ data_migrations = sa.Table(
     sa.Column("rows_per_second", sa.Float),
     sa.Column("peak_rss_mb", sa.Float),
     sa.Column("error", sa.Text),
+    sa.Column("origin", sa.BigInteger),
 )
 
 data_migration_logs = sa.Table(
@@ -116,8 +117,9 @@ class Migration:
         findings: what compliance found, by its kind (``cards``, ``personal``, ``retention``);
             ``cards``: ``{"source", "column", "cells", "records", "masked", "allowed", …}`` of
             each column in which card numbers were found, never one of the numbers.
-        settled: how columns turned out to write their values, so that records that are sent in
-            again are read alike.
+        settled: what its sources settled, so that records that are sent in again are read alike;
+            see :mod:`ispmig_pipelines.defs.tenant_migration.settled`.
+        origin: of a resubmission: the migration whose quarantine its records come from.
     """
 
     id: int
@@ -144,6 +146,7 @@ class Migration:
     rows_per_second: float | None
     peak_rss_mb: float | None
     error: str | None
+    origin: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The migration as the command line prints it, without the spec's text."""
@@ -152,6 +155,7 @@ class Migration:
             "tenant": self.tenant,
             "state": self.state.value,
             "mode": self.mode,
+            "origin": self.origin,
             "on_conflict": self.on_conflict,
             "spec": {
                 "name": self.spec_name,
