@@ -271,7 +271,9 @@ def _publish(
         # The next feed's joins are planned on what this one has just written.
         driver.execute(sql.SQL("analyze {}").format(table.target))
     with as_tenant(driver, tenant):
-        sums, again = publish.loaded_totals(driver, table, [e.table for e in earlier])
+        before = [e.table for e in earlier]
+        sums, again = publish.loaded_totals(driver, table, before)
+        adjusted_again = publish.adjusted_again(driver, table, before)
     for name, by_currency in feed.amounts.items():
         totals = loaded.totals.setdefault(f"{table.entity}.{name}", {})
         for currency, amounts in by_currency.items():
@@ -284,9 +286,10 @@ def _publish(
                 totals.setdefault(currency, Amounts()).source -= amount
         for currency, amount in sums.get(name, {}).items():
             totals.setdefault(currency, Amounts()).loaded += amount
-        for currency, amount in repeats.adjusted.get(name, {}).items():
-            totals.setdefault(currency, Amounts()).source -= amount
-            totals[currency].adjusted -= amount
+        for said_again in (repeats.adjusted, adjusted_again):
+            for currency, amount in said_again.get(name, {}).items():
+                totals.setdefault(currency, Amounts()).source -= amount
+                totals[currency].adjusted -= amount
 
 
 def _conflict(tenant: Tenant, conflicts: dict[str, int]) -> str:

@@ -307,18 +307,26 @@ def settle_repeats(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
     )
 
 
-def adjusted_sums(driver: psycopg.Connection, feed: FeedTable, positions: sql.Composable) -> Totals:
+def adjusted_sums(
+    driver: psycopg.Connection,
+    feed: FeedTable,
+    positions: sql.Composable,
+    *,
+    field: str | None = None,
+) -> Totals:
     """What rules took from the amounts of some records: field → currency → sum.
 
     Args:
         positions: a query of their ``_file`` and ``_record``.
+        field: of this one only.
     """
     found: Totals = {}
     for name, currency, amount in driver.execute(
         sql.SQL(
             """select a.field, a.currency, sum(a.amount) from {adjusted} a
-               join ({positions}) p using (_file, _record) group by 1, 2"""
-        ).format(adjusted=feed.adjusted, positions=positions)
+               join ({positions}) p using (_file, _record)
+               where {field}::text is null or a.field = {field} group by 1, 2"""
+        ).format(adjusted=feed.adjusted, positions=positions, field=sql.Literal(field))
     ):
         found.setdefault(name, {})[currency] = amount
     return found
@@ -656,6 +664,21 @@ def loaded_totals(
             ).fetchall()
         )
     return loaded, again
+
+
+def adjusted_again(driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable]) -> Totals:
+    """What rules took from amounts that an earlier feed has brought already under the same key.
+
+    The earlier one's count, whatever the feed says: as with repeated records, the first stands for
+    all, and what it says of the source is what was taken from it.
+    """
+    found: Totals = {}
+    for field in feed.money:
+        positions = sql.SQL("select s._file, s._record from {staged} s where {before}").format(
+            staged=feed.staged, before=_brought_before(feed, field, earlier)
+        )
+        found |= adjusted_sums(driver, feed, positions, field=field)
+    return found
 
 
 def _brought_before(feed: FeedTable, field: str, earlier: list[FeedTable]) -> sql.Composed:

@@ -85,32 +85,37 @@ def verify_feed(
 
 
 def adjusted_again(
-    driver: psycopg.Connection, feed: FeedTable, adjusted: Iterable[pa.RecordBatch]
+    driver: psycopg.Connection,
+    feed: FeedTable,
+    adjusted: Iterable[pa.RecordBatch],
+    earlier: list[FeedTable],
 ) -> Totals:
-    """What rules took from amounts of records that repeat another: it counts once.
+    """What rules took from amounts of records that repeat another, of the feed or of an earlier
+    one: it counts once.
 
     Args:
-        feed: verified before, in the same session.
+        feed: verified before, in the same session; ``earlier`` likewise, and before it.
         adjusted: what they took, record by record, as :attr:`ispmig_pipelines.platform.load.Feed`
             has it.
     """
     driver.execute(sql.SQL("drop table if exists {}").format(feed.adjusted))
     create_adjusted(driver, feed)
     copy_batches(driver, feed.adjusted, adjusted)
-    return adjusted_sums(
-        driver,
-        feed,
-        sql.SQL(
+    found: Totals = {}
+    for name in feed.money:
+        positions = sql.SQL(
             """select _file, _record from (
-                   select _file, _record,
+                   select a._file, a._record, {before} as before,
                           row_number() over (partition by {key} order by _file, _record) as place
-                   from {audited} where not _quarantined
-               ) numbered where place > 1"""
+                   from {audited} a where not a._quarantined
+               ) numbered where place > 1 or before"""
         ).format(
-            key=sql.SQL(", ").join(sql.Identifier(k) for k in feed.key),
+            key=sql.SQL(", ").join(sql.Identifier("a", k) for k in feed.key),
             audited=feed.temporary(AUDITED),
-        ),
-    )
+            before=_brought_before(feed, name, earlier),
+        )
+        found |= adjusted_sums(driver, feed, positions, field=name)
+    return found
 
 
 def strangers(driver: psycopg.Connection, feeds: list[FeedTable]) -> int:

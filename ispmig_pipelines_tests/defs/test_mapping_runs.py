@@ -149,6 +149,47 @@ def test_money_that_rules_take_from_repeated_records_is_counted_once(house: Hous
     }  # fmt: skip
 
 
+def test_money_that_rules_of_several_blocks_take_from_one_row_is_counted_once(
+    house: House,
+) -> None:
+    house.write(
+        "spec.yaml",
+        """\
+version: 1
+sources: {people: {files: people.csv}, owed: {files: owed.csv}}
+entities:
+  customer:
+    - from: people
+      fields:
+        account_number: No
+        status: {constant: active}
+        balance: {column: Owed, positive_is: debt}
+        currency: {constant: EUR}
+      rules: [{when: {balance: {more_than: 40}}, set: {balance: 0}}]
+    - from: owed
+      fields:
+        account_number: No
+        balance: {column: Owed, positive_is: debt}
+        currency: {constant: EUR}
+      rules:
+        - {when: {balance: {more_than: 40}}, set: {balance: 0}}
+        - {when: {balance: 33}, set: {balance: 7}}
+""",
+    )
+    # 1: both say 50; 2: 50, then 60, both written off; 3: 7, and 33 that a rule makes 7; 4: 5 and
+    # 9, which contradict each other; 5: 0, and 41 that is written off.
+    house.write("people.csv", "No,Owed\n1,50\n2,50\n3,7\n4,5\n5,0\n")
+    house.write("owed.csv", "No,Owed\n1,50\n2,60\n3,33\n4,9\n5,41\n1,50\n")
+    ran = house.migrate(max_quarantined="1")
+    assert ran.ok, ran.failure()
+    assert ran.entry is not None
+    assert ran.entry.totals["customer.balance"]["EUR"] == {
+        "source": "121.0000", "loaded": "12.0000", "quarantined": "9.0000", "adjusted": "100.0000",
+        "unreadable": 0,
+    }  # fmt: skip
+    assert house.rows("customer", "sum(balance)") == [(Decimal(12),)]
+
+
 def test_a_record_that_a_rule_refuses_counts_against_the_threshold(house: House) -> None:
     house.write("spec.yaml", RULED)
     house.write("people.csv", "No,Joined,Owed\n1,2019-12-25,100\n2,2019-12-25,7\n")

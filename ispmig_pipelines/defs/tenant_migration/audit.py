@@ -114,7 +114,9 @@ def audit(
                     source.taken = written_out.enter_context(staging.write(name, ADJUSTED_SCHEMA))
                 verified = verify_feed(raw(connection), table, source.records(told), earlier)
             again = (
-                adjusted_again(raw(connection), table, staging.read(name)) if mapped.adjusts else {}
+                adjusted_again(raw(connection), table, staging.read(name), earlier)
+                if mapped.adjusts
+                else {}
             )
         earlier.append(table)
         told.done()
