@@ -237,9 +237,187 @@ RULES: dict[str, Rule] = _rules(
     Rule(
         "reference.rejected",
         Severity.ERROR,
-        "{field} from column {column} names a record of {accepted} that this migration put in "
-        "quarantine.",
+        "Parent rejected: {field} from column {column} names the {accepted}, which this migration "
+        "put in quarantine.",
         "Correct the parent first; this record follows it.",
+    ),
+    Rule(
+        "reference.emptied",
+        Severity.WARNING,
+        "{field} from column {column} names the {accepted}, which this migration put in "
+        "quarantine; the record was loaded without it, and what it said is kept under legacy.",
+        "Correct the parent and migrate again: the reference then comes back.",
+    ),
+    Rule(
+        "duplicate.identity",
+        Severity.WARNING,
+        "{field} from column {column} says the same as {accepted}: one customer may stand there "
+        "twice.",
+        "Look whether both are one customer, and merge them in the source if so.",
+        adjustable=True,
+    ),
+    Rule(
+        "service.customer_cancelled",
+        Severity.ERROR,
+        "The service is active, but its customer is cancelled ({accepted}).",
+        "Correct the service's status, or the customer's.",
+        adjustable=True,
+    ),
+    Rule(
+        "service.customer_not_active",
+        Severity.WARNING,
+        "The service is active, but its customer is a lead or suspended ({accepted}).",
+        "Correct the service's status, or the customer's, if that is not meant.",
+        adjustable=True,
+    ),
+    Rule(
+        "service.location_of_other",
+        Severity.WARNING,
+        "The service is delivered at a location of another customer ({accepted}).",
+        "Look which of the two is right, if the location is not shared.",
+        adjustable=True,
+    ),
+    Rule(
+        "device.service_of_other",
+        Severity.WARNING,
+        "The device carries a service of another customer than its own ({accepted}).",
+        "Look which of the two is right.",
+        adjustable=True,
+    ),
+    Rule(
+        "device.location_of_other",
+        Severity.WARNING,
+        "The device stands at a location of another customer than its own ({accepted}).",
+        "Look which of the two is right, if the location is not shared.",
+        adjustable=True,
+    ),
+    Rule(
+        "ip_assignment.device_of_other",
+        Severity.WARNING,
+        "The address is used by a service of one customer and borne by a device of another "
+        "({accepted}).",
+        "Look which of the two is right.",
+        adjustable=True,
+    ),
+    Rule(
+        "invoice.lines_add_up",
+        Severity.ERROR,
+        "{field} from column {column} is not the sum of the invoice's lines: they add up to "
+        "{accepted}.",
+        "Correct the invoice or its lines; at most half a cent per line is taken for rounding.",
+        adjustable=True,
+    ),
+    Rule(
+        "invoice.overpaid",
+        Severity.INFO,
+        "The payments for the invoice are more than its total, {accepted}.",
+        "Nothing, if the customer paid too much; else look whether a payment stands there twice.",
+        adjustable=True,
+    ),
+    Rule(
+        "invoice.period_in_cycle",
+        Severity.WARNING,
+        "The billed period is longer than the billing cycle of the customer's only service "
+        "({accepted}).",
+        "Look at the period's first and last day.",
+        adjustable=True,
+    ),
+    Rule(
+        "invoice_line.period_in_cycle",
+        Severity.WARNING,
+        "The billed period is longer than the billing cycle of the plan ({accepted}).",
+        "Look at the period's first and last day, and at the quantity.",
+        adjustable=True,
+    ),
+    Rule(
+        "invoice_line.currency_of_invoice",
+        Severity.ERROR,
+        "The line is in another currency than its invoice ({accepted}).",
+        "Correct the currency; amounts are never converted.",
+        adjustable=True,
+    ),
+    Rule(
+        "payment.customer_of_invoice",
+        Severity.ERROR,
+        "The payment is of another customer than the invoice that it pays ({accepted}).",
+        "Correct the customer or the invoice of the payment.",
+        adjustable=True,
+    ),
+    Rule(
+        "payment.currency_of_invoice",
+        Severity.ERROR,
+        "The payment is in another currency than the invoice that it pays ({accepted}).",
+        "Correct the currency; amounts are never converted.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.no_access",
+        Severity.ERROR,
+        "The service is active, and nothing says how its line gets into the network: it needs "
+        "{accepted}.",
+        "Fill its username, or migrate the address or device of the line.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.username_twice",
+        Severity.ERROR,
+        "{field} from column {column} signs in an active service of another customer already: "
+        "{accepted}.",
+        "Give each line a username of its own.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.username_shared",
+        Severity.WARNING,
+        "{field} from column {column} signs in another active service of the same customer: "
+        "{accepted}.",
+        "Give each line a username of its own, unless one of the services is an option of the "
+        "other.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.mac_twice",
+        Severity.ERROR,
+        "{field} from column {column} is in use already: {accepted}.",
+        "Correct the MAC address, or the status of what does not use it any more.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.address_overlaps",
+        Severity.ERROR,
+        "{field} from column {column} overlaps with what another customer has: {accepted}.",
+        "Correct the address or its prefix length; each address can have one customer.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.address_moved",
+        Severity.WARNING,
+        "{field} from column {column} was assigned to an active service of another customer: "
+        "{accepted}.",
+        "Look whether the address has moved; the other line has it no more.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.management_address_twice",
+        Severity.WARNING,
+        "{field} from column {column} is the address of another active device: {accepted}.",
+        "Correct the address, unless it is the one that devices come with.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.outside_pools",
+        Severity.ERROR,
+        "{field} from column {column} lies in no address pool of the tenant: {accepted}.",
+        "Correct the address, or declare the pool with ispmig tenant set TENANT --pool.",
+        adjustable=True,
+    ),
+    Rule(
+        "network.plan_without_speed",
+        Severity.WARNING,
+        "An active service has the plan, and neither says a speed or a group that has one: it "
+        "needs {accepted}.",
+        "Map the plan's speed, or say in kind that it is not for internet.",
+        adjustable=True,
     ),
     Rule(
         "record.incomplete",
