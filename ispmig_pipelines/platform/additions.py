@@ -1,9 +1,10 @@
-"""Fields that the model has gained since a tenant's tables were made.
+"""Fields that the model has gained since a tenant's tables were made, and the table of closings.
 
 A tenant's tables are as old as the tenant; a newer release may know fields that they have no
 column for. Such columns are added when the tenant is next asked for, with their checks, all of
 them empty: a digest passes over what is empty, and so the tenant's content is the same as before.
-Nothing else of a table is ever changed here.
+Likewise a tenant of before closings gains their table. Nothing else of a table is ever changed
+here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ddl
+from ispmig_pipelines.platform import ddl, journal
 
 LOCK_TIMEOUT = "10s"
 """How long adding waits for those who are reading or writing the table."""
@@ -36,6 +37,35 @@ def missing(driver: psycopg.Connection, schema: str) -> dict[str, tuple[str, ...
     ).fetchall()
     found: dict[str, list[str]] = dict(rows)
     return {entity: tuple(found[entity]) for entity in ENTITIES if entity in found}
+
+
+def lacks_closings(driver: psycopg.Connection, schema: str) -> bool:
+    """Whether the schema is of before closings."""
+    row = driver.execute(
+        """select count(*) < 2 from pg_catalog.pg_class t
+           join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+           where n.nspname = %s and t.relname = any(%s)""",
+        [schema, [journal.CLOSINGS, journal.ISSUES_BY_RULE]],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def add_closings(driver: psycopg.Connection, schema: str, role: str) -> None:
+    """Makes the table of closings in the current transaction, for the tenant's role to use.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody works on the issues for longer than
+            :data:`LOCK_TIMEOUT`.
+    """
+    driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+    driver.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [_LOCK])
+    for statement in journal.create_closings(schema):
+        driver.execute(statement)
+    driver.execute(
+        sql.SQL("grant select, insert, delete on {} to {}").format(
+            sql.Identifier(schema, journal.CLOSINGS), sql.Identifier(role)
+        )
+    )
 
 
 def add(driver: psycopg.Connection, schema: str) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The tables beside a tenant's entities: quarantine, issues, and the journal for undoing.
+"""The tables beside a tenant's entities: quarantine, issues, closings, the journal for undoing.
 
 They lie in the tenant's own schema, because they hold its cells.
 """
@@ -16,11 +16,21 @@ ISSUES = "_issues"
 UNDO = "_undo"
 """One row per row that a migration updated: as it was before."""
 
-TABLES = (QUARANTINE, ISSUES, UNDO)
+CLOSINGS = "_closings"
+"""One row per record in quarantine that a later resubmission solved: by which, and when.
+
+Beside the quarantine and not in it, because what was written down there is never changed: a
+resubmission that is taken back takes its closings with it, and the records are open again.
+"""
+
+TABLES = (QUARANTINE, ISSUES, UNDO, CLOSINGS)
+
+ISSUES_BY_RULE = "_issues_by_rule"
+"""Index by which the records of one rule are found."""
 
 
 def create_tables(schema: str) -> list[sql.Composed]:
-    """The statements that make the three tables in a tenant's schema."""
+    """The statements that make the tables in a tenant's schema."""
     # Cells and raw text are json, not jsonb: it keeps the order of the columns, and can hold
     # U+0000, which is one of the reasons for a record to be here.
     quarantine, issues = sql.Identifier(schema, QUARANTINE), sql.Identifier(schema, ISSUES)
@@ -46,4 +56,26 @@ def create_tables(schema: str) -> list[sql.Composed]:
                 migration bigint not null, entity text not null, key jsonb not null,
                 row jsonb not null, primary key (migration, entity, key))"""
         ).format(sql.Identifier(schema, UNDO)),
+        *create_closings(schema),
+    ]
+
+
+def create_closings(schema: str) -> list[sql.Composed]:
+    """The statements that make what releases before closings did not have; those that find it
+    change nothing."""
+    closings = sql.Identifier(schema, CLOSINGS)
+    return [
+        sql.SQL(
+            """create table if not exists {} (
+                migration bigint not null, entity text not null, feed integer not null,
+                file integer not null, record bigint not null,
+                solved_by bigint not null, at timestamptz not null,
+                primary key (migration, entity, feed, file, record))"""
+        ).format(closings),
+        sql.SQL("create index if not exists {} on {} (solved_by)").format(
+            sql.Identifier(f"{CLOSINGS}_solved_by"), closings
+        ),
+        sql.SQL("create index if not exists {} on {} (migration, rule)").format(
+            sql.Identifier(ISSUES_BY_RULE), sql.Identifier(schema, ISSUES)
+        ),
     ]

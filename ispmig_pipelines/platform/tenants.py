@@ -150,6 +150,9 @@ def get(connection: Connection, slug: str) -> Tenant:
         # In a transaction of its own: the caller's may never be committed.
         with connection.engine.begin() as apart:
             additions.add(raw(apart), tenant.schema)
+    if additions.lacks_closings(driver, tenant.schema):
+        with connection.engine.begin() as apart:
+            additions.add_closings(raw(apart), tenant.schema, tenant.role)
     return tenant
 
 

@@ -1,4 +1,5 @@
-"""Taking a migration back: what it inserted goes, what it updated is put back.
+"""Taking a migration back: what it inserted goes, what it updated is put back, and what it solved
+is open again. Its quarantine stays.
 
 A row that a later migration wrote again is that migration's, and stays.
 
@@ -12,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform.journal import UNDO
+from ispmig_pipelines.platform.journal import CLOSINGS, UNDO
 from ispmig_pipelines.platform.tenants import Tenant
 
 
@@ -45,6 +46,12 @@ def undo(driver: psycopg.Connection, tenant: Tenant, migration: int) -> dict[str
         ).rowcount
         if removed:
             counts.setdefault(entity, {"removed": 0, "restored": 0})["removed"] = removed
+    driver.execute(
+        sql.SQL("delete from {} where solved_by = %s").format(
+            sql.Identifier(tenant.schema, CLOSINGS)
+        ),
+        [migration],
+    )
     return counts
 
 

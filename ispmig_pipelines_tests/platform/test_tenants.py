@@ -229,3 +229,19 @@ def test_names_fit_whatever_the_database_is_called() -> None:
     long = tenants.describe("a" * 32, "d" * 63)
     assert len(long.role.encode()) <= 63
     assert long.role != tenants.describe("a" * 32, "d" * 62 + "e").role
+
+
+def test_a_tenant_of_before_closings_gains_their_table_and_the_right_to_it(
+    connection: Connection, acme: Tenant
+) -> None:
+    whole = _catalog(connection)
+    driver = raw(connection)
+    with connection.begin():
+        driver.execute("drop table tenant_acme._closings")
+        driver.execute("drop index tenant_acme._issues_by_rule")
+    assert tenants.get(connection, "acme") == acme
+    connection.rollback()
+    assert _catalog(connection) == whole
+    with connection.begin(), as_tenant(driver, acme):
+        driver.execute("insert into tenant_acme._closings values (1, 'plan', 0, 0, 1, 2, now())")
+        driver.execute("delete from tenant_acme._closings")
