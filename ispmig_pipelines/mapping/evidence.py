@@ -406,7 +406,8 @@ class _Numbers(Evidence):
     def __init__(self, info: FieldInfo, style: Style) -> None:
         by_mark = [replace(style, decimal_mark=mark) for mark in ".,"]
         self._as_numbers = [
-            decimal_converter(_ANY_NUMBER, one, "a number", grouping=True) for one in by_mark
+            decimal_converter(_ANY_NUMBER, one, "a number", grouping=True, credit=-1)
+            for one in by_mark
         ]
         self._as_values = [converter(info, one) for one in by_mark]
         self._has_unit = info.type is FieldType.DATA_RATE or bool(info.unit)

@@ -100,6 +100,71 @@ def test_an_amount_that_is_none_or_has_two_readings_is_refused(cell: str, rule: 
     assert one(MONEY, cell) == rule
 
 
+@pytest.mark.parametrize(
+    ("cell", "amount"),
+    [
+        ("12.50 CR", -1),
+        ("12.50CR", -1),
+        ("12.50 Cr.", -1),
+        ("12.50 (cr)", -1),
+        ("$12.50 CR", -1),
+        ("12.50 USD CR", -1),
+        ("12,50 CR", -1),
+        ("+12.50 CR", -1),
+        ("12.50 DR", 1),
+        ("12.50dr", 1),
+        ("-12.50 CR", "value.ambiguous"),
+        ("(12.50) DR", "value.ambiguous"),
+        ("12.50- CR", "value.ambiguous"),
+        ("12.50 CRX", "value.type"),
+        ("some CR", "value.type"),
+        ("CR", "value.type"),
+        ("1,250 CR", "value.ambiguous"),
+    ],
+)
+@pytest.mark.parametrize("reverses_sign", [False, True])
+def test_credit_and_debit_say_themselves_what_a_balance_is(
+    cell: str, amount: int | str, reverses_sign: bool
+) -> None:
+    balance = info(MONEY, positive_is="debt")
+    expected = Decimal("12.50") * amount if isinstance(amount, int) else amount
+    assert one(balance, cell, reverses_sign=reverses_sign) == expected
+    if isinstance(expected, Decimal):
+        turned = info(MONEY, positive_is="credit")
+        assert one(turned, cell, reverses_sign=reverses_sign) == -expected
+
+
+def test_credit_and_debit_beside_bare_amounts_of_the_column() -> None:
+    balance = info(MONEY, positive_is="debt")
+    cells = ["5", "5 CR", "5 DR", None, "x"]
+    got = converted(balance, cells, reverses_sign=True)
+    assert got.values.to_pylist() == [Decimal(-5), Decimal(-5), Decimal(5), None, None]
+
+
+def test_credit_and_debit_do_not_say_the_sign_of_what_is_no_balance() -> None:
+    assert one(MONEY, "12.50 CR") == "value.ambiguous"
+    assert one(MONEY, "12.50 DR") == "value.ambiguous"
+    assert one(FieldType.QUANTITY, "12.50 CR") == "value.type"
+
+
+@pytest.mark.parametrize(
+    ("cell", "currency"),
+    [("R 5.00", None), ("R5.00", None), ("5.00 R", None), ("-R 5.00", None), ("R$ 5.00", "BRL"),
+     ("RUB 5", "RUB"), ("5 RON", "RON"), ("ZAR 5", "ZAR"), ("5 ZAR", "ZAR"), ("Euro 5,00", "EUR"),
+     ("5,00 Euro", "EUR"), ("5 EURO", "EUR"), ("5.00 euros", "EUR"), ("EUR 5", "EUR")],
+)  # fmt: skip
+def test_words_and_letters_for_currencies(cell: str, currency: str | None) -> None:
+    got = converted(MONEY, [cell])
+    assert got.values.to_pylist() == [Decimal(-5 if cell.startswith("-") else 5)]
+    assert (got.currency[0].as_py() if got.currency is not None else None) == currency
+    assert read_amount(cell, readings(Style()), "")[1] == currency
+
+
+@pytest.mark.parametrize("cell", ["RX 5", "Router 5", "5 Roubles", "Europe 5", "R", "R5R"])
+def test_other_words_are_no_currencies(cell: str) -> None:
+    assert one(MONEY, cell) == "value.type"
+
+
 def test_a_mark_named_by_the_spec_settles_the_reading() -> None:
     assert one(MONEY, "1.234", decimal_mark=",") == Decimal(1234)
     assert one(MONEY, "1.234", decimal_mark=".") == Decimal("1.234")

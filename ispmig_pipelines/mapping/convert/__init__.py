@@ -18,6 +18,7 @@ from ispmig_pipelines.mapping.convert.network import convert_address, convert_ma
 from ispmig_pipelines.mapping.convert.network_prefix import convert_network
 from ispmig_pipelines.mapping.convert.number import (
     coordinate_converter,
+    credit_of,
     decimal_converter,
     integer_converter,
     rate_converter,
@@ -54,7 +55,7 @@ _BUILDERS: dict[FieldType, Callable[[FieldInfo, Style], Converter]] = {
     FieldType.INTEGER: lambda info, style: integer_converter(style),
     FieldType.DATA_RATE: lambda info, style: data_rate_converter(style),
     FieldType.MONEY: lambda info, style: decimal_converter(
-        MONEY, style, "an amount such as 1234.50", grouping=True
+        MONEY, style, "an amount such as 1234.50", grouping=True, credit=credit_of(info)
     ),
     FieldType.QUANTITY: lambda info, style: _quantity(info, style),
     FieldType.COORDINATE: lambda info, style: coordinate_converter(

@@ -59,6 +59,11 @@ SIGNS = {
     "MX$": "MXN",
     "J$": "JMD",
     "TT$": "TTD",
+    "Euros": "EUR",
+    "Euro": "EUR",
+    "euros": "EUR",
+    "euro": "EUR",
+    "EURO": "EUR",
 }
 """Signs that mean one currency only."""
 
@@ -83,6 +88,7 @@ SHARED_SIGNS = (
     "Bs",
     "Tk.",
     "Tk",
+    "R",
 )
 """Signs that several currencies use, or that say no more than the record's currency does."""
 
@@ -97,6 +103,9 @@ def stated_currency(text: str, *, at_end: bool) -> tuple[str, str | None] | None
     None if the text neither starts nor ends (``at_end``) with a currency.
     """
     for sign in _ENDING.get(text[-1:], ()) if at_end else _BEGINNING.get(text[:1], ()):
+        if sign == "R" and (text[-2:-1] if at_end else text[1:2]).isalpha():
+            # As in RUB, and in words.
+            continue
         if at_end and text.endswith(sign):
             return text[: -len(sign)].strip(), SIGNS.get(sign)
         if not at_end and text.startswith(sign):

@@ -16,6 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.mapping.convert.credit_debit import with_sides
 from ispmig_pipelines.mapping.convert.currency import CODES, SHARED_SIGNS, SIGNS, stated_currency
 from ispmig_pipelines.mapping.convert.degrees import is_no_arc, read_degrees
 from ispmig_pipelines.mapping.convert.no_number import is_no_number, readable
@@ -32,6 +33,7 @@ from ispmig_pipelines.mapping.convert.values import (
     scatter,
 )
 from ispmig_pipelines.mapping.style import Style
+from ispmig_pipelines.model.field_info import FieldInfo
 
 GROUP_MARKS = (",", ".", " ", "'")
 _NO_TEXT = pa.scalar(None, pa.string())
@@ -303,10 +305,24 @@ def sum_of(*masks: pa.BooleanArray) -> pa.Array:
     return total
 
 
+def credit_of(info: FieldInfo) -> int:
+    """The sign of a credit in a field of money; 0: the field does not say."""
+    return {"debt": -1, "credit": 1}.get(info.positive_is, 0)
+
+
 def decimal_converter(
-    type_: pa.Decimal128Type, style: Style, accepted: str, *, grouping: bool
+    type_: pa.Decimal128Type,
+    style: Style,
+    accepted: str,
+    *,
+    grouping: bool,
+    credit: int | None = None,
 ) -> Converter:
-    """Numbers of money and quantities: as many decimals as the field holds, or an issue."""
+    """Numbers of money and quantities: as many decimals as the field holds, or an issue.
+
+    Args:
+        credit: of money, see :func:`credit_of`; None: ``CR`` and ``DR`` are no part of a number.
+    """
     marks = readings(style, grouping=grouping)
     pattern, cast = _plain_pattern(marks, type_), _plain_cast(marks, type_)
     limits = held(type_)
@@ -339,8 +355,12 @@ def decimal_converter(
         stated = pa.array([currencies.get(word) if word else None for word in words], pa.string())
         return Converted(converted.values, converted.refusals, stated.take(pa.array(indices)))
 
+    beside: Converter = messy
+    if credit is not None:
+        beside = with_sides(messy, -credit if style.reverses_sign else credit)
+
     def convert(values: pa.StringArray) -> Converted:
-        converted = plain_or(values, pc.match_substring_regex(values, pattern), cast, messy)
+        converted = plain_or(values, pc.match_substring_regex(values, pattern), cast, beside)
         if converted.currency is not None and converted.currency.null_count == len(values):
             converted = Converted(converted.values, converted.refusals)
         if not style.reverses_sign:

@@ -20,6 +20,7 @@ from ispmig_pipelines.mapping.convert import Converted, Converter
 from ispmig_pipelines.mapping.convert.data_volume import data_volume_converter
 from ispmig_pipelines.mapping.convert.number import (
     coordinate_converter,
+    credit_of,
     decimal_converter,
     held,
     rate_converter,
@@ -68,7 +69,9 @@ def wide_converter(
     """The conversion of text to numbers with more decimals than the field keeps."""
     match info.type:
         case FieldType.MONEY:
-            return decimal_converter(WIDE, style, "an amount such as 1234.50", grouping=True)
+            return decimal_converter(
+                WIDE, style, "an amount such as 1234.50", grouping=True, credit=credit_of(info)
+            )
         case FieldType.QUANTITY if info.unit == "GB":
             return data_volume_converter(WIDE, style)
         case FieldType.QUANTITY:
