@@ -38,12 +38,12 @@ from ispmig_pipelines.mapping.legacy import (
 from ispmig_pipelines.mapping.literals import literals
 from ispmig_pipelines.mapping.lookup_table import LookupTables
 from ispmig_pipelines.mapping.rules import ConditionPlan, Ruled, RulePlan, apply_rules
-from ispmig_pipelines.mapping.selection import Selection, SometimesUsed, nothing_to_all
+from ispmig_pipelines.mapping.selection import Reader, Selection, SometimesUsed, nothing_to_all
 from ispmig_pipelines.mapping.spec import Feed, Spec, check_columns, find_column
 from ispmig_pipelines.mapping.spec_models import FieldMapping
+from ispmig_pipelines.mapping.withheld import Withheld, withheld_columns
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
-from ispmig_pipelines.model.field_info import Privacy
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Mapped:
         frame: canonical columns of the mapped fields, in the entity's order, with the dtypes of
             the entity's model; missing where the source holds nothing, or an issue says why.
         legacy: JSON object text of the columns that no mapping uses, if this feed carries them,
-            of cells whose only readers skip the record, and of cells of which a field could keep
-            a part only or steps left nothing, or in the place of which a rule or a lookup's
-            ``otherwise`` put something else; None if there is none of these.
+            and of cells that every reader skips or cuts; and of cells of which a field could keep
+            a part only, or in the place of which a rule or a lookup's ``otherwise`` put something
+            else. Without what becomes a secret. None if there is none of these.
         log: the issues.
         converted_badly: field → mask of the cells that could not be converted.
         columns_of: field → names of the columns it comes from, joined by ", ".
@@ -136,7 +136,9 @@ class FeedPlan:
         selection: which of the source's records are the feed's.
         unused: the source's columns that the feed carries as ``legacy``.
         shared: columns that another source of the entity has too.
-        sometimes_used: columns whose cells it carries as ``legacy`` where nothing else takes them.
+        sometimes_used: columns whose cells it carries as ``legacy`` where nothing else takes them
+            whole.
+        withheld: columns of which cells become secrets, by name: ``legacy`` has none of these.
         legacy_json: column of JSON objects that its records carry as ``legacy``, or "".
     """
 
@@ -149,12 +151,14 @@ class FeedPlan:
     unused: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
     sometimes_used: tuple[SometimesUsed, ...] = ()
+    withheld: Mapping[str, Withheld] = field(default_factory=dict)
     legacy_json: str = ""
 
     @property
     def columns_needed(self) -> tuple[str, ...]:
         """The source's columns that :meth:`wanted` and :meth:`apply` read."""
         sometimes = [name for column in self.sometimes_used for name in column.columns_needed]
+        sometimes += [name for column in self.withheld.values() for name in column.columns_needed]
         legacy = [self.legacy_json] * bool(self.legacy_json)
         return tuple(
             dict.fromkeys(
@@ -224,8 +228,7 @@ class FeedPlan:
                     _add_mask(partly_kept, column, refusal.where)
         for plan in self.fields:
             dropped = converted[plan.name].dropped
-            # What a step cuts from a secret is a hash or the like: legacy is no place for it.
-            if dropped is not None and plan.info.privacy is not Privacy.SECRET:
+            if dropped is not None:
                 for column in self._read_by_it_alone(plan, ruled):
                     _add_mask(partly_kept, column, dropped)
         badly = {name: converted[name].bad for name in self.targets}
@@ -315,20 +318,25 @@ class FeedPlan:
     ) -> pa.StringArray | None:
         cells = batch.cells
         carried = {column.column: column.left_behind(batch) for column in self.sometimes_used}
-        # Where only cells are carried of which a part was kept, most records carry nothing.
-        some = None if carried or self.unused else _any_of(partly_kept)
         for name, where in partly_kept.items():
-            cell, kept = cells.raw(name), where
-            if some is not None:
-                cell, kept = cell.filter(pa.array(some)), where[some]
-            cell = pc.if_else(pa.array(kept), cell, pa.scalar(None, pa.string()))
+            cell = pc.if_else(pa.array(where), cells.raw(name), _NO_TEXT)
             carried[name] = pc.coalesce(cell, carried[name]) if name in carried else cell
+        carries = bool(carried or self.unused)
         carried |= {name: cells.raw(name) for name in self.unused}
+        for name in carried.keys() & self.withheld.keys():
+            secret = pa.array(self.withheld[name].mask(batch))
+            carried[name] = pc.if_else(secret, _NO_TEXT, carried[name])
+        carried = {name: cell for name, cell in carried.items() if cell.null_count < len(cell)}
+        own = self._own_legacy(batch, log)
         if not carried:
-            return self._own_legacy(batch, log)
+            empty = pa.repeat(pa.scalar("{}"), cells.size) if carries else None
+            return empty if own is None else own
+        # Where only what is left of cells is carried, most records carry nothing.
+        some = None if self.unused else _some_held(carried.values())
         columns = []
         for name, whole in carried.items():
-            values, nul = without_nul(whole)
+            kept = whole if some is None else whole.filter(pa.array(some))
+            values, nul = without_nul(kept)
             if nul is not None:
                 log.add(
                     "legacy.unstorable",
@@ -337,7 +345,6 @@ class FeedPlan:
                     accepted=NUL_SIGN,
                 )
             columns.append((self._legacy_name(name), values))
-        own = self._own_legacy(batch, log)
         objects = legacy_objects(columns, len(columns[0][1]))
         if some is not None:
             objects = pc.replace_with_mask(
@@ -362,9 +369,14 @@ class FeedPlan:
         return objects
 
 
-def _any_of(masks: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Where any of the masks is true; None if there is no mask."""
-    return np.logical_or.reduce(list(masks.values())) if masks else None
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def _some_held(columns: Collection[pa.StringArray]) -> np.ndarray:
+    """Mask of the records in which any of the columns is there."""
+    held = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns]
+    some: np.ndarray = np.logical_or.reduce(held)
+    return some
 
 
 def _of_all(mask: np.ndarray, some: np.ndarray | None) -> np.ndarray:
@@ -447,7 +459,16 @@ class _Preparation:
             selection=self._selection(feed),
             shared=frozenset(shared),
         )
-        return plan if not feed.legacy or only is not None else self._carrying(plan)
+        if only is not None:
+            return plan
+        withheld = withheld_columns(
+            self._spec, feed.source, _Own(self._columns), self._selection, self._condition
+        )
+        if feed.legacy:
+            plan = self._carrying(plan, withheld)
+        kept = {*_columns_of(plan.fields, plan.rules), *plan.unused}
+        kept.update(column.column for column in plan.sometimes_used)
+        return replace(plan, withheld={n: column for n, column in withheld.items() if n in kept})
 
     def _own(self, name: str) -> str:
         # check_columns has found them all.
@@ -533,31 +554,62 @@ class _Preparation:
             ),
         )
 
-    def _carrying(self, plan: FeedPlan) -> FeedPlan:
+    def _carrying(self, plan: FeedPlan, withheld: Mapping[str, Withheld]) -> FeedPlan:
         """The plan with the columns that its records carry as ``legacy``."""
         null_words = self._spec.defaults.null_words
-        uses: dict[str, list[tuple[Feed, FieldMapping]]] = {}
-        objects: set[str] = set()
+        uses: dict[str, list[tuple[Feed, str, FieldMapping]]] = {}
+        gone = {name for name, column in withheld.items() if column.is_whole}
         for other in self._spec.feeds_of(plan.feed.source):
             if other.legacy_column:
-                objects.add(self._own(other.legacy_column))
-            for mapping in other.fields.values():
+                gone.add(self._own(other.legacy_column))
+            for name, mapping in other.fields.items():
                 # The other columns of coalesce, and operands, are in no field as they are.
-                for column in mapping.origin_columns[: 1 if mapping.coalesce else None]:
-                    uses.setdefault(self._own(column), []).append((other, mapping))
+                first = mapping.coalesce and not mapping.hashes
+                for column in mapping.origin_columns[: 1 if first else None]:
+                    uses.setdefault(self._own(column), []).append((other, name, mapping))
+        readers = {column: self._readers(plan, used) for column, used in uses.items()}
         sometimes = tuple(
             SometimesUsed(
                 column,
-                tuple(self._selection(feed) for feed in {f.name: f for f, _ in used}.values()),
-                nothing_to_all(null_words, [mapping for _, mapping in used]),
+                readers[column],
+                nothing_to_all(null_words, [mapping for _, _, mapping in used]),
             )
             for column, used in uses.items()
-            if all(other.takes_some or other.routes for other, _ in used)
-            and all(other.name != plan.feed.name for other, _ in used)
+            if column not in gone
+            and not any(r.cutting is None and r.selection.takes_all for r in readers[column])
         )
         return replace(
             plan,
-            unused=tuple(c for c in self._columns if c not in uses and c not in objects),
+            unused=tuple(c for c in self._columns if c not in uses and c not in gone),
             sometimes_used=sometimes,
             legacy_json=self._own(plan.feed.legacy_column) if plan.feed.legacy_column else "",
         )
+
+    def _readers(
+        self, plan: FeedPlan, used: Sequence[tuple[Feed, str, FieldMapping]]
+    ) -> tuple[Reader, ...]:
+        """What reads a column, as the records of ``plan`` see it."""
+        own = {field.name: field for field in plan.fields}
+        found: dict[tuple[str, str], Reader] = {}
+        for feed, name, mapping in used:
+            is_own = feed.name == plan.feed.name
+            # Its own records are those that its block has taken.
+            selection = Selection() if is_own else self._selection(feed)
+            if not (mapping.cuts_text or mapping.cuts_values):
+                found.setdefault((feed.name, ""), Reader(selection))
+                continue
+            cutting = own[name] if is_own else self._field(feed, name, mapping, style_key(name))
+            found[feed.name, name] = Reader(selection, cutting)
+        return tuple(found.values())
+
+
+class _Own(dict[str, str | None]):
+    """A column as the spec writes it → the source's own name of it, or None."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__()
+        self._columns = columns
+
+    def __missing__(self, name: str) -> str | None:
+        self[name] = find_column(name, self._columns)
+        return self[name]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from ispmig_pipelines.mapping.spec_words import Split
 from ispmig_pipelines.mapping.text_bytes import is_trimmed
 
 _NO_TEXT = pa.scalar(None, pa.string())
+T = TypeVar("T")
 
 
 class SourceCells:
@@ -22,11 +24,20 @@ class SourceCells:
         self._trimmed: dict[str, pa.StringArray] = {}
         self._words: dict[tuple[str, bool, tuple[str, ...]], pa.StringArray] = {}
         self._filled: dict[tuple[tuple[str, ...], tuple[str, ...]], np.ndarray] = {}
+        self._made: dict[int, tuple[object, Any]] = {}
         self.size = cells.num_rows
 
     def raw(self, column: str) -> pa.StringArray:
         """The cells as they stand in the source."""
         return self._cells.column(column)
+
+    def once(self, of: object, make: Callable[[], T]) -> T:
+        """What ``make`` gives, made only once for ``of``."""
+        if id(of) not in self._made:
+            # Held with it, so that nothing else can have its identity.
+            self._made[id(of)] = of, make()
+        made: T = self._made[id(of)][1]
+        return made
 
     def trimmed(self, column: str) -> pa.StringArray:
         """The cells without white space around them."""
@@ -63,6 +74,16 @@ def without(
     if not pc.any(nothing, min_count=0).as_py():
         return values
     return pc.if_else(nothing, _NO_TEXT, values)
+
+
+def differs(before: pa.StringArray, after: pa.StringArray) -> np.ndarray:
+    """Mask of the texts of which something else was made, or nothing; the spaces around them do
+    not matter."""
+    same = pc.fill_null(
+        pc.equal(pc.utf8_trim_whitespace(before), pc.utf8_trim_whitespace(after)), False
+    )
+    mask: np.ndarray = pc.and_not(before.is_valid(), same).to_numpy(zero_copy_only=False)
+    return mask
 
 
 def joined(columns: Sequence[pa.StringArray], separator: str) -> pa.StringArray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,13 +32,41 @@ _WORTH_IT = 4 * SAMPLE
 
 def field_values(plan: FieldPlan, batch: Batch) -> Converted:
     """What :meth:`FieldPlan.apply` makes of a batch."""
-    if batch.size >= _WORTH_IT and _depends_on_one_cell(plan):
-        cells = batch.cells.raw(plan.origins[0])
-        if pc.count_distinct(cells.slice(0, SAMPLE), mode="all").as_py() <= SHARE * SAMPLE:
-            encoded = pc.dictionary_encode(cells, null_encoding="encode")
-            if len(encoded.dictionary) <= batch.size // 2:
-                return _of_distinct(plan, encoded)
-    return plan.apply(batch.cells, batch.first, batch.record)
+    encoded = _encoded(plan, batch)
+    if encoded is None:
+        return plan.apply(batch.cells, batch.first, batch.record)
+    made = plan.apply(_distinct(plan, encoded))
+    positions = encoded.indices.to_numpy(zero_copy_only=False)
+    return Converted(
+        made.values.take(encoded.indices),
+        tuple(replace(refusal, where=refusal.where[positions]) for refusal in made.refusals),
+        None if made.currency is None else made.currency.take(encoded.indices),
+        None if made.dropped is None else made.dropped[positions],
+    )
+
+
+def cut_cells(plan: FieldPlan, batch: Batch) -> np.ndarray:
+    """What :meth:`FieldPlan.cut` says of a batch."""
+    encoded = _encoded(plan, batch)
+    if encoded is None:
+        return plan.cut(batch.cells)
+    cut: np.ndarray = plan.cut(_distinct(plan, encoded))
+    return cut[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+def _encoded(plan: FieldPlan, batch: Batch) -> pa.DictionaryArray | None:
+    """The cells by their distinct ones, where that is worth it."""
+    if batch.size < _WORTH_IT or not _depends_on_one_cell(plan):
+        return None
+    cells = batch.cells.raw(plan.origins[0])
+    if pc.count_distinct(cells.slice(0, SAMPLE), mode="all").as_py() > SHARE * SAMPLE:
+        return None
+    encoded = pc.dictionary_encode(cells, null_encoding="encode")
+    return encoded if len(encoded.dictionary) <= batch.size // 2 else None
+
+
+def _distinct(plan: FieldPlan, encoded: pa.DictionaryArray) -> SourceCells:
+    return SourceCells(pa.RecordBatch.from_arrays([encoded.dictionary], names=[plan.origins[0]]))
 
 
 def _depends_on_one_cell(plan: FieldPlan) -> bool:
@@ -50,14 +79,3 @@ def _depends_on_one_cell(plan: FieldPlan) -> bool:
         return False
     is_plain = plan.info.type is FieldType.TEXT and plan.lookup is None and plan.from_table is None
     return not is_plain or bool(steps) or plan.mapping.split is not None
-
-
-def _of_distinct(plan: FieldPlan, encoded: pa.DictionaryArray) -> Converted:
-    words = pa.RecordBatch.from_arrays([encoded.dictionary], names=[plan.origins[0]])
-    made = plan.apply(SourceCells(words))
-    positions = encoded.indices.to_numpy(zero_copy_only=False)
-    return Converted(
-        made.values.take(encoded.indices),
-        tuple(replace(refusal, where=refusal.where[positions]) for refusal in made.refusals),
-        None if made.currency is None else made.currency.take(encoded.indices),
-    )

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.mapping.cells import SourceCells, joined, piece, without
+from ispmig_pipelines.mapping.cells import SourceCells, differs, joined, piece, without
 from ispmig_pipelines.mapping.convert import (
     Converted,
     Converter,
@@ -189,12 +189,13 @@ class FieldPlan:
         if self.constant is not None:
             return Converted(pa.repeat(self.constant[0], cells.size))
         read, missed = self._read_with_missed(cells, first, record)
-        dropped = self._dropped(cells, read, missed)
         if self.lookup is None:
             converted = self.convert(read.values)
         else:
             converted = self._looked_up(cells, read.values, self.lookup)
-            dropped = _either(dropped, converted.dropped)
+        dropped = converted.dropped
+        if missed is not None:
+            dropped = missed.to_numpy(zero_copy_only=False)
         if missed is not None and self.from_table is not None:
             values = pc.if_else(missed, self.from_table.other[0], converted.values)
             converted = replace(converted, values=values)
@@ -224,30 +225,43 @@ class FieldPlan:
             and not self.mapping.transform
         )
 
-    def _dropped(
-        self, cells: SourceCells, read: Converted, missed: pa.BooleanArray | None
-    ) -> np.ndarray | None:
-        """Cells that hold something, of which the steps or a table left nothing."""
-        cut = self.mapping.split is not None or self.transform.steps_on_text
-        if not self.origins or not (cut or self.from_table is not None):
-            return None
-        held = np.zeros(cells.size, dtype=bool)
-        for column in self.origins:
-            held |= self._words(cells, column).is_valid().to_numpy(zero_copy_only=False)
-        gone = held & read.values.is_null().to_numpy(zero_copy_only=False) & ~read.bad
-        if missed is not None:
-            gone |= missed.to_numpy(zero_copy_only=False)
-        return gone if gone.any() else None
+    def cut(self, cells: SourceCells) -> np.ndarray:
+        """Mask of the records in which the field has less than its cells say: a ``split`` or a step
+        took something away, or left nothing. Not where a step refused the cell.
+
+        What steps on values take away is not looked at one by one: then it is all records.
+        """
+        if self.mapping.cuts_values:
+            return np.ones(cells.size, dtype=bool)
+        read = self._after_steps(cells)
+        if read.dropped is None:
+            return np.zeros(cells.size, dtype=bool)
+        return read.dropped & ~read.bad
 
     def _read(self, cells: SourceCells, first: int, record: pa.Int64Array | None) -> Converted:
         return self._read_with_missed(cells, first, record)[0]
+
+    def _after_steps(
+        self, cells: SourceCells, first: int = 0, record: pa.Int64Array | None = None
+    ) -> Converted:
+        """The text after the steps on text; ``dropped`` is where something was taken away."""
+
+        def make() -> Converted:
+            whole = self._whole_text(cells, first, record)
+            text = self._piece(whole)
+            made = self.transform.text(text)
+            if self.mapping.split is None:
+                return made
+            return replace(made, dropped=_either(differs(whole, text), made.dropped))
+
+        return cells.once(self, make) if self.mapping.cuts_text else make()
 
     def _read_with_missed(
         self, cells: SourceCells, first: int, record: pa.Int64Array | None
     ) -> tuple[Converted, pa.BooleanArray | None]:
         """The text before an inline lookup and conversion, and which words a table does not have
         for which the spec has a value."""
-        read = self.transform.text(self._text(cells, first, record))
+        read = replace(self._after_steps(cells, first, record), dropped=None)
         if self.from_table is None:
             return read, None
         return self._from_table(read, self.from_table)
@@ -255,21 +269,25 @@ class FieldPlan:
     def _words(self, cells: SourceCells, column: str) -> pa.StringArray:
         return cells.words(column, trim=self.trim, null_words=self.null_words)
 
-    def _text(self, cells: SourceCells, first: int, record: pa.Int64Array | None) -> pa.StringArray:
+    def _whole_text(
+        self, cells: SourceCells, first: int, record: pa.Int64Array | None
+    ) -> pa.StringArray:
+        """What the origin says."""
         if self.mapping.sequence is not None:
             return numbered(self.mapping.sequence, cells.size, first, record)
         if self.verbatim and is_taken_whole(self.info):
             return cells.raw(self.origins[0])
         if self.mapping.coalesce is not None:
-            words = pc.coalesce(*[self._words(cells, c) for c in self.origins])
-        elif len(self.origins) == 1:
-            words = self._words(cells, self.origins[0])
-        else:
-            words = joined([self._words(cells, c) for c in self.origins], self._between)
-        if self.mapping.split is not None:
-            words = piece(words, self.mapping.split)
-            words = without(words, words, self.null_words)
-        return words
+            return pc.coalesce(*[self._words(cells, c) for c in self.origins])
+        if len(self.origins) == 1:
+            return self._words(cells, self.origins[0])
+        return joined([self._words(cells, c) for c in self.origins], self._between)
+
+    def _piece(self, words: pa.StringArray) -> pa.StringArray:
+        if self.mapping.split is None:
+            return words
+        words = piece(words, self.mapping.split)
+        return without(words, words, self.null_words)
 
     def _compared(self, cells: SourceCells, text: pa.StringArray) -> pa.StringArray:
         """What an inline lookup compares."""

@@ -7,7 +7,7 @@ spaces around them are cut (``12`` and ``12.0`` are two words).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -126,12 +126,8 @@ class TableBuilder:
         values = source.words(
             own[self.definition.value], trim=self.trim, null_words=self.null_words
         )
-        wanted = keys.is_valid()
-        for column, words in (self.definition.where or {}).items():
-            allowed = pa.array([word.strip() for word in words], pa.string())
-            # The word "" is a cell that holds nothing.
-            cell = pc.fill_null(source.trimmed(own[column]), "")
-            wanted = pc.and_(wanted, pc.is_in(cell, value_set=allowed))
+        where = {own[name]: words for name, words in (self.definition.where or {}).items()}
+        wanted = pc.and_(keys.is_valid(), rows_where(source, where))
         if self.definition.ignore_case:
             keys = pc.utf8_lower(keys)
         rows = pa.table({"key": keys, "value": values, "record": record}).filter(wanted)
@@ -242,6 +238,17 @@ class TableBuilder:
             values=_one_array(rows["value"]),
             ignore_case=self.definition.ignore_case,
         )
+
+
+def rows_where(cells: SourceCells, where: Mapping[str, Sequence[str]]) -> pa.BooleanArray:
+    """The rows that a table's ``where`` takes; columns under the source's own names."""
+    taken = pa.repeat(pa.scalar(True), cells.size)
+    for column, words in where.items():
+        allowed = pa.array([word.strip() for word in words], pa.string())
+        # The word "" is a cell that holds nothing.
+        cell = pc.fill_null(cells.trimmed(column), "")
+        taken = pc.and_(taken, pc.is_in(cell, value_set=allowed))
+    return taken
 
 
 def _added_up(rows: pa.Table) -> pa.Table:

@@ -8,8 +8,9 @@ block of another entity, which then takes only those. Nothing may be lost:
   source's unused columns as ``legacy`` is such a one; so are those that it routes records to
   (all checked when a spec is loaded).
 - A column that only blocks read which skip a record (the price beside an empty plan, left there
-  since the service ended) is lost to it. For exactly those records the carrying block keeps its
-  cell too: see :class:`SometimesUsed`.
+  since the service ended) is lost to it, and so is what mappings cut from a cell, if no other
+  takes all of it. For exactly those records the carrying block keeps the cell too: see
+  :class:`SometimesUsed`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.mapping.batch import Batch
+from ispmig_pipelines.mapping.distinct_cells import cut_cells
+from ispmig_pipelines.mapping.field_plan import FieldPlan
 from ispmig_pipelines.mapping.rules import ConditionPlan
 from ispmig_pipelines.mapping.spec_models import FieldMapping
 
@@ -96,18 +99,44 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """What reads a column.
+
+    Attributes:
+        selection: which records its block takes.
+        cutting: the mapping, if it may keep a part only of what it reads; else None.
+    """
+
+    selection: Selection
+    cutting: FieldPlan | None = None
+
+    @property
+    def columns_needed(self) -> tuple[str, ...]:
+        """The columns that :meth:`keeps` reads."""
+        origins = () if self.cutting is None else self.cutting.origins
+        return (*self.selection.columns_needed, *origins)
+
+    def keeps(self, batch: Batch) -> np.ndarray:
+        """Mask of the records whose cell is in a field, whole."""
+        if self.cutting is None:
+            return self.selection.mask(batch)
+        kept = ~cut_cells(self.cutting, batch)
+        return kept if self.selection.takes_all else kept & self.selection.mask(batch)
+
+
+@dataclass(frozen=True)
 class SometimesUsed:
-    """A column that only blocks read which do not take every record.
+    """A column of which cells may be in no field, or not whole.
 
     Attributes:
         column: the source's own name of it.
-        readers: which records those blocks take.
+        readers: all that read it.
         null_words: cells of the column that mean nothing to anybody, so that they need not be
             kept; see :func:`nothing_to_all`.
     """
 
     column: str
-    readers: tuple[Selection, ...]
+    readers: tuple[Reader, ...]
     null_words: tuple[str, ...]
 
     @property
@@ -116,13 +145,13 @@ class SometimesUsed:
         return (self.column, *(name for reader in self.readers for name in reader.columns_needed))
 
     def left_behind(self, batch: Batch) -> pa.StringArray:
-        """The cells as they stand, where they hold something and every reader skips the record;
-        null elsewhere."""
+        """The cells as they stand, where they hold something and every reader skips the record or
+        cuts the cell; null elsewhere."""
         left = batch.cells.filled((self.column,), self.null_words).copy()
         for reader in self.readers:
             if not left.any():
                 break
-            left &= ~reader.mask(batch)
+            left &= ~reader.keeps(batch)
         return pc.if_else(
             pa.array(left), batch.cells.raw(self.column), pa.scalar(None, pa.string())
         )

@@ -45,7 +45,14 @@ from ispmig_pipelines.mapping.spec_words import (
     one_or_many,
     present,
 )
-from ispmig_pipelines.mapping.transform.models import Step, as_steps, is_text_step, operands_of
+from ispmig_pipelines.mapping.transform.models import (
+    Step,
+    as_steps,
+    is_hash,
+    is_text_step,
+    operands_of,
+    takes_away,
+)
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 from ispmig_pipelines.remote import is_url, secret_in
 
@@ -538,6 +545,23 @@ class FieldMapping(Part):
         """Names of the columns that only steps of ``transform`` read, as the spec writes them."""
         read = [o.column for step in self.transform or () for o in operands_of(step)]
         return tuple(c for c in dict.fromkeys(read) if c not in self.origin_columns)
+
+    @property
+    def cuts_text(self) -> bool:
+        """Whether the field may have a part only of the text that it comes from. Of what is hashed
+        nothing is missed."""
+        steps = [step for step in self.transform or () if is_text_step(step)]
+        return not self.hashes and (self.split is not None or bool(steps))
+
+    @property
+    def hashes(self) -> bool:
+        """Whether it has a hash of its cells: then these themselves are not to be kept."""
+        return any(is_hash(step) for step in self.transform or ())
+
+    @property
+    def cuts_values(self) -> bool:
+        """Whether steps on values may make one value of several, as rounding does."""
+        return any(takes_away(step) for step in self.transform or () if not is_text_step(step))
 
     @property
     def source_columns(self) -> tuple[str, ...]:

@@ -517,6 +517,28 @@ def as_steps(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
 
+def takes_away(step: str | Part) -> bool:
+    """Whether a step may leave less of a cell than it says, so that nobody could tell from the
+    field what the cell was. Another case, other white space and what is put around a text take
+    nothing away."""
+    match step:
+        case "digits" | "absolute":
+            return True
+        case Trim() | Replace() | Extract() | Substring() | SplitStep() | Function():
+            return True
+        case Round() | Tax() | Snap():
+            return True
+        case Shift(shift=options):
+            # The end of a month is the same day for several.
+            return bool(options.months or options.years)
+    return False
+
+
+def is_hash(step: str | Part) -> bool:
+    """Whether a step is there so that the text itself is not kept."""
+    return step == "hash" or isinstance(step, Hash)
+
+
 def is_text_step(step: str | Part) -> bool:
     """Whether the step works on text; the others work on values."""
     return step in TEXT_WORDS if isinstance(step, str) else isinstance(step, TEXT_STEPS)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.cells import SourceCells, differs
 from ispmig_pipelines.mapping.convert import Converted, Converter
 from ispmig_pipelines.mapping.spec_words import Part
 from ispmig_pipelines.mapping.style import Style
-from ispmig_pipelines.mapping.transform.models import is_text_step, operands_of
+from ispmig_pipelines.mapping.transform.models import is_text_step, operands_of, takes_away
 from ispmig_pipelines.mapping.transform.operand import OperandReader
 from ispmig_pipelines.mapping.transform.text_steps import TextStep, text_steps
 from ispmig_pipelines.mapping.transform.value_steps import (
@@ -34,6 +34,7 @@ class TransformPlan:
         operands: readers of the columns that value steps compute with, by the spec's name and
             whether it is a share.
         style: how the field's column, and the operands, are written.
+        takes_away: of each of the steps on text, whether it may take something away.
     """
 
     info: FieldInfo
@@ -41,6 +42,7 @@ class TransformPlan:
     steps_on_values: tuple[str | Part, ...]
     operands: tuple[OperandReader, ...]
     style: Style
+    takes_away: tuple[bool, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,12 +70,16 @@ class TransformPlan:
         return wide_converter(self.info, self.style, usual)
 
     def text(self, text: pa.StringArray) -> Converted:
-        """What the text steps make of a column; null is nothing."""
-        made = Converted(text)
-        for step in self.steps_on_text:
+        """What the text steps make of a column; null is nothing. ``dropped`` is where one took
+        something away, or left nothing."""
+        made, dropped = Converted(text), None
+        for step, cuts in zip(self.steps_on_text, self.takes_away, strict=True):
             done = step(made.values)
+            if cuts or done.values.null_count > made.values.null_count:
+                gone = differs(made.values, done.values) & ~done.bad
+                dropped = gone if dropped is None else dropped | gone
             made = Converted(done.values, made.refusals + done.refusals)
-        return made
+        return made if dropped is None else replace(made, dropped=dropped)
 
     def value(self, converted: Converted, cells: SourceCells) -> Converted:
         """What the value steps make of converted cells: the field's canonical values."""
@@ -115,4 +121,5 @@ def plan_transform(
             for operand in operands_of(step)
         ),
         style=style,
+        takes_away=tuple(takes_away(step) for step in on_text),
     )
