@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.cells import SourceCells, differs
 from ispmig_pipelines.mapping.convert import Converted, Converter
@@ -76,7 +77,11 @@ class TransformPlan:
         for step, cuts in zip(self.steps_on_text, self.takes_away, strict=True):
             done = step(made.values)
             if cuts or done.values.null_count > made.values.null_count:
-                gone = differs(made.values, done.values) & ~done.bad
+                # Of the other steps only what they make a null word of is gone.
+                left = (
+                    done.values if cuts else pc.if_else(done.values.is_valid(), made.values, None)
+                )
+                gone = differs(made.values, left) & ~done.bad
                 dropped = gone if dropped is None else dropped | gone
             made = Converted(done.values, made.refusals + done.refusals)
         return made if dropped is None else replace(made, dropped=dropped)
