@@ -42,6 +42,10 @@ EXAMPLES = 3
 _PLAUSIBLE = (-25_567 * DAY, 47_847 * DAY)
 """1900-01-01 up to, and without, 2101-01-01."""
 
+_OPEN_ENDS = ((375_835 * DAY, 376_200 * DAY), (2_932_532 * DAY, 2_932_897 * DAY))
+"""The years 2999 and 9999, which stand for no end: ``31/12/9999`` is written with the day first as
+surely as any other day."""
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -368,6 +372,8 @@ def _pair_bit(one: str, other: str) -> int:
 
 def _is_plausible(micros: np.ndarray) -> np.ndarray:
     plausible: np.ndarray = (micros >= _PLAUSIBLE[0]) & (micros < _PLAUSIBLE[1])
+    for begin, end in _OPEN_ENDS:
+        plausible |= (micros >= begin) & (micros < end)
     return plausible
 
 

@@ -64,6 +64,11 @@ def asked(field: FieldInfo | FieldType, *cells: str | None, **style: Any) -> Que
         (["1549152000", "1549152000000"], ("unix", "unix_ms")),
         (["2019-02-03", "43499"], ("iso", "excel")),
         (["201902031430", "25/12/2019"], ("dmy",)),
+        # What stands for no end is written like any other day.
+        (["31/12/9999", "02/03/2019"], ("dmy",)),
+        (["12/31/9999", "02/03/2019"], ("mdy",)),
+        (["31.12.2999", "02.03.2019"], ("dmy",)),
+        (["31/12/2099", "02/03/2019"], ("dmy",)),
         # No evidence: garbage, the future, nothing.
         (["25/12/2019", "02/03/2019", "13/13/2019", "n/a", "05/25/3019"], ("dmy",)),
     ],
@@ -81,6 +86,10 @@ def test_the_one_reading_that_fits_all_cells_wins(
 )  # fmt: skip
 def test_iso_dates_and_no_dates_settle_nothing(cells: list[str | None]) -> None:
     assert formats(*cells) is None
+
+
+def test_an_end_that_any_order_reads_decides_nothing() -> None:
+    asked(DATE, "9999-12-31", "01/01/9999", "02/03/2019")
 
 
 def test_if_several_readings_fit_all_cells_somebody_is_asked() -> None:

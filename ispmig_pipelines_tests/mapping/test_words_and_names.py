@@ -70,7 +70,8 @@ def test_booleans_by_their_words() -> None:
      ("germany", "DE"), ("Cote d'Ivoire", "CI"), ("Czech Republic", "CZ"), ("Brasil", "BR"),
      ("Türkiye", "TR"), ("Czechia", "CZ"), ("UAE", "AE"),
      ("Vatican City", "VA"), ("Slovak Republic", "SK"), ("XX", "value.type"),
-     ("Narnia", "value.type")],
+     ("840", "US"), ("036", "AU"), ("004", "AF"), ("36", "value.type"), ("999", "value.type"),
+     ("0840", "value.type"), ("US840", "value.type"), ("Narnia", "value.type")],
 )  # fmt: skip
 def test_countries_by_code_or_name(cell: str, code: str) -> None:
     assert one(FieldType.COUNTRY, cell) == code
@@ -161,6 +162,23 @@ def test_of_the_corpus_of_addresses_no_invalid_one_passes() -> None:
 )  # fmt: skip
 def test_telephone_numbers_of_a_country(cell: str, number: str) -> None:
     assert one(FieldType.PHONE, cell, country="US") == number
+
+
+@pytest.mark.parametrize(
+    ("cell", "country"),
+    [("000-000-0000", "US"), ("(999) 999-9999", "US"), ("1111111111", "US"), ("0000000000.0", "US"),
+     ("+1 000 000 0000", ""), ("000-000-0000 x12", "US"), ("1111111111", "IN")],
+)  # fmt: skip
+def test_one_digit_over_and_over_is_no_number(cell: str, country: str) -> None:
+    result = converted(FieldType.PHONE, [cell, None], country=country)
+    assert result.values.to_pylist() == [None, None]
+    (refusal,) = result.refusals
+    assert (refusal.rule, refusal.where.tolist()) == ("value.type", [True, False])
+
+
+def test_one_digit_over_and_over_that_is_in_use_is_a_number() -> None:
+    assert one(FieldType.PHONE, "888-888-8888", country="US") == "+18888888888"
+    assert one(FieldType.PHONE, "+47 22 22 22 22") == "+4722222222"
 
 
 def test_without_a_country_only_a_country_code_makes_a_number() -> None:

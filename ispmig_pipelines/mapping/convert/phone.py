@@ -10,7 +10,7 @@ distinct one once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import phonenumbers
@@ -42,6 +42,16 @@ _E164 = r"^\+[1-9][0-9]{4,14}$"
 
 
 WITHOUT_EXTENSION = "the number without its extension"
+
+_ONE_DIGIT = "|".join(f"{digit}{{7,}}" for digit in range(10))
+_ONE_DIGIT_AT_THE_END = rf"^\+[0-9]{{1,3}}(?:{_ONE_DIGIT})$"
+"""What people type where a number is asked for and there is none: ``000-000-0000``. A few are in
+use all the same, +1 888 888 8888 for one: those are numbers."""
+
+NO_NUMBER = (
+    "a telephone number, and one digit over and over is none; if it stands for nothing, add it to "
+    "null_words in the spec"
+)
 
 
 @lru_cache(maxsize=50_000)
@@ -210,6 +220,32 @@ def _plan(country: str) -> _Plan | None:
     return plan
 
 
+def _without_one_digit(converted: Converted) -> Converted:
+    """Refuses the numbers that are one digit over and over, and in use nowhere."""
+    repeated = _match(converted.values, _ONE_DIGIT_AT_THE_END)
+    if not pc.any(repeated, min_count=0).as_py():
+        return converted
+    few = pc.unique(converted.values.filter(repeated)).to_pylist()
+    unused = [e164 for e164 in few if not _is_valid(e164)]
+    refused = pc.is_in(converted.values, value_set=pa.array(unused, pa.string()))
+    where = refused.to_numpy(zero_copy_only=False)
+    if not where.any():
+        return converted
+    # What was said of an extension of such a number no longer matters.
+    others = (replace(refusal, where=refusal.where & ~where) for refusal in converted.refusals)
+    refusals = [refusal for refusal in others if refusal.where.any()]
+    return replace(
+        converted,
+        values=pc.if_else(refused, _NO_TEXT, converted.values),
+        refusals=(*refusals, Refusal("value.type", where, NO_NUMBER)),
+    )
+
+
+def _is_valid(e164: str) -> bool:
+    number = _parsed(e164, "")
+    return number is not None and phonenumbers.is_valid_number(number)
+
+
 def phone_converter(style: Style) -> Converter:
     """Numbers as ``+15551234567``; those without a country's code are of ``style.country``."""
     country = style.country
@@ -268,6 +304,9 @@ def phone_converter(style: Style) -> Converter:
         return Converted(whole.values, (*whole.refusals, remark))
 
     def convert(values: pa.StringArray) -> Converted:
+        return _without_one_digit(convert_all(values))
+
+    def convert_all(values: pa.StringArray) -> Converted:
         found = written(values)
         rest = pc.and_(pc.is_valid(values), pc.is_null(found))
         if not pc.any(rest, min_count=0).as_py():
