@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 from typer.exceptions import TyperException
 
@@ -567,42 +568,130 @@ def migration(
             _console().print(found.error, markup=False)
 
 
-@app.command()
-def quarantine(
+Entities = Annotated[
+    list[str] | None, typer.Option("--entity", help="Only this entity; may be given several times.")
+]
+
+
+class _ListUnlessNamed(typer.core.TyperGroup):
+    """``ispmig quarantine acme`` is ``ispmig quarantine list acme``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+quarantine_app = typer.Typer(
+    cls=_ListUnlessNamed,
+    help="Records that were not loaded: listed (ispmig quarantine TENANT), or purged.",
+    no_args_is_help=True,
+)
+app.add_typer(quarantine_app, name="quarantine")
+
+
+@quarantine_app.command("list")
+def quarantine_list(
     tenant: Slug,
     migration_id: Annotated[
         int | None, typer.Option("--migration", metavar="ID", help="Only of this migration.")
     ] = None,
+    entity: Entities = None,
+    rule: Annotated[
+        str, typer.Option(metavar="CODE", help="Only held back by this rule, e.g. value.date.")
+    ] = "",
+    closed: Annotated[
+        bool, typer.Option("--closed", help="What resubmissions solved, and nothing else.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="What is solved, too.")] = False,
+    page: Annotated[
+        int | None, typer.Option(min=1, help="Only this page of the listing, from 1.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many records (of a page: 100).")
+    ] = None,
+    offset: Annotated[int | None, typer.Option(min=0, help="Leave out so many first.")] = None,
     format: Annotated[
         ListingFormat, typer.Option(help="Of the file that --out names.")
     ] = ListingFormat.csv,
     out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the records that were not loaded, and why."""
+    """List the records that were not loaded, and why; as XLSX, a workbook to correct them in."""
     with _told(as_json), _connected() as connection:
-        from ispmig_pipelines.platform import ledger, tenants
+        from ispmig_pipelines import quarantining
         from ispmig_pipelines.platform import quarantine as records
+        from ispmig_pipelines.platform import tenants
 
         known = tenants.get(connection, tenant)
-        if migration_id is not None:
-            of = ledger.migration(connection, migration_id)
-            if of.tenant != tenant:
-                raise UsageError(f"Migration {migration_id} is not one of tenant {tenant}.")
-        wanted = records.current(connection, known) if migration_id is None else [migration_id]
-        listing = records.listing(tenants.raw(connection), known, wanted)
-        if out is None and as_json:
-            _write_records(tenant, listing)
-        elif out is None:
-            tables.quarantine(_console(), tenant, listing)
-        else:
+        chosen = quarantining.choose(
+            connection, known, migration=migration_id, entities=entity or [], rule=rule,
+            closed=closed, everything=everything,
+        )  # fmt: skip
+        most, first = quarantining.page(page, limit, offset)
+        driver = tenants.raw(connection)
+        if out is not None and format is ListingFormat.xlsx:
+            if page is not None or limit is not None or offset is not None:
+                raise UsageError("A workbook holds all records that are chosen, not a page.")
+            from ispmig_pipelines import quarantine_workbook
+
+            book = quarantine_workbook.write(connection, known, chosen, out)
+            _say(
+                {"tenant": tenant, "records": book.records, "sheets": book.sheets,
+                 "file": str(out)},
+                lambda console: tables.workbook(console, tenant, book, out),
+            )  # fmt: skip
+            return
+        listing = records.listing(driver, known, chosen, limit=most, offset=first)
+        if out is not None:
             from ispmig_pipelines.quarantine_file import write
 
-            written = write(listing, out, format.value)
+            written = write(listing, out)
             _say(
                 {"tenant": tenant, "records": written, "file": str(out)},
                 lambda console: console.print(f"{written:,} records written to {out}"),
             )
+        elif as_json:
+            total = records.count(driver, known, chosen) if most or first else None
+            _write_records(tenant, listing, total)
+        else:
+            total = records.count(driver, known, chosen) if most or first else None
+            tables.quarantine(_console(), tenant, listing, first=first, total=total)
+
+
+@quarantine_app.command("purge")
+def quarantine_purge(
+    tenant: Slug,
+    migration_id: Annotated[
+        int | None, typer.Option("--migration", metavar="ID", help="Of this migration.")
+    ] = None,
+    before: Annotated[
+        str, typer.Option(metavar="DATE", help="Of migrations that began before this day (UTC).")
+    ] = "",
+    entity: Entities = None,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="Only what resubmissions solved.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete records from the quarantine for good; the audit trail keeps who did it."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines import quarantining
+
+        found = quarantining.purge(
+            connection, tenant, migration=migration_id, before=before, entities=entity or [],
+            only_closed=closed, confirmed=yes,
+        )  # fmt: skip
+        _say(
+            {"tenant": tenant, "migrations": list(found.migrations), "records": found.records,
+             "purged": found.total},
+            lambda out: out.print(
+                f"{found.total:,} records were deleted from the quarantine of {tenant}."
+                if found.total
+                else "There is nothing to delete."
+            ),
+        )  # fmt: skip
 
 
 @app.command()
@@ -645,9 +734,15 @@ def _console(*, to_errors: bool = False) -> Console:
     return Console(stderr=to_errors, highlight=False, soft_wrap=True)
 
 
-def _write_records(tenant: str, records: Iterator[dict[str, Any]]) -> None:
-    """The listing as one JSON object, record by record: it may be longer than memory."""
-    sys.stdout.write(f'{{"tenant": {json.dumps(tenant)}, "records": [')
+def _write_records(
+    tenant: str, records: Iterator[dict[str, Any]], total: int | None = None
+) -> None:
+    """The listing as one JSON object, record by record: it may be longer than memory.
+
+    ``total``: of a page, how many records there are.
+    """
+    counted = "" if total is None else f'"total": {total}, '
+    sys.stdout.write(f'{{"tenant": {json.dumps(tenant)}, {counted}"records": [')
     for number, record in enumerate(records):
         text = json.dumps(record, ensure_ascii=False, default=str)
         sys.stdout.write(f", {text}" if number else text)

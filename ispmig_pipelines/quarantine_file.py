@@ -1,4 +1,7 @@
-"""Quarantine as a file: every record with its reasons and all its original cells."""
+"""Quarantine as a CSV file: every record with its reasons and all its cells, as last sent in.
+
+The workbook to correct them in is :mod:`ispmig_pipelines.quarantine_workbook`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,9 @@ import csv
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.staging import storage_errors
@@ -23,44 +22,48 @@ HEADER = (
 )  # fmt: skip
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_SHEET_ROWS = 1_048_576  # of a worksheet of Excel, its header among them
-_CELL_LENGTH = 32_767  # characters that Excel keeps in a cell
 
 
-def write(listing: Iterator[dict[str, Any]], path: Path, format: str) -> int:
+def write(listing: Iterator[dict[str, Any]], path: Path) -> int:
     """Writes the listing, one line per reason; returns the number of records.
 
     The file holds the customers' data, so only its owner may read it. It appears under its
     name when it is whole. Text that a spreadsheet would take for a formula gets an apostrophe
     before it.
 
-    Args:
-        format: ``csv`` or ``xlsx``.
+    Raises:
+        UsageError: the folder does not exist.
+        StorageError: no space.
+    """
+    lines = _Lines(listing)
+    with private_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows(lines)
+    return lines.records
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[Path]:
+    """A file for the block to write, which only its owner may read; it takes its name when the
+    block ends without an error.
 
     Raises:
-        UsageError: the folder does not exist, or the listing is too long for a workbook.
+        UsageError: the folder does not exist.
         StorageError: no space.
     """
     if not path.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
     part = path.with_name(path.name + ".part")
-    lines = _Lines(listing)
     try:
         with storage_errors(f"writing {path.name}", "Choose another folder with --out."):
             # Made anew: a file or link that lies there would keep its own reader and place.
             part.unlink(missing_ok=True)
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            if format == "xlsx":
-                _write_workbook(lines, part)
-            else:
-                with part.open("w", encoding="utf-8", newline="") as file:
-                    writer = csv.writer(file)
-                    writer.writerow(HEADER)
-                    writer.writerows(lines)
+            yield part
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return lines.records
 
 
 class _Lines:
@@ -85,30 +88,3 @@ class _Lines:
 
 def _harmless(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
-
-
-def _write_workbook(lines: _Lines, path: Path) -> None:
-    workbook = Workbook(write_only=True)
-    sheet = workbook.create_sheet("quarantine")
-    sheet.freeze_panes = "A2"
-    header = []
-    for name in HEADER:
-        cell = WriteOnlyCell(sheet, name)
-        cell.font = Font(bold=True)
-        header.append(cell)
-    sheet.append(header)
-    for number, line in enumerate(lines, 2):
-        if number > _SHEET_ROWS:
-            raise UsageError(
-                f"The listing has more lines than a worksheet can hold ({_SHEET_ROWS:,}). Write "
-                "it with --format csv, or one migration at a time with --migration ID."
-            )
-        sheet.append([_cell(value) for value in line])
-    workbook.save(path)
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", value)
-    return text if len(text) <= _CELL_LENGTH else text[: _CELL_LENGTH - 1] + "…"

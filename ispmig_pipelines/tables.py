@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from decimal import Decimal
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from ispmig_pipelines.converting import Converted
     from ispmig_pipelines.platform.ledger import Migration
+    from ispmig_pipelines.quarantine_workbook import Workbook
 
 _COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
 """Those of the ledger's counts that are shown; a repeated record is one of the others, too."""
@@ -120,8 +121,19 @@ def migrations(out: Console, found: list[Migration]) -> None:
     _show(out, table)
 
 
-def quarantine(out: Console, tenant: str, rows: Iterator[dict[str, Any]]) -> None:
-    """Records in quarantine and why; no cells, which stay inside the tenant's schema."""
+def quarantine(
+    out: Console,
+    tenant: str,
+    rows: Iterator[dict[str, Any]],
+    *,
+    first: int = 0,
+    total: int | None = None,
+) -> None:
+    """Records in quarantine and why; no cells, which stay inside the tenant's schema.
+
+    Args:
+        first: how many stand before these; total: how many there are; None: these are all.
+    """
     count = 0
     for row in rows:
         count += 1
@@ -131,12 +143,41 @@ def quarantine(out: Console, tenant: str, rows: Iterator[dict[str, Any]]) -> Non
             where += f", line {row['line']}"
         for reason in row["reasons"]:
             out.print(f"{where}: {reason['message']} ({reason['rule']})", markup=False)
+        if row["closed"]:
+            at = row["closed"]["at"][:19].replace("T", " ")
+            out.print(f"{where}: solved by migration {row['closed']['by']}, {at} UTC", markup=False)
+        elif row["attempt"]:
+            out.print(f"{where}: sent in again by migration {row['attempt']}", markup=False)
     if not count:
-        out.print("Nothing is in quarantine.")
+        out.print(
+            f"There are {total:,} records, and none at this place." if total
+            else "Nothing is in quarantine."
+        )  # fmt: skip
         return
+    counted = (
+        f"{count:,} records."
+        if total is None
+        else f"Records {first + 1:,} to {first + count:,} of {total:,}."
+    )
     out.print(
-        f"{count:,} records. Whole, with their cells: "
-        f"ispmig quarantine {tenant} --format csv --out FILE"
+        f"{counted} Whole, with their cells: ispmig quarantine {tenant} --format csv --out FILE. "
+        "To correct them: --format xlsx"
+    )
+
+
+def workbook(out: Console, tenant: str, book: Workbook, path: Path) -> None:
+    """What was written into a workbook of quarantined records."""
+    if not book.records:
+        out.print("Nothing is in quarantine; no workbook was written.")
+        return
+    table = _table("", "sheet", "records", numbers=["records"])
+    for name, records in book.sheets.items():
+        table.add_row(Text(name), f"{records:,}")
+    _show(out, table)
+    out.print(
+        f"{book.records:,} records written to {path}. When they are corrected: "
+        f"ispmig resubmit {tenant} {path}",
+        markup=False,
     )
 
 

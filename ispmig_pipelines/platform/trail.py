@@ -26,6 +26,7 @@ class Operation(StrEnum):
     """What was done with a tenant's data."""
 
     EXPORT = "export"
+    PURGE = "purge"
 
 
 class Stage(StrEnum):

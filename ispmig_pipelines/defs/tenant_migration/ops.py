@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
-from ispmig_pipelines.defs.tenant_migration import closing, preview
+from ispmig_pipelines.defs.tenant_migration import closing, preview, settled
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
@@ -92,9 +92,9 @@ def extract_op(
             spec, sources, platform.staging(slug, migration), teller(context, "look through")
         )
         for feed, by_key in styles.items():
-            for key, settled in by_key.items():
-                if settled.in_words:
-                    context.log.info(f"{feed}.{key}: written as {settled.in_words}, by its cells")
+            for key, found in by_key.items():
+                if found.in_words:
+                    context.log.info(f"{feed}.{key}: written as {found.in_words}, by its cells")
         staged = [f for s in sources.values() for f in s.files]
         for file in staged:
             for note in file.notes:
@@ -102,7 +102,11 @@ def extract_op(
         files = [f.as_json() for f in staged]
         with platform.connect() as connection, connection.begin():
             ledger.update_migration(
-                connection, migration, files=files, plugins=digests_of(spec.functions)
+                connection,
+                migration,
+                files=files,
+                plugins=digests_of(spec.functions),
+                settled=settled.as_json(sources.values(), styles),
             )
     context.log_event(record_source(slug, migration, files))
     tables = {table.source: sources[table.source] for table in spec.lookup_tables}

@@ -1,0 +1,183 @@
+"""The quarantine from the command line: choosing records by options, and purging them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    # Commands that need no database are to start without its libraries.
+    from sqlalchemy.engine import Connection
+
+    from ispmig_pipelines.platform.purging import Counted
+    from ispmig_pipelines.platform.quarantine import Chosen
+    from ispmig_pipelines.platform.tenants import Tenant
+
+PAGE = 100
+"""Records of a page, unless --limit says otherwise."""
+
+
+def choose(
+    connection: Connection,
+    tenant: Tenant,
+    *,
+    migration: int | None = None,
+    entities: Sequence[str] = (),
+    rule: str = "",
+    closed: bool = False,
+    everything: bool = False,
+) -> Chosen:
+    """The records that options mean.
+
+    Raises:
+        UsageError: the migration is none of the tenant's, there is no such entity, no record is
+            held back by the rule, or the options contradict each other.
+    """
+    from ispmig_pipelines.platform import quarantine, tenants
+    from ispmig_pipelines.platform.quarantine import Chosen, Which
+
+    if closed and everything:
+        raise UsageError("--closed shows what is solved and --all everything: choose one of them.")
+    check_entities(entities)
+    if migration is not None:
+        check_migration(connection, tenant, migration)
+    wanted = quarantine.current(connection, tenant) if migration is None else [migration]
+    if rule:
+        known = quarantine.rules(tenants.raw(connection), tenant, wanted)
+        if rule not in known:
+            there = f" The rules there: {', '.join(known)}." if known else ""
+            raise UsageError(
+                f"No record is in quarantine by a rule {rule!r}{did_you_mean(rule, known)}.{there}"
+            )
+    which = Which.ALL if everything else Which.CLOSED if closed else Which.OPEN
+    return Chosen(tuple(wanted), tuple(entities), rule, which)
+
+
+def check_entities(entities: Sequence[str]) -> None:
+    """Raises:
+    UsageError: one of them is none of the platform's.
+    """
+    from ispmig_pipelines.model import ENTITIES
+
+    for name in entities:
+        if name not in ENTITIES:
+            raise UsageError(
+                f"There is no entity {name!r}{did_you_mean(name, list(ENTITIES))}. The entities: "
+                f"{', '.join(ENTITIES)}."
+            )
+
+
+def check_migration(connection: Connection, tenant: Tenant, migration: int) -> None:
+    """Raises:
+    UsageError: there is no such migration, or it is another tenant's.
+    """
+    from ispmig_pipelines.platform import ledger
+
+    if ledger.migration(connection, migration).tenant != tenant.slug:
+        raise UsageError(f"Migration {migration} is not one of tenant {tenant.slug}.")
+
+
+def page(number: int | None, limit: int | None, offset: int | None) -> tuple[int | None, int]:
+    """Limit and offset of what --page, --limit and --offset say.
+
+    Raises:
+        UsageError: a page and an offset are both asked for.
+    """
+    if number is None:
+        return limit, offset or 0
+    if offset is not None:
+        raise UsageError("--page and --offset both say where to begin: choose one of them.")
+    size = limit or PAGE
+    return size, (number - 1) * size
+
+
+def purge(
+    connection: Connection,
+    slug: str,
+    *,
+    migration: int | None,
+    before: str,
+    entities: Sequence[str] = (),
+    only_closed: bool = False,
+    confirmed: bool = False,
+) -> Counted:
+    """Deletes records from a tenant's quarantine for good, and enters that into the audit trail.
+
+    Args:
+        connection: to the platform's database; in no transaction afterwards.
+        migration: only of this one; before: of migrations that began before this day. One of both.
+        only_closed: only what resubmissions solved.
+        confirmed: somebody has seen the counts.
+
+    Raises:
+        UsageError: it is not said of what, or not confirmed: the text has the counts.
+        TenantBusy: a run is working on the tenant.
+    """
+    from ispmig_pipelines.platform import purging, tenants
+    from ispmig_pipelines.platform.quarantine import Chosen, Which
+
+    check_entities(entities)
+    if (migration is None) == (not before):
+        raise UsageError(
+            "Say what to purge: --migration ID, or --before DATE for all migrations that began "
+            "before that day."
+        )
+    tenant = tenants.get(connection, slug)
+    if migration is not None:
+        check_migration(connection, tenant, migration)
+        wanted = [migration]
+    else:
+        wanted = purging.before(connection, tenant, _day(before))
+    connection.rollback()
+    which = Which.CLOSED if only_closed else Which.ALL
+    chosen = Chosen(tuple(wanted), tuple(entities), which=which)
+    if not confirmed:
+        found = purging.counted(connection, tenant, chosen)
+        connection.rollback()
+        if found.total:
+            raise UsageError(_not_confirmed(found, slug))
+        return found
+    asked: dict[str, Any] = {
+        "migration": migration,
+        "before": before or None,
+        "entities": list(entities),
+        "only_closed": only_closed,
+    }
+    with tenants.lock(connection, slug), connection.begin():
+        return purging.purge(connection, tenant, chosen, actor=_actor(), asked=asked)
+
+
+def _not_confirmed(found: Counted, slug: str) -> str:
+    by_entity = ", ".join(
+        f"{sum(counts.values()):,} {entity}" for entity, counts in found.records.items()
+    )
+    nowhere = (
+        f" {found.open:,} of them were never loaded: this deletes them for good."
+        if found.open
+        else " All of them were solved."
+    )
+    which = ", ".join(map(str, found.migrations))
+    return (
+        f"This would delete {found.total:,} records ({by_entity}) of migrations {which} from the "
+        f"quarantine of tenant {slug}.{nowhere} Nothing was deleted. If that is meant, add --yes."
+    )
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--before takes a day such as 2026-03-31, not {text[:40]!r}.") from None
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
