@@ -1,17 +1,17 @@
 """Loading one migration: staged first, then published whole in one transaction.
 
 Staging copies what passed validation into temporary tables, which vanish with the session
-whatever happens to it. Publishing takes one transaction: duplicates, references and conflicts
-are settled set-based, the tenant's rows inserted and updated, everything that was not loaded
-put in quarantine, both laws checked from what the database then holds, and the ledger written.
-Either all of it is committed or nothing is.
+whatever happens to it. Publishing takes one transaction: all feeds are judged, set-based, over
+rows and entities (see :mod:`ispmig_pipelines.platform.integrity`), the tenant's rows inserted and
+updated, everything that was not loaded put in quarantine, both laws checked from what the
+database then holds, and the ledger written. Either all of it is committed or nothing is.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
-from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile
+from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile, set_aside
 from ispmig_pipelines.platform.changes import Changes, changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
+from ispmig_pipelines.platform.integrity import judge as integrity
+from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
@@ -37,6 +38,7 @@ LOCK_TIMEOUT = "60s"
 
 WORK_MEMORY = "64MB"
 _ANALYZE_FROM = 10_000
+_AS_DECLARED = Policy()
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,16 @@ def load(
     dry_run: bool,
     approve: Callable[[Loaded], None],
     spill: Path,
+    policy: Policy = _AS_DECLARED,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
 ) -> Loaded:
-    """Loads the feeds, in the order given: parents before those that refer to them.
+    """Loads the feeds, in the order given: parents before those that refer to them, and of an
+    entity what makes rows before what completes them.
 
     Args:
         approve: called with the counts before the commit; raises if they must not stand.
         spill: a private folder for what must outlive a rollback.
+        policy: what the tenant and the spec decide about the checks.
         progress: called with the rows staged so far of a feed.
 
     Raises:
@@ -126,9 +131,11 @@ def load(
             to its end before, as if the source were to win, so that there is something to look at.
     """
     driver = raw(connection)
+    feeds = [_keeping_legacy(feed, policy) for feed in feeds]
     with connection.begin():
         for feed in feeds:
             _stage(driver, tenant, feed, progress)
+        integrity.create_tables(driver, [feed.table for feed in feeds])
     started = time.monotonic()
     loaded = Loaded()
     refusal: IspmigError | None = None
@@ -140,8 +147,18 @@ def load(
         with as_tenant(driver, tenant):
             # Of a try that was refused, when this is a retry.
             quarantine.forget(driver, tenant, [migration])
+            for feed in feeds:
+                copy_batches(
+                    driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined()
+                )
+                set_aside.copy_issues(driver, feed.table, feed.issues())
+        loaded.conflicts = integrity.judge(
+            driver, tenant, [feed.table for feed in feeds], policy, on_conflict
+        )
         for index, feed in enumerate(feeds):
             _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded, dry_run=dry_run)
+        for feed in feeds:
+            set_aside.tell(driver, connection, feed.table, feed.cells)
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
             if dry_run:
@@ -171,6 +188,13 @@ def load(
     if refusal is not None:
         raise refusal
     return loaded
+
+
+def _keeping_legacy(feed: Feed, policy: Policy) -> Feed:
+    """The feed; where references may be emptied, what they said is to be kept."""
+    if policy.rejected_parent is not RejectedParent.keep:
+        return feed
+    return replace(feed, table=replace(feed.table, has_legacy=True))
 
 
 def _changes(
@@ -238,18 +262,7 @@ def _publish(
     counts = loaded.entities.setdefault(table.entity, Counts())
     counts.read += feed.read
     with as_tenant(driver, tenant):
-        copy_batches(driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined())
-        _copy_issues(driver, feed, feed.issues())
-        publish.settle_duplicates(driver, table)
-        for other in earlier:
-            if other.table.entity == table.entity:
-                publish.reject_contradictions(driver, table, other.table)
-        publish.reject_orphans(driver, table)
-        if table.partial:
-            publish.reject_incomplete(driver, table)
-        empty = publish.is_empty(driver, table)
-        if not empty:
-            publish.reject_rule_breakers(driver, table)
+        empty = publish.is_empty(driver, tenant, table.entity)
         matches = publish.Matches() if empty else publish.count_matches(driver, table)
         if matches.conflicts:
             loaded.conflicts[table.entity] = (
@@ -257,16 +270,13 @@ def _publish(
             )
             if on_conflict is OnConflict.fail and not dry_run:
                 raise ConflictRefused(_conflict(tenant, loaded.conflicts))
-            if on_conflict is OnConflict.keep:
-                publish.reject_conflicts(driver, table)
-        if matches.completed or (matches.conflicts and on_conflict is not OnConflict.keep):
+        if matches.completed or matches.conflicts:
             counts.updated += publish.update(driver, table)
         if not table.partial:
             counts.inserted += publish.insert(driver, table, target_empty=empty)
         repeats = publish.settle_repeats(driver, table)
         counts.unchanged += matches.same + repeats.rows
         counts.repeated += repeats.rows
-        _quarantine_rejects(driver, tenant, feed)
     if counts.inserted >= _ANALYZE_FROM:
         # The next feed's joins are planned on what this one has just written.
         driver.execute(sql.SQL("analyze {}").format(table.target))
@@ -302,90 +312,6 @@ def _conflict(tenant: Tenant, conflicts: dict[str, int]) -> str:
         "update (the source wins) or keep (the tenant wins); ispmig preview shows what differs, "
         "and with --dry-run --on-conflict keep, ispmig quarantine lists which records they are."
     )
-
-
-def _copy_issues(driver: psycopg.Connection, feed: Feed, issues: Iterator[pa.RecordBatch]) -> None:
-    table = feed.table
-    copy_batches(
-        driver,
-        sql.Identifier(table.tenant.schema, journal.ISSUES),
-        (
-            quarantine.issues_batch(batch, table.migration, table.entity, table.index)
-            for batch in issues
-        ),
-    )
-
-
-_REJECTS_AT_A_TIME = 20_000
-
-
-def _quarantine_rejects(driver: psycopg.Connection, tenant: Tenant, feed: Feed) -> None:
-    """Puts the rows that the database's checks rejected into quarantine, with their cells."""
-    table = feed.table
-    last = (-1, -1)
-    while True:
-        rows = driver.execute(
-            sql.SQL(
-                """select _file, _record, _line, key::text, amounts::text, rule, field, accepted
-                   from {} where (_file, _record) > (%s, %s)
-                   order by _file, _record limit %s"""
-            ).format(table.rejects),
-            [*last, _REJECTS_AT_A_TIME],
-        ).fetchall()
-        if not rows:
-            return
-        last = (rows[-1][0], rows[-1][1])
-        file, record, line, key, amounts, rule, name, accepted = map(list, zip(*rows, strict=True))
-        size = len(rows)
-        batch = pa.RecordBatch.from_arrays(
-            [
-                pa.repeat(pa.scalar(table.migration, pa.int64()), size),
-                pa.repeat(pa.scalar(table.entity, pa.string()), size),
-                pa.repeat(pa.scalar(table.index, pa.int32()), size),
-                pa.array(file, pa.int32()),
-                pa.array(record, pa.int64()),
-                pa.array(line, pa.int64()),
-                pa.array(key, pa.string()),
-                pa.array(feed.cells(list(zip(file, record, strict=True))), pa.string()),
-                pa.nulls(size, pa.string()),
-                pa.array(amounts, pa.string()),
-            ],
-            schema=quarantine.QUARANTINE_SCHEMA,
-        )
-        copy_batches(driver, sql.Identifier(tenant.schema, journal.QUARANTINE), iter([batch]))
-        issues = pa.RecordBatch.from_arrays(
-            [
-                pa.array(file, pa.int32()),
-                pa.array(record, pa.int64()),
-                pa.array(line, pa.int64()),
-                pa.array(rule, pa.string()),
-                pa.array([rule_of(r).severity.value for r in rule], pa.string()),
-                pa.array([_columns(table, fields) for fields in name], pa.string()),
-                pa.array(name, pa.string()),
-                pa.repeat(pa.scalar("", pa.string()), size),
-                pa.array(
-                    [
-                        _other_record(table, a) if r == "key.duplicate" else a
-                        for r, a in zip(rule, accepted, strict=True)
-                    ],
-                    pa.string(),
-                ),
-            ],
-            schema=ISSUE_SCHEMA,
-        )
-        _copy_issues(driver, feed, iter([issues]))
-
-
-def _columns(table: FeedTable, fields: str) -> str:
-    """The source columns of a list of fields."""
-    named = (table.columns.get(f, "") for f in fields.split(", "))
-    return ", ".join(dict.fromkeys(c for c in named if c))
-
-
-def _other_record(table: FeedTable, place: str) -> str:
-    """``record 60 of balances.csv``, from ``file:record``."""
-    file, record = place.split(":")
-    return f"record {record} of {table.files.get(int(file), f'file {int(file) + 1}')}"
 
 
 def _summarise(driver: psycopg.Connection, tenant: Tenant, migration: int, loaded: Loaded) -> None:

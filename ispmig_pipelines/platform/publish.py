@@ -1,8 +1,9 @@
 """The SQL that turns staged rows into the tenant's rows, one feed at a time, set-based.
 
 A feed is one block of a spec: one source filling fields of one entity. Its rows wait in a
-temporary table; each check moves the rows that fail it out into a table of rejects, so what
-is left can be published. All of it runs in the publishing transaction, as the tenant's role.
+temporary table; each check (see :mod:`ispmig_pipelines.platform.integrity`) moves the rows that
+fail it out into a table of rejects, so what is left can be published. All of it runs in the
+publishing transaction, as the tenant's role.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from psycopg import sql
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.platform import ddl
-from ispmig_pipelines.platform.journal import QUARANTINE, UNDO
+from ispmig_pipelines.platform.journal import UNDO
 from ispmig_pipelines.platform.quarantine import NO_CURRENCY
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.platform.undo import key_json
@@ -63,7 +64,8 @@ class FeedTable:
     def temporary(self, what: str) -> sql.Identifier:
         """One of the feed's temporary tables: ``staged`` holds the rows that may still be
         published, ``later`` those whose key stands earlier, ``repeats`` those of them that
-        say the same, ``rejects`` those that a check moved out, with the rule they broke;
+        say the same, ``rejects`` those that a check moved out, with the rule they broke (none
+        where ``notes`` tell it); ``notes`` is what was found of rows, moved out or not;
         ``adjusted`` is what rules of the spec took from amounts, by record."""
         return sql.Identifier("pg_temp", f"{what}_{self.entity}_{self.index}")
 
@@ -78,6 +80,10 @@ class FeedTable:
     @property
     def rejects(self) -> sql.Identifier:
         return self.temporary("rejects")
+
+    @property
+    def notes(self) -> sql.Identifier:
+        return self.temporary("notes")
 
     @property
     def target(self) -> sql.Identifier:
@@ -151,7 +157,8 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     # An op that is tried again in the same session finds those of the first try. All of them
     # are made here, so that the tenant's role needs no right to make temporary tables.
     tables = sql.SQL(", ").join(
-        feed.temporary(what) for what in ("staged", "rejects", "later", "repeats", "adjusted")
+        feed.temporary(what)
+        for what in ("staged", "rejects", "notes", "later", "repeats", "adjusted")
     )
     driver.execute(sql.SQL("drop table if exists {}").format(tables))
     driver.execute(
@@ -169,8 +176,17 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     driver.execute(
         sql.SQL(
             """create temporary table {} (_file integer, _record bigint, _line bigint,
-               key jsonb, amounts jsonb, rule text, field text, accepted text)"""
+               key jsonb, amounts jsonb, refs jsonb, rule text, field text, accepted text,
+               other text)"""
         ).format(sql.Identifier(f"rejects_{feed.entity}_{feed.index}"))
+    )
+    # What refers to a row that is not there is asked whether that one was rejected.
+    driver.execute(sql.SQL("create index on {} (key)").format(feed.rejects))
+    driver.execute(
+        sql.SQL(
+            """create temporary table {} (_file integer, _record bigint, _line bigint,
+               rule text, severity text, field text, accepted text, other text, found text)"""
+        ).format(sql.Identifier(f"notes_{feed.entity}_{feed.index}"))
     )
     driver.execute(
         sql.SQL(
@@ -202,69 +218,6 @@ def create_adjusted(driver: psycopg.Connection, feed: FeedTable) -> None:
     )
 
 
-def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Leaves one staged row per key: the first by file and record.
-
-    Later rows that say the same are set aside as repeats; what becomes of the first becomes of
-    them (:func:`settle_repeats`). Later rows that say something else are rejected: which is
-    right is not ours to guess.
-    """
-    key = sql.SQL(", ").join(sql.Identifier("s", k) for k in feed.key)
-    later, repeats = feed.temporary("later"), feed.temporary("repeats")
-    driver.execute(
-        sql.SQL(
-            """insert into {later}
-               with twice as (select {key} from {staged} s group by {key} having count(*) > 1)
-               select _file, _record, first_file, first_record, same from (
-                   select s._file, s._record,
-                          first_value(s._file) over by_key as first_file,
-                          first_value(s._record) over by_key as first_record,
-                          {values} is not distinct from
-                              first_value({values}) over by_key as same
-                   from {staged} s join twice on {match}
-                   window by_key as (partition by {key} order by s._file, s._record)
-               ) numbered
-               where (_file, _record) <> (first_file, first_record)"""
-        ).format(
-            later=later,
-            key=key,
-            staged=feed.staged,
-            values=feed.row("s", feed.values or feed.key),
-            match=feed.same_key("s", "twice"),
-        )
-    )
-    if not _exists(driver, sql.SQL("select from {}").format(later)):
-        return
-    if feed.has_legacy:
-        _merge_legacy(driver, feed)
-    driver.execute(
-        sql.SQL(
-            """with gone as (
-                   delete from {staged} s using {later} l
-                   where (s._file, s._record) = (l._file, l._record) and l.same
-                   returning s._file, s._record, s._line, l.first_file, l.first_record,
-                             {key} as key, {amounts} as amounts)
-               insert into {repeats} (_file, _record, _line, first_file, first_record, key, amounts)
-               select * from gone"""
-        ).format(
-            staged=feed.staged,
-            later=later,
-            repeats=repeats,
-            key=key_json(feed.entity, "s"),
-            amounts=feed.amounts("s"),
-        )
-    )
-    _reject(
-        driver,
-        feed,
-        rule=sql.Literal("key.duplicate"),
-        field=", ".join(feed.key),
-        accepted=sql.SQL("l.first_file || ':' || l.first_record"),
-        using=sql.SQL("{} l").format(later),
-        where=sql.SQL("(s._file, s._record) = (l._file, l._record)"),
-    )
-
-
 def settle_repeats(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
     """Sends the repeats of rejected rows after them, for the same reason; returns the others.
 
@@ -275,11 +228,22 @@ def settle_repeats(driver: psycopg.Connection, feed: FeedTable) -> Repeats:
             """with gone as (
                    delete from {repeats} r using {rejects} j
                    where (r.first_file, r.first_record) = (j._file, j._record)
-                   returning r._file, r._record, r._line, r.key, r.amounts,
-                             j.rule, j.field, j.accepted)
-               insert into {rejects} (_file, _record, _line, key, amounts, rule, field, accepted)
-               select * from gone"""
-        ).format(repeats=feed.temporary("repeats"), rejects=feed.rejects)
+                   returning r._file, r._record, r._line, r.key, r.amounts, j.refs,
+                             j.rule, j.field, j.accepted, j.other, j._file as first_file,
+                             j._record as first_record
+               ), told as (
+                   insert into {notes} (_file, _record, _line, rule, severity, field, accepted,
+                                        other, found)
+                   select g._file, g._record, g._line, n.rule, n.severity, n.field, n.accepted,
+                          n.other, n.found
+                   from gone g
+                   join {notes} n on (n._file, n._record) = (g.first_file, g.first_record)
+                   where n.severity = 'error')
+               insert into {rejects} (_file, _record, _line, key, amounts, refs, rule, field,
+                                      accepted, other)
+               select _file, _record, _line, key, amounts, refs, rule, field, accepted, other
+               from gone"""
+        ).format(repeats=feed.temporary("repeats"), rejects=feed.rejects, notes=feed.notes)
     )
     rows = _count(driver, sql.SQL("select count(*) from {}").format(feed.temporary("repeats")))
     if not rows:
@@ -330,159 +294,6 @@ def adjusted_sums(
     ):
         found.setdefault(name, {})[currency] = amount
     return found
-
-
-def _merge_legacy(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Gives the first row of each repeated key the unmapped cells of all of them.
-
-    A column in which the repeats differ becomes a list of its values, so that no cell is lost
-    when several source records make one row.
-    """
-    driver.execute(
-        sql.SQL(
-            """with rows as (
-                   select l.first_file, l.first_record, s.legacy
-                   from {later} l
-                   join {staged} s on (s._file, s._record) = (l._file, l._record)
-                   where l.same
-                   union all
-                   select f._file, f._record, f.legacy
-                   from {staged} f
-                   where (f._file, f._record) in
-                       (select first_file, first_record from {later} where same)
-               ), cells as (
-                   select first_file, first_record, name,
-                          jsonb_agg(distinct cell order by cell) as seen
-                   from rows cross join lateral jsonb_each(legacy) as c(name, cell)
-                   group by first_file, first_record, name
-               ), merged as (
-                   select first_file, first_record, jsonb_object_agg(
-                       name, case when jsonb_array_length(seen) = 1 then seen -> 0 else seen end
-                   ) as legacy
-                   from cells group by first_file, first_record
-               )
-               update {staged} s set legacy = merged.legacy from merged
-               where (s._file, s._record) = (first_file, first_record)"""
-        ).format(staged=feed.staged, later=feed.temporary("later"))
-    )
-
-
-def reject_contradictions(driver: psycopg.Connection, feed: FeedTable, earlier: FeedTable) -> None:
-    """Rejects rows that say otherwise than an earlier feed of the same migration."""
-    common = tuple(f for f in feed.values if f in earlier.values)
-    if not common:
-        return
-    _reject(
-        driver,
-        feed,
-        rule=sql.Literal("key.duplicate"),
-        field=", ".join(feed.key),
-        accepted=sql.SQL("e._file || ':' || e._record"),
-        using=sql.SQL("{} e").format(earlier.staged),
-        where=sql.SQL("{} and {} is distinct from {}").format(
-            feed.same_key("s", "e"), feed.row("s", common), feed.row("e", common)
-        ),
-    )
-
-
-def reject_orphans(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Rejects rows that refer to what neither the tenant nor this migration has."""
-    for field, parent in feed.info.references.items():
-        if field not in feed.fields:
-            continue
-        parent_key = ENTITIES[parent].key[0]
-        _reject(
-            driver,
-            feed,
-            rule=_missing(
-                feed,
-                parent,
-                sql.SQL("jsonb_build_array(s.{}::text)").format(sql.Identifier(field)),
-                "reference.missing",
-            ),
-            field=field,
-            accepted=sql.Literal(parent),
-            using=None,
-            where=sql.SQL(
-                """s.{field} is not null and not exists (
-                       select from {parent} p where p.{key} = s.{field})"""
-            ).format(
-                field=sql.Identifier(field),
-                parent=sql.Identifier(feed.tenant.schema, parent),
-                key=sql.Identifier(parent_key),
-            ),
-        )
-
-
-def _missing(feed: FeedTable, entity: str, key: sql.Composed, rule: str) -> sql.Composed:
-    """SQL for the rule that a missing row breaks: ``rule``, unless this migration itself put
-    the row in quarantine; then what misses it follows it."""
-    return sql.SQL(
-        """case when exists (
-               select from {quarantine} q
-               where q.migration = {migration} and q.entity = {entity} and q.key = {key})
-           then 'reference.rejected' else {rule} end"""
-    ).format(
-        quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
-        migration=sql.Literal(feed.migration),
-        entity=sql.Literal(entity),
-        key=key,
-        rule=sql.Literal(rule),
-    )
-
-
-def reject_incomplete(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Rejects rows of a partial feed that complete nothing: there is no such row."""
-    _reject(
-        driver,
-        feed,
-        rule=_missing(feed, feed.entity, key_json(feed.entity, "s"), "record.incomplete"),
-        field=", ".join(feed.key),
-        accepted=sql.Literal(feed.entity),
-        using=None,
-        where=sql.SQL("not exists (select from {} t where {})").format(
-            feed.target, feed.same_key("t", "s")
-        ),
-    )
-
-
-def reject_rule_breakers(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Rejects rows that break a rule of their entity together with what the tenant already has.
-
-    Validation saw only the fields that the feed fills; here the others come from the row that
-    would be completed.
-    """
-    filled = set(feed.fields)
-    for rule in feed.info.row_rules:
-        of_feed = filled.intersection(rule.fields)
-        if not of_feed or of_feed == set(rule.fields):
-            continue
-        merged = sql.SQL(", ").join(
-            sql.SQL("{} as {}").format(
-                sql.Identifier("o" if f in filled else "t", f), sql.Identifier(f)
-            )
-            for f in rule.fields
-        )
-        _reject(
-            driver,
-            feed,
-            rule=sql.Literal(feed.info.rule_code(rule)),
-            field=", ".join(rule.fields),
-            accepted=sql.Literal(rule.doc),
-            using=sql.SQL(
-                """(select o._file, o._record, {merged}
-                    from {staged} o join {target} t on {match}) as m"""
-            ).format(
-                merged=merged,
-                staged=feed.staged,
-                target=feed.target,
-                match=feed.same_key("o", "t"),
-            ),
-            where=sql.SQL(
-                """(s._file, s._record) in (
-                       select _file, _record from (select m.*) as whole where ({check}) is false)"""
-            ).format(check=rule.check()),
-        )
 
 
 _LEGACY = sql.SQL("coalesce(t.legacy || s.legacy, s.legacy, t.legacy)")
@@ -544,14 +355,14 @@ def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
     return Matches(*row) if row else Matches()
 
 
-def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> None:
-    """Sets aside rows for which the tenant had other content before, which is to be kept."""
-    _reject(
+def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> int:
+    """Sets aside rows for which the tenant had other content before, which is to be kept;
+    returns how many."""
+    return reject(
         driver,
         feed,
         rule=sql.Literal("conflict.kept"),
         field=", ".join(feed.key),
-        accepted=sql.Literal(""),
         using=sql.SQL("{} t").format(feed.target),
         where=sql.SQL("{} and {}").format(feed.same_key("s", "t"), _conflicts(feed)),
     )
@@ -620,9 +431,11 @@ def insert(driver: psycopg.Connection, feed: FeedTable, *, target_empty: bool) -
     ).rowcount
 
 
-def is_empty(driver: psycopg.Connection, feed: FeedTable) -> bool:
+def is_empty(driver: psycopg.Connection, tenant: Tenant, entity: str) -> bool:
     """Whether the tenant has no row of the entity at all."""
-    return not _exists(driver, sql.SQL("select from {}").format(feed.target))
+    return not _exists(
+        driver, sql.SQL("select from {}").format(sql.Identifier(tenant.schema, entity))
+    )
 
 
 def loaded_totals(
@@ -691,24 +504,34 @@ def _brought_before(feed: FeedTable, field: str, earlier: list[FeedTable]) -> sq
     return sql.SQL("({})").format(sql.SQL(" or ").join(others) if others else sql.SQL("false"))
 
 
-def _reject(
+def reject(
     driver: psycopg.Connection,
     feed: FeedTable,
     *,
     rule: sql.Composable,
     field: str,
-    accepted: sql.Composable,
-    using: sql.Composable | None,
     where: sql.Composable,
+    using: sql.Composable | None = None,
+    other: sql.Composable | None = None,
+    accepted: sql.Composable | None = None,
 ) -> int:
-    """Moves staged rows out into the feed's rejects."""
+    """Moves staged rows ``s`` out into the feed's rejects; returns how many.
+
+    Args:
+        where, using: which rows.
+        other: SQL for the record that the rule names, as :func:`place` writes it.
+        rule: SQL for the rule's code, of ``gone.other`` at most.
+        accepted: likewise; ``{other}`` in it stands for that record.
+    """
+    refs = [f for f in feed.info.references if f in feed.fields]
     return driver.execute(
         sql.SQL(
             """with gone as (
                    delete from {staged} s {using} where {where}
-                   returning s._file, s._record, s._line, {key}, {amounts}, {rule}, {accepted})
-               insert into {rejects} (_file, _record, _line, key, amounts, rule, accepted, field)
-               select gone.*, {field} from gone"""
+                   returning s._file, s._record, s._line, {key}, {amounts}, {refs}, {other})
+               insert into {rejects} (_file, _record, _line, key, amounts, refs, other, rule,
+                                      accepted, field)
+               select gone.*, {rule}, {accepted}, {field} from gone"""
         ).format(
             staged=feed.staged,
             rejects=feed.rejects,
@@ -716,11 +539,36 @@ def _reject(
             where=where,
             key=key_json(feed.entity, "s"),
             amounts=feed.amounts("s"),
-            rule=sql.SQL("{} as rule").format(rule),
-            accepted=sql.SQL("{} as accepted").format(accepted),
+            refs=sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{}::text, {}::text").format(sql.Literal(f), sql.Identifier("s", f))
+                    for f in refs
+                )
+            ),
+            other=sql.SQL("{} as other").format(sql.SQL("null::text") if other is None else other),
+            rule=rule,
+            accepted=sql.Literal("") if accepted is None else accepted,
             field=sql.Literal(field),
         )
     ).rowcount
+
+
+def place(
+    alias: str, file: str = "_file", record: str = "_record", migration: str = ""
+) -> sql.Composed:
+    """SQL for where a record stands, as text: ``migration:file:record``.
+
+    Args:
+        migration: the column with the migration of a row of the tenant, null for the records of
+            this one; none where all are of this one.
+    """
+    return sql.SQL("{} || ':' || {} || ':' || {}").format(
+        sql.SQL("coalesce({}::text, '')").format(sql.Identifier(alias, migration))
+        if migration
+        else sql.SQL("''"),
+        sql.Identifier(alias, file),
+        sql.Identifier(alias, record),
+    )
 
 
 def _exists(driver: psycopg.Connection, query: sql.SQL | sql.Composed) -> bool:

@@ -1,0 +1,40 @@
+"""What a tenant and a spec may decide about the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ispmig_pipelines.issues import Severity, rule_of
+
+
+class RejectedParent(StrEnum):
+    """What becomes of a record whose parent this migration put in quarantine."""
+
+    quarantine = "quarantine"
+    """It follows its parent."""
+
+    keep = "keep"
+    """It is loaded without the reference, where it can be: an optional reference is emptied and
+    what it said kept under ``legacy``. Without a required one no row can be, so it follows."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The checks' settings.
+
+    Attributes:
+        severities: rule code → severity, for rules that are to have another than their own.
+        rejected_parent: what becomes of children.
+        pools: the tenant's networks, as text; none: addresses are not held against any.
+    """
+
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    rejected_parent: RejectedParent = RejectedParent.quarantine
+    pools: tuple[str, ...] = ()
+
+    def severity(self, code: str) -> Severity:
+        """What a finding of the rule does to its record."""
+        rule = rule_of(code)
+        return self.severities.get(code, rule.severity) if rule.adjustable else rule.severity
