@@ -65,7 +65,8 @@ def _table(table: str) -> tuple[tuple[str, ...], tuple[tuple[str | None, ...], .
 def whole_examples() -> list[tuple[str, str]]:
     """(spec, table) of the examples that show whole blocks."""
     found = []
-    for kind, text, table in _EXAMPLE.findall(PAGE):
+    steps = (PROJECT / "docs" / "transforms.md").read_text(encoding="utf-8")
+    for kind, text, table in _EXAMPLE.findall(PAGE + steps):
         if kind == "entities":
             source = re.search(r"from: (\w+)", text)
             assert source is not None
