@@ -23,7 +23,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
                       "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
                       "quarantine_workbook", "quarantine_cells", "quarantining", "resubmitting",
                       "previewing", "converting", "reading", "suggesting", "endings",
-                      "definitions", "spec_checking", "spec_comparing"}  # fmt: skip
+                      "definitions", "guarding", "spec_checking", "spec_comparing"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "staging": {"errors", "settings", "issues"},
     "model": {"errors", "issues"},
     "formats": FOUNDATION,  # knows no entities
-    "mapping": KNOWS,  # knows no database and no file formats
+    # Knows no database and no file formats; a spec says what validation is to demand.
+    "mapping": KNOWS | {"validation"},
     "validation": KNOWS,
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
@@ -65,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec_checking": EVERYTHING,
     "spec_comparing": EVERYTHING,
     "reading": {"errors", "formats", "mapping"},
+    "guarding": {"errors", "formats", "mapping", "validation"},
     "endings": EVERYTHING,
     "definitions": EVERYTHING,
     "up": EVERYTHING,

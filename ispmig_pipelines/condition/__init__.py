@@ -14,6 +14,7 @@ from ispmig_pipelines.condition.data import (
 )
 from ispmig_pipelines.condition.frame import (
     evaluate,
+    refuted,
 )
 from ispmig_pipelines.condition.schema import When
 from ispmig_pipelines.condition.text import (
@@ -74,5 +75,6 @@ __all__ = [
     "in_words",
     "parse_condition",
     "parse_condition_data",
+    "refuted",
     "written",
 ]

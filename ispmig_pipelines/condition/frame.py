@@ -61,6 +61,19 @@ def evaluate(condition: Condition, column: Column, size: int) -> np.ndarray:
     return _Evaluation(column, size).mask(condition)
 
 
+def refuted(condition: Condition, column: Column, size: int) -> np.ndarray:
+    """Boolean mask of the rows for which the condition is known not to hold.
+
+    With three values of truth, as a constraint of a database has them: a comparison with what
+    holds nothing is neither true nor false, so that it refutes nothing.
+
+    Args:
+        column: gives the batch's column of an operand; asked at most once for each.
+        size: rows of the batch.
+    """
+    return _Evaluation(column, size).settled(condition)[1]
+
+
 class _Evaluation:
     def __init__(self, column: Column, size: int) -> None:
         self._column = column
@@ -90,6 +103,36 @@ class _Evaluation:
                 return self._truth(_matched(self._of(operand), how, _folded(text, operand)))
             case Regex(operand, pattern):
                 return self._truth(self._regex(operand, pattern))
+
+    def settled(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
+        """Where it is known to hold, and where it is known not to."""
+        match condition:
+            case And(parts):
+                held, not_held = zip(*map(self.settled, parts), strict=True)
+                return np.logical_and.reduce(held), np.logical_or.reduce(not_held)
+            case Or(parts):
+                held, not_held = zip(*map(self.settled, parts), strict=True)
+                return np.logical_or.reduce(held), np.logical_and.reduce(not_held)
+            case Not(part):
+                holds, fails = self.settled(part)
+                return fails, holds
+            case IsNothing():
+                mask = self.mask(condition)
+                return mask, ~mask
+        mask, known = self.mask(condition), self._known(condition)
+        return mask & known, ~mask & known
+
+    def _known(self, condition: Comparison | OneOf | Matches | Regex) -> np.ndarray:
+        """Where what is compared holds something that can be compared."""
+        operand = condition.operand
+        values = self._of(operand)
+        if isinstance(condition, Comparison):
+            if isinstance(operand, ColumnName) and condition.operator.by_order:
+                values = self._number_cells(operand.name)
+            if isinstance(condition.value, FieldName):
+                both = pc.and_(values.is_valid(), self._of(condition.value).is_valid())
+                return self._truth(both)
+        return self._truth(values.is_valid())
 
     def _truth(self, mask: pa.Array | bool) -> np.ndarray:
         """Where the comparison is with nothing, it is false."""

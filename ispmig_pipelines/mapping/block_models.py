@@ -15,6 +15,7 @@ from ispmig_pipelines.mapping.spec_models import (
     SourceName,
 )
 from ispmig_pipelines.mapping.spec_words import Name, Names, Part
+from ispmig_pipelines.mapping.validation_words import Validation
 
 
 def _as_list(value: Any) -> Any:
@@ -113,6 +114,7 @@ class SpecDocument(Part):
     entities: dict[
         str, Annotated[tuple[Block, ...], Field(min_length=1), BeforeValidator(_as_list)]
     ] = Field(min_length=1)
+    validation: Validation = Field(default_factory=Validation)
 
     @field_validator("version", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ispmig_pipelines.condition import Condition, columns_of, fields_of, parse_condition_data
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
+from ispmig_pipelines.issues import Severity
 from ispmig_pipelines.mapping.block_models import Block, LegacyJson, SpecDocument
 from ispmig_pipelines.mapping.spec_check import mistakes_of
 from ispmig_pipelines.mapping.spec_models import (
@@ -29,6 +30,7 @@ from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_y
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.remote import SourceFile, is_url, matching, with_variables
+from ispmig_pipelines.validation.own_checks import OwnCheck
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,32 @@ class Spec:
         choice = [f for f in leaves if f.entity != "plan"] or leaves
         return choice[-1] if choice else None
 
+    @cached_property
+    def severities(self) -> dict[str, Severity]:
+        """Rule code → the severity that the spec gives it."""
+        return self.document.validation.severities
+
+    @cached_property
+    def checks(self) -> tuple[OwnCheck, ...]:
+        """The spec's own checks, in its order."""
+        return tuple(
+            OwnCheck(
+                entity,
+                check.name,
+                must=parse_condition_data(check.must, entity),
+                when=None if check.when is None else parse_condition_data(check.when, entity),
+                severity=check.severity,
+                message=check.message,
+                source=check.source or "",
+            )
+            for entity, checks in self.document.validation.checks.items()
+            for check in checks
+        )
+
+    def checks_of(self, entity: str, source: str) -> tuple[OwnCheck, ...]:
+        """The spec's own checks of an entity's records from a source."""
+        return tuple(c for c in self.checks if c.entity == entity and c.source in ("", source))
+
     def feeds_of(self, source: str) -> tuple[Feed, ...]:
         """The feeds of one source, in order."""
         return tuple(feed for feed in self.feeds if feed.source == source)
@@ -219,7 +247,9 @@ class Spec:
     def functions(self) -> tuple[str, ...]:
         """The functions of your own that mappings call, each once."""
         steps = (s for feed in self.feeds for m in feed.mappings for s in m.transform or ())
-        return tuple(dict.fromkeys(s.function for s in steps if isinstance(s, Function)))
+        called = [s.function for s in steps if isinstance(s, Function)]
+        called += [source.card_tokens for source in self.sources.values() if source.card_tokens]
+        return tuple(dict.fromkeys(called))
 
     @cached_property
     def sources_read(self) -> tuple[str, ...]:
@@ -360,8 +390,14 @@ def find_column(name: str, columns: Iterable[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def check_columns(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
-    """The columns that the spec names and the source does not have, as ``file:line: what``."""
+def check_columns(
+    spec: Spec, source: str, columns: Sequence[str], dropped: Sequence[str] = ()
+) -> list[str]:
+    """The columns that the spec names and the source does not have, as ``file:line: what``.
+
+    Args:
+        dropped: those that it has and that are never read, whatever the spec says.
+    """
     named = _named_columns(spec, source)
     any_known = any(find_column(name, columns) is not None for _, _, name in named)
     problems = []
@@ -371,6 +407,12 @@ def check_columns(spec: Spec, source: str, columns: Sequence[str]) -> list[str]:
             problems.append(
                 f"{spec.path.name}:{line}: {subject}: {name!r} is one of the columns that source "
                 f"{source!r} never reads; map another, or take it out of never"
+            )
+        elif find_column(name, dropped) is not None:
+            problems.append(
+                f"{spec.path.name}:{line}: {subject}: {name!r} holds what verifies cards (CVV), "
+                f"which is never read; take it out. If it is none, add to source {source!r}  "
+                f'not_cards: {{"{name}": "why it is none"}}'
             )
         elif find_column(name, columns) is None:
             alike = [c for c in columns if c.strip().casefold() == name.strip().casefold()]
@@ -437,6 +479,13 @@ def _named_columns(spec: Spec, source: str) -> list[tuple[int, str, str]]:
             for field, mapping in feed.fields.items()
             for name in mapping.source_columns
         ]
+    for entity in dict.fromkeys(feed.entity for feed in spec.feeds_of(source)):
+        of_entity = [c for c in spec.checks if c.entity == entity]
+        several = len(of_entity) > 1
+        for check in spec.checks_of(entity, source):
+            place = (of_entity.index(check),) if several else ()
+            line = spec.line_of("validation", "checks", entity, *place, "must")
+            named += [(line, f"check {entity}.{check.name}", name) for name in check.columns]
     for table in spec.lookup_tables:
         if table.source == source:
             line = spec.line_of("sources", source)

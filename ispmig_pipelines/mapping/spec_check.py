@@ -33,6 +33,8 @@ from ispmig_pipelines.mapping.spec_models import (
     units_of,
 )
 from ispmig_pipelines.mapping.transform.check import mistakes_of_steps, model_within
+from ispmig_pipelines.mapping.validation_check import mistakes_of_validation
+from ispmig_pipelines.mapping.validation_words import CheckWords, MaxQuarantined, Validation
 from ispmig_pipelines.mapping.yaml_document import Mistake, Path, YamlDocument
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
@@ -144,6 +146,12 @@ def _keys_at(path: Path) -> list[str]:
             model = Csv
         case ["sources", _, "sql"]:
             model = Sql
+        case ["validation"]:
+            model = Validation
+        case ["validation", "checks", _]:
+            model = CheckWords
+        case ["validation", "max_quarantined"]:
+            model = MaxQuarantined
         case ["entities", _]:
             model = Block
         case ["entities", _, "rules"]:
@@ -187,9 +195,14 @@ class _Meaning:
             self._defaults = Defaults()
 
     def mistakes(self) -> list[Mistake]:
+        for at, text in mistakes_of_validation(self._yaml.data):
+            self._say(at, text)
+        return self._of_blocks()
+
+    def _of_blocks(self) -> list[Mistake]:
         entities = self._yaml.data.get("entities")
         if not isinstance(entities, dict):
-            return []
+            return self._found
         taken: dict[str, list[Taking]] = {}
         for entity, blocks in entities.items():
             path: Path = ("entities", entity)

@@ -16,6 +16,7 @@ from ispmig_pipelines.mapping.spec_in_words import (
     Said,
     Says,
     block_says,
+    check_says,
     defaults_say,
     frozen,
     listed,
@@ -27,9 +28,11 @@ from ispmig_pipelines.mapping.spec_in_words import (
     rule_says,
     source_says,
     steps_say,
+    validation_says,
     value_in_words,
 )
 from ispmig_pipelines.mapping.spec_models import FieldMapping
+from ispmig_pipelines.mapping.validation_words import Validation
 from ispmig_pipelines.model import ENTITIES
 
 Kind = Literal["added", "removed", "changed"]
@@ -81,6 +84,25 @@ def _document(old: SpecDocument, new: SpecDocument) -> Iterator[Change]:
     for entity in ENTITIES:
         blocks = (old.entities.get(entity, ()), new.entities.get(entity, ()))
         yield from _blocks(entity, *blocks)
+    yield from _validation(old.validation, new.validation)
+
+
+def _validation(old: Validation, new: Validation) -> Iterator[Change]:
+    yield from _says("validation", validation_says(old), validation_says(new))
+    for entity in ENTITIES:
+        before = {check.name: check for check in old.checks.get(entity, ())}
+        after = {check.name: check for check in new.checks.get(entity, ())}
+        for name in dict.fromkeys([*before, *after]):
+            subject = f"check {entity}.{name}"
+            if name not in after:
+                words = _all_words(check_says(before[name], entity))
+                yield Change(subject, "removed", f"removed; it was: {words}")
+            elif name not in before:
+                words = _all_words(check_says(after[name], entity))
+                yield Change(subject, "added", f"added: {words}")
+            else:
+                said = check_says(before[name], entity), check_says(after[name], entity)
+                yield from _says(subject, *said)
 
 
 def _name(name: str) -> str:

@@ -31,6 +31,8 @@ from ispmig_pipelines.mapping.spec_models import (
 )
 from ispmig_pipelines.mapping.spec_words import Part, Split
 from ispmig_pipelines.mapping.transform import models as steps
+from ispmig_pipelines.mapping.validation_words import CheckWords, Validation
+from ispmig_pipelines.validation import threshold
 
 
 @dataclass(frozen=True)
@@ -399,3 +401,36 @@ def rule_in_words(rule: Rule, entity: str) -> str:
         f"{label} {said.words}" for label, said in says.items() if label not in ("name", "when")
     ]
     return f"when {says['when'].words}: {', '.join(does)}"
+
+
+# --- validation ----------------------------------------------------------------------------------
+
+
+def validation_says(validation: Validation) -> Says:
+    """What is demanded of the records, but for the checks of the spec's own."""
+    says = {
+        f"severity of {code}": Said(severity.value, severity.value)
+        for code, severity in sorted(validation.severity.items())
+    }
+    for label, limits in (("", validation.limits), ("rule ", validation.rule_limits)):
+        says |= {
+            f"max quarantined of {label}{name}": Said(limit, _limit(limit))
+            for name, limit in sorted(limits.items())
+        }
+    return says
+
+
+def _limit(text: str) -> Hashable:
+    return threshold.parse(text)
+
+
+def check_says(check: CheckWords, entity: str) -> Says:
+    """What a check of the spec's own says."""
+    says: Says = {"must": condition_says(check.must, entity)}
+    if check.when is not None:
+        says["when"] = condition_says(check.when, entity)
+    says["severity"] = Said(check.severity.value, check.severity.value)
+    says["message"] = _option(check.message)
+    if check.source is not None:
+        says["from"] = Said(f"source {quoted(check.source)}", check.source)
+    return says

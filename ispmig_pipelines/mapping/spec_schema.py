@@ -11,8 +11,10 @@ import json
 import sys
 from typing import Any
 
+from ispmig_pipelines.issues import every_rule
 from ispmig_pipelines.mapping.block_models import SpecDocument
 from ispmig_pipelines.mapping.spec_models import OPTIONS_OF, ORIGINS, units_of
+from ispmig_pipelines.mapping.validation_words import EVERY
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import FieldInfo
@@ -48,6 +50,7 @@ def spec_schema() -> dict[str, Any]:
             for name, entity in ENTITIES.items()
         },
     }
+    _name_codes(definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Migration spec",
@@ -66,15 +69,33 @@ def _name_step(definitions: dict[str, Any], mapping: dict[str, Any]) -> None:
     }
 
 
-def _name_when(definitions: dict[str, Any], *parts: dict[str, Any]) -> None:
-    """Conditions, which blocks and rules may have, are described once."""
-    for part in parts:
-        described = part["properties"]["when"]
+def _name_when(definitions: dict[str, Any], *shapes: dict[str, Any], part: str = "when") -> None:
+    """Conditions, which blocks, rules and checks may have, are described once."""
+    for shape in shapes:
+        described = shape["properties"][part]
         definitions["When"] = {k: v for k, v in described.items() if k != "description"}
-        part["properties"]["when"] = {
+        shape["properties"][part] = {
             "description": described["description"],
             "$ref": "#/$defs/When",
         }
+
+
+def _name_codes(definitions: dict[str, Any]) -> None:
+    """Editors propose the rules whose severity can be changed, and entities that have checks."""
+    for part in ("must", "when"):
+        _name_when(definitions, definitions["CheckWords"], part=part)
+    validation = definitions["Validation"]["properties"]
+    able = [code for code, rule in every_rule().items() if rule.adjustable]
+    groups = dict.fromkeys(f"{code.split('.')[0]}.{EVERY}" for code in able)
+    severity = validation["severity"]
+    severity["propertyNames"] = {"enum": [EVERY, *groups, *able]}
+    of_checks = validation["checks"].pop("additionalProperties")
+    validation["checks"] |= {
+        "additionalProperties": False,
+        "properties": {
+            name: {"anyOf": [{"$ref": "#/$defs/CheckWords"}, of_checks]} for name in ENTITIES
+        },
+    }
 
 
 def _rule(entity: EntityInfo, rule: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -298,4 +300,63 @@ class Customer(Entity):
     class Config:
         metadata = row_rules(
             InOrder("signup_date", "cancelled_date"),
+        ) | business_rules(
+            b.NotBefore(
+                "birth_date",
+                "signup_date",
+                severity=Severity.ERROR,
+                why="Nobody signs up before birth.",
+            ),
+            b.Happened(
+                "birth_date", 1, severity=Severity.ERROR, why="Nobody is born in the future."
+            ),
+            b.Happened(
+                "signup_date",
+                severity=Severity.ERROR,
+                why="Nobody signed up on a day so far ahead.",
+            ),
+            b.Happened(
+                "balance_date",
+                severity=Severity.ERROR,
+                why="What is owed on a day so far ahead is not known.",
+            ),
+            b.Asks(
+                "company_needs_name",
+                "kind",
+                ("company",),
+                ("company_name",),
+                severity=Severity.ERROR,
+                why="Invoices to a company must bear its name.",
+            ),
+            b.Asks(
+                "person_needs_name",
+                "kind",
+                ("person",),
+                ("last_name", "first_name", "contact_name", "company_name"),
+                why="A person without any name cannot be addressed.",
+            ),
+            b.Asks(
+                "cancelled_needs_date",
+                "status",
+                ("cancelled",),
+                ("cancelled_date",),
+                why="It is not known since when the customer is gone.",
+            ),
+            b.NotOver(
+                "status",
+                ("active", "suspended"),
+                "cancelled_date",
+                why="The customer left, and is served still; some come back, and keep the date.",
+            ),
+            b.AmountBy(
+                "prepaid_has_no_due_days",
+                "payment_terms",
+                ("prepaid",),
+                "due_days",
+                why="Who pays before use owes nothing later.",
+            ),
+            b.NotEarlierThan("birth_date", 1900, why="Hardly anybody is so old."),
+            b.NotEarlierThan("signup_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.Signed("credit_limit", why="A limit below zero allows nothing."),
+            b.Signed("deposit", why="A deposit is held for the customer, not owed."),
         )

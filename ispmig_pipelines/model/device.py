@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -193,4 +195,26 @@ class Device(Entity):
         metadata = row_rules(
             InOrder("purchase_date", "warranty_until"),
             InOrder("installed_date", "returned_date"),
+        ) | business_rules(
+            b.Happened(
+                "installed_date",
+                severity=Severity.ERROR,
+                why="Nothing was installed on a day so far ahead.",
+            ),
+            b.Happened(
+                "purchase_date",
+                severity=Severity.ERROR,
+                why="Nothing was bought on a day so far ahead.",
+            ),
+            b.NotBefore(
+                "purchase_date", "installed_date", why="It was installed before it was bought."
+            ),
+            b.NotOver(
+                "status",
+                ("active",),
+                "returned_date",
+                why="It was taken back, and is in use still.",
+            ),
+            b.RealMac("mac", why="Devices with such an address cannot be told apart."),
+            b.Signed("purchase_price", why="A device that is paid for by its seller is rare."),
         )

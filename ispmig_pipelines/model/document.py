@@ -101,6 +101,23 @@ def entity_section(entity: EntityInfo) -> str:
     ]
     if entity.row_rules:
         lines += ["In every row:", "", *(f"- {rule.doc}" for rule in entity.row_rules), ""]
+    if entity.business_rules:
+        lines += [
+            "In a sound row ([a spec may judge otherwise](validation.md#severity)):",
+            "",
+            "| Rule | | What holds | If not |",
+            "|---|---|---|---|",
+            *(
+                _row(
+                    f"`{entity.rule_code(rule)}`",
+                    f"**{rule.severity}**" if rule.severity == "error" else rule.severity,
+                    rule.doc,
+                    rule.why,
+                )
+                for rule in entity.business_rules
+            ),
+            "",
+        ]
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ import pandera.pandas as pa_pandas
 import pyarrow as pa
 
 from ispmig_pipelines.issues import Rule, Severity
+from ispmig_pipelines.model.business_rule import BusinessRule
 from ispmig_pipelines.model.field_info import METADATA_KEY, FieldInfo, FieldType
 from ispmig_pipelines.model.row_rule import Needs, RowRule
 
@@ -33,6 +34,11 @@ def row_rules(*rules: RowRule) -> dict[str, tuple[RowRule, ...]]:
     return {"row_rules": rules}
 
 
+def business_rules(*rules: BusinessRule) -> dict[str, tuple[BusinessRule, ...]]:
+    """What sound rows keep besides, and a spec may judge otherwise: more of the ``metadata``."""
+    return {"business_rules": rules}
+
+
 def column_key(name: str) -> str:
     """A column's name as aliases are compared: ``Customer ID`` and ``customer_id`` are one.
 
@@ -50,7 +56,8 @@ class EntityInfo:
         name: name in specs, tables and the CLI: ``invoice_line``.
         model: the Pandera model.
         fields: every field by name, in order of declaration.
-        row_rules: what must hold between fields of a row.
+        row_rules: what must hold between fields of a row; constraints of the database, too.
+        business_rules: what a sound row keeps besides, the most severe first.
         doc: description for people.
     """
 
@@ -58,9 +65,10 @@ class EntityInfo:
     model: type[Entity]
     fields: dict[str, FieldInfo]
     row_rules: tuple[RowRule, ...]
+    business_rules: tuple[BusinessRule, ...]
     doc: str
 
-    def rule_code(self, rule: RowRule) -> str:
+    def rule_code(self, rule: RowRule | BusinessRule) -> str:
         """The code that issues of a rule name: ``invoice.issue_date_before_due_date``."""
         return f"{self.name}.{rule.name}"
 
@@ -75,6 +83,16 @@ class EntityInfo:
                 "Correct the cells the rule speaks of.",
             )
             for rule in self.row_rules
+        ) + tuple(
+            Rule(
+                self.rule_code(rule),
+                rule.severity,
+                f"The record breaks a rule of {self.name} (columns: {{column}}): {rule.doc}.",
+                f"{rule.why} Correct the cells the rule speaks of; or, if they are right, give "
+                "the rule another severity in the spec.",
+                adjustable=True,
+            )
+            for rule in self.business_rules
         )
 
     @cached_property
@@ -122,7 +140,9 @@ def describe(name: str, model: type[Entity]) -> EntityInfo:
     fields: dict[str, FieldInfo] = {
         field: column.metadata[METADATA_KEY] for field, column in schema.columns.items()
     }
-    declared = (getattr(model.Config, "metadata", None) or {}).get("row_rules", ())
+    metadata = getattr(model.Config, "metadata", None) or {}
+    declared = metadata.get("row_rules", ())
+    order = list(Severity)
     currencies = tuple(
         Needs(field, info.currency)
         for field, info in fields.items()
@@ -133,5 +153,8 @@ def describe(name: str, model: type[Entity]) -> EntityInfo:
         model=model,
         fields=fields,
         row_rules=(*declared, *currencies),
+        business_rules=tuple(
+            sorted(metadata.get("business_rules", ()), key=lambda rule: order.index(rule.severity))
+        ),
         doc=" ".join((model.__doc__ or "").split()),
     )

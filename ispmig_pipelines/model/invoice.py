@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -141,4 +143,64 @@ class Invoice(Entity):
         metadata = row_rules(
             InOrder("issue_date", "due_date"),
             InOrder("period_start", "period_end"),
+        ) | business_rules(
+            b.TotalAddsUp(
+                severity=Severity.ERROR,
+                why="What is to be paid would not be what the invoice says of it.",
+            ),
+            b.PaidAndDue(
+                reach=False,
+                severity=Severity.ERROR,
+                why="More would be asked for than the invoice is over.",
+            ),
+            b.AmountBy(
+                "paid_has_nothing_due",
+                "status",
+                ("paid",),
+                "amount_due",
+                severity=Severity.ERROR,
+                why="What is paid would be asked for again.",
+            ),
+            b.Signed(
+                "total",
+                negative=True,
+                kind="kind",
+                values=("credit_note",),
+                severity=Severity.ERROR,
+                why="A credit note's amounts are negative: this one would be owed to the ISP.",
+            ),
+            b.Happened(
+                "issue_date",
+                severity=Severity.ERROR,
+                why="Nothing was issued on a day so far ahead.",
+            ),
+            b.Happened(
+                "paid_date", severity=Severity.ERROR, why="Nothing was paid on a day so far ahead."
+            ),
+            b.PaidAndDue(
+                reach=True,
+                why="Less is asked for than is open; a credit note may have settled the rest.",
+            ),
+            b.AmountBy(
+                "unpaid_has_something_due",
+                "status",
+                ("open", "overdue", "partly_paid"),
+                "amount_due",
+                some=True,
+                why="It is open, and nothing is to be paid.",
+            ),
+            b.Signed(
+                "total",
+                kind="kind",
+                values=("invoice",),
+                why="An invoice over less than nothing is a credit note.",
+            ),
+            b.NotBefore("issue_date", "paid_date", why="It was paid before it was issued."),
+            b.Within(
+                "issue_date", "due_date", 1_100, why="Hardly anybody may pay three years later."
+            ),
+            b.Within(
+                "period_start", "period_end", 1_100, why="Hardly anybody is billed for three years."
+            ),
+            b.NotEarlierThan("issue_date", 1980, why='Such a day mostly stands for "unknown".'),
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -104,4 +106,22 @@ class InvoiceLine(Entity):
     class Config:
         metadata = row_rules(
             InOrder("period_start", "period_end"),
+        ) | business_rules(
+            b.LineAddsUp(
+                severity=Severity.ERROR,
+                why="What the line adds to the invoice would not be what it says of it.",
+            ),
+            b.TaxAddsUp(
+                why="Where several taxes are charged, the rate may be that of one of them."
+            ),
+            b.Signed(
+                "amount",
+                negative=True,
+                kind="kind",
+                values=("discount",),
+                why="A discount takes something off; this one would be charged.",
+            ),
+            b.Within(
+                "period_start", "period_end", 1_100, why="Hardly anybody is billed for three years."
+            ),
         )

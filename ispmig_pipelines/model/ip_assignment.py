@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder, PrefixFits
 
 _PERSONAL = f.Privacy.PERSONAL  # online identifiers: GDPR, recital 30
@@ -112,4 +114,24 @@ class IpAssignment(Entity):
         metadata = row_rules(
             InOrder("assigned_date", "released_date"),
             PrefixFits("address", "prefix_length"),
+        ) | business_rules(
+            b.GivenOut(
+                "address",
+                severity=Severity.ERROR,
+                why="No line can use such an address; it mostly stands for none.",
+            ),
+            b.Asks(
+                "active_needs_holder",
+                "status",
+                ("active",),
+                ("service", "device"),
+                why="It is not known who uses the address.",
+            ),
+            b.NotOver(
+                "status",
+                ("active",),
+                "released_date",
+                why="It was released, and is in use still.",
+            ),
+            b.RealMac("mac", why="Devices with such an address cannot be told apart."),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import Together
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -145,4 +146,10 @@ class Location(Entity):
     class Config:
         metadata = row_rules(
             Together("latitude", "longitude"),
+        ) | business_rules(
+            b.NotBothZero(
+                "latitude",
+                "longitude",
+                why='The place lies in the Gulf of Guinea; 0 mostly stands for "unknown".',
+            ),
         )

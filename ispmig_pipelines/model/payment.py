@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity
+from ispmig_pipelines.model.entity import Entity, business_rules
 
 _PERSONAL = f.Privacy.PERSONAL
 
@@ -128,3 +130,32 @@ class Payment(Entity):
         aliases=f.names("note, comment, comments, memo, description"),
         privacy=_PERSONAL,
     )
+
+    class Config:
+        metadata = business_rules(
+            b.Signed(
+                "amount",
+                negative=True,
+                kind="kind",
+                values=("refund", "chargeback"),
+                severity=Severity.ERROR,
+                why="Money given back is negative: this would count as received.",
+            ),
+            b.NoMoreThan(
+                "amount_unapplied",
+                "amount",
+                severity=Severity.ERROR,
+                why="More cannot be left of a payment than it was.",
+            ),
+            b.Happened(
+                "paid_at", severity=Severity.ERROR, why="Nothing was paid on a day so far ahead."
+            ),
+            b.Signed(
+                "amount",
+                kind="kind",
+                values=("payment",),
+                why="A payment of less than nothing is a refund.",
+            ),
+            b.NoMoreThan("fee", "amount", why="The provider kept more than was paid."),
+            b.NotEarlierThan("paid_at", 1980, why='Such a day mostly stands for "unknown".'),
+        )

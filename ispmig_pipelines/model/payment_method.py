@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import Together
 
 _PAYMENT = f.Privacy.PAYMENT
@@ -130,4 +132,24 @@ class PaymentMethod(Entity):
     class Config:
         metadata = row_rules(
             Together("expiry_month", "expiry_year"),
+        ) | business_rules(
+            b.Happened(
+                "mandate_date",
+                severity=Severity.ERROR,
+                why="Nothing was signed on a day so far ahead.",
+            ),
+            b.Asks(
+                "card_needs_last_four_or_token",
+                "kind",
+                ("card",),
+                ("last_four", "token"),
+                why="Neither can the card be charged nor told from others.",
+            ),
+            b.CardNotExpired(
+                "expiry_month",
+                "expiry_year",
+                "status",
+                ("active",),
+                why="The card cannot be charged.",
+            ),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PUBLIC = f.Privacy.PUBLIC
@@ -233,4 +234,28 @@ class Plan(Entity):
     class Config:
         metadata = row_rules(
             InOrder("sold_from", "sold_until"),
+        ) | business_rules(
+            b.BothOrNeither("off_peak_from", "off_peak_until", why="Hours that begin must end."),
+            b.NoMoreThan(
+                "download_kbps",
+                "burst_download_kbps",
+                free=True,
+                why="A burst slower than the plan's own speed is none.",
+            ),
+            b.NoMoreThan(
+                "upload_kbps",
+                "burst_upload_kbps",
+                free=True,
+                why="A burst slower than the plan's own speed is none.",
+            ),
+            b.Asks(
+                "overage_needs_data_cap",
+                "overage_price",
+                (),
+                ("data_cap_gb",),
+                why="Nothing lies beyond a cap that does not exist.",
+            ),
+            b.Signed("price", why="A plan that pays its customers is rare."),
+            b.Signed("setup_fee", why="A fee that is paid out is rare."),
+            b.Signed("overage_price", why="A price that is paid out is rare."),
         )

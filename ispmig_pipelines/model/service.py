@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
-from ispmig_pipelines.model.entity import Entity, row_rules
+from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
 from ispmig_pipelines.model.plan import BILLING_CYCLES
 from ispmig_pipelines.model.row_rule import InOrder
 
@@ -250,4 +252,71 @@ class Service(Entity):
             InOrder("start_date", "end_date"),
             InOrder("contract_date", "contract_end_date"),
             InOrder("discount_from", "discount_until"),
+        ) | business_rules(
+            b.Asks(
+                "line_needs_username",
+                "access_method",
+                ("pppoe", "hotspot"),
+                ("access_username",),
+                only=("status", ("active",)),
+                severity=Severity.ERROR,
+                why="An active line that must sign in cannot without a name.",
+            ),
+            b.Happened(
+                "billed_until",
+                3_660,
+                severity=Severity.ERROR,
+                why="Nobody is charged ten years ahead.",
+            ),
+            b.NotBefore("start_date", "suspended_date", why="It was suspended before it began."),
+            b.NotBefore("start_date", "expires_at", why="It was over before it began."),
+            b.NotBefore(
+                "start_date", "contract_end_date", why="The contract ended before service began."
+            ),
+            b.NotBefore(
+                "billing_start_date",
+                "end_date",
+                why="It ended before the first day that is charged.",
+            ),
+            b.NotBefore(
+                "billing_start_date", "billed_until", 1, why="It was charged before it was to be."
+            ),
+            b.NotBefore("start_date", "next_bill_date", 31, why="It is charged before it begins."),
+            b.Happened("start_date", why="Hardly any service is ordered so far ahead."),
+            b.Happened("contract_date", 1, why="A contract was signed in the past."),
+            b.Happened("suspended_date", why="Hardly any suspension is planned so far ahead."),
+            b.NotEarlierThan("start_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.NotOver(
+                "status",
+                ("active",),
+                "end_date",
+                why="Its last day is over, and it is active still.",
+            ),
+            b.Asks(
+                "cancelled_needs_end_date",
+                "status",
+                ("cancelled",),
+                ("end_date",),
+                why="It is not known since when the service is over.",
+            ),
+            b.Asks(
+                "discount_from_needs_amount",
+                "discount_from",
+                (),
+                ("discount_amount", "discount_rate"),
+                why="A discount of nothing is given.",
+            ),
+            b.Asks(
+                "discount_until_needs_amount",
+                "discount_until",
+                (),
+                ("discount_amount", "discount_rate"),
+                why="A discount of nothing is given.",
+            ),
+            b.NoMoreThan(
+                "discount_amount", "price", free=True, why="More is taken off than the price is."
+            ),
+            b.Signed("price", why="A service that pays its customer is rare."),
+            b.Signed("setup_fee", why="A fee that is paid out is rare."),
+            b.Signed("discount_amount", why="A discount below zero is a surcharge."),
         )

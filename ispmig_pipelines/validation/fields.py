@@ -1,5 +1,8 @@
 """Judges one batch of canonical columns against its entity: every cell, and each row's rules.
 
+What a row should be besides (business rules, a spec's own checks) is judged after it, by
+:mod:`ispmig_pipelines.validation.business` and :mod:`ispmig_pipelines.validation.own_checks`.
+
 Pandera is the judge. It checks lazily, so one pass tells every failing cell; its answer for
 each check is a mask over the whole column, which goes into the issue log as it is. Nothing
 here looks at cells one by one, and Pandera's own texts, which quote cells, are never used.
@@ -50,8 +53,11 @@ def check(
     found: Mapping[str, pd.Series],
     partial: bool,
     converted_badly: Mapping[str, np.ndarray] = MappingProxyType({}),
-) -> None:
+) -> dict[str, np.ndarray]:
     """Adds to ``log`` every cell and row of ``frame`` that the entity does not accept.
+
+    Returns field → mask of the cells of which something was said, here or by conversion; by a
+    row rule, of all of its cells. Nothing more need be said of them.
 
     A cell is reported once, for the first thing that is wrong with it, and a row rule only
     where the cells it speaks of are right in themselves.
@@ -107,6 +113,7 @@ def check(
                     accepted=accepted(info, kind),
                 )
 
+    broken: dict[str, np.ndarray] = {}
     for rule in entity.row_rules:
         if (breaking := failures.get(("", rule.name))) is not None:
             for field in rule.fields:
@@ -120,6 +127,12 @@ def check(
                 field=", ".join(rule.fields),
                 accepted=rule.doc,
             )
+            for field in rule.fields:
+                broken[field] = broken.get(field, False) | breaking
+    return {
+        field: np.asarray(wrong.get(field, False) | broken.get(field, False))
+        for field in {**wrong, **broken}
+    }
 
 
 def _demand_columns(entity: EntityInfo, frame: pd.DataFrame) -> None:

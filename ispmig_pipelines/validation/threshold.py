@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from ispmig_pipelines.errors import ThresholdExceeded, UsageError
 
@@ -32,25 +33,64 @@ class Threshold:
         allowed = self.limit * read / 100 if self.percent else self.limit
         return quarantined > allowed
 
-    def check(self, entities: Mapping[str, tuple[int, int]], *, see: str) -> None:
-        """Holds the threshold for every entity: name → (quarantined, read).
+
+@dataclass(frozen=True)
+class Thresholds:
+    """All that limit one migration.
+
+    Attributes:
+        each: of every entity that has none of its own.
+        entities: by entity.
+        rules: rule code → how many records of each entity may break it, be they in quarantine or
+            only noted.
+    """
+
+    each: Threshold
+    entities: Mapping[str, Threshold] = field(default_factory=dict)
+    rules: Mapping[str, Threshold] = field(default_factory=dict)
+
+    def check(
+        self,
+        entities: Mapping[str, tuple[int, int]],
+        broken: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+        *,
+        see: str,
+    ) -> None:
+        """Holds every threshold.
 
         Args:
+            entities: name → (quarantined, read).
+            broken: entity → rule code → records that break it.
             see: the command that lists what is in quarantine.
 
         Raises:
-            ThresholdExceeded: the text names each entity above it.
+            ThresholdExceeded: the text names each entity and rule above its own.
         """
-        over = [
-            f"{name}: {quarantined:,} of {read:,} records"
-            for name, (quarantined, read) in entities.items()
-            if self.exceeded(quarantined, read)
-        ]
+        over: list[str] = []
+        by_spec = False
+        for name, (quarantined, read) in entities.items():
+            limit = self.entities.get(name, self.each)
+            if limit.exceeded(quarantined, read):
+                by_spec |= name in self.entities
+                over.append(
+                    f"{name}: {quarantined:,} of {read:,} records, at most {limit} "
+                    f"{'is' if limit.percent else 'are'} allowed"
+                )
+        for rule, limit in self.rules.items():
+            for name, (_, read) in entities.items():
+                count = broken.get(name, {}).get(rule, 0)
+                if limit.exceeded(count, read):
+                    by_spec = True
+                    over.append(
+                        f"rule {rule}: {count:,} of {read:,} records of {name} break it, at most "
+                        f"{limit} may"
+                    )
         if over:
+            where = " or max_quarantined of the spec" if by_spec else ""
             raise ThresholdExceeded(
-                f"Too much would lie in quarantine ({'; '.join(over)}; at most {self} is "
-                f"allowed), so nothing was loaded. See what is wrong with each:  {see}  Then "
-                "correct the source or the spec, or allow more with --max-quarantined."
+                f"Too much would lie in quarantine ({'; '.join(over)}), so nothing was loaded. "
+                f"See what is wrong with each:  {see}  Then correct the source or the spec, or "
+                f"allow more with --max-quarantined{where}."
             )
 
 

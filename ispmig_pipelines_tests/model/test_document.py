@@ -22,7 +22,9 @@ def test_the_page_tells_every_field_and_every_rule() -> None:
     assert [section.splitlines()[0] for section in sections] == list(ENTITIES)
     for section, entity in zip(sections, ENTITIES.values(), strict=True):
         assert entity.doc in section
-        rows = [line for line in section.splitlines() if line.startswith("| `")]
+        rows = [
+            line for line in section.partition("\nIn ")[0].splitlines() if line.startswith("| `")
+        ]
         assert [row.split("`")[1] for row in rows] == list(entity.fields)
         # Six cells each: nothing in a cell ends it early.
         assert all(row.replace("\\|", "").count("|") == 7 for row in rows)
@@ -31,3 +33,10 @@ def test_the_page_tells_every_field_and_every_rule() -> None:
             assert info.privacy.value in row
             assert all(alias in row for alias in info.aliases)
         assert all(f"- {rule.doc}" in section for rule in entity.row_rules)
+        for rule in entity.business_rules:
+            (row,) = (
+                r for r in section.splitlines() if r.startswith(f"| `{entity.rule_code(rule)}`")
+            )
+            assert rule.doc in row
+            assert rule.why in row
+            assert rule.severity in row

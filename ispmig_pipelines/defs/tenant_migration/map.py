@@ -15,18 +15,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
+from ispmig_pipelines.defs.tenant_migration.extract import (
+    POSITION,
+    masked_cells,
+    read_cells,
+    records_of,
+)
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed, StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.issues import ISSUE_SCHEMA
-from ispmig_pipelines.mapping.apply import Mapped, prepare
+from ispmig_pipelines.mapping.apply import FeedPlan, Mapped, prepare
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.quarantine import NO_CURRENCY
 from ispmig_pipelines.platform.reconcile import Amounts
 from ispmig_pipelines.staging import Staging
+from ispmig_pipelines.validation.card_issues import tell_masked
 
 OK = "_ok"
 """Column of a mapped table: no error was found in the record so far."""
@@ -57,13 +63,9 @@ def unreadable(field: str) -> str:
 
 
 def watched(entity: str, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """Fields whose unreadable cells are told apart from empty ones: money, which is counted,
-    and what is required or part of a rule, so that it is not reported as missing too."""
-    info = ENTITIES[entity]
-    ruled = {f for rule in info.row_rules for f in rule.fields}
-    return tuple(
-        f for f in fields if f in info.money or f in ruled or info.fields[f].must_hold_value
-    )
+    """Fields whose unreadable cells are told apart from empty ones: all, since rules and a spec's
+    own checks may speak of any, and none may say again what conversion has said."""
+    return tuple(f for f in fields if f in ENTITIES[entity].fields)
 
 
 def mapped_schema(entity: str, fields: tuple[str, ...]) -> pa.Schema:
@@ -127,14 +129,18 @@ def map_feed(
             if plan.adjusts
             else None
         )
-        for batch in read_cells(staging, source, list(plan.columns_needed)):
+        for index, batch in enumerate(read_cells(staging, source, list(plan.columns_needed))):
+            masked = masked_cells(staging, source, index, batch.num_rows)
             first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
             wanted = plan.wanted(records_of(source, batch), first)
             if wanted is not None:
                 skipped += int(batch.num_rows - wanted.sum())
                 # Written even when nothing is left: mapped batches answer to staged ones.
                 batch = batch.filter(pa.array(wanted))
+                masked = {column: where[wanted] for column, where in masked.items()}
             mapped = plan.apply(records_of(source, batch), first)
+            if masked:
+                _tell_masked(plan, source, batch, mapped, masked)
             told = mapped.log.to_arrow(*batch.columns[: len(POSITION)])
             left = left_out(batch, told)
             told = without_left_out(told, batch, left)
@@ -191,6 +197,31 @@ def without_left_out(
         return told
     of_them = pc.is_in(told.column("record"), value_set=batch.column(1).filter(left))
     return told.filter(pc.or_(pc.invert(of_them), pc.equal(told.column("rule"), BY_CHOICE)))
+
+
+def _tell_masked(
+    plan: FeedPlan,
+    source: StagedSource,
+    batch: pa.RecordBatch,
+    mapped: Mapped,
+    masked: Mapping[str, np.ndarray],
+) -> None:
+    """Enters what masked cells mean to their records."""
+    there = set(batch.schema.names)
+    refused = tell_masked(
+        mapped.log,
+        plan.entity,
+        mapped.frame,
+        masked,
+        columns_read=plan.columns_read,
+        badly=mapped.converted_badly,
+        tokens={found["column"] for found in source.cards if found["tokens"]},
+        found={column: batch.column(column) for column in masked if column in there},
+    )
+    for field, where in refused.items():
+        # Validation has nothing to say of them either.
+        before = mapped.converted_badly.get(field)
+        mapped.converted_badly[field] = where if before is None else before | where
 
 
 def _to_arrow(

@@ -4,9 +4,10 @@ import getpass
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dagster import DynamicOut, DynamicOutput, In, OpExecutionContext, Out, op
@@ -30,8 +31,9 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.survey import survey
-from ispmig_pipelines.defs.tenant_migration.validate import validate_feed
+from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded
+from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.model import ENTITIES
@@ -52,6 +54,7 @@ def extract_op(
     slug = context.partition_key
     with failing_plainly(context, platform):
         spec = load_spec(project_folder() / config.spec)
+        refuse_cards(spec)
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
         with platform.connect() as connection:
@@ -105,6 +108,7 @@ def extract_op(
                 connection,
                 migration,
                 files=files,
+                findings={"cards": [found for s in sources.values() for found in s.cards]},
                 plugins=digests_of(spec.functions),
                 settled=settled.as_json(sources.values(), styles),
             )
@@ -118,6 +122,7 @@ def extract_op(
             metadata={
                 "records": sum(s.read for s in fed.values()),
                 "unreadable": sum(f.rejects for s in fed.values() for f in s.files),
+                "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
                 "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
                 **usage(),
             },
@@ -159,13 +164,18 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
 
 @op(name="validate", out=Out(Mapped))
 def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped) -> Mapped:
-    """Holds one entity's mapped columns against its Pandera model."""
+    """Holds one entity's mapped columns against its Pandera model, its rules and the spec's own
+    checks."""
     with failing_plainly(context, platform, mapped.migration):
+        demands = demands_of(spec_of(platform, mapped.migration), mapped.options.started)
         staging = platform.staging(mapped.tenant, mapped.migration)
         started = teller(context, "validate")
         feeds = tuple(
             validate_feed(
-                feed, staging, started(feed_name(feed.entity, feed.source.name), feed.rows)
+                feed,
+                staging,
+                started(feed_name(feed.entity, feed.source.name), feed.rows),
+                demands,
             )
             for feed in mapped.feeds
         )
@@ -204,7 +214,14 @@ def load_op(
 
     changed: dict[str, Changes] = {}
     tried: list[Loaded] = []
-    within_threshold = approval(options.max_quarantined, slug, migration)
+    validation = spec_of(platform, migration).document.validation
+    within_threshold = approval(
+        options.max_quarantined,
+        slug,
+        migration,
+        of_entities=validation.limits,
+        of_rules=validation.rule_limits,
+    )
 
     def approve(loaded: Loaded) -> None:
         tried.append(loaded)
@@ -352,12 +369,29 @@ KEPT_BY_POLICY = ("conflict.kept", "rule.left_out")
 """Rules by which records are in quarantine because somebody wanted it."""
 
 
-def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loaded], None]:
-    """Refuses a result with too much in quarantine; what was kept by policy is not counted."""
-    limit = threshold.parse(max_quarantined)
+def approval(
+    max_quarantined: str,
+    slug: str,
+    migration: int,
+    *,
+    of_entities: Mapping[str, str] = MappingProxyType({}),
+    of_rules: Mapping[str, str] = MappingProxyType({}),
+) -> Callable[[Loaded], None]:
+    """Refuses a result with too much in quarantine; what was kept by policy is not counted.
+
+    Args:
+        max_quarantined: holds for every entity of which ``of_entities`` says nothing.
+        of_entities: entity → how much of it may lie in quarantine.
+        of_rules: rule → how many records of each entity may break it.
+    """
+    limits = threshold.Thresholds(
+        threshold.parse(max_quarantined),
+        {entity: threshold.parse(limit) for entity, limit in of_entities.items()},
+        {rule: threshold.parse(limit) for rule, limit in of_rules.items()},
+    )
 
     def approve(loaded: Loaded) -> None:
-        limit.check(
+        limits.check(
             {
                 name: (
                     counts.quarantined
@@ -366,6 +400,7 @@ def approval(max_quarantined: str, slug: str, migration: int) -> Callable[[Loade
                 )
                 for name, counts in loaded.entities.items()
             },
+            loaded.issues,
             see=f"ispmig quarantine {slug} --migration {migration}",
         )
 

@@ -1,4 +1,5 @@
-"""Validate: what mapping could convert is held against the entity's Pandera model.
+"""Validate: what mapping could convert is held against the entity's Pandera model, its business
+rules and the spec's own checks.
 
 The mapped table stays as it is; validation adds a verdict per record beside it and issues
 behind those of mapping.
@@ -6,13 +7,15 @@ behind those of mapping.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ispmig_pipelines.defs.tenant_migration.extract import POSITION
+from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import (
     LEFT_OUT,
@@ -22,43 +25,62 @@ from ispmig_pipelines.defs.tenant_migration.map import (
     without_left_out,
 )
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
-from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog
+from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog, Severity
+from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.staging import Staging
-from ispmig_pipelines.validation.fields import check
+from ispmig_pipelines.validation import business, fields, own_checks
+from ispmig_pipelines.validation.own_checks import OwnCheck
 
 VERDICT_SCHEMA = pa.schema([pa.field(OK, pa.bool_(), nullable=False)])
 """One row per record of the mapped table, in the same batches: it may be loaded."""
 
 
-def validate_feed(mapped: MappedFeed, staging: Staging, progress: Progress) -> MappedFeed:
+@dataclass(frozen=True)
+class Demands:
+    """What a spec demands of the records besides what the model does.
+
+    Attributes:
+        checks: its own checks.
+        severities: rule code → the severity that it gives a rule.
+        null_words: cells of columns that mean nothing.
+        today: the day of the migration.
+    """
+
+    checks: tuple[OwnCheck, ...]
+    severities: Mapping[str, Severity]
+    null_words: tuple[str, ...]
+    today: dt.date
+
+
+def demands_of(spec: Spec, started: float) -> Demands:
+    """What a spec demands; ``started`` is the Unix time at which the migration began."""
+    return Demands(
+        checks=spec.checks,
+        severities=spec.severities,
+        null_words=spec.defaults.null_words,
+        today=dt.datetime.fromtimestamp(started, dt.UTC).date(),
+    )
+
+
+def validate_feed(
+    mapped: MappedFeed, staging: Staging, progress: Progress, demands: Demands
+) -> MappedFeed:
     """Validates a mapped feed; returns it with the counts after validation.
 
     Raises:
         StorageError: no space, or the mapped table is gone.
     """
-    info = ENTITIES[mapped.entity]
+    judge = _Judge(mapped, demands)
     rejected, issues = 0, mapped.issues
     with (
         staging.write(f"verdict-{mapped.name}", VERDICT_SCHEMA) as verdicts,
         staging.write(f"findings-{mapped.name}", ISSUE_SCHEMA) as findings,
     ):
-        for batch in staging.read(f"mapped-{mapped.name}"):
-            log = IssueLog(batch.num_rows)
-            frame = frame_of(batch, info, mapped.fields)
-            check(
-                info,
-                frame,
-                log,
-                columns_of=mapped.columns,
-                found={},
-                converted_badly={
-                    f: np.asarray(batch.column(unreadable(f)))
-                    for f in watched(info.name, mapped.fields)
-                },
-                partial=mapped.partial,
-            )
+        for batch, cells in judge.with_cells(staging):
+            log = judge.judged(batch, cells)
             ok = np.asarray(batch.column(OK)) & ~log.rejected
             verdicts.write(pa.RecordBatch.from_arrays([pa.array(ok)], schema=VERDICT_SCHEMA))
             told = without_left_out(
@@ -71,6 +93,84 @@ def validate_feed(mapped: MappedFeed, staging: Staging, progress: Progress) -> M
             progress.advance(batch.num_rows)
     progress.done()
     return replace(mapped, rejected=rejected, issues=issues)
+
+
+class _Judge:
+    """What is put to every batch of a mapped feed."""
+
+    def __init__(self, mapped: MappedFeed, demands: Demands) -> None:
+        self._mapped = mapped
+        self._demands = demands
+        self._info = ENTITIES[mapped.entity]
+        self._types = {name: field.arrow_type for name, field in self._info.fields.items()}
+        self._checks = own_checks.judged(
+            [
+                check
+                for check in demands.checks
+                if check.entity == mapped.entity and check.source in ("", mapped.source.name)
+            ],
+            mapped.fields,
+            mapped.partial,
+        )
+        named = [name for check in self._checks for name in check.columns]
+        # That the source has them was seen before it was mapped.
+        self._columns = {n: find_column(n, mapped.source.columns) or n for n in named}
+
+    def with_cells(self, staging: Staging) -> Iterator[tuple[pa.RecordBatch, SourceCells | None]]:
+        """The mapped batches, each with the cells of the same records that checks ask for."""
+        mapped = staging.read(f"mapped-{self._mapped.name}")
+        if not self._columns:
+            for batch in mapped:
+                yield batch, None
+            return
+        source = self._mapped.source
+        wanted = list(dict.fromkeys(self._columns.values()))
+        # A mapped batch answers to a staged one, of which it may have some records only.
+        for batch, staged in zip(mapped, read_cells(staging, source, wanted), strict=True):
+            taken = np.isin(_positions(staged), _positions(batch))
+            yield batch, SourceCells(records_of(source, staged.filter(pa.array(taken))).cells)
+
+    def judged(self, batch: pa.RecordBatch, cells: SourceCells | None) -> IssueLog:
+        """What is wrong with the records of a batch."""
+        mapped, demands = self._mapped, self._demands
+        log = IssueLog(batch.num_rows)
+        said = fields.check(
+            self._info,
+            frame_of(batch, self._info, mapped.fields),
+            log,
+            columns_of=mapped.columns,
+            found={},
+            converted_badly={
+                f: np.asarray(batch.column(unreadable(f)))
+                for f in watched(mapped.entity, mapped.fields)
+            },
+            partial=mapped.partial,
+        )
+        columns = {f: batch.column(f) for f in mapped.fields}
+        business.check(
+            self._info,
+            columns,
+            log,
+            mapped.columns,
+            said,
+            partial=mapped.partial,
+            today=demands.today,
+            severities=demands.severities,
+        )
+
+        def column(name: str) -> pa.Array:
+            assert cells is not None  # noqa: S101 - there are columns to be asked for
+            own = self._columns[name]
+            return cells.words(own, trim=True, null_words=demands.null_words)
+
+        own_checks.check(self._checks, columns, column, log, mapped.columns, said, self._types)
+        return log
+
+
+def _positions(batch: pa.RecordBatch) -> np.ndarray:
+    """File and record of each row as one number."""
+    file, record = np.asarray(batch.column(0)), np.asarray(batch.column(1))
+    return (file.astype(np.int64) << 48) | record
 
 
 def frame_of(batch: pa.RecordBatch, info: EntityInfo, fields: tuple[str, ...]) -> pd.DataFrame:
