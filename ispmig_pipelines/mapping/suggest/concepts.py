@@ -13,11 +13,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
+
 # Concept (or several, where one word says them all): words. Accents and case do not matter.
 _WORDS = """
 customer: customer customers client clients cust clnt subscriber subscribers subscr subs abonent abonents abonenty member members consumer kunde kunden kd kdnr:id kdnum:id kundennr:id cliente clientes clte abonne abonnes abonado abonados assinante assinantes utente utenti mijoz клиент клиенты клиента клиентов абонент абоненты абонента клієнт клієнти klient klienci klienta odbiorca musteri müşteri abone teilnehmer suscriptor klant klanten debitor debitoren klantenlijst debiteur debiteuren zakaznik zákazník ugyfel ügyfél patron patrons kunder kund asiakas clienti abonati rotem пользователь пользователи user_list zakaznika zakazniku zakaznici zákazníci zakaznicke pelanggan custmast
 account: лицевой лицевого account acct acc konto cuenta conta compte rekening ls schet лс счёт счет hesap rachunekklienta a/c ac_no:id conto ucet účet akun rekening_
-id: id no nr num number numero numéro nummer numer code codigo código cod kod ident identifier identificador key nro n° № номер nomer код ид numara number# ref_id identifiant kennung schluessel nbr num_ cislo číslo čislo nomor nomer_ ref_no
+id: id no nr num number numero numéro nummer numer code codigo código cod kod ident identifier identificador key nro n° № номер nomer код ид numara number# ref_id identifiant kennung schluessel nbr num_ cislo číslo čislo nomor nomer_
 first name: vorname prenom prénom firstname fname givenname imie imię имя imya ім'я imya first given forename nome_proprio voornaam ad voorletters voornamen initials keresztnev nombres prenoms prénoms jmeno jméno meno given_names givenname
 last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam achternamen vezeteknev příjmení prijmeni priezvisko familyname prijmeni_
 name: name names nombre nome nom nazwa bezeichnung имя_название название nazvanie назва isim adı bezeichn titel title наименование
@@ -33,7 +35,7 @@ fax: fax telefax факс faks
 street: street str strasse straße calle rua rue via ulica улица ulitsa вулиця sokak cadde straat logradouro st chemin straat straatnaam address_1 domicilio_calle ulice ulici jalan jl
 address: address addr adresse anschrift direccion dirección endereco endereço indirizzo адрес adres adresa адреса adress domicilio location_address alamat adresa_ postaladdress:billing
 city: city town ort stadt ciudad cidade ville citta città miasto город gorod місто sehir şehir wohnort localidad plaats municipio miejscowosc miejscowość comune gemeinde il woonplaats locality stad by posttown town_city mesto obec mesto_ město kota kabupaten
-region: uf region state province provincia bundesland estado regione область oblast wojewodztwo województwo province_state county departamento département dept ilce kanton county_state uf_ regio provincie kraj_ provinsi propinsi
+region: uf region state province provincia bundesland estado regione область oblast wojewodztwo województwo province_state county departamento département dept kanton county_state uf_ regio provincie kraj_ provinsi propinsi
 postal: zip plz postal postcode postleitzahl cp cep cap zipcode codepostal индекс indeks pocztowy index_code kodpocztowy postal_code postalcode postnummer pincode pin_code postalcd irsz psc psč kodepos kode_pos
 country: country land pais país pays paese страна strana країна kraj ulke ülke
 county: district landkreis raion район bairro colonia barrio estate suburb neighborhood neighbourhood quartier quartiere frazione mahalle stadtteil ortsteil area subdistrict barangay neighborhood_area ward wijk taluk tehsil upazila thana okres kecamatan kelurahan desa suburb_
@@ -54,7 +56,7 @@ service: service servicio serviço servico servizio dienst leistung услуга
 speed: speed velocidad velocidade geschwindigkeit vitesse velocita velocità скорость predkosc prędkość hiz hız bandwidth bandbreite ancho_de_banda rate_limit
 download: download down dl descarga bajada downstream rx_rate herunterladen вниз indirme pobieranie
 upload: upload up ul subida upstream carga tx_rate отдача yukleme wysylanie
-price: price precio preco preço preis prix prezzo цена cena tsena ціна fiyat fee cuota mensualidad mensalidade entgelt стоимость стоимость_услуги grundpreis charge charges abonplata абонплата monatspreis:month kosten ucret cost costo abono mrc canone abopreis monthlyfee:month maandbedrag:month tarifpreis rental rent mrr recurring_charge abonnementsprijs prijs harga biaya cenik
+price: price precio preco preço preis prix prezzo цена cena tsena ціна fiyat fee cuota mensualidad mensalidade entgelt стоимость стоимость_услуги grundpreis charge charges abonplata абонплата monatspreis:month kosten ucret cost costo abono mrc canone abopreis monthlyfee:month maandbedrag:month tarifpreis rental rent mrr recurring_charge abonnementsprijs prijs harga biaya cenik abonament:month abonamentu:month
 month: month monthly monat monatlich mes mensual mensal mensuel mensile месяц ежемесячно miesieczna miesięczny aylik aylık maand maandelijks mthly mesic měsíc mesacne bulan bulanan
 year: year yearly jahr jährlich ano año annee anno год rok yil
 setup: setup einrichtung instalacion_costo anschlussgebuehr activation_fee install_fee installfee nrc einmalig aansluitkosten
@@ -74,7 +76,7 @@ period: period periodo período periode période zeitraum период okres don
 start: start begin beginn inicio início debut début inizio начало początek poczatek baslangic activation activated activacion ativacao активации подключения aktivierung von from desde anfang uruchomienia connected installation instalacion instalação attivazione activacao inbetriebnahme schaltung activé live ingangsdatum:date activated_on startdatum:date aktivierungsdatum:date commissioned golive inst instdt:date connected aktif_sejak pripojeni připojení
 end: end ende fin fim fine конец koniec bitis hasta until bis to ate até отключения ends einde einddatum:date enddatum:date
 expiry: expiry expiration expires expire caducidad vencto истекает ablauf wygasa exp valid_until окончания expira renewal_until kadaluarsa
-cancelled: cancelled canceled cancel cancellation kuendigung kündigung gekündigt baja_ cancelacion cancelamento résiliation iptal churn terminated termination расторжения gekuendigt disconnect disconnected disconnection left disdetta cessazione dimissione kuendigungsdatum:date cease ceased closed opzegging opzegdatum:date opgezegd baixa desactivacion abmeldung disc discdt:date berhenti
+cancelled: cancelled canceled cancel cancellation kuendigung kündigung gekündigt baja_ cancelacion cancelamento résiliation iptal churn terminated termination расторжения gekuendigt disconnect disconnected disconnection left disdetta cessazione dimissione kuendigungsdatum:date cease ceased closed opzegging opzegdatum:date opgezegd baixa desactivacion abmeldung disc berhenti
 contract: contract vertrag contrato contrat contratto договор dogovor договір umowa sozlesme sözleşme kontrakt agreement mindestlaufzeit laufzeit mindestvertragslaufzeit vertragslaufzeit contratti overeenkomst minterm lockin commitment min_term contract_term term
 building: building haus bldg house hausnummer:id hausnr:id дом dom будинок numero_casa bina edificio hnr nr_domu будівля huisnr huisnummer
 apartment: apartment apt wohnung flat apartamento квартира kvartira kv daire mieszkanie unit suite departamento_nr piso_depto wohnungsnr:id toevoeging
@@ -129,12 +131,12 @@ day: day tag giorno день dzien gun
 last: letzte ultimo último dernier
 next: next naechste nächste proximo próximo prochain
 days: days tage dias días jours giorni дней dni dagen
-location: location standort ubicacion localizacao site lieu sede lokal lokalizacja premise premises konum местоположение locatie
+location: location standort ubicacion localizacao site lieu sede lokalizacja premise premises konum местоположение locatie
 owner: owner eigentuemer besitzer propietario proprietaire propriétaire proprietario eigentümer eigenaar
 received: received empfangen recibido eingang zahlungseingang:payment
 cashier: cashier kassierer cajero collector cobrador кассир kasiyer collectedby receivedby encaisse
 installed: installed montiert instalado montage eingebaut установлен pose consegna instalado_ geliefert delivered geplaatst geinstalleerd
-service_location: installationsadresse service_address anschlussadresse impianto  servicelocation premise_address
+service_location: installationsadresse:address service_address impianto  servicelocation premise_address
 static: static statisch statische fixo fixa fija fijo fisso feste statico estatica estatico
 public: public publica pública pubblico öffentlich öffentliche publique
 active: attivo attiva activo ativo actif aktiv active enabled habilitado enable activa
@@ -147,7 +149,7 @@ bill: billed
 """
 
 _IGNORED = frozenset(
-    "the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
+    "al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
     "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
     "is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
     "subscribed assigned asignado asignada zugewiesen zugewiesene attribuee abonnierter mbps kbps gbps mbit kbit "
@@ -166,7 +168,7 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for line in _WORDS.strip().splitlines():
+    for line in (*_WORDS.strip().splitlines(), *MORE_WORDS.strip().splitlines()):
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
         for written in words.split():
@@ -192,12 +194,15 @@ _CAMEL = re.compile(r"(?<=[a-zа-я0-9])(?=[A-ZА-Я])|(?<=[A-Z])(?=[A-Z][a-z])"
 
 _INITIAL = re.compile(r"(?:(?<=[a-z_ ])|^)([FL])_?[Nn](?:ame|m)\b")
 _NUMERO = re.compile(r"\b[Nn][°º]|№")
+_OF_SPEED = re.compile(r"(?i)(?<![a-z])[kmg](?:bit|b)?(?:/s|ps)(?![a-z])|(?<=[a-z])[MKG]bps\b|(?<![a-z])[kmg]bit(?![a-z])")
+"""Units that say that a number is a speed: ``Mb/s``, ``DnMbps``."""
 _ELISION = re.compile(r"\b[dDlL]['’]")
 
 OTHER_READINGS: dict[str, str] = {
     "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
     "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id", "st": "region",
-    "pago": "paid", "pagado": "paid", "valor": "amount",
+    "pago": "paid", "pagado": "paid", "valor": "amount", "abonament": "plan", "abonamentu": "plan",
+    "disc": "discount", "ul": "street",
 }  # fmt: skip
 """Words that mean something else elsewhere, and the concept that they then are."""
 
@@ -205,7 +210,8 @@ OTHER_READINGS: dict[str, str] = {
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a name: ``custPhoneNo`` is cust, phone, no."""
     name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
-    name = _NUMERO.sub(" no ", _ELISION.sub(" ", name))
+    name = _NUMERO.sub(" no ", _ELISION.sub(" ", name)).replace("%", " percent ")
+    name = _OF_SPEED.sub(" speed ", name)
     found: list[str] = []
     for piece in _PIECES.findall(name.replace("'", "")):
         # PPPoE is a word, however it is written.
@@ -214,7 +220,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return _joined(found)
 
 
-_WHEN = frozenset("on at since am zum le al".split())
+_WHEN = frozenset("on at since am zum vom le al".split())
 """Words that make a name one of a day where it ends with them: ``billed_on``, ``Kündigung zum``."""
 
 
@@ -239,14 +245,41 @@ def _joined(words: list[str]) -> tuple[str, ...]:
 def concepts_of(name: str) -> tuple[str, ...]:
     """What a name's words mean, sorted; a word that is not known stands for itself."""
     whole = _CONCEPT_OF.get(_plain("".join(c for c in name if c.isalnum())))
-    if whole is not None:
+    if whole is not None and "%" not in name:
         return tuple(sorted(set(whole)))
     found: list[str] = []
     for word in words_of(name):
         if word in _IGNORED or (len(word) == 1 and not word.isdigit()):
             continue
         found += _meaning(word)
-    return tuple(sorted(set(found)))
+    return tuple(sorted(_together(set(found), words_of(name))))
+
+
+_OF_ADDRESSES = frozenset({"address", "street", "city", "postal", "region", "country", "county"})
+_NAMED = frozenset({"customer", "contact", "name", "first", "company", "holder"})
+
+
+def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
+    """What words mean beside others: the last payment is no family name, the city of a bill is
+    that of the address for bills."""
+    if "last" in words and len(words) > 1:
+        others = {c for w in words if w != "last" and w not in _IGNORED for c in _meaning(w)}
+        if others and not others & _NAMED:
+            concepts = (concepts - {"last", "name"}) | {"latest"} | others
+    if "invoice" in concepts and concepts & _OF_ADDRESSES:
+        concepts = (concepts - {"invoice"}) | {"billing"}
+    if "expiry" in concepts and "end" in concepts:
+        concepts = concepts - {"end"}
+    return concepts
+
+
+def unknown_words(name: str) -> frozenset[str]:
+    """The words of a name that mean nothing known, numbers left out."""
+    return frozenset(
+        w for w in words_of(name)
+        if w not in _IGNORED and len(w) > 1 and not w.isdigit()
+        and w not in _CONCEPT_OF and _meaning(w) == [w]
+    )  # fmt: skip
 
 
 def is_known(name: str) -> bool:

@@ -9,9 +9,16 @@ from functools import cache
 
 from rapidfuzz import fuzz
 
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, readings_of, words_of
+from ispmig_pipelines.mapping.suggest.concepts import (
+    concepts_of,
+    is_known,
+    readings_of,
+    unknown_words,
+    words_of,
+)
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
+from ispmig_pipelines.mapping.suggest.siblings import spelled_out
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldType
@@ -50,6 +57,8 @@ class Match:
     column: str
     score: float
     reason: str
+    through: tuple[str, str, str] | None = None
+    """Source, key and value of the table in which the cells are looked up, if they are."""
 
 
 _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
@@ -57,16 +66,52 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("service", "access_username"): ("pppoe name", "radius name"),
     ("customer", "first_name"): ("first",),
     ("customer", "status"): ("churn", "active", "enabled"),
+    ("customer", "contact_name"): ("contact name",),
+    ("customer", "due_days"): ("days due", "payment days"),
+    ("customer", "tax_exempt"): ("tax code", "taxable"),
+    ("customer", "balance_date"): ("balance date",),
+    ("customer", "portal_secret"): ("portal password",),
+    ("customer", "segment"): ("reseller",),
     ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
     ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
     ("customer", "billing_street"): ("street and number",),
-    ("customer", "billing_street2"): ("district",),
+    ("customer", "billing_street2"): ("complement", "address complement", "apartment", "second address"),
+    ("location", "street2"): ("complement", "address complement", "second address"),
+    ("location", "apartment"): ("apartment id",),
+    ("location", "county"): ("district",),
+    ("service", "access_method"): ("authentication",),
+    ("service", "discount_amount"): ("discount amount",),
+    ("service", "discount_reason"): ("discount reason", "discount description"),
+    ("service", "download_kbps"): ("debit download", "speed", "download speed"),
+    ("service", "upload_kbps"): ("debit upload", "upload speed"),
+    ("plan", "download_kbps"): ("debit download", "speed", "download speed"),
+    ("plan", "upload_kbps"): ("debit upload", "upload speed"),
+    ("plan", "technology"): ("technology",),
+    ("device", "purchase_price"): ("purchase price", "purchase amount"),
+    ("device", "purchase_date"): ("purchase date",),
+    ("device", "warranty_until"): ("warranty end", "warranty date", "warranty expiry"),
+    ("device", "installed_date"): ("installed date", "issue date", "delivered date"),
+    ("device", "management_username"): ("management login",),
+    ("device", "management_secret"): ("management password",),
+    ("invoice", "payment_reference"): ("nosso numero", "kid number"),
+    ("invoice_line", "unit_price"): ("each price", "each amount"),
+    ("invoice_line", "line_no"): ("position",),
+    ("payment", "reference"): ("reference id", "check id"),
+    ("payment_method", "mandate_reference"): ("mandate reference", "mandate id"),
+    ("payment_method", "mandate_date"): ("mandate date",),
+    ("payment_method", "brand"): ("card type", "card vendor"),
+    ("payment_method", "holder_name"): ("card name", "account holder", "holder name"),
+    ("payment_method", "token"): ("card token", "card id"),
     ("customer", "cancelled_date"): ("left",),
     ("customer", "invoice_delivery"): ("paperless", "paper invoice", "papierrechnung"),
     ("location", "street"): ("street and number",),
     ("service", "plan"): ("service",),
     ("service", "service_code"): ("contract id", "id of the contract"),
-    ("service", "contract_end_date"): ("contract end",),
+    ("service", "start_date"): ("installed date", "start date"),
+    ("service", "cancellation_reason"): ("cancelled reason",),
+    ("customer", "cancellation_reason"): ("cancelled reason",),
+    ("service", "access_router"): ("access router",),
+    ("service", "contract_end_date"): ("contract end", "contract expiry"),
     ("service", "access_group"): ("group name", "radius group"),
     ("service", "access_secret"): ("cleartext password", "user password"),
     ("service", "session_limit"): ("simultaneous use",),
@@ -88,12 +133,16 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
         "month rate",
         "plan amount",
         "price total",
+        "month price total",
+        "special price",
+        "plan month total",
+        "plan price month total",
     ),
     ("plan", "price"): ("month rate", "plan amount"),
     ("plan", "tax_rate"): ("tax rate",),
     ("invoice", "subtotal"): ("net tax", "tax base"),
     ("invoice", "total"): ("invoice total amount",),
-    ("payment", "method"): ("method", "type of payment"),
+    ("payment", "method"): ("method", "type of payment", "payment method type"),
     ("payment", "provider_reference"): ("transaction id",),
     ("payment", "received_by"): ("paid by", "received by"),
     ("location", "zone"): ("tower",),
@@ -105,7 +154,9 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
 
 _LITERAL = {
     ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
-    ("access_router", "device"), ("access_router", "router"),
+    ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
+    ("access_router", "router id"), ("national_id", "id card"), ("unit_price", "rate"),
+    ("ip_assignment", "interface id"),
 }  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""
 
@@ -132,20 +183,22 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             found[field] = (round(score, 3), reason)
 
     own = frozenset(_OWN[entity]) | context
+    strange = unknown_words(column)
     meant = ENTITIES[entity].columns_meant.get(key)
     if meant and key:
         say(meant, 0.97, "alias" if key != column_key(meant) else "name")
     readings = [frozenset(reading) for reading in readings_of(column)]
+    readings += _within(entity, column)
     for field, alias, wanted in _aliases(entity):
         alias_key = column_key(alias)
         if key == alias_key:
             say(field, 0.95, f'alias "{alias}"')
         for place, concepts in enumerate(readings):
             if concepts and wanted:
-                score, reason = _alike(concepts, wanted, own)
+                score, reason = _alike(concepts, wanted, own, strange)
                 if not score and _is_date(entity, field):
                     # That it is a date is said by the field.
-                    score, reason = _alike(concepts - {"date"}, wanted - {"date"}, own)
+                    score, reason = _alike(concepts - {"date"}, wanted - {"date"}, own, strange)
                     score = min(score, 0.87)
                 if _elsewhere(entity, field, concepts):
                     score = 0.0
@@ -156,16 +209,41 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             ratio = fuzz.ratio(key, alias_key) / 100
             if ratio >= 0.86:
                 say(field, 0.85 * ratio, f'spelled like "{alias}"')
+    for field, parent in ENTITIES[entity].references.items():
+        said = readings[0]
+        if parent == "customer" and "customer" in said and said <= {"customer", "account", "id"}:
+            say(field, 0.85, "means the account of a customer")
     if found and not readings[0] - {"customer"} and readings[0] and entity == "customer":
         # A column that is called customer may hold the customer's name as well as a number.
         say("last_name", 0.8, 'means "customer"')
     return found
 
 
+_INSIDE = {
+    "service": {"service", "plan", "ip_assignment", "device", "location"},
+    "customer": {"customer"},
+    "device": {"device", "ip_assignment"},
+    "plan": {"plan"},
+}
+
+
+def _within(entity: str, column: str) -> list[frozenset[str]]:
+    """``service.@ip``: what stands before the point only says whose address it is."""
+    above, point, last = column.rpartition(".")
+    around = frozenset(concepts_of(above))
+    if not point or len(around) != 1 or entity not in _INSIDE.get(next(iter(around)), ()):
+        return []
+    return [frozenset(reading) for reading in readings_of(last)]
+
+
 def _is_date(entity: str, field: str) -> bool:
     return ENTITIES[entity].fields[field].type in (FieldType.DATE, FieldType.TIMESTAMP)
 
 
+_HAVE_NAMES = frozenset(
+    {"city", "region", "country", "county", "district", "company", "plan", "bank", "tower", "zone",
+     "pool", "group", "model", "vendor"}
+)  # fmt: skip
 _PLACES = frozenset({"street", "address", "city", "postal", "region", "country", "county"})
 _SERVED = frozenset({"service", "service_location", "start", "installed", "location", "physical"})
 
@@ -185,10 +263,27 @@ def _elsewhere(entity: str, field: str, concepts: frozenset[str]) -> bool:
     return entity == "location" and "billing" in concepts
 
 
+_NOUNS = frozenset(
+    {"payment", "invoice", "card", "bank", "device", "contract", "tower", "discount", "deposit",
+     "purchase", "warranty", "mandate", "management", "portal", "latest", "tax", "wifi", "debt",
+     "birth", "cancelled", "reason", "transaction", "refund", "rate", "each", "setup", "password",
+     "language", "reseller"}
+)  # fmt: skip
+"""What a name says that makes it something else than an alias that does not say it."""
+
+
 def _alike(
-    concepts: frozenset[str], wanted: frozenset[str], own: frozenset[str]
+    concepts: frozenset[str],
+    wanted: frozenset[str],
+    own: frozenset[str],
+    strange: frozenset[str] = frozenset(),
 ) -> tuple[float, str]:
-    """How well what a name says is what an alias says."""
+    """How well what a name says is what an alias says.
+
+    Args:
+        own: what the name may say besides without meaning more by it.
+        strange: words of the name that nobody knows: they may make it anything.
+    """
     if wanted == {"id"}:
         # A number, but of what?
         return 0.0, ""
@@ -200,12 +295,18 @@ def _alike(
     bare = concepts - own
     if bare - {"id", "date"} and bare == wanted - own:
         return 0.87, "means"
+    if "name" in concepts and concepts - {"name"} == wanted and wanted <= _HAVE_NAMES:
+        return 0.88, "means"
     common = concepts & wanted
     # Only what both say beyond their entity counts as likeness.
     if common - own - {"id", "name", "date"}:
         share = len(common) / len(concepts | wanted)
         if share >= 0.5:
-            return 0.5 + 0.35 * share, "like"
+            score = 0.5 + 0.35 * share
+            other = (concepts ^ wanted) & _NOUNS - own
+            if strange or other:
+                score = min(score * 0.8, 0.58)
+            return score, "like"
     return 0.0, ""
 
 
@@ -251,12 +352,15 @@ def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> li
     context = frozenset(concepts_of(table.name)) | _prefixes(table.names)
     info = ENTITIES[entity]
     found: list[Match] = []
+    spelled = spelled_out(table.names)
     for column in table.names:
         profile = profiles[column]
         if column.startswith(_PARENT):
             found += _of_parent(column, entity, context)
             continue
-        for field, (score, why) in _named(entity, column, context).items():
+        for field, (score, why) in _named(
+            entity, spelled.get(column, column), context
+        ).items():
             weighed, seen = _weighed(score, profile, entity, field)
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))

@@ -18,7 +18,7 @@ from ispmig_pipelines.mapping.convert import converter
 from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
 from ispmig_pipelines.mapping.style import Style
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
-from ispmig_pipelines.mapping.suggest.words import known_share, yes_and_no_words
+from ispmig_pipelines.mapping.suggest.words import is_of_a_state, known_share, yes_and_no_words
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]{2,}")
@@ -80,7 +80,13 @@ def _is_network(text: str) -> bool:
     return "/" in text and _is_address(text)
 
 
+_MASKED_CARD = re.compile(r"\*{12}[0-9]{4}")
+"""As whatever reads sources leaves a card number."""
+
+
 def _is_card(text: str) -> bool:
+    if _MASKED_CARD.fullmatch(text):
+        return True
     digits = [int(c) for c in text if c.isdigit()]
     if not 13 <= len(digits) <= 19 or not _CARD.fullmatch(text):
         return False
@@ -233,6 +239,10 @@ class Profile:
         """Text may be anything; what is plainly something else is not what a text field is for."""
         strange = max(self.share("email"), self.share("mac"), self.share("date"),
                       self.share("hash"), self.share("card"))  # fmt: skip
+        if name in ("serial_number", "asset_tag") and self.share("mac") > 0.5:
+            # Serial numbers of radios are often their addresses, without the colons.
+            bare = self._of(lambda: [v.isalnum() for v in self._some])
+            strange = self.share("mac") * (1 - bare)
         is_key = info.key or bool(info.references)
         if not is_key and self.few_words and not yes_and_no_words(self.column.counts)[2]:
             # Yes and no answer another question than a name's or a group's.
@@ -243,6 +253,14 @@ class Profile:
         if name in _REGIONS and self.few_words and max(map(len, self._some), default=0) == 1:
             # A, S and X are no regions, but codes of something.
             return 0.2
+        if name in _REGIONS and self.few_words and is_of_a_state(self.column.counts):
+            # live, barred and ceased are no regions, but what a column called state may say.
+            return 0.1
+        if name in _IDENTIFYING and self._weight >= 20 and len(self.column.counts) <= max(
+            5, 0.02 * self.column.filled
+        ):  # fmt: skip
+            # A handful of words in many rows identifies nobody.
+            return 0.1
         if name == "last_name" and self.share("person") < 0.85 and self.share("letters") < 0.85:
             return 0.2
         if name in ("building", "apartment") and self.share("street") > 0.8:
@@ -277,6 +295,11 @@ def _is_numeric_date(text: str) -> bool:
 
 
 _STREETS = frozenset({"street", "billing_street"})
+_IDENTIFYING = frozenset(
+    {"tax_id", "national_id", "company_number", "serial_number", "asset_tag", "access_username",
+     "portal_username", "service_code", "contract_number", "mandate_reference", "token",
+     "location_code", "account_number", "invoice_number", "payment_number"}
+)  # fmt: skip
 _REGIONS = frozenset({"region", "billing_region", "county"})
 _OF_LETTERS = frozenset(
     {"first_name", "last_name", "company_name", "contact_name", "contact_role", "billing_city",

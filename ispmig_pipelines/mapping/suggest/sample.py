@@ -8,6 +8,7 @@ are looked at, however long the table is.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -70,12 +71,15 @@ class TableSample:
         columns: its columns, in order.
         records: how many were looked at.
         complete: they are all there are.
+        dropped: columns that it has besides, which hold what verifies cards: no cell of theirs
+            was looked at.
     """
 
     name: str
     columns: tuple[ColumnSample, ...]
     records: int
     complete: bool = True
+    dropped: tuple[str, ...] = ()
 
     def column(self, name: str) -> ColumnSample:
         """The column of that name.
@@ -98,18 +102,25 @@ class TableSample:
             ColumnSample(name, c.counts, c.nothing, c.empty)
             for name, c in zip(names, self.columns, strict=True)
         )
-        return TableSample(self.name, columns, self.records, self.complete)
+        return TableSample(self.name, columns, self.records, self.complete, self.dropped)
 
 
 class Sampler:
     """Takes the first records of a table, batch by batch."""
 
-    def __init__(self, name: str, columns: list[str], most: int = MOST_RECORDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        columns: list[str],
+        most: int = MOST_RECORDS,
+        dropped: Sequence[str] = (),
+    ) -> None:
         self._name = name
         self._counts: dict[str, Counter[str]] = {c: Counter() for c in columns}
         self._nothing: dict[str, Counter[str]] = {c: Counter() for c in columns}
         self._empty: Counter[str] = Counter()
         self._most = most
+        self._dropped = tuple(dropped)
         self._records = 0
         self._cut = False
 
@@ -153,4 +164,6 @@ class Sampler:
                          self._empty[name])
             for name in self._counts
         )  # fmt: skip
-        return TableSample(self._name, columns, self._records, not self._cut)
+        return TableSample(
+            self._name, columns, self._records, not self._cut, self._dropped
+        )

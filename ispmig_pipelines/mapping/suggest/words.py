@@ -211,6 +211,18 @@ def yes_and_no_words(counts: Mapping[str, int]) -> tuple[list[str], list[str], l
     return yes, no, [w for w in counts if w not in yes and w not in no]
 
 
+_STATES = ("lead", "pending", "active", "suspended", "expired", "cancelled")
+
+
+def is_of_a_state(counts: Mapping[str, int]) -> bool:
+    """Whether words are those of the state of a customer or a service, at least many of them."""
+    known = sum(
+        n for word, n in counts.items()
+        if len(column_key(word)) >= 4 and meaning_of(word, _STATES) is not None
+    )  # fmt: skip
+    return known >= 0.3 * max(sum(counts.values()), 1)
+
+
 def known_share(entity: str, name: str, info: FieldInfo, counts: Mapping[str, int]) -> float:
     """Share of a column's cells whose words are known for the field."""
     total = sum(counts.values())

@@ -1,0 +1,78 @@
+"""What a column's name means beside the other columns of its table.
+
+``Disc`` is a discount where there is a ``DisconnectDt``, ``İl`` a province where there is an
+``İlçe``, and ``numero`` a house number where there is a street and nothing else says one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+
+_OF_MONEY = frozenset({"amount", "rate", "price", "type", "name"})
+
+
+def spelled_out(names: Sequence[str]) -> dict[str, str]:
+    """Column → the name that it should have, where its own means another thing beside these."""
+    words = {name: words_of(name) for name in names}
+    found: dict[str, str] = {}
+    if any(w[-1:] == ("ilce",) for w in words.values()):
+        # A province and its districts: people give the district as their town.
+        found |= {n: _with(n, "il", "region") for n in names if words[n][-1:] == ("il",)}
+        found |= {n: _with(n, "ilce", "city") for n in names if words[n][-1:] == ("ilce",)}
+    if any("disc" in w for w in words.values()):
+        found |= _discounts(names, words)
+    found |= _house_number(names)
+    found |= _address_lines(names)
+    return found
+
+
+def _with(name: str, word: str, meant: str) -> str:
+    return " ".join(meant if w == word else w for w in words_of(name))
+
+
+def _discounts(names: Sequence[str], words: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    gone = any(
+        "cancelled" in concepts_of(name) for name in names if "disc" not in words[name]
+    )
+    amounts = any(
+        "disc" in words[name] and _OF_MONEY & set(concepts_of(name)) for name in names
+    )
+    found = {}
+    for name in names:
+        if "disc" not in words[name]:
+            continue
+        said = set(concepts_of(name))
+        if said & _OF_MONEY or ((gone or amounts) and "date" not in said):
+            found[name] = _with(name, "disc", "discount")
+    return found
+
+
+def _house_number(names: Sequence[str]) -> dict[str, str]:
+    """A bare number that follows a street is that of the house."""
+    found = {}
+    others = any("building" in concepts_of(name) for name in names)
+    for before, name in zip(names, names[1:], strict=False):
+        prefix, _, last = name.rpartition(".")
+        said = set(concepts_of(last))
+        street = {"street", "address"} & set(concepts_of(before))
+        same = not prefix or before.startswith(prefix)
+        if not others and same and street and said == {"id"} and "id" not in concepts_of(before):
+            found[name] = "house number"
+    return found
+
+
+def _address_lines(names: Sequence[str]) -> dict[str, str]:
+    """``line1`` beside a town is a line of an address."""
+    found = {}
+    for name in names:
+        prefix, _, last = name.rpartition(".")
+        plain = "".join(words_of(last)) if last else ""
+        if plain not in ("line", "line1", "line2", "linea1", "linea2", "linha1", "ligne1"):
+            continue
+        beside = [n for n in names if n.rpartition(".")[0] == prefix]
+        if any({"city", "postal"} & set(concepts_of(n)) for n in beside):
+            which = "address2" if plain.endswith("2") else "address"
+            found[name] = f"{prefix}.{which}" if prefix else which
+    return found
