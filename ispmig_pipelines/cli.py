@@ -180,6 +180,7 @@ def inspect(
         from ispmig_pipelines.converting import Reading
         from ispmig_pipelines.database_url import is_database_url
         from ispmig_pipelines.formats.inspect import inspect_all
+        from ispmig_pipelines.guarding import GuardedReader
 
         options = Reading(format, encoding, delimiter, member, source).options
         found: list[dict[str, Any]] = []
@@ -187,9 +188,9 @@ def inspect(
             if is_database_url(place):
                 from ispmig_pipelines.formats.database.reader import inspect_database
 
-                found.append(inspect_database(place))
+                found.append(inspect_database(place, guard=GuardedReader))
             else:
-                found += inspect_all(place, **options)
+                found += inspect_all(place, guard=GuardedReader, **options)
         _say({"files": found}, lambda out: tables.inspected(out, found))
 
 
@@ -320,6 +321,12 @@ def convert(
     strict: Annotated[
         bool, typer.Option("--strict", help="End with 1 if a record could not be read.")
     ] = False,
+    keep_card_numbers: Annotated[
+        bool,
+        typer.Option(
+            "--keep-card-numbers", help="Write card numbers and CVVs as they are, unmasked."
+        ),
+    ] = False,
     format: FileFormat = "",
     encoding: FileEncoding = "",
     delimiter: FileDelimiter = "",
@@ -345,6 +352,7 @@ def convert(
                 reading=converting.Reading(format, encoding, delimiter, member, source),
                 rejects=rejects,
                 standard_output=sys.stdout.buffer,
+                keep_card_numbers=keep_card_numbers,
             )
             sys.stdout.flush()
         except (converting.PipeClosed, BrokenPipeError):

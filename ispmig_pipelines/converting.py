@@ -33,6 +33,7 @@ from ispmig_pipelines.formats.output_file import (
 from ispmig_pipelines.formats.records import KEYED, Reader, Records, Reject
 from ispmig_pipelines.formats.writers import HOLD_SEVERAL, SUFFIXES, open_writer
 from ispmig_pipelines.formats.writing import Column, Table, WriteOptions
+from ispmig_pipelines.guarding import GuardedReader
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.remote import is_url, source_file
 from ispmig_pipelines.staging import storage_errors
@@ -190,6 +191,7 @@ def convert(
     reading: Reading | None = None,
     rejects: Path | None = None,
     standard_output: BinaryIO | None = None,
+    keep_card_numbers: bool = False,
 ) -> Converted:
     """Writes what is in files in another format.
 
@@ -202,6 +204,8 @@ def convert(
         compression: ``gzip``, ``zstd``, or "": as the name of ``out`` says.
         rejects: where records that cannot be read are kept; beside the output where None.
         standard_output: what ``-`` means.
+        keep_card_numbers: write card numbers and what verifies them as they are. A file that is
+            written is one more place that holds them, so that has to be said.
 
     Raises:
         UsageError: the output cannot be as it was asked for, e.g. two tables in one CSV, or it
@@ -212,7 +216,7 @@ def convert(
     if to == "xlsx" and compression:
         raise UsageError("A workbook is compressed by itself: leave out --compress.")
     with ExitStack() as stack:
-        sources = _opened(files, reading or Reading(), stack)
+        sources = _opened(files, reading or Reading(), stack, keep_card_numbers)
         parts = _parts(sources, tables)
         compression = compression or _compression_of(out, to)
         plan = _Plan(to, out, compression, rejects, parts)
@@ -226,7 +230,9 @@ def convert(
     return converted
 
 
-def _opened(files: Sequence[str], reading: Reading, stack: ExitStack) -> list[_Source]:
+def _opened(
+    files: Sequence[str], reading: Reading, stack: ExitStack, keep_card_numbers: bool
+) -> list[_Source]:
     options = reading.options
     found: list[_Source] = []
     for place in files:
@@ -236,7 +242,9 @@ def _opened(files: Sequence[str], reading: Reading, stack: ExitStack) -> list[_S
             # Scripts are read in order: what one defines holds for those after it.
             after = getattr(found[-1].reader, "context", None) if found else None
             said = options | {"member": member, "after": after}
-            reader = stack.enter_context(open_source(file, **said))
+            reader = stack.enter_context(
+                GuardedReader(open_source(file, **said), keep=keep_card_numbers)
+            )
             found.append(_Source(f"{file}, {member}" if member else str(file), reader))
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.exporting import ExportFailed
 from ispmig_pipelines.migrating import MigrationFailed
+from ispmig_pipelines.validation.cards import redacted
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
         again: how to run the same thing so that it shows tracebacks.
     """
     match error:
+        # An error may quote a name that is a record's first cell.
         case MigrationFailed():
             entry = {} if error.entry is None else error.entry.as_json()
-            return Ending(str(error), error.kind, error.ends_with, entry)
+            return Ending(redacted(str(error)), error.kind, error.ends_with, entry)
         case ExportFailed():
-            return Ending(str(error), error.kind, error.ends_with)
+            return Ending(redacted(str(error)), error.kind, error.ends_with)
         case IspmigError():
-            return Ending(str(error), error.code, error.exit_code)
+            return Ending(redacted(str(error)), error.code, error.exit_code)
         case KeyboardInterrupt():
             return Ending("Stopped. Nothing was half-loaded.", "interrupted", 130)
         case _:

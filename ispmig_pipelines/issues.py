@@ -95,6 +95,27 @@ RULES: dict[str, Rule] = _rules(
         "script.",
     ),
     Rule(
+        "card.masked",
+        Severity.WARNING,
+        "Column {column} held a card number or what verifies a card; it was masked before anything "
+        "was kept: {accepted}.",
+        "Nothing. If it is no card number, say so in the spec: not_cards under its source.",
+    ),
+    Rule(
+        "card.tokenised",
+        Severity.INFO,
+        "Column {column} held a card number; {accepted} took its place before anything was kept.",
+        "Nothing.",
+    ),
+    Rule(
+        "card.in_field",
+        Severity.ERROR,
+        "Column {column} held a card number where {field} needs {accepted}; it was masked before "
+        "anything was kept, so that the value is lost.",
+        "Correct the cell. If it is no card number, say so in the spec: not_cards under its "
+        "source.",
+    ),
+    Rule(
         "value.required",
         Severity.ERROR,
         "{field} is required, and column {column} holds nothing.",
@@ -620,6 +641,19 @@ class IssueLog:
         elif found is not None:
             shapes = mask_series(found.iloc[rows])
         self._parts.append((rows, rule, column, field, shapes, accepted, severity.value))
+
+    def retract(self, where: np.ndarray, field: str) -> None:
+        """Takes back what was told of a field of some records: it follows from what is told
+        instead. Whether they are rejected stays as it is."""
+        parts, self._parts = self._parts, []
+        for part in parts:
+            rows, rule, column, of_field, shapes, accepted, severity = part
+            if of_field == field:
+                stays = ~where[rows]
+                rows = rows[stays]
+                shapes = None if shapes is None else shapes.filter(pa.array(stays))
+            if rows.size:
+                self._parts.append((rows, rule, column, of_field, shapes, accepted, severity))
 
     @property
     def rejected(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from ispmig_pipelines.formats import CsvOptions, JsonOptions, SqlOptions, XmlOpt
 from ispmig_pipelines.mapping.spec_models import Source
 from ispmig_pipelines.mapping.yaml_document import read_yaml
 
-_PLACES = ("files", "database", "query", "table", "formulas", "never")
+_PLACES = ("files", "database", "query", "table", "formulas", "never", "not_cards", "card_tokens")
 
 
 def options_of(source: Source) -> dict[str, Any]:

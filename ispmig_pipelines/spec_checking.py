@@ -17,11 +17,13 @@ from rich.console import Console
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     Opened,
     columns_of,
+    dropped_of,
     open_apart,
     with_columns,
 )
 from ispmig_pipelines.errors import SourceError, SpecError, SpecQuestions, UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Records
+from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.evidence import WRITTEN_SHORT, Question, Settled
 from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder
@@ -152,7 +154,9 @@ def check(path: Path, *, sources: bool = False, batch_size: int = DEFAULT_BATCH_
     """
     checked = Checked(path, with_sources=sources)
     try:
-        checked.spec = load_spec(path)
+        spec = load_spec(path)
+        refuse_cards(spec)
+        checked.spec = spec
     except SpecError as error:
         checked.mistakes = error.problems
         return checked
@@ -206,7 +210,7 @@ class _Reading:
             notes=column_notes(self._spec, name, columns),
         )
         self._checked.sources.append(self._told[name])
-        if problems := check_columns(self._spec, name, columns):
+        if problems := check_columns(self._spec, name, columns, dropped_of(opened)):
             raise SpecError(problems)
         self._opened[name] = opened
 

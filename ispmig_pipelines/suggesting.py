@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.csv.dialect import HEADER_ROWS
 from ispmig_pipelines.formats.opening import open_source
-from ispmig_pipelines.formats.records import Reader
+from ispmig_pipelines.guarding import GuardedReader
 from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Recognised, SeenTable, load_preset, recognise
 from ispmig_pipelines.mapping.presets.models import ValueShape
@@ -273,7 +273,7 @@ def _tables(files: Sequence[str], folder: Path, reading: Reading) -> Iterator[_S
             members = [wanted] if wanted else zip_members(file)
             for member in members or [""]:
                 said = options | {"member": member, "after": after}
-                reader = stack.enter_context(open_source(file, **said))
+                reader = stack.enter_context(GuardedReader(open_source(file, **said)))
                 # Scripts are read in order: what one defines holds for those after it.
                 after = getattr(reader, "context", None)
                 where: dict[str, Any] = {"files": _relative(place, folder)}
@@ -313,11 +313,11 @@ def _in_database(url: str, folder: Path, stack: ExitStack) -> Iterator[_Seen]:
     from ispmig_pipelines.formats.database.reader import open_database
 
     database = stack.enter_context(open_database(url, folder=folder))
-    reader = stack.enter_context(database.reader())
+    reader = stack.enter_context(GuardedReader(database.reader()))
     yield from _read(reader, {"database": url}, "")
 
 
-def _read(reader: Reader, words: dict[str, Any], stem: str) -> Iterator[_Seen]:
+def _read(reader: GuardedReader, words: dict[str, Any], stem: str) -> Iterator[_Seen]:
     tables = reader.tables()
     most = max(min(MOST_RECORDS, _MOST_RECORDS_OF_ALL // max(len(tables), 1)), _LEAST_RECORDS)
     detected = reader.detected
@@ -328,7 +328,7 @@ def _read(reader: Reader, words: dict[str, Any], stem: str) -> Iterator[_Seen]:
         if not columns:
             continue
         name = stem if alone else table
-        sampler = Sampler(name or table, columns, most)
+        sampler = Sampler(name or table, columns, most, reader.dropped(table))
         for records in reader.batches(table, _BATCH):
             if sampler.is_full:
                 sampler.stop()
@@ -394,7 +394,7 @@ def _united(first: TableSample, other: TableSample) -> TableSample:
         for a, b in zip(first.columns, other.columns, strict=True)
     )
     return TableSample(first.name, columns, first.records + other.records,
-                       first.complete and other.complete)  # fmt: skip
+                       first.complete and other.complete, first.dropped)  # fmt: skip
 
 
 def _as_seen(one: _Seen) -> SeenTable:
@@ -407,7 +407,8 @@ def _as_seen(one: _Seen) -> SeenTable:
                 if profile.share(own) >= _SAYS
                 and (shape != "digits" or all(v.isdigit() for v in column.some(50)))
             )  # fmt: skip
-    return SeenTable(one.stem, one.sample.names, one.has_header, shapes)
+    names = (*one.sample.names, *one.sample.dropped)
+    return SeenTable(one.stem, names, one.has_header, shapes)
 
 
 def _named(seen: list[_Seen], found: list[Recognised | None], preset: Any) -> list[SourceTable]:

@@ -6,6 +6,7 @@ No cell's content is in the answer: counts, types by shape, and where records ar
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -64,7 +65,13 @@ class _Column:
         return {"name": self.name, "type": column_type(dict(self._shapes)), "nulls": self.nulls}
 
 
-def inspect(path: SourceFile | str, **options: Any) -> dict[str, Any]:
+Guard = Callable[[Reader], Reader]
+"""Puts another reader around one, which hands over less of its records."""
+
+
+def inspect(
+    path: SourceFile | str, *, guard: Guard | None = None, **options: Any
+) -> dict[str, Any]:
     """Everything about one file, as one element of ``files`` in ``ispmig inspect --json``.
 
     ``rows`` counts the records that can be read; each of the others is one of ``problems``
@@ -74,6 +81,7 @@ def inspect(path: SourceFile | str, **options: Any) -> dict[str, Any]:
     migration would ask before it reads the file.
 
     Args:
+        guard: what stands between the reader and everything that is told.
         options: of :func:`~ispmig_pipelines.formats.open_source`.
 
     Raises:
@@ -83,19 +91,22 @@ def inspect(path: SourceFile | str, **options: Any) -> dict[str, Any]:
     if opening.kind not in READERS:
         raise unread_kind(opening.path, opening.kind)
     with open_source(path, **options, ask=False) as reader:
-        return read_through(str(opening.path), reader, opening.member)
+        guarded = guard(reader) if guard is not None else reader
+        return read_through(str(opening.path), guarded, opening.member)
 
 
-def inspect_all(place: SourceFile | str, **options: Any) -> list[dict[str, Any]]:
+def inspect_all(
+    place: SourceFile | str, *, guard: Guard | None = None, **options: Any
+) -> list[dict[str, Any]]:
     """:func:`inspect` of a file; of an archive with several files, of each of them.
 
     Args:
         place: the file, by its path or URL.
-        options: of :func:`inspect`.
+        guard, options: of :func:`inspect`.
     """
     file = source_file(place)
     members = [options.pop("member")] if options.get("member") else zip_members(file)
-    return [inspect(file, member=member, **options) for member in members or [""]]
+    return [inspect(file, guard=guard, member=member, **options) for member in members or [""]]
 
 
 def read_through(path: str, reader: Reader, member: str = "") -> dict[str, Any]:

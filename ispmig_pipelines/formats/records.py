@@ -62,6 +62,7 @@ class Records:
         missing: by column, where the source does not have the key at all; a cell that is null
             and not missing is a NULL that stands in the source. Only columns that lack the key
             somewhere in this batch are in it; formats without keys never say anything.
+        masked: by column, where something was masked in its cells; no reader of a format does.
     """
 
     cells: pa.RecordBatch
@@ -70,6 +71,7 @@ class Records:
     rejects: tuple[Reject, ...] = ()
     bytes_read: int = 0
     missing: Mapping[str, pa.BooleanArray] = field(default_factory=dict)
+    masked: Mapping[str, pa.BooleanArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ from ispmig_pipelines.mapping.transform.models import (
     is_hash,
     is_text_step,
     operands_of,
+    public_function,
     takes_away,
 )
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
@@ -62,6 +63,8 @@ SourceName = Annotated[
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_ -]{0,62}$"),
     BeforeValidator(present),
 ]
+Reason = Annotated[str, Field(min_length=3), BeforeValidator(present)]
+DottedName = Annotated[str, BeforeValidator(present), AfterValidator(public_function)]
 LookupValue = Annotated[
     str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
 ]
@@ -280,6 +283,17 @@ class Source(Part):
         description="Columns that are not even read, so that nothing holds them: numbers and "
         "verification values of cards.",
     )
+    not_cards: dict[Name, Reason] | None = Field(
+        default=None,
+        min_length=1,
+        description="Column → why what looks like card numbers in it are none; it is left as it "
+        "is, and the reason is kept with the migration.",
+    )
+    card_tokens: DottedName | None = Field(
+        default=None,
+        description="A function of your own that gives tokens for card numbers, e.g. "
+        "acme.vault.tokens; without it they are masked but for the last four digits.",
+    )
     csv: Csv | None = None
     json_: Json | None = Field(default=None, alias="json")
     xml: Xml | None = None
@@ -324,7 +338,8 @@ class Source(Part):
             raise ValueError("says both files and database; make them two sources")
         if (self.table is None) == (self.query is None):
             raise ValueError("a database needs a table or a query: say one of them")
-        said = sorted(self.model_fields_set - {"database", "table", "query", "encoding"})
+        of_tables = {"database", "table", "query", "encoding", "not_cards", "card_tokens"}
+        said = sorted(self.model_fields_set - of_tables)
         extra = [name for name in said if getattr(self, name) is not None]
         if extra:
             raise ValueError(f"{', '.join(extra)} is for files; leave it out of a database")

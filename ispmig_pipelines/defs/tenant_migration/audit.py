@@ -31,6 +31,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     Opened,
     open_files,
+    paths_of,
     places,
     with_columns,
 )
@@ -192,7 +193,7 @@ class _SourceAgain:
             except SourceError as error:
                 self.problems.append(f"Source {name} cannot be read again: {error}")
                 return
-            here = {str(opened.place): opened for opened in found}
+            here = dict(zip(paths_of(found), found, strict=True))
             for file in self._mapped.source.files:
                 if file.path not in here:
                     self.problems.append(f"{file.path} is not there any more")

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
@@ -19,12 +21,15 @@ from ispmig_pipelines.defs.tenant_migration.source_files import (
     InDatabase,
     Opened,
     columns_of,
+    dropped_of,
+    guarded,
     open_apart,
+    paths_of,
     with_columns,
-    withholding,
 )
 from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats.records import Records
+from ispmig_pipelines.guarding import Finding, cards_found
 from ispmig_pipelines.mapping.spec import Spec, check_columns
 from ispmig_pipelines.staging import Staging
 
@@ -34,6 +39,11 @@ POSITION = (
     pa.field("line", pa.int64()),
 )
 """The first columns of every staged source; its cells follow."""
+
+MASKED_SCHEMA = pa.schema(
+    [pa.field("row", pa.int32(), nullable=False), pa.field("column", pa.string(), nullable=False)]
+)
+"""Which cells of a staged batch had card numbers: a batch here for each batch of cells."""
 
 UNREADABLE_SCHEMA = pa.schema(
     [
@@ -83,7 +93,9 @@ def extract(
         problems = [
             problem
             for name in used
-            for problem in check_columns(spec, name, list(columns_of(opened[name])))
+            for problem in check_columns(
+                spec, name, list(columns_of(opened[name])), dropped_of(opened[name])
+            )
         ]
         if problems:
             raise SpecError(problems)
@@ -112,8 +124,9 @@ def open_table(name: str, databases: Databases) -> Opened:
     reader = databases.reader(name)
     (table,) = reader.tables()
     place = InDatabase(reader.name)
-    kept = withholding(databases.spec, name, reader, table, digests_cells=True)
-    return Opened(place, table, kept.columns(table), kept, reader.expected(table))
+    kept = guarded(databases.spec, name, reader, table, digests_cells=True)
+    (shown,) = kept.tables()
+    return Opened(place, shown, kept.columns(shown), kept, reader.expected(table))
 
 
 def _stage(
@@ -127,18 +140,23 @@ def _stage(
     columns = columns_of(opened)
     source = StagedSource(name=name, columns=columns, files=())
     schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in columns)])
-    files = []
+    files: list[StagedFile] = []
+    found: list[Finding] = []
     size = sum(o.reader.size for o in opened)
     before = 0
     with (
         staging.write(source.cells, schema) as cells,
+        staging.write(source.masked, MASKED_SCHEMA) as masked,
         staging.write(source.unreadable, UNREADABLE_SCHEMA) as unreadable,
     ):
-        for index, one in enumerate(opened, first_index):
+        for path, (index, one) in zip(
+            paths_of(opened), enumerate(opened, first_index), strict=True
+        ):
             records = rejects = 0
             for batch in one.reader.batches(one.table, batch_size):
                 if batch.cells.num_rows:
                     cells.write(_positioned(batch, index, columns, schema))
+                    masked.write(_masked(batch))
                 if batch.rejects:
                     unreadable.write(_unreadable(batch, index))
                 records += batch.cells.num_rows
@@ -152,7 +170,7 @@ def _stage(
                 StagedFile(
                     index=index,
                     source=name,
-                    path=str(one.place),
+                    path=path,
                     member=one.place.member,
                     table=one.table,
                     sha256=one.reader.sha256(),
@@ -162,8 +180,11 @@ def _stage(
                     notes=one.reader.detected.notes,
                 )
             )
+            found += one.reader.findings(one.table)
     progress.done()
-    return StagedSource(name=name, columns=columns, files=tuple(files))
+    return StagedSource(
+        name=name, columns=columns, files=tuple(files), cards=tuple(cards_found(name, found))
+    )
 
 
 def _positioned(
@@ -179,6 +200,41 @@ def _positioned(
         ],
         schema=schema,
     )
+
+
+def _masked(batch: Records) -> pa.RecordBatch:
+    rows = [np.flatnonzero(where) for where in batch.masked.values()]
+    columns = [
+        pa.repeat(pa.scalar(name, pa.string()), len(own))
+        for name, own in zip(batch.masked, rows, strict=True)
+    ]
+    if not rows:
+        return pa.RecordBatch.from_pylist([], schema=MASKED_SCHEMA)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(np.concatenate(rows), pa.int32()), pa.concat_arrays(columns)],
+        schema=MASKED_SCHEMA,
+    )
+
+
+def masked_cells(
+    staging: Staging, source: StagedSource, index: int, size: int
+) -> dict[str, np.ndarray]:
+    """Column → mask of the cells of a staged batch that had card numbers; only columns that had.
+
+    Args:
+        index: which batch of cells it is; size: records in it.
+    """
+    found: dict[str, np.ndarray] = {}
+    if not source.has_masked:
+        return found
+    batch = staging.batch(source.masked, index)
+    rows = np.asarray(batch.column("row"))
+    names = batch.column("column")
+    for name in pc.unique(names).to_pylist():
+        where = np.zeros(size, dtype=bool)
+        where[rows[np.asarray(pc.equal(names, name))]] = True
+        found[name] = where
+    return found
 
 
 def _unreadable(batch: Records, index: int) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ from ispmig_pipelines.errors import IspmigError, PlatformError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.server import told_plainly
+from ispmig_pipelines.validation.cards import redacted
 
 
 @contextmanager
@@ -27,9 +28,11 @@ def failing_plainly(
         with told_plainly():
             yield
     except IspmigError as error:
-        note_failure(context, platform, migration, str(error))
+        # It may quote a name that is a record's first cell.
+        told = redacted(str(error))
+        note_failure(context, platform, migration, told)
         raise Failure(
-            description=str(error),
+            description=told,
             metadata={"error": error.code, "exit_code": error.exit_code},
             allow_retries=error.transient,
         ) from None

@@ -7,6 +7,7 @@ run retried from failure goes on from what is staged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.platform.changes import Changes
@@ -58,16 +59,28 @@ class StagedSource:
     Attributes:
         name: the source in the spec.
         columns: its columns, in the order in which they are staged.
+        cards: what was found of card numbers, by column, as findings of a migration keep it.
     """
 
     name: str
     columns: tuple[str, ...]
     files: tuple[StagedFile, ...]
+    cards: tuple[dict[str, Any], ...] = ()
 
     @property
     def cells(self) -> str:
         """Name of the staged table of readable records."""
         return f"source-{self.name}"
+
+    @property
+    def masked(self) -> str:
+        """Name of the staged table of which cells had card numbers."""
+        return f"masked-{self.name}"
+
+    @property
+    def has_masked(self) -> bool:
+        """Whether any cell of it had."""
+        return any(found["masked"] for found in self.cards)
 
     @property
     def unreadable(self) -> str:

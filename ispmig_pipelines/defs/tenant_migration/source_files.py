@@ -16,7 +16,9 @@ from ispmig_pipelines.formats.bytes_in import zip_members
 from ispmig_pipelines.formats.records import KEYED, Reader, Records
 from ispmig_pipelines.formats.restoring import RestoringReader
 from ispmig_pipelines.formats.withholding import WithholdingReader
+from ispmig_pipelines.guarding import GuardedReader, named_apart, tokens_by
 from ispmig_pipelines.mapping.spec import Spec, find_column
+from ispmig_pipelines.mapping.transform.plugin import plugin_step
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.reading import options_of
 from ispmig_pipelines.remote import SourceFile
@@ -61,7 +63,7 @@ class Opened:
     place: Place | InDatabase
     table: str
     columns: list[str]
-    reader: Reader
+    reader: GuardedReader
     expected: int | None = None
 
 
@@ -99,11 +101,14 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
     after = None
     passed_over = False
     for place in found:
-        reader: Reader = files.enter_context(
+        own: Reader = files.enter_context(
             open_source(place.file, member=place.member, after=after, **options)
         )
         # What a script defines holds for the scripts after it.
-        after = getattr(reader, "context", None)
+        after = getattr(own, "context", None)
+        if source.formulas is not None:
+            own = RestoringReader(own)
+        reader = GuardedReader(own)
         tables = reader.tables()
         if (place.member or after) and source.table not in tables and len(found) > 1:
             # The other files of an archive, or of a dump in several files, are other tables.
@@ -118,10 +123,8 @@ def open_files(spec: Spec, name: str, found: list[Place], files: ExitStack) -> l
                 if tables
                 else f"Source {name}: {place} holds no table."
             )
-        if source.formulas is not None:
-            reader = RestoringReader(reader)
-        reader = withholding(spec, name, reader, table)
-        opened.append(Opened(place, table, reader.columns(table), reader))
+        kept = guarded(spec, name, own, table)
+        opened.append(Opened(place, table, kept.columns(table), kept))
     if not opened:
         raise SourceError(
             f"Source {name}: no file in {', '.join(str(f) for f in spec.source_files(name))} holds "
@@ -164,34 +167,50 @@ def check_apart(name: str, file: Path, private: Collection[Path]) -> None:
             )
 
 
-def withholding(
+def guarded(
     spec: Spec, name: str, reader: Reader, table: str, *, digests_cells: bool = False
-) -> Reader:
-    """The reader, without the columns that the spec says are never read of the source.
+) -> GuardedReader:
+    """The reader of a source, without card numbers and without the columns that are never read.
 
     Args:
+        table: its name as :class:`GuardedReader` tells it.
         digests_cells: the reader's digest is one of cells.
 
     Raises:
-        SpecError: a table has no column of that name.
+        SpecError: the table has no column of a name that the spec says, or the function that
+            gives tokens is not to be had.
     """
-    said = spec.sources[name].never
-    if not said:
-        return reader
-    columns = reader.columns(table)
-    never = set()
-    for column in said:
-        found = find_column(column, columns)
+    source = spec.sources[name]
+    own = GuardedReader(reader).own_name(table)
+    names = reader.columns(own)
+    shown = named_apart(names)
+
+    def column_of(said: str, word: str) -> int:
+        found = find_column(said, shown)
         if found is None:
             line = spec.line_of("sources", name)
             raise SpecError(
                 [
-                    f"{spec.path.name}:{line}: {name}.never: source {name!r} has no column "
-                    f"{column!r}{did_you_mean(column, columns)}"
+                    f"{spec.path.name}:{line}: {name}.{word}: source {name!r} has no column "
+                    f"{said!r}{did_you_mean(said, shown)}"
                 ]
             )
-        never.add(found)
-    return WithholdingReader(reader, never, digests_cells=digests_cells)
+        return shown.index(found)
+
+    never = {names[column_of(said, "never")] for said in source.never or ()}
+    allowed = {
+        shown[column_of(said, "not_cards")]: why for said, why in (source.not_cards or {}).items()
+    }
+    tokens = None
+    if source.card_tokens:
+        step = plugin_step(source.card_tokens, f"{name}.card_tokens")
+        tokens = tokens_by(step, source.card_tokens)
+    return GuardedReader(
+        WithholdingReader(reader, never) if never else reader,
+        allowed=allowed,
+        tokens=tokens,
+        digests_cells=digests_cells,
+    )
 
 
 def _check_alike(name: str, opened: list[Opened]) -> None:
@@ -211,6 +230,16 @@ def _check_alike(name: str, opened: list[Opened]) -> None:
                 + f" compared with {first.place}. Make them two sources of the spec, or "
                 "correct the export."
             )
+
+
+def paths_of(opened: list[Opened]) -> list[str]:
+    """How the files of a source are called wherever they are told of: without card numbers."""
+    return named_apart([str(one.place) for one in opened])
+
+
+def dropped_of(opened: list[Opened]) -> tuple[str, ...]:
+    """The columns of a source that are never read, since they hold what verifies cards."""
+    return tuple(dict.fromkeys(c for one in opened for c in one.reader.dropped(one.table)))
 
 
 def columns_of(opened: list[Opened]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ispmig_pipelines.formats.database.digest import CellDigest
 from ispmig_pipelines.formats.database.query import NotARead, single_read
 from ispmig_pipelines.formats.database.session import DatabaseColumn, Session, TableName
 from ispmig_pipelines.formats.limits import DEFAULT_LIMITS, ReadLimits
-from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Records, Reject
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Reader, Records, Reject
 from ispmig_pipelines.nearest import did_you_mean
 
 QUERY = "query"
@@ -367,11 +367,18 @@ PLATFORM = ("ispmig", "data_migrations")
 
 
 def inspect_database(
-    url: str, *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    url: str,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    guard: Callable[[Reader], Reader] | None = None,
 ) -> dict[str, Any]:
     """Everything about a database, as one element of ``files`` in ``ispmig inspect --json``.
 
     Every table is read to its end; views are not. No cell's content is in the answer.
+
+    Args:
+        guard: what stands between the reader and everything that is told.
 
     Raises:
         SourceError, DatabaseError: as :func:`open_database`.
@@ -384,4 +391,6 @@ def inspect_database(
                 f"{database.url.shown} is the database of a platform, where all its tenants are; "
                 "it is no legacy system to look into. Name that system's database."
             )
-        return read_through(database.url.shown, database.reader())
+        reader = database.reader()
+        guarded = guard(reader) if guard is not None else reader
+        return read_through(database.url.shown, guarded)

@@ -164,6 +164,4 @@ class Sampler:
                          self._empty[name])
             for name in self._counts
         )  # fmt: skip
-        return TableSample(
-            self._name, columns, self._records, not self._cut, self._dropped
-        )
+        return TableSample(self._name, columns, self._records, not self._cut, self._dropped)

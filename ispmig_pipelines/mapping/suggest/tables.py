@@ -50,6 +50,7 @@ _STRANGERS = frozenset(
 _LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
 """What a table is called whose rows are kinds of something, and not the things: device types."""
 
+_VERIFIES = "verification values of cards are never loaded (PCI DSS)"
 _STAFF = frozenset({"isstaff", "issuperuser", "isadmin", "lastlogin", "startmodule", "permissions"})
 """Columns, as compared, of those who work with the system; two of them make a table of such."""
 

@@ -289,6 +289,20 @@ class Hash(Part):
     hash: HashOptions
 
 
+def public_function(name: str) -> str:
+    """A function's dotted name.
+
+    Raises:
+        ValueError: it is none, or of something private.
+    """
+    parts = name.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f"{name!r} must be module.function, such as acme.clean_phone")
+    if any(part.startswith("_") for part in parts):
+        raise ValueError(f"{name!r} names something private; functions of specs are public")
+    return name
+
+
 class Function(Part):
     """A function of your own."""
 
@@ -297,12 +311,7 @@ class Function(Part):
     @field_validator("function")
     @classmethod
     def _dotted(cls, name: str) -> str:
-        parts = name.split(".")
-        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-            raise ValueError(f"{name!r} must be module.function, such as acme.clean_phone")
-        if any(part.startswith("_") for part in parts):
-            raise ValueError(f"{name!r} names something private; functions of specs are public")
-        return name
+        return public_function(name)
 
 
 # --- value steps -----------------------------------------------------------------------------

@@ -1,0 +1,359 @@
+"""Card numbers in one text: where they stand, and the text without them.
+
+A number is 13 to 19 digits with an issuer's prefix and a right check digit, written in one piece
+or in groups of any sizes with spaces, dashes, dots, slashes, underscores or invisible
+characters between them. What looks alike and is none: telephone numbers with their ``+`` or
+``00``, dates, decimals, amounts, addresses of networks and devices, UUIDs, hashes, IBANs, and
+digits of a longer undivided number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ispmig_pipelines.validation.card_issuers import (
+    LONGEST,
+    SHORTEST,
+    Issuer,
+    issuer_of,
+    luhn,
+)
+
+STARS = "*" * 12
+"""What stands in the place of a number, before its last four digits."""
+
+HIDDEN = "***"
+"""What stands in the place of a verification value or of the secret part of a track."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A card number in a text.
+
+    Attributes:
+        start, end: where it stands.
+        number: its digits, in ASCII.
+        issuer: name of its issuer.
+    """
+
+    start: int
+    end: int
+    number: str
+    issuer: str
+
+
+# --- one writing for all -------------------------------------------------------------------------
+
+_SPACES = {"Zs", "Zl", "Zp", "Cc", "Cf"}
+_ALIKE = {
+    "\u00b7": ".", "\u2022": ".", "\u2024": ".", "\u2027": ".", "\u30fb": ".", "\uff0e": ".",
+    "\u3002": ".", "\ufe52": ".", "\u2043": "-", "\u2212": "-", "\u02d7": "-", "\uff0b": "+",
+    "\u2044": "/", "\u2215": "/", "\uff0f": "/", "\uff3f": "_", "\u203f": "_", "\uff0a": "*",
+    "\u2800": " ", "\u3164": " ", "\u115f": " ", "\u1160": " ", "\u034f": " ", "\uff1d": "=",
+}  # fmt: skip
+
+
+class _Plain(dict[int, str]):
+    """Character → the ASCII one that means the same; one for one, so that places stay."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = character
+        if code >= 128 or code < 32:
+            category = unicodedata.category(character)
+            if category == "Nd":
+                plain = str(unicodedata.decimal(character))
+            elif character in _ALIKE:
+                plain = _ALIKE[character]
+            elif category in _SPACES or unicodedata.combining(character):
+                plain = " "
+            elif category == "Pd":
+                plain = "-"
+            elif 0xFE00 <= code <= 0xFE0F:
+                plain = " "
+        self[code] = plain
+        return plain
+
+
+_PLAIN = _Plain()
+_ESCAPES = re.compile(
+    r"&(?:nbsp|ensp|emsp|thinsp|shy|ndash|mdash|hyphen|zwj|zwnj);|&#0*(?:160|32|173|45|820[0-9]|"
+    r"821[0-3]|8239);|&#x0*(?:a0|20|ad|2d|200[0-9a-f]|201[0-5]|202f|feff);"
+    r"|\\u(?:00a0|0020|00ad|200[0-9a-f]|201[0-5]|202f|feff)|\\[tnr]|%20|%a0|%c2%a0|=c2=a0"
+    r"|<w?br ?/?>",
+    re.IGNORECASE,
+)
+
+
+def _plainly(text: str) -> str:
+    plain = text.translate(_PLAIN)
+    if any(sign in plain for sign in "&\\%=<"):
+        plain = _ESCAPES.sub(lambda match: " " * len(match[0]), plain)
+    return plain
+
+
+# --- what looks alike ----------------------------------------------------------------------------
+
+_DAY, _MONTH = r"(?:0?[1-9]|[12][0-9]|3[01])", r"(?:0?[1-9]|1[0-2])"
+_YEAR = r"(?:19|20)[0-9]{2}"
+_DATES = re.compile(
+    rf"(?<![0-9])(?:{_DAY}([-./ ]){_MONTH}\1{_YEAR}|{_MONTH}([-./ ]){_DAY}\2{_YEAR}"
+    rf"|{_YEAR}([-./ ]){_MONTH}\3{_DAY}|{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))"
+    r"(?![0-9])"
+)
+_OTHERS = re.compile(
+    r"(?<![0-9.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}"
+    r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:/[0-9]{1,2})?(?![0-9]|\.[0-9])"  # IPv4
+    r"|(?<![0-9.])[0-9]{1,3}\.[0-9]{4,}(?![0-9]|\.[0-9])"  # a decimal, as of coordinates
+    r"|(?<![0-9.])[0-9]{1,7}\.[0-9]{2}(?![0-9]|\.[0-9])"  # an amount
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"  # UUID
+    r"|(?<![0-9A-Za-z])(?<![0-9][-.])(?:[0-9A-Fa-f]{2}[-.]){5}[0-9A-Fa-f]{2}(?![0-9A-Za-z])"
+    r"(?![-.][0-9])"  # MAC
+    rf"|(?<![0-9])(?:{_DAY}([-./]){_MONTH}\1[0-9]{{2}}|{_MONTH}([-./]){_DAY}\2[0-9]{{2}})(?![0-9])"
+)
+_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?:[ -]?[0-9A-Z]{1,4}){3,10}(?![0-9A-Za-z])")
+_STAMP = re.compile(rf"{_DAY}(?:0[1-9]|1[0-2]){_YEAR}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]")
+_EXPIRY = re.compile(r"(?:0[1-9]|1[0-2]) ?[/.-] ?(?:20)?[0-9]{2}(?![0-9])")
+_HASH_LENGTH = 24
+
+
+def _ibans(plain: str) -> Iterator[tuple[int, int]]:
+    """Where IBANs stand, by their check digits (ISO 13616)."""
+    for match in _IBAN.finditer(plain):
+        ends = [m.end() for m in re.finditer(r"[0-9A-Z]+", match[0])]
+        for end in reversed(ends):
+            whole = re.sub("[ -]", "", match[0][:end])
+            if 15 <= len(whole) <= 34:
+                turned = whole[4:] + whole[:4]
+                if int("".join(str(int(c, 36)) for c in turned)) % 97 == 1:
+                    yield match.start(), match.start() + end
+                    break
+
+
+def _is_hash(plain: str, start: int, end: int) -> bool:
+    """Whether digits stand in a longer word of hexadecimal digits."""
+    while start and plain[start - 1].isalnum():
+        start -= 1
+    while end < len(plain) and plain[end].isalnum():
+        end += 1
+    word = plain[start:end]
+    return (
+        len(word) >= _HASH_LENGTH
+        and not word.isdigit()
+        and re.fullmatch(r"[0-9A-Fa-f]+", word) is not None
+        and re.fullmatch(r"[0-9]{13,19}[Dd][0-9]{7,}[Ff]?", word) is None
+    )
+
+
+# --- the numbers ---------------------------------------------------------------------------------
+
+_CHAIN = re.compile(r"[0-9]+(?:[ \-./_]{1,6}[0-9]+)*")
+_GROUP = re.compile(r"[0-9]+")
+_SCIENTIFIC = re.compile(r"(?<![0-9.,])([1-9])[.,]([0-9]{12,20})[Ee]\+?0?([0-9]{2})(?![0-9])")
+_REGULAR = {
+    (4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 4, 4, 1), (4, 3, 3, 3), (6, 13),
+    (4, 4, 4, 3), (4, 4, 4, 4, 2), (8, 8), (6, 10), (4, 5, 6), (5, 5, 5), (4, 4, 4, 4, 1),
+    (4, 12), (12, 4), (4, 8, 4), (4, 4, 8), (8, 4, 4), (6, 6, 4), (4, 4, 5), (5, 5, 6),
+}  # fmt: skip
+"""Groups in which numbers are printed and typed; what stands so is a number of its own."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    start: int
+    end: int
+    number: str
+    issuer: Issuer
+    regular: bool
+
+
+def find(text: str) -> list[Found]:
+    """The card numbers in a text, in order; none overlaps another."""
+    return _find(text, _plainly(text))
+
+
+def _find(text: str, plain: str) -> list[Found]:
+    found: list[_Candidate] = []
+    plain = _scientific(plain, found)
+    for chain in _CHAIN.finditer(plain):
+        if chain.end() - chain.start() >= SHORTEST:
+            found += _in_chain(plain, chain.start(), chain.end())
+    if not found:
+        return []
+    return [Found(c.start, c.end, c.number, c.issuer.name) for c in _chosen(plain, found)]
+
+
+def _scientific(plain: str, found: list[_Candidate]) -> str:
+    """Takes the numbers that a spreadsheet wrote as ``4.111111111111111E+15``."""
+
+    def take(match: re.Match[str]) -> str:
+        digits = match[1] + match[2]
+        length = int(match[3]) + 1
+        number, rest = digits[:length], digits[length:]
+        issuer = issuer_of(number) if len(number) == length and not rest.strip("0") else None
+        if issuer is None or not luhn(number):
+            return match[0]
+        found.append(_Candidate(match.start(), match.end(), number, issuer, True))
+        return "#" * len(match[0])
+
+    return _SCIENTIFIC.sub(take, plain)
+
+
+def _in_chain(plain: str, start: int, end: int) -> list[_Candidate]:
+    """Every run of whole groups of a chain that could be a number."""
+    groups = [(m.start(), m.end()) for m in _GROUP.finditer(plain, start, end)]
+    # Its last digits may be kept, so they begin no other number.
+    kept = [s >= 12 and e - s == 4 and plain[s - 12 : s] == STARS for s, e in groups]
+    before = plain[start - 1] if start else ""
+    abroad = 0 if before == "+" else 2 if re.match(r"00 ?[1-9]", plain[start:end]) else -1
+    found = []
+    ahead = 0
+    for first, (at, _) in enumerate(groups):
+        digits = ""
+        for last in range(first, len(groups)):
+            low, high = groups[last]
+            if kept[last] or len(digits) + high - low > LONGEST:
+                break
+            digits += plain[low:high]
+            if len(digits) < SHORTEST:
+                continue
+            if abroad >= 0 and ahead + len(digits) - abroad <= 15:
+                continue
+            issuer = issuer_of(digits)
+            if issuer is None or not luhn(digits):
+                continue
+            sizes = tuple(e - s for s, e in groups[first : last + 1])
+            if issuer.loose and min(sizes[:-1], default=13) < 3:
+                continue
+            found.append(_Candidate(at, high, digits, issuer, len(sizes) == 1 or sizes in _REGULAR))
+        ahead += groups[first][1] - at
+    return found
+
+
+def _chosen(plain: str, found: list[_Candidate]) -> list[_Candidate]:
+    """The candidates that are numbers. Of those that overlap, the ones that are grouped as cards
+    are win; where none is, all of them go, as one."""
+    others = [m.span() for m in _OTHERS.finditer(plain)]
+    dates = [m.span() for m in _DATES.finditer(plain)]
+    others += dates + list(_ibans(plain))
+    sound = [c for c in found if not _is_other(plain, c, others, dates)]
+    taken: list[_Candidate] = []
+    for one in sorted((c for c in sound if c.regular), key=lambda c: (c.start, -c.end)):
+        shorter = [
+            c for c in sound
+            if c.regular and c.start == one.start and c.end < one.end
+            and (_EXPIRY.match(plain, c.end + 1) or re.fullmatch(r"\.0+", plain[c.end : one.end]))
+        ]  # fmt: skip
+        if not shorter and not any(c.start < one.end and one.start < c.end for c in taken):
+            taken.append(one)
+    loose: list[_Candidate] = []
+    for one in sorted((c for c in sound if not c.regular), key=lambda c: (c.start, -c.end)):
+        if any(c.start < one.end and one.start < c.end for c in taken):
+            continue
+        if loose and one.start < loose[-1].end:
+            if one.end > loose[-1].end:
+                last = loose.pop()
+                loose.append(_Candidate(last.start, one.end, one.number, last.issuer, False))
+            continue
+        loose.append(one)
+    return sorted([*taken, *loose], key=lambda c: c.start)
+
+
+def _is_other(
+    plain: str, one: _Candidate, others: list[tuple[int, int]], dates: list[tuple[int, int]]
+) -> bool:
+    if one.end - one.start == len(one.number):
+        if _STAMP.fullmatch(one.number) or _is_hash(plain, one.start, one.end):
+            return True
+    elif not one.regular and any(one.start <= s and e <= one.end for s, e in dates):
+        return True
+    elif plain[one.end : one.end + 1] == ":" and re.match(r":[0-5][0-9]", plain[one.end :]):
+        # The hour of a time that follows a date: no number ends there.
+        return True
+    covered = one.start
+    for start, end in sorted(others):
+        between = plain[covered : min(start, one.end)]
+        if end > covered and not re.search("[0-9]", between):
+            covered = end
+    return covered >= one.end
+
+
+# --- the text without them -----------------------------------------------------------------------
+
+_VERIFICATION = (
+    r"(?:(?:card[ _-]?)?(?:cvv[2]?|cvc[2]?|cvn[2]?|cvd[2]?|cvp2|cav2)"
+    r"(?:[ _-]?(?:code|number|no|value|num))?)"
+)
+_NAMED = re.compile(
+    rf"(?<![A-Za-z]){_VERIFICATION}(?:\W|_){{0,8}}?(?:is|was|ist|=)?(?:\W|_){{0,8}}?"
+    r"(?P<value>[0-9]{3,4})(?![0-9]|[.,][0-9])"
+    rf"|(?<=[a-z_]){_VERIFICATION}[\"'>]{{1,2}}[ :=]{{0,4}}[\"']?(?P<quoted>[0-9]{{3,4}})(?![0-9])",
+    re.IGNORECASE,
+)
+_NEARBY = re.compile(
+    r"(?:(?<![A-Za-z])(?:csc|cid)|(?:card|security|verification|sec\.?)[ _-]?(?:code|value)"
+    r"|card[ _-]?verification\w*|(?:karten)?pr(?:ü|ue|u)f(?:ziffer|nummer|zahl)"
+    r"|sicherheits(?:code|zahl)|cryptogramme|c[oó]digo de segur(?:idad|ança)|codice di sicurezza)"
+    r"(?:\W|_){0,8}?(?:is|ist|es|=)?(?:\W|_){0,8}?(?P<value>[0-9]{3,4})(?![0-9]|[.,/][0-9])",
+    re.IGNORECASE,
+)
+_CODE = re.compile(
+    r"(?:\W|_){0,6}(?:(?:[A-Za-z]{3,10}\W{0,4}){0,2}(?:0[1-9]|1[0-2]) ?[/.-]? ?(?:20)?[0-9]{2})?"
+    r"(?:\W|_){0,6}code(?:\W|_){0,4}(?P<value>[0-9]{3,4})(?![0-9]|[.,/:-][0-9])",
+    re.IGNORECASE,
+)
+_AFTER_EXPIRY = re.compile(
+    r"(?:\W|_){0,6}(?:[A-Za-z]{3,10}\W{0,4}){0,2}"
+    r"(?:(?:0[1-9]|1[0-2]) ?[/.-]? ?(?:20)?[0-9]{2})(?:\W|_){1,6}"
+    r"(?P<value>[0-9]{3,4})(?![0-9]|[.,/:-][0-9])"
+)
+_TRACK = re.compile(r"(?:\^[^^\n]{2,40}\^|[=Dd])(?P<value>[0-9]{7,}[^?\s\"'<,;|]*)")
+_NEAR = 60
+
+Replace = Callable[[Found], str]
+
+
+def last_four(found: Found) -> str:
+    """``************1111``"""
+    return STARS + found.number[-4:]
+
+
+def masked(text: str, replace: Replace = last_four) -> tuple[str, list[Found]]:
+    """A text without card numbers and without what verifies them, and the numbers.
+
+    All else stays as it is. Masking what was masked changes nothing.
+
+    Args:
+        replace: what stands in a number's place.
+    """
+    plain = _plainly(text)
+    found = _find(text, plain)
+    pieces = [(one.start, one.end, replace(one)) for one in found]
+    hidden = {m.span(m.lastgroup or 0) for m in _NAMED.finditer(plain)}
+    for at, one in enumerate(found):
+        until = found[at + 1].start if at + 1 < len(found) else len(plain)
+        for pattern in (_TRACK, _AFTER_EXPIRY, _CODE):
+            if (match := pattern.match(plain, one.end, until)) is not None:
+                hidden.add(match.span("value"))
+        if (match := _NEARBY.search(plain, one.end, min(until, one.end + _NEAR))) is not None:
+            hidden.add(match.span("value"))
+    for start, end in hidden:
+        if not any(s < end and start < e for s, e, _ in pieces):
+            pieces.append((start, end, HIDDEN))
+    if not pieces:
+        return text, []
+    parts, at = [], 0
+    for start, end, instead in sorted(pieces):
+        if start < at:
+            continue
+        parts += [text[at:start], instead]
+        at = end
+    return "".join([*parts, text[at:]]), found
+
+
+def redacted(text: str) -> str:
+    """A text that is to be told to somebody, without card numbers: errors, notes, names."""
+    return masked(text)[0]
