@@ -30,6 +30,7 @@ from ispmig_pipelines.mapping.convert.date_format import ORDERS, WRITTEN
 from ispmig_pipelines.mapping.convert.date_iso import read_iso, read_layouts
 from ispmig_pipelines.mapping.convert.date_order import written
 from ispmig_pipelines.mapping.convert.date_time import USUAL_SERIALS
+from ispmig_pipelines.mapping.convert.date_words import in_plain_words
 from ispmig_pipelines.mapping.convert.moments import DAY, nothing_read
 from ispmig_pipelines.mapping.convert.number import decimal_converter
 from ispmig_pipelines.mapping.style import Style
@@ -206,7 +207,7 @@ class Evidence(ABC):
         ``style``: what the spec says of the column.
         """
         if info.type in (FieldType.DATE, FieldType.TIMESTAMP):
-            return None if style.date_formats else _Dates()
+            return None if style.date_formats else _Dates(style.country)
         if info.type in _NUMBERS and not (style.decimal_mark or style.thousands_mark):
             return _Numbers(info, style)
         return None
@@ -242,7 +243,8 @@ class Evidence(ABC):
 class _Dates(Evidence):
     """Dates and times: between orders of day, month and year, and serial numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, country: str) -> None:
+        self._country = country
         self._iso = False
         self._serials: set[str] = set()
         # (orders that read the cell, pairs of them that read it differently) → cells
@@ -276,6 +278,10 @@ class _Dates(Evidence):
             return
         kinds = np.zeros(len(words), dtype=np.int64)
         kinds[rest] = _date_kinds(words.take(pa.array(rest)))
+        left = rest[kinds[rest] == 0]
+        in_words, anew, _ = in_plain_words(words.take(pa.array(left)), self._country)
+        if in_words.size:
+            kinds[left[in_words]] = _date_kinds(anew)
         of_cells = kinds[encoded.indices.to_numpy(zero_copy_only=False)]
         for kind in np.unique(kinds[rest]).tolist():
             if kind:

@@ -60,6 +60,8 @@ NUMERIC = {word[2:]: word[:2] for word in _NUMBERS.split()}
 # Exceptionally reserved for, or used officially instead of, the code in the standard.
 _OTHER_CODES = {"UK": "GB", "EL": "GR"}
 
+_OF_OTHER_CODES = ALPHA_3 | NUMERIC | _OTHER_CODES
+
 _OTHER_NAMES = {
     "america": "US",
     "united states of america": "US",
@@ -179,7 +181,7 @@ def _country(text: str) -> str:
     code = text.upper().replace(".", "")
     if code in CODES:
         return code
-    if found := ALPHA_3.get(code) or NUMERIC.get(code) or _OTHER_CODES.get(code) or _names().get(_plain(text)):
+    if found := _OF_OTHER_CODES.get(code) or _names().get(_plain(text)):
         return found
     raise Refused("value.type", ACCEPTED)
 

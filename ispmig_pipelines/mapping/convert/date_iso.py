@@ -1,4 +1,5 @@
-"""Dates and times in ISO 8601, and with a space for the ``T``."""
+"""Dates and times in ISO 8601, and with a space for the ``T``; and the instants of .NET's JSON,
+which leave no doubt either."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import re
 import pyarrow as pa
 
 from ispmig_pipelines.mapping.convert.date_format import compile_format
+from ispmig_pipelines.mapping.convert.dotnet_date import read_dotnet
 from ispmig_pipelines.mapping.convert.moments import (
     NO_OFFSET,
     Moment,
@@ -51,6 +53,9 @@ def read_iso(values: pa.StringArray) -> Read:
     read_layouts(values, read)
     for pattern in (_DASHED, _COMPACT):
         read_pattern(values, f"^{pattern}$", read)
+    if not read.ok.all():
+        rows, micros, offset = read_dotnet(values, ~read.ok)
+        read.ok[rows], read.micros[rows], read.offset[rows] = True, micros, offset
     return read
 
 

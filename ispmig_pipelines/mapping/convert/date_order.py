@@ -7,7 +7,8 @@ All three orders read alike what leaves no doubt: a year of four digits in front
 Behind or before the day there may be a day of the week (not checked) and a time: of 12 or 24
 hours, with a fraction of the second, with ``Z``, ``UTC`` or an offset.
 
-Not read: what lacks a part of the day, names of time zones, ranges, other languages' months.
+Not read here: what lacks a part of the day, and ranges. Names of time zones and other languages'
+months are written anew before, see :mod:`ispmig_pipelines.mapping.convert.date_words`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.mapping.convert import date_iso
 from ispmig_pipelines.mapping.convert.date_format import MONTHS
+from ispmig_pipelines.mapping.convert.dotnet_date import read_dotnet
 from ispmig_pipelines.mapping.convert.moments import (
     DAY,
     NO_OFFSET,
@@ -117,7 +119,7 @@ def written(values: pa.StringArray) -> Written:
         np.zeros(size, dtype=np.int64),
         np.full(size, NO_OFFSET, dtype=np.int32),
     )
-    for look in (_fixed, _numeric, _named, _one_by_one):
+    for look in (_fixed, _numeric, _named, _dotnet, _one_by_one):
         if not found.open.any():
             break
         look(values, found)
@@ -246,6 +248,20 @@ def _named(values: pa.StringArray, found: Written) -> None:
         year = np.where(short, full_year(year), year)
         numbers = (year[ok], months_of(parts["month"])[ok], day[ok])
         found.put(rows[ok], _WHOLE, numbers, micros[ok], offset[ok])
+
+
+def _dotnet(values: pa.StringArray, found: Written) -> None:
+    """``/Date(1546300800000)/``."""
+    rows, micros, offset = read_dotnet(values, found.open)
+    if rows.size:
+        days = (micros // DAY).view("datetime64[D]")
+        years, months = days.astype("datetime64[Y]"), days.astype("datetime64[M]")
+        numbers = (
+            years.astype(np.int64) + 1970,
+            (months - years).astype(np.int64) + 1,
+            (days - months).astype(np.int64) + 1,
+        )
+        found.put(rows, _WHOLE, numbers, micros % DAY, offset)
 
 
 def _one_by_one(values: pa.StringArray, found: Written) -> None:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from ispmig_pipelines.mapping.convert.date_format import NAMED, ORDERS, WRITTEN, compile_format
 from ispmig_pipelines.mapping.convert.date_iso import read_iso
 from ispmig_pipelines.mapping.convert.date_order import read_order
+from ispmig_pipelines.mapping.convert.date_words import in_plain_words, offsets_of
 from ispmig_pipelines.mapping.convert.moments import (
     DAY,
     FIRST,
@@ -227,6 +228,8 @@ class _Column:
         cells = values if self.rows.size == self.size else values.filter(pc.is_valid(values))
         forms = style.date_formats or ("iso",)
         self.read, self.differ = _read_any(cells, forms, usual_serials=style.usual_serials)
+        self.unknown_zone = np.zeros(self.rows.size, dtype=bool)
+        self._read_in_words(cells, style, tuple(f for f in forms if f == "iso" or f in ORDERS))
         self.forms = _described(forms)
         self.refusals: list[Refusal] = []
         unread = np.flatnonzero(~self.read.ok)
@@ -239,6 +242,35 @@ class _Column:
         self.refuse(
             "value.ambiguous", self.differ, "a date that only one of the given formats can read"
         )
+
+    def _read_in_words(self, cells: pa.StringArray, style: Style, forms: tuple[str, ...]) -> None:
+        """Reads what is left with other languages' months, and with names of time zones."""
+        left = np.flatnonzero(~self.read.ok)
+        if left.size == 0 or not forms:
+            return
+        rows, texts, zones = in_plain_words(cells.take(pa.array(left)), style.country)
+        if rows.size == 0:
+            return
+        rows = left[rows]
+        read, differ = _read_any(texts, forms, usual_serials=False)
+        named = read.ok & (read.offset == NO_OFFSET)
+        named &= pc.not_equal(zones, "").to_numpy(zero_copy_only=False)
+        if named.any():
+            mine = pa.array(named)
+            offsets = offsets_of(zones.filter(mine), read.micros[named], style.timezone)
+            read.offset[named] = np.where(offsets == -1, NO_OFFSET, offsets)
+            self.unknown_zone[rows[named]] = offsets == -1
+        self.read.ok[rows], self.differ[rows] = read.ok, differ
+        self.read.micros[rows], self.read.offset[rows] = read.micros, read.offset
+
+    def refuse_unknown_zones(self, timezone: str) -> None:
+        """Refuses times with the abbreviation of several zones, none of them the style's."""
+        unknown = self.unknown_zone & self.good
+        own = f" of {timezone}" if timezone else ", or one whose time zone the spec names"
+        self.refuse(
+            "value.timezone", unknown, f"a time with its offset, or with an abbreviation{own}"
+        )
+        self.good &= ~unknown
 
     def refuse(self, rule: str, of_present: np.ndarray, accepted: str) -> None:
         if of_present.any():
@@ -270,6 +302,7 @@ def timestamp_converter(style: Style) -> Converter:
 
     def convert(values: pa.StringArray) -> Converted:
         column = _Column(values, style)
+        column.refuse_unknown_zones(style.timezone)
         read = column.read
         floating = read.offset == NO_OFFSET
         offset = np.where(floating, 0, read.offset).astype(np.int64)
@@ -304,6 +337,8 @@ def date_converter(style: Style) -> Converter:
 
     def convert(values: pa.StringArray) -> Converted:
         column = _Column(values, style)
+        if style.timezone:
+            column.refuse_unknown_zones(style.timezone)
         read = column.read
         micros = read.micros
         elsewhere = column.good & (read.offset != NO_OFFSET)

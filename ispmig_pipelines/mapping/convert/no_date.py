@@ -10,6 +10,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.mapping.convert.date_words import BEHIND_A_CLOCK
+
 _DAYS = "(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
 _MONTHS = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -43,7 +45,7 @@ def is_no_date(values: pa.StringArray) -> pa.BooleanArray:
     def has(pattern: str) -> pa.BooleanArray:
         return pc.match_substring_regex(values, pattern)
 
-    none = pc.or_(has(_FEWER_THAN_TWO_DIGITS), has(_STRANGE))
+    none = pc.or_(has(_FEWER_THAN_TWO_DIGITS), has(f"{_STRANGE}|{BEHIND_A_CLOCK}"))
     if not pc.all(pc.string_is_ascii(values)).as_py():
         none = pc.or_(
             pc.and_not(none, has(_EAST_ASIAN)), pc.and_not(has(_BEYOND_ASCII), has(_EAST_ASIAN))
