@@ -13,8 +13,8 @@ from ispmig_pipelines.platform.integrity.findings import Check
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.integrity.world import World
 
-_NAME = """lower(coalesce(nullif(btrim(c.company_name), ''),
-                     nullif(btrim(concat_ws(' ', c.first_name, c.last_name)), '')))"""
+_NAME = """lower(coalesce(nullif(btrim(c.company_name), ''), nullif(concat_ws(' ',
+               nullif(btrim(c.first_name), ''), nullif(btrim(c.last_name), '')), '')))"""
 
 
 def _same_email(world: World, policy: Policy) -> sql.Composed:
