@@ -22,15 +22,22 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 _NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
 _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
 _YES = re.compile(
-    r"activ|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available"
+    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available"
 )
 _GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|disabled|blocked|inactive|closed")
 _COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
+_PAPER = re.compile(r"paper|papier|post|letter|brief|carta|lettre|poczt|mailed|print")
+_PAPERLESS = re.compile(r"paperless|paperfree|papierlos|sinpapel|sempapel|sanspapier|epost")
 _VOID = re.compile(r"void|annul|storn|anul")
 _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
-_DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "unpaid"}
+_OWED = re.compile(
+    r"\bd[uû]e?s?\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|a pagar|"
+    r"à payer|zaległ|do zapłaty|borc|borç|задолж|долг|заборг|dluh|tunggakan|schuld|rückstand"
+)
+"""What a name says of amounts that the customer owes."""
+_DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "owes", "unpaid", "pastdue"}
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,14 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
         if "void" in info.choices and _VOID.search(key):
             # What is not void may be open as well as paid.
             return replace(said, question="it says which are void; what are the others?")
+    if not others and yes and "post" in info.choices:
+        on_paper = _PAPER.search(key) and not _PAPERLESS.search(key)
+        by_yes, by_no = ("post", "email") if on_paper else ("email", "post")
+        lookup = dict.fromkeys(yes, by_yes) | dict.fromkeys(no, by_no)
+        said = _with(said, "the others get theirs the other way", lookup=lookup)
+        return replace(said, assumed=True)
+    if not others and yes and "card" in info.choices:
+        return replace(said, question="it says yes and no; to which question?")
     sure, unsure = lookup_of(counts, info.choices, is_yes_no=bool(_YES.search(key)))
     share = sum(counts[w] for w in sure) / max(profile.column.filled, 1)
     if not sure or share < 0.5:
@@ -269,6 +284,8 @@ _RATE_WORDS = (
 def _signed(said: Worded, profile: Profile) -> Worded:
     column = said.mapping["column"]
     spoken = set(concepts_of(column)) | set(words_of(column))
+    if _OWED.search(column.casefold()):
+        return _with(said, "its name says debt", positive_is="debt")
     if spoken & _CREDIT and not spoken & _DEBT:
         return _with(said, "its name says credit", positive_is="credit")
     if spoken & _DEBT and not spoken & _CREDIT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ispmig_pipelines.mapping.suggest.choice_words import MORE_SYNONYMS
 from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldInfo
 
@@ -125,16 +126,19 @@ _SYNONYMS: dict[str, str] = {
     "portal": "portal",
 }  # fmt: skip
 _WORDS = {
-    choice: {column_key(word) for word in words.split()} | {column_key(choice)}
-    for choice, words in _SYNONYMS.items()
-}
+    choice: {column_key(word) for words in (_SYNONYMS, MORE_SYNONYMS)
+             for word in words.get(choice, "").split()} | {column_key(choice)}
+    for choice in {**_SYNONYMS, **MORE_SYNONYMS}
+}  # fmt: skip
+_NEAREST = {"pending": "lead", "lead": "pending", "expired": "suspended"}
+"""What comes nearest where there is no such choice: a customer is not pending, a line no lead."""
 _YES = {
     column_key(w)
-    for w in "yes y true t on 1 ja j si sí s sim oui vrai да д так tak evet e x wahr vero".split()
+    for w in "yes y true t on 1 ja j si sí s sim oui o vrai да д так tak t evet e x wahr vero نعم naam ndiyo haan ano igen yeah".split()
 }
 _NO = {
     column_key(w)
-    for w in "no n false f off 0 nein não nao non faux нет н ні nie hayır hayir h falsch".split()
+    for w in "no n false f off 0 nein não nao non faux нет н ні nie hayır hayir h falsch لا hapana nahi nem".split()
 }
 _LETTERS = {
     "active": "a", "suspended": "s", "cancelled": "cx", "lead": "l", "pending": "p", "expired": "e",
@@ -167,6 +171,9 @@ def meaning_of(word: str, choices: tuple[str, ...], *, is_yes_no: bool = False) 
         led = {c for c in choices for w in _WORDS.get(c, ()) if len(w) >= 6 and key.startswith(w)}
         if len(led) == 1:
             return led.pop()
+    for other, near in _NEAREST.items():
+        if other not in choices and near in choices and key in _WORDS[other]:
+            return near
     return None
 
 
