@@ -26,7 +26,7 @@ from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Records
 from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.evidence import WRITTEN_SHORT, Question, Settled
-from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder
+from ispmig_pipelines.mapping.lookup_table import LookupTable, TableBuilder, telling_line
 from ispmig_pipelines.mapping.spec import Spec, check_columns, column_notes, load_spec
 from ispmig_pipelines.mapping.spec_models import TableLookup
 from ispmig_pipelines.mapping.survey import Finding, Survey
@@ -228,9 +228,10 @@ class _Reading:
     def _build(self, definition: TableLookup) -> None:
         defaults = self._spec.defaults
         builder = TableBuilder(definition, defaults.null_words, defaults.trim)
-        for _, _, batch in self._batches(definition.source):
-            builder.add(batch.cells, batch.record)
-        table = builder.finish()
+        with telling_line(self._spec, definition):
+            for file, _, batch in self._batches(definition.source):
+                builder.add(batch.cells, batch.record, file)
+            table = builder.finish()
         self._tables[definition.identity] = table
         self._checked.lookup_tables.append((definition, len(table.keys)))
 

@@ -7,7 +7,8 @@ spaces around them are cut (``12`` and ``12.0`` are two words).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,8 +21,8 @@ import pyarrow.compute as pc
 from ispmig_pipelines.errors import SpecError
 from ispmig_pipelines.issues import mask
 from ispmig_pipelines.mapping.cells import SourceCells
-from ispmig_pipelines.mapping.spec import find_column
-from ispmig_pipelines.mapping.spec_models import TableLookup
+from ispmig_pipelines.mapping.spec import Spec, find_column
+from ispmig_pipelines.mapping.spec_models import FieldMapping, TableLookup
 from ispmig_pipelines.settings import settings
 
 _PLAIN_NUMBER = r"^-?[0-9]{1,30}(?:\.[0-9]{1,12})?$"
@@ -107,12 +108,17 @@ class TableBuilder:
     _rows: list[pa.Table] = field(default_factory=list, init=False)
     _held: int = field(default=0, init=False)
     _read: int = field(default=0, init=False)
+    _files: list[str] = field(default_factory=list, init=False)
 
-    def add(self, cells: pa.RecordBatch, record: pa.Int64Array | None = None) -> None:
+    def add(
+        self, cells: pa.RecordBatch, record: pa.Int64Array | None = None, file: str = ""
+    ) -> None:
         """Takes a batch of the source's cells, under the source's own names of its columns.
 
         Args:
-            record: the records' numbers, for messages; unless given, they are counted.
+            record: the records' numbers in their file, for messages; unless given, they are
+                counted.
+            file: what people call the file.
 
         Raises:
             SpecError: the source lacks a column, has too many keys, or contradicts itself.
@@ -130,7 +136,11 @@ class TableBuilder:
         wanted = pc.and_(keys.is_valid(), rows_where(source, where))
         if self.definition.ignore_case:
             keys = pc.utf8_lower(keys)
-        rows = pa.table({"key": keys, "value": values, "record": record}).filter(wanted)
+        if file not in self._files:
+            self._files.append(file)
+        index = pa.repeat(pa.scalar(self._files.index(file), pa.int32()), source.size)
+        rows = pa.table({"key": keys, "value": values, "record": record, "file": index})
+        rows = rows.filter(wanted)
         if self.definition.duplicates == "sum":
             self._refuse_no_numbers(rows)
         self._rows.append(rows)
@@ -165,6 +175,7 @@ class TableBuilder:
                 "key": pa.array([], pa.string()),
                 "value": pa.array([], pa.string()),
                 "record": pa.array([], pa.int64()),
+                "file": pa.array([], pa.int32()),
             }
         )
         rows = pa.concat_tables([empty, *self._rows]).combine_chunks()
@@ -202,8 +213,8 @@ class TableBuilder:
                 [
                     f"lookup_table of source {self.definition.source!r}: column "
                     f"{self.definition.value!r} is to be added up, and holds "
-                    f"{mask(rows['value'][first].as_py())} in record "
-                    f"{rows['record'][first].as_py():,}, which is no plain number such as -12.50"
+                    f"{mask(rows['value'][first].as_py())} in "
+                    f"{self._place(rows, first)}, which is no plain number such as -12.50"
                 ]
             )
 
@@ -215,16 +226,21 @@ class TableBuilder:
             return
         second = int(places[0])
         key = rows["key"][second].as_py()
-        numbers = [rows["record"][int(i)].as_py() for i in (first[second], second)]
+        both = [self._place(rows, int(at)) for at in (first[second], second)]
         raise SpecError(
             [
                 f"lookup_table of source {self.definition.source!r}: column "
-                f"{self.definition.key!r} has the key {mask(key)} in records {numbers[0]:,} and "
-                f"{numbers[1]:,}, with different values in column {self.definition.value!r} "
+                f"{self.definition.key!r} has the key {mask(key)} in {both[0]} and in "
+                f"{both[1]}, with different values in column {self.definition.value!r} "
                 f"({places.size:,} such rows). Choose rows with where, correct the table, or say "
                 "duplicates: first or last"
             ]
         )
+
+    def _place(self, rows: pa.Table, at: int) -> str:
+        """``record 12 of towers.csv``."""
+        file = self._files[rows["file"][at].as_py()]
+        return f"record {rows['record'][at].as_py():,}" + (f" of {file}" if file else "")
 
     def finish(self) -> LookupTable:
         """The table of all batches.
@@ -255,15 +271,15 @@ def _added_up(rows: pa.Table) -> pa.Table:
     """One row per key, with the exact sum of its values; null where all of them are."""
     numbers = rows["value"].cast(pa.decimal256(60, 12))
     of_keys = (
-        pa.table({"key": rows["key"], "value": numbers, "record": rows["record"]})
+        rows.set_column(rows.schema.get_field_index("value"), "value", numbers)
         .group_by("key", use_threads=False)
-        .aggregate([("value", "sum"), ("record", "min")])
+        .aggregate([("value", "sum"), ("record", "min"), ("file", "min")])
     )
     sums = of_keys["value_sum"].to_pylist()
     texts = [None if n is None else f"{n:f}".rstrip("0").rstrip(".") for n in sums]
     return pa.table(
         {"key": of_keys["key"], "value": pa.array(texts, pa.string()),
-         "record": of_keys["record_min"]}
+         "record": of_keys["record_min"], "file": of_keys["file_min"]}
     )  # fmt: skip
 
 
@@ -275,3 +291,27 @@ def _one_array(column: pa.ChunkedArray) -> pa.StringArray:
 def _hashes(words: pa.StringArray) -> np.ndarray:
     texts = words.to_numpy(zero_copy_only=False)
     return pd.util.hash_array(texts, categorize=False)
+
+
+@contextmanager
+def telling_line(spec: Spec, definition: TableLookup) -> Iterator[None]:
+    """Puts in front of what is wrong with a table where the spec first looks up in it."""
+    try:
+        yield
+    except SpecError as error:
+        at = f"{spec.path.name}:{_line_of(spec, definition)}: "
+        raise SpecError([at + problem for problem in error.problems]) from None
+
+
+def _line_of(spec: Spec, definition: TableLookup) -> int:
+    for feed in spec.feeds:
+        places: list[tuple[tuple[str | int, ...], FieldMapping]] = [
+            (("fields", name), mapping) for name, mapping in feed.fields.items()
+        ]
+        for number, rule in enumerate(feed.rules):
+            places += [(("rules", number, "map", name), m) for name, m in rule.maps.items()]
+        for path, mapping in places:
+            table = mapping.lookup_table
+            if table is not None and definition.identity in {t.identity for t in table.chain}:
+                return spec.block_line(feed, *path)
+    return spec.line_of("sources", definition.source)

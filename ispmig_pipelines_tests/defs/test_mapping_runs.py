@@ -255,7 +255,10 @@ def test_a_table_that_contradicts_itself_stops_the_run(house: House) -> None:
     house.write("attributes.csv", "user,attribute,value\nann,Session-Timeout,1\n")
     message, code = house.migrate().failure()
     assert code == 2
-    assert "has the key 9 in records 1 and 2" in message
+    assert "has the key 9 in record 1 of plans.csv and in record 2 of plans.csv" in message
+    text = (house.folder / "spec.yaml").read_text().splitlines()
+    line = next(n for n, said in enumerate(text, 1) if "source: plans" in said)
+    assert f"spec.yaml:{line}: lookup_table of source 'plans'" in message
 
 
 ROUTED = """\

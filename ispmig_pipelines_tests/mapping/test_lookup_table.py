@@ -51,7 +51,7 @@ def test_words_are_compared_exactly_after_trimming() -> None:
 def test_case_may_not_matter() -> None:
     made = table([("Ä", "1"), ("b", "2")], ignore_case=True)
     assert found(made, "ä", "B") == ["1", "2"]
-    with pytest.raises(SpecError, match="records 1 and 2"):
+    with pytest.raises(SpecError, match="in record 1 and in record 2"):
         table([("a", "1"), ("A", "2")], ignore_case=True)
 
 
@@ -72,12 +72,31 @@ def test_contradictions_stop_the_run_unless_the_spec_says_which_row_counts() -> 
         table(rows)
     said = str(raised.value)
     assert "source 't'" in said
-    assert "key 9 in records 2 and 4" in said
+    assert "key 9 in record 2 and in record 4" in said
     assert "(2 such rows)" in said
     assert "Xy1" not in said
     assert found(table(rows, duplicates="first"), "Xy1", "2") == ["a", "b"]
     assert found(table(rows, duplicates="last"), "Xy1", "2") == ["c", None]
     assert found(table([("1", "a"), ("1", "a")]), "1") == ["a"]
+
+
+def test_a_contradiction_names_the_files_in_which_it_stands() -> None:
+    builder = TableBuilder(definition())
+    builder.add(batch([("1", "a"), ("2", "b")]), pa.array([1, 2]), "plans1.csv")
+    builder.add(batch([("3", "c")]), pa.array([1]), "plans2.csv")
+    builder.add(batch([("2", "x")]), pa.array([2]), "plans2.csv")
+    with pytest.raises(
+        SpecError, match=r"in record 2 of plans1\.csv and in record 2 of plans2\.csv"
+    ):
+        builder.finish()
+
+
+def test_what_is_no_number_to_add_up_names_its_file() -> None:
+    builder = TableBuilder(definition(duplicates="sum"))
+    builder.add(batch([("1", "5"), ("1", "7")]), pa.array([1, 2]), "plans1.csv")
+    with pytest.raises(SpecError, match=r"holds aaa in record 7 of plans2\.csv"):
+        builder.add(batch([("1", "two")]), pa.array([7]), "plans2.csv")
+    assert found(builder.finish(), "1") == ["12"]
 
 
 def test_a_table_has_a_limit_of_keys_not_of_rows() -> None:

@@ -10,7 +10,12 @@ from ispmig_pipelines.defs.tenant_migration.extract import read_cells, records_o
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedSource
 from ispmig_pipelines.defs.tenant_migration.progress import Begin
 from ispmig_pipelines.errors import SpecQuestions
-from ispmig_pipelines.mapping.lookup_table import LookupTable, LookupTables, TableBuilder
+from ispmig_pipelines.mapping.lookup_table import (
+    LookupTable,
+    LookupTables,
+    TableBuilder,
+    telling_line,
+)
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.mapping.survey import Styles, Survey
 from ispmig_pipelines.staging import Staging
@@ -75,10 +80,14 @@ def lookup_tables(
         source = sources[definition.source]
         builder = TableBuilder(definition, spec.defaults.null_words, spec.defaults.trim)
         columns = [find_column(name, source.columns) or name for name in definition.columns]
-        for batch in read_cells(staging, source, columns):
-            records = records_of(source, batch)
-            builder.add(records.cells, records.record)
-        tables[definition.identity] = builder.finish()
+        files = {file.index: PurePath(file.path).name for file in source.files}
+        with telling_line(spec, definition):
+            for batch in read_cells(staging, source, columns):
+                if batch.num_rows:
+                    records = records_of(source, batch)
+                    file = files[batch.column(0)[0].as_py()]
+                    builder.add(records.cells, records.record, file)
+            tables[definition.identity] = builder.finish()
     # The last of a chain first, so that each finds the whole of what comes after it.
     for definition in sorted(spec.lookup_tables, key=lambda table: len(table.chain)):
         if definition.identity in wanted and definition.then is not None:
