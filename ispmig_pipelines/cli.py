@@ -133,6 +133,55 @@ def tenant_list(as_json: Json = False) -> None:
         _say({"tenants": found}, lambda out: tables.tenants(out, found))
 
 
+@tenant_app.command("show")
+def tenant_show(slug: Slug, as_json: Json = False) -> None:
+    """Show a tenant: what is its own in the database, its settings, its rows."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.platform import pools, tenants
+
+        tenant = tenants.get(connection, slug)
+        found = {
+            "tenant": slug,
+            "schema": tenant.schema,
+            "role": tenant.role,
+            "pools": list(pools.of(connection, slug)),
+            "rows": tenants.contents(connection, tenant),
+        }
+        _say(found, lambda out: tables.tenant(out, found))
+
+
+@tenant_app.command("set")
+def tenant_set(
+    slug: Slug,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(help="A network that its lines may get addresses from; may be repeated."),
+    ] = None,
+    no_pools: Annotated[
+        bool, typer.Option("--no-pools", help="Declare none: addresses are held against none.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Set what holds for a tenant's migrations."""
+    with _told(as_json), _platform() as engine:
+        from ispmig_pipelines.platform import pools, tenants
+
+        if bool(pool) == no_pools:
+            raise UsageError(
+                "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
+                f"--no-pools. What is set is shown by: ispmig tenant show {slug}"
+            )
+        with engine.begin() as connection:
+            tenants.get(connection, slug)
+            declared = pools.declare(connection, slug, pool or ())
+        _say(
+            {"tenant": slug, "pools": list(declared)},
+            lambda out: out.print(
+                f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}."
+            ),
+        )
+
+
 @tenant_app.command("remove")
 def tenant_remove(
     slug: Slug,

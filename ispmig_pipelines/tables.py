@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ispmig_pipelines.converting import Converted
     from ispmig_pipelines.platform.ledger import Migration
     from ispmig_pipelines.quarantine_workbook import Workbook
+    from ispmig_pipelines.resubmitting import Resubmitted
 
 _COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
 """Those of the ledger's counts that are shown; a repeated record is one of the others, too."""
@@ -44,6 +45,15 @@ def tenants(out: Console, found: list[dict[str, Any]]) -> None:
     for row in found:
         table.add_row(row["slug"], row["created_at"][:19].replace("T", " "), str(row["migrations"]))
     _show(out, table)
+
+
+def tenant(out: Console, found: dict[str, Any]) -> None:
+    """One tenant, its settings and its rows."""
+    out.print(f"Tenant {found['tenant']}: schema {found['schema']}, role {found['role']}")
+    pools = ", ".join(found["pools"])
+    out.print(f"Address pools: {pools or 'none declared, so addresses are held against none'}")
+    rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
+    out.print(f"Rows: {rows or 'none'}")
 
 
 def migration(out: Console, entry: Migration) -> None:
@@ -179,6 +189,28 @@ def workbook(out: Console, tenant: str, book: Workbook, path: Path) -> None:
         f"ispmig resubmit {tenant} {path}",
         markup=False,
     )
+
+
+def resubmitted(out: Console, found: Resubmitted) -> None:
+    """What became of a corrected file."""
+    for text in found.ignored:
+        out.print(f"  {text}", markup=False)
+    for entry in found.entries:
+        migration(out, entry)
+    told = [f"{found.records:,} records in {PurePath(found.file).name}"]
+    if found.solved_before:
+        by = ", ".join(map(str, found.solved_by))
+        told.append(f"{found.solved_before:,} solved before (by migration {by}) and left alone")
+    would = "would be " if found.dry_run else ""
+    told.append(f"{found.solved:,} {would}solved")
+    told.append(f"{found.open:,} {'would stay' if found.dry_run else 'stay'} in quarantine")
+    out.print(f"{'; '.join(told)}.", markup=False)
+    if found.open and not found.dry_run:
+        out.print(
+            "Why: see the next workbook, "
+            f"ispmig quarantine {found.tenant} --format xlsx --out FILE",
+            markup=False,
+        )
 
 
 def exported(out: Console, manifest: dict[str, Any]) -> None:

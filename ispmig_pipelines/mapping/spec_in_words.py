@@ -417,6 +417,8 @@ def validation_says(validation: Validation) -> Says:
             f"max quarantined of {label}{name}": Said(limit, _limit(limit))
             for name, limit in sorted(limits.items())
         }
+    if validation.rejected_parent != "quarantine":
+        says["rejected parent"] = Said(validation.rejected_parent, validation.rejected_parent)
     return says
 
 

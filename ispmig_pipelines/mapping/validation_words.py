@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
@@ -97,6 +97,12 @@ class Validation(Part):
         default_factory=MaxQuarantined,
         description="How much may lie in quarantine, by entity and by rule, where it is not what "
         "--max-quarantined says.",
+    )
+
+    rejected_parent: Literal["quarantine", "keep"] = Field(
+        default="quarantine",
+        description="What becomes of a record whose parent went to quarantine: it follows "
+        "(quarantine), or is loaded without the reference where it can do without (keep).",
     )
 
     @property

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.issues import Severity
-from ispmig_pipelines.platform import ledger, quarantine, tenants
+from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent

@@ -1,0 +1,64 @@
+"""A tenant's address pools: the networks that its lines may get addresses from."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.platform import ledger
+
+_KEY = "pools"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def parse(texts: Iterable[str]) -> tuple[str, ...]:
+    """The pools as canonical text, IPv4 first, in order.
+
+    Raises:
+        UsageError: one is no network, or two overlap.
+    """
+    pools: list[Network] = []
+    for text in texts:
+        try:
+            pools.append(ipaddress.ip_network(text.strip()))
+        except ValueError:
+            raise UsageError(
+                f"{text[:60]!r} is no address pool. Give a network with its prefix length, and "
+                "no bits set behind it: 100.64.0.0/10 or 2001:db8::/32."
+            ) from None
+    # Networks do not cross: of two that overlap one holds the other, and comes before it.
+    pools.sort(key=lambda n: (n.version, int(n.network_address), n.prefixlen))
+    for first, second in zip(pools, pools[1:], strict=False):
+        if first.version == second.version and first.overlaps(second):
+            raise UsageError(
+                f"The pools {first} and {second} overlap; each address can be in one pool. "
+                "Nothing was changed. Give the larger one, or parts that do not overlap."
+            )
+    return tuple(map(str, pools))
+
+
+def of(connection: Connection, slug: str) -> tuple[str, ...]:
+    """The pools that a tenant declares; none: its addresses are not held against any."""
+    statement = sa.select(ledger.tenants.c.settings).where(ledger.tenants.c.slug == slug)
+    return tuple(connection.execute(statement).scalar_one().get(_KEY, ()))
+
+
+def declare(connection: Connection, slug: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """Declares a tenant's pools, instead of those before; returns them.
+
+    Raises:
+        UsageError: see :func:`parse`; nothing was changed.
+    """
+    pools = parse(texts)
+    table = ledger.tenants
+    said = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
+    settings = {k: v for k, v in connection.execute(said).scalar_one().items() if k != _KEY}
+    if pools:
+        settings[_KEY] = list(pools)
+    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    return pools
