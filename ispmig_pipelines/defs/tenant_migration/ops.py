@@ -37,9 +37,10 @@ from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, tenants, verify
+from ispmig_pipelines.platform import ledger, pools, tenants, verify
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import project_folder, settings
@@ -236,6 +237,11 @@ def load_op(
             else:
                 with connection.begin():
                     entry = ledger.migration(connection, migration)
+                    policy = Policy(
+                        severities=validation.severities,
+                        rejected_parent=RejectedParent(validation.rejected_parent),
+                        pools=pools.of(connection, slug),
+                    )
                 try:
                     loaded = load(
                         connection,
@@ -249,6 +255,7 @@ def load_op(
                         dry_run=options.dry_run,
                         approve=approve,
                         spill=platform.staging(slug, migration).folder,
+                        policy=policy,
                         progress=progress,
                     )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
