@@ -145,7 +145,7 @@ class Table:
     @cached_property
     def never(self) -> dict[str, str]:
         """Column → why it is never loaded."""
-        found = dict.fromkeys(self.sample.dropped, _VERIFIES)
+        found = {}
         for column, profile in self.profiles.items():
             concepts = set(concepts_of(column))
             if profile.share("card") >= 0.5 and profile.column.filled:
@@ -158,7 +158,7 @@ class Table:
                 v.startswith(("$", "{")) for v in profile.column.some(5)
             ):
                 found[column] = "hashes of passwords: nobody can sign in with one"
-        return found
+        return found | dict.fromkeys(self.sample.dropped, _VERIFIES)
 
     @cached_property
     def hinted(self) -> str:
