@@ -17,7 +17,7 @@ from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.profile import Profile
-from ispmig_pipelines.mapping.suggest.relations import relate
+from ispmig_pipelines.mapping.suggest.relations import UNRELATED, relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.style import (
     country_of,
@@ -29,7 +29,7 @@ from ispmig_pipelines.mapping.suggest.style import (
     phone_country,
     spoken_in,
 )
-from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+from ispmig_pipelines.mapping.suggest.tables import NO_PLAN, Holding, Table
 from ispmig_pipelines.mapping.suggest.wording import Lean, worded
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
@@ -94,13 +94,19 @@ class _Composer:
         self._given = currency
         self._draft = Draft(name, preset.name if preset else "")
         self._partial: list[Block] = []
-        self._tables = {s.name: Table(s.sample, fixed=s.recognised is not None) for s in sources}
+        self._tables = {s.name: Table(s.sample, fixed=s.recognised is not None, source=s.name)
+                        for s in sources}  # fmt: skip
         self._bound = self._bind()
 
     def draft(self) -> Draft:
         for source in self._sources:
             if source.recognised is None:
+                self._tables[source.name].above = self._above(source)
                 self._tables[source.name].recognise()
+        for source in self._sources:
+            if source.recognised is None:
+                others = [t for n, t in self._tables.items() if n != source.name]
+                self._tables[source.name].recognise_nameless(others)
         relate(list(self._tables.values()))
         self._leans = self._proven()
         self._country = self._country_of_all()
@@ -111,6 +117,16 @@ class _Composer:
         self._plans()
         self._defaults()
         return self._draft
+
+    def _above(self, source: SourceTable) -> str:
+        """The entity of the table whose records' children a source's are (JSON), or ""."""
+        path = str(source.words.get("table", "")).rpartition(".")[0]
+        files = source.words.get("files")
+        for other in self._sources:
+            same = other.words.get("files") == files and other.words.get("table") == path
+            if path and same and self._tables[other.name].holdings:
+                return self._tables[other.name].holdings[0].entity
+        return ""
 
     # --- presets ---------------------------------------------------------------------------
 
@@ -330,7 +346,7 @@ class _Composer:
         order = list(ENTITIES[holding.entity].fields)
         matched = sorted(holding.fields.values(), key=lambda m: order.index(m.field))
         lines = [
-            self._line(name, table, holding.entity, match, {"column": match.column})
+            self._line(name, table, holding.entity, match, _base_of(match))
             for match in matched
             if match.score >= TOLD
         ]
@@ -388,8 +404,12 @@ class _Composer:
             mapping = mapping if isinstance(mapping, dict) else {"column": mapping}
             mapping["null_words"] = ["", *said.null_words]
         active = match.score >= ACTIVE and not said.question and match.column not in table.never
+        if active and UNRELATED in match.reason:
+            self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
+                      "it refer?")  # fmt: skip
+        assumed = said.assumed or match.reason == NO_PLAN
         line = Line(match.field, mapping, (match.column,), match.score, reason, active,
-                    said.assumed)  # fmt: skip
+                    assumed)  # fmt: skip
         if info.type is FieldType.PHONE and active:
             self._phone(line, profile)
         return line
@@ -581,6 +601,14 @@ def _line_numbers(table: Table, block: Block) -> str:
         if free and counts and all(v.isdigit() for v in column.some(100)):
             return column.name
     return ""
+
+
+def _base_of(match: Match) -> dict[str, Any]:
+    if match.through is None:
+        return {"column": match.column}
+    source, key, value = match.through
+    looked_up = {"source": source, "key": key, "value": value}
+    return {"column": match.column, "lookup_table": looked_up}
 
 
 def _one_column(mapping: Any) -> str | None:

@@ -102,8 +102,11 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment_method", "brand"): ("card type", "card vendor"),
     ("payment_method", "holder_name"): ("card name", "account holder", "holder name"),
     ("payment_method", "token"): ("card token", "card id"),
+    ("payment_method", "last_four"): ("latest 4", "card latest 4", "last 4 digits"),
+    ("payment_method", "expiry_month"): ("card expiry", "expiry month", "card expiry month"),
+    ("payment_method", "expiry_year"): ("card expiry", "expiry year", "card expiry year"),
     ("customer", "cancelled_date"): ("left",),
-    ("customer", "invoice_delivery"): ("paperless", "paper invoice", "papierrechnung"),
+    ("customer", "invoice_delivery"): ("ebill", "efaktura", "einvoice", "paperless", "paperless billing", "paper invoice", "papierrechnung"),
     ("location", "street"): ("street and number",),
     ("service", "plan"): ("service",),
     ("service", "service_code"): ("contract id", "id of the contract"),
@@ -347,9 +350,16 @@ _BY_VALUE: dict[str, tuple[tuple[str, str, float], ...]] = {
 }
 
 
-def matches(table: TableSample, profiles: dict[str, Profile], entity: str) -> list[Match]:
-    """Every column that may be a field of the entity, best first."""
+def matches(
+    table: TableSample, profiles: dict[str, Profile], entity: str, above: str = ""
+) -> list[Match]:
+    """Every column that may be a field of the entity, best first.
+
+    Args:
+        above: the entity of the parents of these records, if they have any.
+    """
     context = frozenset(concepts_of(table.name)) | _prefixes(table.names)
+    context |= {above} if above else frozenset()
     info = ENTITIES[entity]
     found: list[Match] = []
     spelled = spelled_out(table.names)
@@ -407,6 +417,8 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
     if profile.is_empty:
         return score * 0.9, "; no cell holds anything"
     fit = profile.fit(info, entity, field)
+    if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
+        return score, "; its cells are months and years"
     of = f"{fit:.0%} of {profile.column.filled:,} cells are {_noun(info.type)}"
     if info.type is FieldType.TEXT:
         if profile.share("address") >= 0.9 and score < 0.9:

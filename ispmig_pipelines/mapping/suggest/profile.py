@@ -134,6 +134,7 @@ _SHAPES: dict[str, Callable[[str], bool]] = {
     "word": _full(_WORD),
     "street": _full(_STREET),
     "postal": _full(_POSTAL),
+    "expiry": _full(re.compile(r"(0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d{2}")),
     "url": lambda t: t.startswith(("http://", "https://", "www.")),
     "letters": lambda t: any(c.isalpha() for c in t),
 }  # fmt: skip

@@ -78,7 +78,8 @@ def _elect_key(
             continue
         for name in _fields_to(child, entity):
             match = child.fields.get(name)
-            if match is None or match.score < 0.55:
+            if match is None or match.score < 0.55 or match.column.startswith(_PARENT):
+                # Children have every key of their parent: they prefer none.
                 continue
             values = table.sample.column(match.column)
             if len(values.counts) < _FEWEST:
@@ -142,7 +143,21 @@ def _refer(
                 continue
             complete = all(p.sample.complete for p, _ in keys)
             if complete and share < 0.2 and _better(shares) is None:
-                if not ENTITIES[holding.entity].fields[name].required:
+                values = table.sample.column(match.column)
+                other = _other_key(values, parents)
+                if other is not None:
+                    source, column, key = other
+                    holding.fields[name] = Match(
+                        holding.entity, name, match.column, match.score,
+                        f"{match.reason}; its values are {source}.{column}, which has {key}",
+                        (source, column, key),
+                    )  # fmt: skip
+                elif values.filled:
+                    holding.fields[name] = Match(
+                        holding.entity, name, match.column, match.score,
+                        f"{match.reason}; {UNRELATED} of {_shown(keys)}",
+                    )  # fmt: skip
+                if other is None and not ENTITIES[holding.entity].fields[name].required:
                     holding.fields[name] = Match(
                         holding.entity, name, match.column, match.score * 0.6,
                         f"{match.reason}; only {share:.0%} of its values are keys of {_shown(keys)}",
@@ -168,6 +183,25 @@ def _refer(
         for other, m in list(holding.fields.items()):
             if other != name and m.column == better:
                 del holding.fields[other]
+
+
+UNRELATED = "hardly any of its values are keys"
+"""What is said of a reference that a record must have, and that finds nothing."""
+
+
+def _other_key(
+    values: ColumnSample, parents: Sequence[tuple[Table, Holding]]
+) -> tuple[str, str, str] | None:
+    """Another unique column of a parent that the values name: its source, it, and the key."""
+    if len(values.counts) < _FEWEST:
+        return None
+    for parent, holding in parents:
+        for column in parent.sample.columns:
+            whole = column.is_unique and column.filled == parent.sample.records
+            if whole and holding.key_column and column.name != holding.key_column:
+                if overlap(values, column) >= 0.95:
+                    return parent.source, column.name, holding.key_column
+    return None
 
 
 def _better(shares: dict[str, float]) -> str | None:

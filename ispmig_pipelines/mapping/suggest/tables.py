@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, words_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
+from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
+from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.model import ENTITIES
@@ -100,6 +102,9 @@ _KEY_INSTEAD: dict[str, tuple[str, ...]] = {
 """Fields that can tell records apart where no column is their number."""
 
 
+NO_PLAN = "assumed: no column names a plan, each value of this one is taken for one"
+
+
 @dataclass
 class Holding:
     """An entity that a table holds.
@@ -125,18 +130,29 @@ class Holding:
 class Table:
     """A table and what is thought of it; what a preset says of a fixed one stays."""
 
-    def __init__(self, sample: TableSample, *, fixed: bool = False) -> None:
+    def __init__(self, sample: TableSample, *, fixed: bool = False, source: str = "") -> None:
         self.sample = sample
+        self.source = source or sample.name
         self.fixed = fixed
         self.profiles = {c.name: Profile(c) for c in sample.columns}
         self._matches: dict[str, list[Match]] = {}
         self.holdings: list[Holding] = []
+        self.above = ""
+        """The entity of the records whose children these are (JSON), if they are any's."""
 
     def matches(self, entity: str) -> list[Match]:
         """Every column that may be a field of the entity, best first."""
         if entity not in self._matches:
-            self._matches[entity] = matches(self.sample, self.profiles, entity)
+            found = matches(self.sample, self.profiles, entity, self.above)
+            known = [m for m in self._by_cells if m.entity == entity]
+            mine = {(m.field, m.column) for m in known}
+            found = [*known, *(m for m in found if (m.field, m.column) not in mine)]
+            self._matches[entity] = sorted(found, key=lambda m: -m.score)
         return self._matches[entity]
+
+    @cached_property
+    def _by_cells(self) -> list[Match]:
+        return by_cells(self)
 
     def best(self, entity: str, name: str) -> Match | None:
         """The column that is best for a field."""
@@ -164,7 +180,17 @@ class Table:
     def hinted(self) -> str:
         """The entity that its name says, or ""."""
         concepts = frozenset(concepts_of(self.sample.name))
+        if self.above == "invoice" and self._is_of_lines():
+            return "invoice_line"
+        if self.above:
+            # invoices.payments are payments: the end of the path says what is in it.
+            concepts = frozenset(concepts_of(self.sample.name.rpartition(".")[2]))
         return next((entity for entity, words in _HINTS if words <= concepts), "")
+
+    def _is_of_lines(self) -> bool:
+        """Whether children of invoices are their lines: what, how many, at what price."""
+        fields = {m.field for m in self.matches("invoice_line") if m.score >= 0.8}
+        return len(fields & {"description", "quantity", "unit_price", "amount", "item_code"}) >= 2
 
     def assigned(self, entity: str, taken: Iterable[str] = ()) -> dict[str, Match]:
         """Each field's column: the best pairs first, each column once."""
@@ -203,6 +229,9 @@ class Table:
             m.score * (0.3 if m.field in _SELDOM_MEANT else 1.0) / self._claims(m.column)
             for m in sure
         )
+        if entity == "payment_method" and self.hinted != entity and self.score("customer") > 0:
+            # Cards stand in lists of customers, too.
+            return 0.0
         key = fields.get(ENTITIES[entity].key[0])
         core, least = _CORE.get(entity, (frozenset(), 0))
         own_key = entity == "customer" and key is not None and key.score >= 0.9
@@ -257,6 +286,12 @@ class Table:
         self._by_elimination(main)
         self.holdings.append(main)
         self._further(main)
+
+    def recognise_nameless(self, others: Sequence[Table]) -> None:
+        """What a table is by what it refers to, where nothing else told it."""
+        if not self.holdings and self.sample.records and not self._is_strange():
+            found = by_reference(self, others)
+            self.holdings += [found] if found else []
 
     def _by_elimination(self, holding: Holding) -> None:
         """The only date of a payment is when it was paid, whatever it is called."""
@@ -345,8 +380,34 @@ class Table:
         if main.entity == "customer":
             self._services_of(main, key)
         if main.entity in ("customer", "service"):
+            self._share_status()
             self._gear(main)
             self._locations(main)
+            customer = next((h for h in self.holdings if h.entity == "customer"), None)
+            method = methods_of(self, customer) if customer else None
+            if method is not None and customer is not None:
+                mine = {m.column for m in method.fields.values()}
+                customer.fields = {
+                    n: m for n, m in customer.fields.items()
+                    if m.column not in mine or n == "account_number"
+                }  # fmt: skip
+                self.holdings.append(method)
+
+    def _share_status(self) -> None:
+        """Customer and service of one row stand as its status says, both of them: a customer who
+        left is not active because only his service was said to be over."""
+        both = {h.entity: h for h in self.holdings if h.entity in ("customer", "service")}
+        if len(both) < 2:
+            return
+        for one, other in (("customer", "service"), ("service", "customer")):
+            match = both[one].fields.get("status")
+            there = both[other].fields.get("status")
+            if match is None or match.score < ACTIVE or (there and there.score >= ACTIVE):
+                continue
+            again = next((m for m in self.matches(other) if m.field == "status"
+                          and m.column == match.column), None)  # fmt: skip
+            score = max(again.score if again else 0.0, match.score * 0.95)
+            both[other].fields["status"] = Match(other, "status", match.column, score, match.reason)
 
     def _used(self, *holdings: Holding) -> set[str]:
         return {
@@ -366,6 +427,7 @@ class Table:
              and not self.sample.column(m.column).is_unique),
             None,
         )  # fmt: skip
+        plan = plan or self._for_want_of_a_plan()
         if plan is None:
             return
         mine = {
@@ -373,6 +435,10 @@ class Table:
             for name, match in known.items()
             if name not in ("plan", "customer") and self._is_rather(match, main)
         }
+        for name in [n for n, m in mine.items() if n == "service_code" and m.column == plan.column]:
+            del mine[name]
+        again = self._priced(plan)
+        mine |= again
         mine["plan"] = plan
         main.fields = {n: m for n, m in main.fields.items() if m.column != plan.column}
         for match in mine.values():
@@ -380,7 +446,14 @@ class Table:
                 if other.column == match.column and other.score < match.score:
                     del main.fields[name]
         code = known.get("service_code")
-        if code is None or code.score < ACTIVE or not self.sample.column(code.column).is_unique:
+        if code is not None and set(concepts_of(code.column)) <= {"contract", "id"}:
+            # One contract of each customer: its number is told, but nothing else names it.
+            if "contract_number" not in mine and code.score >= ACTIVE:
+                mine["contract_number"] = Match("service", "contract_number", code.column,
+                                                code.score, code.reason)  # fmt: skip
+            mine.pop("service_code", None)
+            code = None
+        if code is None or code.score < 0.8 or not self.sample.column(code.column).is_unique:
             mine["service_code"] = Match("service", "service_code", key.column, key.score,
                                          "one service of each customer")  # fmt: skip
         mine["customer"] = Match("service", "customer", key.column, key.score, key.reason)
@@ -395,6 +468,27 @@ class Table:
         filled = self.sample.column(plan.column)
         optional = filled.filled < self.sample.records
         self.holdings.append(Holding("service", mine, plan.column if optional else ""))
+
+    def _for_want_of_a_plan(self) -> Match | None:
+        """What stands for the plan where no column names it: the fee of a month, or the speed."""
+        for name, least in (("price", 0.8), ("download_kbps", 0.8)):
+            match = self.best("service", name)
+            if match is None or match.score < least or match.column in self.never:
+                continue
+            column = self.sample.column(match.column)
+            if 0 < len(column.counts) <= max(3, 0.2 * column.filled):
+                return Match("service", "plan", match.column, 0.62, NO_PLAN)
+        return None
+
+    def _priced(self, plan: Match) -> dict[str, Match]:
+        """The price or speed that stands for the plan is one all the same."""
+        if plan.reason != NO_PLAN:
+            return {}
+        return {
+            m.field: m for m in self.matches("service")
+            if m.column == plan.column and m.field in ("price", "download_kbps")
+            and m.score >= 0.8
+        }  # fmt: skip
 
     def _sign_in(self, main: Holding, mine: dict[str, Match]) -> None:
         """A login beside addresses of lines is the line's, unless it says that it is a portal's."""

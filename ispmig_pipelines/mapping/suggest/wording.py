@@ -89,6 +89,8 @@ def worded(
             return Worded(base, question="is a positive amount a debt or a credit?")
         return Worded(_short(base))
     said = Worded(base)
+    if name in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
+        return _expiry(said, name)
     if "lookup" in base:
         said = _looked_up(said, profile)
     elif info.type is FieldType.CHOICE:
@@ -110,6 +112,14 @@ def worded(
         open_question = "positive" in said.question or "day or the month" in said.question
         said = replace(said, question=said.question if open_question else "")
     return replace(said, mapping=_short(said.mapping))
+
+
+def _expiry(said: Worded, name: str) -> Worded:
+    """``04/29``: the month, or the year."""
+    pattern = "^(0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?([0-9]{2})$"
+    month = name == "expiry_month"
+    step = {"extract": {"pattern": pattern, "group": "1" if month else "2", "otherwise": "error"}}
+    return _with(said, transform=step if month else [step, {"prefix": "20"}])
 
 
 def _short(mapping: Any) -> Any:

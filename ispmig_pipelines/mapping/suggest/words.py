@@ -185,6 +185,8 @@ def _yes_and_no(choices: tuple[str, ...]) -> tuple[str | None, str | None]:
         return "paid", "open"
     if choices[:2] == ("person", "company"):
         return "company", "person"
+    if "post" in choices:
+        return "email", "post"
     if "prepaid" in choices:
         return "prepaid", "postpaid"
     return None, None
