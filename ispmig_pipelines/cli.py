@@ -752,6 +752,33 @@ def quarantine_purge(
 
 
 @app.command()
+def resubmit(
+    tenant: Slug,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The corrected workbook, or a sheet as CSV.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
+    batch_size: Annotated[
+        int,
+        typer.Option(min=100, max=1_000_000, help="Records that are mapped at a time."),
+    ] = DEFAULT_BATCH_SIZE,
+    as_json: Json = False,
+) -> None:
+    """Try corrected records of the quarantine again: run the Dagster job, here and now."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines.migrating import MigrationFailed
+        from ispmig_pipelines.resubmitting import resubmit as run
+
+        try:
+            found = run(connection, tenant, file, dry_run=dry_run, batch_size=batch_size)
+        except MigrationFailed as failure:
+            if failure.entry is not None and failure.entry.entities and not as_json:
+                tables.migration(_console(), failure.entry)
+            raise
+        _say(found.as_json(), lambda out: tables.resubmitted(out, found))
+
+
+@app.command()
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web UI.")] = 3000,
     as_json: Json = False,

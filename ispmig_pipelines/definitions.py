@@ -12,10 +12,11 @@ from ispmig_pipelines.defs.assets import (
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
+from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
 
 defs = Definitions(
     assets=[source_export, *entities, tenant_backup, tenant_files],
     asset_checks=checks,
-    jobs=[tenant_migration, tenant_export],
+    jobs=[tenant_migration, tenant_resubmit, tenant_export],
     resources={"platform": Platform()},
 )

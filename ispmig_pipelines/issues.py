@@ -441,6 +441,14 @@ RULES: dict[str, Rule] = _rules(
         adjustable=True,
     ),
     Rule(
+        "record.not_taken",
+        Severity.ERROR,
+        "The record, as it was sent in again, is none that {accepted} in the spec takes: it would "
+        "belong to another one, or to none.",
+        "Undo the correction that makes it another record; else correct it in the export, and "
+        "migrate it from there.",
+    ),
+    Rule(
         "record.incomplete",
         Severity.ERROR,
         "The record completes one of {accepted}, but neither this migration nor the tenant has "

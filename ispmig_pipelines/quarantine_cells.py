@@ -1,4 +1,5 @@
-"""Cells of quarantined records as a workbook shows them, and what a person made of them.
+"""Headings and cells of quarantined records as a workbook shows them, and what a person made of
+them.
 
 A cell of a spreadsheet cannot hold everything that a cell of a source can: control characters are
 shown as their signs (NUL as ␀), and what is longer than a spreadsheet's cell is cut, and says so.
@@ -9,6 +10,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
+MIGRATION, FILE, RECORD, CODE = (
+    "ispmig migration",
+    "ispmig file",
+    "ispmig record",
+    "ispmig check",
+)
+IDENTITY = (MIGRATION, FILE, RECORD, CODE)
+"""Headings of the hidden columns: which record a row is, and what proves it."""
+
+WHERE, WRONG, TO_DO, RAW_TEXT = (
+    "Where it stands",
+    "Why it was not loaded",
+    "What to do",
+    "Text of the record",
+)
+TOLD = (*IDENTITY, WHERE, WRONG, TO_DO, RAW_TEXT)
+"""Headings of columns that are none of a record's own."""
+
+README = "Read me first"
 
 LONGEST = 32_767
 """Characters that a cell of a spreadsheet takes, counted in UTF-16."""

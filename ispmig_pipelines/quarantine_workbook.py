@@ -27,32 +27,29 @@ from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.quarantine import Chosen
 from ispmig_pipelines.platform.quarantine_records import HeldRecord, columns_told, records
 from ispmig_pipelines.platform.tenants import Tenant, raw
-from ispmig_pipelines.quarantine_cells import LONGEST, is_cut, names, shown, written
+from ispmig_pipelines.quarantine_cells import (
+    CODE,
+    FILE,
+    IDENTITY,
+    LONGEST,
+    MIGRATION,
+    RAW_TEXT,
+    README,
+    RECORD,
+    TO_DO,
+    TOLD,
+    WHERE,
+    WRONG,
+    is_cut,
+    names,
+    shown,
+    written,
+)
 from ispmig_pipelines.quarantine_file import private_file
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
     from sqlalchemy.engine import Connection
-
-MIGRATION, FILE, RECORD, CODE = (
-    "ispmig migration",
-    "ispmig file",
-    "ispmig record",
-    "ispmig check",
-)
-IDENTITY = (MIGRATION, FILE, RECORD, CODE)
-"""Headings of the hidden columns: which record a row is, and what proves it."""
-
-WHERE, WRONG, TO_DO, RAW_TEXT = (
-    "Where it stands",
-    "Why it was not loaded",
-    "What to do",
-    "Text of the record",
-)
-TOLD = (*IDENTITY, WHERE, WRONG, TO_DO, RAW_TEXT)
-"""Headings of columns that are none of a record's own."""
-
-README = "Read me first"
 
 SHEET_ROWS = 1_048_576
 """Rows of a sheet, its header among them."""

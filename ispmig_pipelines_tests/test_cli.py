@@ -131,8 +131,9 @@ def test_quarantine_as_a_file_is_private_and_harmless_in_a_spreadsheet(
         book = openpyxl.load_workbook(path)
         cells = [c for sheet in book for row in sheet.iter_rows() for c in row]
         assert {c.value: c.data_type for c in cells if str(c.value).startswith("=")} == {
-            "=1+1": "f", "=cmd|x": "f"
-        }  # fmt: skip
+            "=1+1": "s",
+            "=cmd|x": "s",
+        }
     else:
         assert ",'=cmd|x" in path.read_text()
 

@@ -23,7 +23,15 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import journal, ledger, publish, quarantine, reconcile, set_aside
+from ispmig_pipelines.platform import (
+    journal,
+    ledger,
+    publish,
+    quarantine,
+    reconcile,
+    resubmitted,
+    set_aside,
+)
 from ispmig_pipelines.platform.changes import Changes, changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
@@ -31,6 +39,7 @@ from ispmig_pipelines.platform.integrity import judge as integrity
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
+from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 LOCK_TIMEOUT = "60s"
@@ -112,6 +121,7 @@ def load(
     approve: Callable[[Loaded], None],
     spill: Path,
     policy: Policy = _AS_DECLARED,
+    continues: Continuation | None = None,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
 ) -> Loaded:
     """Loads the feeds, in the order given: parents before those that refer to them, and of an
@@ -121,6 +131,7 @@ def load(
         approve: called with the counts before the commit; raises if they must not stand.
         spill: a private folder for what must outlive a rollback.
         policy: what the tenant and the spec decide about the checks.
+        continues: of a resubmission: what it goes on with.
         progress: called with the rows staged so far of a feed.
 
     Raises:
@@ -136,6 +147,8 @@ def load(
         for feed in feeds:
             _stage(driver, tenant, feed, progress)
         integrity.create_tables(driver, [feed.table for feed in feeds])
+        if continues is not None:
+            resubmitted.create_tried(driver, tenant)
     started = time.monotonic()
     loaded = Loaded()
     refusal: IspmigError | None = None
@@ -152,6 +165,8 @@ def load(
                     driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined()
                 )
                 set_aside.copy_issues(driver, feed.table, feed.issues())
+                if continues is not None:
+                    resubmitted.reject_known(driver, feed.table, continues)
         loaded.conflicts = integrity.judge(
             driver, tenant, [feed.table for feed in feeds], policy, on_conflict
         )
@@ -161,6 +176,14 @@ def load(
             set_aside.tell(driver, connection, feed.table, feed.cells)
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
+            if continues is not None:
+                resubmitted.close_solved(
+                    driver,
+                    tenant,
+                    origin=continues.origin,
+                    resubmission=migration,
+                    tried=continues.tried(),
+                )
             if dry_run:
                 loaded.changes = _changes(driver, tenant, migration, feeds)
         reconcile.check(loaded.entities, loaded.totals)

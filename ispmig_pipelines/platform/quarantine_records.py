@@ -49,7 +49,8 @@ class HeldRecord:
     reasons: list[dict[str, Any]] = field(default_factory=list)
 
 
-CODE_LENGTH = 16
+CODE_LENGTH = 12
+"""Fewer digits than a card number has, even if all of them should be digits."""
 
 
 def code(tenant: Tenant, alias: str) -> sql.Composed:

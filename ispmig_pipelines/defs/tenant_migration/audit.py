@@ -8,11 +8,12 @@ read again, and must be the very ones that it gave.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.tenant_migration.extract import records_of
@@ -20,6 +21,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
     StagedFile,
+    StagedSource,
 )
 from ispmig_pipelines.defs.tenant_migration.map import (
     ADJUSTED_SCHEMA,
@@ -80,8 +82,12 @@ def audit(
     staging: Staging,
     batch_size: int,
     progress: Begin,
+    sent_in: Mapping[str, StagedSource] | None = None,
 ) -> Audited:
     """Audits a published migration; changes nothing.
+
+    Args:
+        sent_in: of a resubmission: name of a feed → its records, read anew from what was sent in.
 
     Raises:
         SourceError: a source file is gone or cannot be read any more.
@@ -96,7 +102,7 @@ def audit(
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
         source = _SourceAgain(
-            spec, feeds[mapped.entity, mapped.index], mapped, fields, staging, batch_size
+            spec, feeds[mapped.entity, mapped.index], mapped, fields, staging, batch_size, sent_in
         )
         told = progress(f"{mapped.entity} from {mapped.source.name}", mapped.source.read)
         table = FeedTable(
@@ -151,6 +157,9 @@ def audit(
     return audited
 
 
+_NOTHING = StagedSource(name="", columns=(), files=())
+
+
 class _SourceAgain:
     """The records of a feed's source, read anew and mapped as far as the audit needs."""
 
@@ -162,7 +171,9 @@ class _SourceAgain:
         fields: tuple[str, ...],
         staging: Staging,
         batch_size: int,
+        sent_in: Mapping[str, StagedSource] | None = None,
     ) -> None:
+        self._sent_in = None if sent_in is None else sent_in.get(feed.name, _NOTHING)
         self._staging = staging
         self._source = spec.sources[mapped.source.name]
         self._spec = spec
@@ -183,6 +194,9 @@ class _SourceAgain:
 
     def records(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """Every record of the feed; notes on the way what is not as it was."""
+        if self._sent_in is not None:
+            yield from self._again(self._sent_in, progress)
+            return
         if self._source.database is not None:
             yield from self._staged(progress)
             return
@@ -202,6 +216,21 @@ class _SourceAgain:
                     yield from self._file(here[file.path], file, progress)
                 except SourceError as error:
                     self.problems.append(f"{file.path} cannot be read again: {error}")
+
+    def _again(self, source: StagedSource, progress: Progress) -> Iterator[pa.RecordBatch]:
+        """What was sent in again, all of it: which block takes a record is settled."""
+        if not source.read:
+            return
+        for staged in self._staging.read(source.cells):
+            index = staged.column(0)[0].as_py() if staged.num_rows else 0
+            progress.advance(staged.num_rows)
+            if staged.num_rows:
+                yield self._convert(records_of(source, staged), index, source.records_before(index))
+        for staged in self._staging.read(source.unreadable):
+            progress.advance(staged.num_rows)
+            for index in staged.column("file").unique().to_pylist():
+                own = staged.filter(pc.equal(staged.column("file"), index))
+                yield self._unreadable(own.column("record").to_pylist(), index)
 
     def _staged(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """What is staged of a database, held against the digest taken as it was read."""

@@ -64,10 +64,12 @@ def extract(
     batch_size: int,
     progress: Begin,
     keep_apart: KeepApart = lambda database: None,
+    only: Collection[str] | None = None,
 ) -> dict[str, StagedSource]:
     """Stages every source that the spec uses.
 
     Args:
+        only: these of them.
         private: folders where data of tenants is kept.
         keep_apart: refuses a database that is none to read.
 
@@ -81,7 +83,7 @@ def extract(
         SpecError: the spec names columns that a source does not have.
         StorageError: no space to stage.
     """
-    used = spec.sources_read
+    used = [name for name in spec.sources_read if only is None or name in only]
     with ExitStack() as files:
         databases = Databases(spec, private, keep_apart, files)
         opened = {

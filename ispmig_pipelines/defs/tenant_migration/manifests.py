@@ -59,18 +59,22 @@ class StagedSource:
     Attributes:
         name: the source in the spec.
         columns: its columns, in the order in which they are staged.
+        stem: of records that are sent in again: what their staged tables are named by; before:
+            file → records that stood before it in the source, when it was read whole.
         cards: what was found of card numbers, by column, as findings of a migration keep it.
     """
 
     name: str
     columns: tuple[str, ...]
     files: tuple[StagedFile, ...]
+    stem: str = ""
+    before: dict[int, int] = field(default_factory=dict)
     cards: tuple[dict[str, Any], ...] = ()
 
     @property
     def cells(self) -> str:
         """Name of the staged table of readable records."""
-        return f"source-{self.name}"
+        return f"source-{self.stem or self.name}"
 
     @property
     def masked(self) -> str:
@@ -85,7 +89,7 @@ class StagedSource:
     @property
     def unreadable(self) -> str:
         """Name of the staged table of unreadable records."""
-        return f"unreadable-{self.name}"
+        return f"unreadable-{self.stem or self.name}"
 
     @property
     def readable(self) -> int:
@@ -99,6 +103,8 @@ class StagedSource:
 
     def records_before(self, file: int) -> int:
         """Records of the source, readable or not, in the files before one of its files."""
+        if self.stem:
+            return self.before.get(file, 0)
         return sum(f.records + f.rejects for f in self.files if f.index < file)
 
 
@@ -110,6 +116,8 @@ class Options:
         started: Unix time at which the migration began.
         preview_rows: records of each block that a dry run's report shows.
         preview_masked: it shows their shapes only.
+        origin: of a resubmission: the migration whose records it takes out of quarantine, and
+            sent_in: the file that they come from.
     """
 
     dry_run: bool
@@ -119,6 +127,8 @@ class Options:
     started: float
     preview_rows: int = 0
     preview_masked: bool = False
+    origin: int | None = None
+    sent_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,7 @@ class Extracted:
     Attributes:
         sources: those that it is fed from; tables: those in which their mappings look up.
         styles: what the cells of columns settled about how they are written.
+        feeds: of a resubmission: name of a feed → its records; the others have none.
     """
 
     tenant: str
@@ -137,6 +148,11 @@ class Extracted:
     options: Options
     tables: dict[str, StagedSource] = field(default_factory=dict)
     styles: Styles = field(default_factory=dict)
+    feeds: dict[str, StagedSource] | None = None
+
+    def source_of(self, feed: str, source: str) -> StagedSource | None:
+        """What a feed reads: all of its source, or of a resubmission the records that it has."""
+        return self.sources[source] if self.feeds is None else self.feeds.get(feed)
 
 
 @dataclass(frozen=True)

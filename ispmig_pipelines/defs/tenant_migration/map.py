@@ -133,12 +133,19 @@ def map_feed(
             masked = masked_cells(staging, source, index, batch.num_rows)
             first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
             wanted = plan.wanted(records_of(source, batch), first)
+            not_taken = None
+            if wanted is not None and source.stem:
+                # Its record was rejected by this block: it is lost if no other takes it.
+                not_taken, wanted = ~wanted, None
             if wanted is not None:
                 skipped += int(batch.num_rows - wanted.sum())
                 # Written even when nothing is left: mapped batches answer to staged ones.
                 batch = batch.filter(pa.array(wanted))
                 masked = {column: where[wanted] for column, where in masked.items()}
             mapped = plan.apply(records_of(source, batch), first)
+            if not_taken is not None:
+                block = f"the block of {feed.entity}"
+                mapped.log.add("record.not_taken", not_taken, accepted=block)
             if masked:
                 _tell_masked(plan, source, batch, mapped, masked)
             told = mapped.log.to_arrow(*batch.columns[: len(POSITION)])

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
-from ispmig_pipelines.defs.tenant_migration import closing, preview, settled
+from ispmig_pipelines.defs.tenant_migration import closing, preview, resubmission, settled
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
@@ -27,21 +27,23 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     Mapped,
     Options,
+    StagedSource,
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
-from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded
+from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
 from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, pools, tenants, verify
+from ispmig_pipelines.platform import ledger, pools, quarantine, tenants, verify
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.load import Feed, Loaded, load
+from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import project_folder, settings
 from ispmig_pipelines.validation import threshold
@@ -141,16 +143,15 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             map_feed(
                 spec,
                 feed,
-                extracted.sources,
+                {**extracted.sources, feed.source: own},
                 staging,
-                started(
-                    feed_name(feed.entity, feed.source), extracted.sources[feed.source].readable
-                ),
+                started(feed_name(feed.entity, feed.source), own.readable),
                 tables=extracted.tables,
                 styles=extracted.styles,
             )
             for feed in spec.feeds
             if feed.entity == extracted.entity
+            and (own := extracted.source_of(feed.name, feed.source)) is not None
         )
     context.add_output_metadata(
         {
@@ -226,7 +227,9 @@ def load_op(
 
     def approve(loaded: Loaded) -> None:
         tried.append(loaded)
-        within_threshold(loaded)
+        # What is sent in again is in quarantine already: there it may stay, all of it.
+        if options.origin is None:
+            within_threshold(loaded)
 
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
@@ -255,11 +258,12 @@ def load_op(
                         dry_run=options.dry_run,
                         approve=approve,
                         spill=platform.staging(slug, migration).folder,
+                        continues=continuation(platform, connection, tenant, migration, options),
                         policy=policy,
                         progress=progress,
                     )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
-                    if options.dry_run:
+                    if options.dry_run and options.origin is None:
                         of_try = LoadedMigration(
                             slug, migration, tuple(feeds), options, tried[-1].changes
                         )
@@ -288,6 +292,7 @@ def audit_op(
         spec = spec_of(platform, migration)
         with platform.connect() as connection:
             if closing.may_audit(connection, migration, context.run_id):
+                again, changed = sent_in_again(platform, connection, tenant, loaded)
                 audited = auditing.audit(
                     spec,
                     tenant,
@@ -296,12 +301,14 @@ def audit_op(
                     staging=platform.staging(slug, migration),
                     batch_size=options.batch_size,
                     progress=teller(context, "audit"),
+                    sent_in=again,
                 )
+                audited.problems[:0] = changed
                 if audited.problems:
                     broken = auditing.broken(audited)
                     closing.take_back(connection, tenant, migration, str(broken))
                     raise broken
-            elif options.dry_run:
+            elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
             entry = closing.finish(connection, migration, options, usage()["peak_rss_mb"])
             with connection.begin():
@@ -315,6 +322,61 @@ def audit_op(
     platform.staging(slug, migration).remove()
     context.add_output_metadata({**counts_metadata(entry), **usage()})
     return entry.as_json()
+
+
+def continuation(
+    platform: Platform,
+    connection: Connection,
+    tenant: tenants.Tenant,
+    migration: int,
+    options: Options,
+) -> Continuation | None:
+    """What a resubmission goes on with; None of a migration that begins anew."""
+    origin = options.origin
+    if origin is None:
+        return None
+    with connection.begin():
+        known = quarantine.attempts(tenants.raw(connection), tenant)
+    staging = platform.staging(tenant.slug, migration)
+    return Continuation(
+        origin,
+        (origin, *(attempt for of, attempt in known if of == origin)),
+        lambda: staging.read(f"{resubmission.SENT_IN}-{resubmission.TRIED}"),
+    )
+
+
+def sent_in_again(
+    platform: Platform, connection: Connection, tenant: tenants.Tenant, loaded: LoadedMigration
+) -> tuple[dict[str, StagedSource] | None, list[str]]:
+    """The records of a resubmission, read from its file anew and held against the quarantine as
+    it was before (None of a migration, whose sources the audit reads itself); and why that cannot
+    be.
+    """
+    options = loaded.options
+    if options.origin is None:
+        return None, []
+    with connection.begin():
+        origin = ledger.migration(connection, options.origin)
+        entry = ledger.migration(connection, loaded.migration)
+    tables = {name: source for feed in loaded.feeds for name, source in feed.tables.items()}
+    try:
+        found = resubmission.stage(
+            connection,
+            tenant,
+            origin,
+            resubmission.spec_of_origin(origin),
+            Path(options.sent_in),
+            platform.staging(tenant.slug, loaded.migration),
+            stem=resubmission.AGAIN,
+            tables=tables,
+            batch_size=options.batch_size,
+            before=loaded.migration,
+        )
+    except UsageError as error:
+        return {}, [f"{options.sent_in} cannot be read again: {error}"]
+    if found.sha256 != entry.files[-1]["sha256"]:
+        return found.feeds, [f"{options.sent_in} has changed while it was loaded"]
+    return found.feeds, []
 
 
 def keep_report(

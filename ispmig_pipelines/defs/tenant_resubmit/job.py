@@ -1,0 +1,42 @@
+"""The job ``tenant_resubmit``: corrected records of a migration's quarantine, tried again."""
+
+from dagster import PartitionedConfig, in_process_executor, job
+
+from ispmig_pipelines.defs.console import console
+from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.tenant_migration.closing import TENANT_TAG
+from ispmig_pipelines.defs.tenant_migration.ops import audit_op, load_op, map_op, validate_op
+from ispmig_pipelines.defs.tenant_resubmit.ops import take_op
+from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+
+
+def default_config(tenant: str) -> dict[str, object]:
+    """What the launchpad shows for a tenant, to be changed there."""
+    return {
+        "ops": {
+            "take": {
+                "config": {
+                    "file": f"{tenant}-quarantine.xlsx",
+                    "migration": 0,
+                    "dry_run": False,
+                    "batch_size": DEFAULT_BATCH_SIZE,
+                }
+            }
+        }
+    }
+
+
+@job(
+    config=PartitionedConfig(
+        partitions_def=tenants,
+        run_config_for_partition_key_fn=default_config,
+        tags_for_partition_key_fn=lambda tenant: {TENANT_TAG: tenant},
+    ),
+    executor_def=in_process_executor,
+    logger_defs={"console": console},
+    description="Tries records of a tenant's quarantine again that somebody corrected in a "
+    "workbook, through the spec of the migration that they come from.",
+)
+def tenant_resubmit() -> None:
+    validated = take_op().map(map_op).map(validate_op)
+    audit_op(load_op(validated.collect()))
