@@ -194,7 +194,9 @@ _CAMEL = re.compile(r"(?<=[a-zа-я0-9])(?=[A-ZА-Я])|(?<=[A-Z])(?=[A-Z][a-z])"
 
 _INITIAL = re.compile(r"(?:(?<=[a-z_ ])|^)([FL])_?[Nn](?:ame|m)\b")
 _NUMERO = re.compile(r"\b[Nn][°º]|№")
-_OF_SPEED = re.compile(r"(?i)(?<![a-z])[kmg](?:bit|b)?(?:/s|ps)(?![a-z])|(?<=[a-z])[MKG]bps\b|(?<![a-z])[kmg]bit(?![a-z])")
+_OF_SPEED = re.compile(
+    r"(?i)(?<![a-z])[kmg](?:bit|b)?(?:/s|ps)(?![a-z])|(?<=[a-z])[MKG]bps\b|(?<![a-z])[kmg]bit(?![a-z])"
+)
 """Units that say that a number is a speed: ``Mb/s``, ``DnMbps``."""
 _ELISION = re.compile(r"\b[dDlL]['’]")
 

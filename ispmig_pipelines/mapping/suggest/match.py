@@ -75,7 +75,12 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
     ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
     ("customer", "billing_street"): ("street and number",),
-    ("customer", "billing_street2"): ("complement", "address complement", "apartment", "second address"),
+    ("customer", "billing_street2"): (
+        "complement",
+        "address complement",
+        "apartment",
+        "second address",
+    ),
     ("location", "street2"): ("complement", "address complement", "second address"),
     ("location", "apartment"): ("apartment id",),
     ("location", "county"): ("district",),
@@ -106,7 +111,15 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment_method", "expiry_month"): ("card expiry", "expiry month", "card expiry month"),
     ("payment_method", "expiry_year"): ("card expiry", "expiry year", "card expiry year"),
     ("customer", "cancelled_date"): ("left",),
-    ("customer", "invoice_delivery"): ("ebill", "efaktura", "einvoice", "paperless", "paperless billing", "paper invoice", "papierrechnung"),
+    ("customer", "invoice_delivery"): (
+        "ebill",
+        "efaktura",
+        "einvoice",
+        "paperless",
+        "paperless billing",
+        "paper invoice",
+        "papierrechnung",
+    ),
     ("location", "street"): ("street and number",),
     ("service", "plan"): ("service",),
     ("service", "service_code"): ("contract id", "id of the contract"),
@@ -159,7 +172,7 @@ _LITERAL = {
     ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
     ("access_router", "router id"), ("national_id", "id card"), ("unit_price", "rate"),
-    ("ip_assignment", "interface id"),
+
 }  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""
 
@@ -368,9 +381,7 @@ def matches(
         if column.startswith(_PARENT):
             found += _of_parent(column, entity, context)
             continue
-        for field, (score, why) in _named(
-            entity, spelled.get(column, column), context
-        ).items():
+        for field, (score, why) in _named(entity, spelled.get(column, column), context).items():
             weighed, seen = _weighed(score, profile, entity, field)
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))

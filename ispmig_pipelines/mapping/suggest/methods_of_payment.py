@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
@@ -13,10 +12,8 @@ if TYPE_CHECKING:
 PROOF = ("last_four", "mandate_reference", "token")
 """Without one of them nobody has a method of payment on file, only a way to pay."""
 
-_FIELDS = (*PROOF, "brand", "expiry_month", "expiry_year", "holder_name", "bank_name", "mandate_date",
-           "autopay", "is_default", "processor_customer")  # fmt: skip
-EXPIRY = re.compile(r"(0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d{2}")
-"""Month and year of a card's expiry in one cell."""
+_FIELDS = (*PROOF, "brand", "expiry_month", "expiry_year", "holder_name", "bank_name",
+           "mandate_date", "autopay", "is_default", "processor_customer")  # fmt: skip
 
 
 def methods_of(table: Table, customer: Holding) -> Holding | None:
@@ -69,8 +66,7 @@ def _expiry(table: Table) -> dict[str, Match]:
     for match in table.matches("payment_method"):
         if match.field not in ("expiry_month", "expiry_year"):
             continue
-        some = table.sample.column(match.column).some()
-        if some and sum(bool(EXPIRY.fullmatch(v)) for v in some) >= 0.9 * len(some):
+        if table.profiles[match.column].share("expiry") >= 0.9:
             return {
                 name: Match("payment_method", name, match.column, 0.9, "month and year of expiry")
                 for name in ("expiry_month", "expiry_year")

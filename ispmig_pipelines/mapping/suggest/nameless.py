@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """Tables and columns whose names say nothing: what they are by their cells, taken together.
 
 One column of dates may be anything; a reference to customers beside two dates and amounts of
@@ -94,9 +95,9 @@ def _adding_up(table: Table, amounts: Sequence[str]) -> tuple[str, str, str] | N
     for total, whole in sums.items():
         for net, more in sums.items():
             for tax, less in sums.items():
-                if len({total, net, tax}) == 3 and more > less > 0:
-                    if abs(more + less - whole) <= max(0.01 * table.sample.records, 0.01):
-                        return net, tax, total
+                differ = len({total, net, tax}) == 3 and more > less > 0
+                if differ and abs(more + less - whole) <= 0.01 * table.sample.records:
+                    return net, tax, total
     return None
 
 
@@ -256,5 +257,3 @@ def _city(table: Table, nothing: list[str], street: str, postal: str) -> str:
         if recur and profile.share("word") >= 0.95 and all(len(v) >= 3 for v in column.counts):
             towns.append(name)
     return _only(towns)
-
-

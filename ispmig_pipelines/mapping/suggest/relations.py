@@ -144,20 +144,20 @@ def _refer(
             complete = all(p.sample.complete for p, _ in keys)
             if complete and share < 0.2 and _better(shares) is None:
                 values = table.sample.column(match.column)
-                other = _other_key(values, parents)
-                if other is not None:
-                    source, column, key = other
+                through = _other_key(values, parents)
+                if through is not None:
+                    source, other_key, key = through
                     holding.fields[name] = Match(
                         holding.entity, name, match.column, match.score,
-                        f"{match.reason}; its values are {source}.{column}, which has {key}",
-                        (source, column, key),
+                        f"{match.reason}; its values are {source}.{other_key}, which has {key}",
+                        through,
                     )  # fmt: skip
                 elif values.filled:
                     holding.fields[name] = Match(
                         holding.entity, name, match.column, match.score,
                         f"{match.reason}; {UNRELATED} of {_shown(keys)}",
                     )  # fmt: skip
-                if other is None and not ENTITIES[holding.entity].fields[name].required:
+                if through is None and not ENTITIES[holding.entity].fields[name].required:
                     holding.fields[name] = Match(
                         holding.entity, name, match.column, match.score * 0.6,
                         f"{match.reason}; only {share:.0%} of its values are keys of {_shown(keys)}",
@@ -198,9 +198,9 @@ def _other_key(
     for parent, holding in parents:
         for column in parent.sample.columns:
             whole = column.is_unique and column.filled == parent.sample.records
-            if whole and holding.key_column and column.name != holding.key_column:
-                if overlap(values, column) >= 0.95:
-                    return parent.source, column.name, holding.key_column
+            other = whole and column.name != holding.key_column
+            if other and holding.key_column and overlap(values, column) >= 0.95:
+                return parent.source, column.name, holding.key_column
     return None
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 
@@ -33,12 +34,8 @@ def _with(name: str, word: str, meant: str) -> str:
 
 
 def _discounts(names: Sequence[str], words: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    gone = any(
-        "cancelled" in concepts_of(name) for name in names if "disc" not in words[name]
-    )
-    amounts = any(
-        "disc" in words[name] and _OF_MONEY & set(concepts_of(name)) for name in names
-    )
+    gone = any("cancelled" in concepts_of(name) for name in names if "disc" not in words[name])
+    amounts = any("disc" in words[name] and _OF_MONEY & set(concepts_of(name)) for name in names)
     found = {}
     for name in names:
         if "disc" not in words[name]:
@@ -53,7 +50,7 @@ def _house_number(names: Sequence[str]) -> dict[str, str]:
     """A bare number that follows a street is that of the house."""
     found = {}
     others = any("building" in concepts_of(name) for name in names)
-    for before, name in zip(names, names[1:], strict=False):
+    for before, name in pairwise(names):
         prefix, _, last = name.rpartition(".")
         said = set(concepts_of(last))
         street = {"street", "address"} & set(concepts_of(before))

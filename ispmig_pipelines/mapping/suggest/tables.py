@@ -437,8 +437,7 @@ class Table:
         }
         for name in [n for n, m in mine.items() if n == "service_code" and m.column == plan.column]:
             del mine[name]
-        again = self._priced(plan)
-        mine |= again
+        mine |= self._priced(plan)
         mine["plan"] = plan
         main.fields = {n: m for n, m in main.fields.items() if m.column != plan.column}
         for match in mine.values():

@@ -77,7 +77,7 @@ device: jihaz جهاز kifaa yantra nadajnik nadajnika anten antenne antenna mod
 vendor: mark_ marka markasi markası fabrikant make_ hersteller_ brand_ mfr mfg mfgr
 firmware: fw fwver firmwareversion os_version swver
 login: mustakhdim مستخدم mtumiaji kullaniciadi kullanıcı kullaniciadı uzytkownik użytkownik użytkownika prayokta loginname usern identifiant_
-password: kalimat kalimat_sirr kalima sirr كلمة سر nenosiri sifresi şifresi mdp pasword kata_sandi pswd
+password: kalimat kalimat_sirr kalima sirr كلمة nenosiri sifresi şifresi mdp pasword kata_sandi pswd
 type: naw نوع aina prakar tipi türü turu rodzaju typu soort slag typ_
 technology: taqniya technik tehnologie teknoloji technologia_ tech zugangsart anschlussart
 language: lugha لغة bhasha

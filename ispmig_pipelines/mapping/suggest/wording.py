@@ -33,11 +33,12 @@ _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
 _OWED = re.compile(
-    r"\bd[uû]e?s?\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|a pagar|"
-    r"à payer|zaległ|do zapłaty|borc|borç|задолж|долг|заборг|dluh|tunggakan|schuld|rückstand"
+    r"\bd[uû]e?s?\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|"
+    r"a pagar|à payer|zaległ|do zapłaty|borc|borç|задолж|долг|заборг|dluh|tunggakan|schuld|"
+    r"rückstand"
 )
 """What a name says of amounts that the customer owes."""
-_DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "owes", "unpaid", "pastdue"}
+_DEBT = {"debt", "due", "outstanding", "open", "offen", "arrears", "owed", "owes", "unpaid"}
 
 
 @dataclass(frozen=True)
