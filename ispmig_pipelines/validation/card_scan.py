@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -118,6 +119,7 @@ _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?:[ -]?[0-9A-Z]{1,4}){3,10
 _STAMP = re.compile(rf"{_DAY}(?:0[1-9]|1[0-2]){_YEAR}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]")
 _EXPIRY = re.compile(r"(?:0[1-9]|1[0-2]) ?[/.-] ?(?:20)?[0-9]{2}(?![0-9])")
 _HASH_LENGTH = 24
+_LONGEST_OTHER = 64
 
 
 def _ibans(plain: str) -> Iterator[tuple[int, int]]:
@@ -236,22 +238,26 @@ def _in_chain(plain: str, start: int, end: int) -> list[_Candidate]:
 def _chosen(plain: str, found: list[_Candidate]) -> list[_Candidate]:
     """The candidates that are numbers. Of those that overlap, the ones that are grouped as cards
     are win; where none is, all of them go, as one."""
-    others = [m.span() for m in _OTHERS.finditer(plain)]
     dates = [m.span() for m in _DATES.finditer(plain)]
-    others += dates + list(_ibans(plain))
+    others = sorted([*dates, *(m.span() for m in _OTHERS.finditer(plain)), *_ibans(plain)])
     sound = [c for c in found if not _is_other(plain, c, others, dates)]
+    begun: dict[int, list[_Candidate]] = {}
+    for one in sound:
+        begun.setdefault(one.start, []).append(one)
     taken: list[_Candidate] = []
     for one in sorted((c for c in sound if c.regular), key=lambda c: (c.start, -c.end)):
-        shorter = [
-            c for c in sound
-            if c.regular and c.start == one.start and c.end < one.end
+        shorter = any(
+            c.regular and c.end < one.end
             and (_EXPIRY.match(plain, c.end + 1) or re.fullmatch(r"\.0+", plain[c.end : one.end]))
-        ]  # fmt: skip
-        if not shorter and not any(c.start < one.end and one.start < c.end for c in taken):
+            for c in begun[one.start]
+        )  # fmt: skip
+        if not shorter and not (taken and one.start < taken[-1].end):
             taken.append(one)
+    starts = [c.start for c in taken]
     loose: list[_Candidate] = []
     for one in sorted((c for c in sound if not c.regular), key=lambda c: (c.start, -c.end)):
-        if any(c.start < one.end and one.start < c.end for c in taken):
+        before = bisect_left(starts, one.end) - 1
+        if before >= 0 and taken[before].end > one.start:
             continue
         if loose and one.start < loose[-1].end:
             if one.end > loose[-1].end:
@@ -268,17 +274,22 @@ def _is_other(
     if one.end - one.start == len(one.number):
         if _STAMP.fullmatch(one.number) or _is_hash(plain, one.start, one.end):
             return True
-    elif not one.regular and any(one.start <= s and e <= one.end for s, e in dates):
+    elif not one.regular and any(e <= one.end for _, e in _from(dates, one.start, one.end)):
         return True
-    elif plain[one.end : one.end + 1] == ":" and re.match(r":[0-5][0-9]", plain[one.end :]):
+    elif re.match(r":[0-5][0-9]", plain[one.end : one.end + 3]):
         # The hour of a time that follows a date: no number ends there.
         return True
     covered = one.start
-    for start, end in sorted(others):
+    for start, end in _from(others, one.start - _LONGEST_OTHER, one.end):
         between = plain[covered : min(start, one.end)]
         if end > covered and not re.search("[0-9]", between):
             covered = end
     return covered >= one.end
+
+
+def _from(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """Those of sorted spans that start from one place on, and before another."""
+    return spans[bisect_left(spans, (first, 0)) : bisect_left(spans, (last, 0))]
 
 
 # --- the text without them -----------------------------------------------------------------------
@@ -340,8 +351,10 @@ def masked(text: str, replace: Replace = last_four) -> tuple[str, list[Found]]:
                 hidden.add(match.span("value"))
         if (match := _NEARBY.search(plain, one.end, min(until, one.end + _NEAR))) is not None:
             hidden.add(match.span("value"))
+    starts = [start for start, _, _ in pieces]
     for start, end in hidden:
-        if not any(s < end and start < e for s, e, _ in pieces):
+        before = bisect_left(starts, end) - 1
+        if before < 0 or found[before].end <= start:
             pieces.append((start, end, HIDDEN))
     if not pieces:
         return text, []
