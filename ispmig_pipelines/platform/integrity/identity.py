@@ -35,29 +35,29 @@ def _same_email(world: World, policy: Policy) -> sql.Composed:
 
 
 def _same_phone_and_name(world: World, policy: Policy) -> sql.Composed:
+    # Telephones first: hardly any stands there twice, and only then is there a name to look at.
     return sql.SQL(
-        """with said as materialized (
-               select c.account_number, hashtextextended(p.phone, hashtextextended({name}, 0))
-                          as hash
-               from {customers} c
-               cross join lateral (values (c.phone), (case when c.mobile is distinct from c.phone
-                                                           then c.mobile end)) as p(phone)
-               where p.phone is not null and {name} is not null
-           ), twice as materialized (
-               select hash from said group by 1 having count(*) > 1
+        """with twice as materialized (
+               select hash from (
+                   select hashtextextended(phone, 0) as hash from {customers} c
+                   where phone is not null
+                   union all
+                   select hashtextextended(mobile, 0) from {customers} c
+                   where mobile is not null and mobile is distinct from phone
+               ) said group by 1 having count(*) > 1
            ), candidates as (
-               select c.*, p.phone as number, {name} as name
-               from {customers} c
-               cross join lateral (values (c.phone), (case when c.mobile is distinct from c.phone
-                                                           then c.mobile end)) as p(phone)
-               where c.account_number in (select account_number from said join twice using (hash))
-                 and p.phone is not null and {name} is not null
+               select c.*, c.phone as number, {name} as name
+               from {customers} c join twice on twice.hash = hashtextextended(c.phone, 0)
+               union all
+               select c.*, c.mobile, {name}
+               from {customers} c join twice on twice.hash = hashtextextended(c.mobile, 0)
+               where c.mobile is distinct from c.phone
            ), numbered as (
                select c.account_number, c.number as phone, c._rank, lower(c.email) as email,
                       row_number() over same as place,
                       first_value(lower(c.email)) over same as first_email,
                       first_value({other}) over same as other
-               from candidates c
+               from candidates c where c.name is not null
                window same as (partition by c.number, c.name order by {order})
            )
            select distinct on (account_number) account_number, '{{other}}' as accepted, other,

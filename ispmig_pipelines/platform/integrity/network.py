@@ -58,14 +58,13 @@ def _placeholder(mac: sql.Composable) -> sql.Composed:
 
 
 def _with_access(world: World) -> sql.Composed:
-    """SQL for the codes of services that something lets in: a query of one column, ``code``.
+    """SQL for the codes of services that something but a username lets in: a query of one column,
+    ``code``.
 
     A device without a service serves those of its customer or at its location.
     """
     return sql.SQL(
-        """select s.service_code as code from {services} s where s.access_username <> ''
-           union all
-           select a.service from {assignments} a where a.service is not null
+        """select a.service as code from {assignments} a where a.service is not null
            union all
            select d.service from {devices} d
            where d.service is not null
@@ -96,7 +95,7 @@ def _no_access(world: World, policy: Policy) -> sql.Composed:
            lines as (
                select s.service_code, s._rank from {services} s
                join {plans} p on p.plan_code = s.plan
-               where s.status = 'active' and {line}
+               where s.status = 'active' and coalesce(s.access_username, '') = '' and {line}
            ), without as (
                select l.* from lines l
                where not exists (select from known k where k.code = l.service_code)
