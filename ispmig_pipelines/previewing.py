@@ -50,6 +50,7 @@ def preview(
         MigrationFailed: the run failed before there was anything to report.
     """
     from ispmig_pipelines.mapping.spec import load_spec
+    from ispmig_pipelines.page.file import check_place, publish
     from ispmig_pipelines.platform import tenants
     from ispmig_pipelines.preview import store
     from ispmig_pipelines.preview.page import page
@@ -65,7 +66,7 @@ def preview(
                     f"{', '.join(filled)}."
                 )
     if html is not None:
-        store.check_place(html)
+        check_place(html)
     try:
         entry = migrate(
             connection,
@@ -85,5 +86,5 @@ def preview(
     if entities:
         report = report.of_entities(entities)
     if html is not None:
-        store.publish(html, page(report))
+        publish(html, page(report))
     return report

@@ -20,7 +20,8 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
               "database_url"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "preview", "up", "tables", "quarantine_file", "migrating", "exporting",
+                      "page", "preview", "report", "up",
+                      "tables", "quarantine_file", "migrating", "exporting",
                       "quarantine_workbook", "quarantine_cells", "quarantining", "resubmitting",
                       "resubmitted_file",
                       "previewing", "converting", "reading", "suggesting", "endings",
@@ -44,7 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": KNOWS,
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
-    "preview": KNOWS,  # shows what it is handed
+    "page": {"errors"},  # knows no migration
+    "preview": KNOWS | {"page"},  # shows what it is handed
+    "report": KNOWS | {"mapping", "page", "platform", "validation"},
     "defs": EVERYTHING
     - {
         "definitions",

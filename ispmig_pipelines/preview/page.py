@@ -1,15 +1,14 @@
 """The report as one HTML page: no script, nothing from a network; for a screen, paper and mail.
 
-Everything that comes from a source or a spec goes through :func:`_text`.
+Everything that comes from a source or a spec goes through ``escaped``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from html import escape
-from pathlib import Path
 
+from ispmig_pipelines.page.document import document, escaped
+from ispmig_pipelines.page.words import heading, label, money, others, share
 from ispmig_pipelines.preview.report import (
     Before,
     Block,
@@ -26,16 +25,10 @@ from ispmig_pipelines.preview.words import (
     TOTAL_SIDES,
     MoneyRow,
     Pair,
-    heading,
-    label,
-    money,
     money_rows,
     origin,
-    others,
     pairs,
     place,
-    printable,
-    share,
     sides,
     what_becomes,
 )
@@ -58,26 +51,7 @@ def page(report: Report) -> str:
         _approval(report),
         _footer(report),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="robots" content="noindex, nofollow">\n'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{_text(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-@lru_cache(maxsize=1)
-def _style() -> str:
-    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-
-
-def _text(value: object) -> str:
-    """A text as HTML."""
-    return escape(printable(str(value)))
+    return document(title, body)
 
 
 def _date(report: Report) -> str:
@@ -90,7 +64,7 @@ def _header(report: Report) -> str:
         "Made": f"{report.made_at:%Y-%m-%d %H:%M} UTC by {report.actor}",
         "Read from": ", ".join(dict.fromkeys(f.name for s in report.sources for f in s.files)),
     }
-    told = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in facts.items())
+    told = "".join(f"<dt>{escaped(k)}</dt><dd>{escaped(v)}</dd>" for k, v in facts.items())
     if report.passed:
         verdict = (
             '<div class="verdict"><p><strong>This migration would go through.</strong> Nothing '
@@ -100,10 +74,10 @@ def _header(report: Report) -> str:
     else:
         verdict = (
             '<div class="verdict not"><p><strong>This migration would be refused.</strong> '
-            f"{_text(report.refused)}</p></div>"
+            f"{escaped(report.refused)}</p></div>"
         )
     return (
-        f'<header><p class="kind">Migration preview</p><h1>{_text(report.tenant)}</h1>'
+        f'<header><p class="kind">Migration preview</p><h1>{escaped(report.tenant)}</h1>'
         f'<dl class="facts">{told}</dl>{verdict}</header>'
     )
 
@@ -123,7 +97,8 @@ def _tile(entity: Entity) -> str:
         for what, count in besides
     )
     return (
-        f'<div class="tile"><b>{new:,}</b><span class="what">new {_text(label(entity.name))}</span>'
+        f'<div class="tile"><b>{new:,}</b>'
+        f'<span class="what">new {escaped(label(entity.name))}</span>'
         f"<ul>{rest}</ul></div>"
     )
 
@@ -135,10 +110,10 @@ def _money(rows: list[MoneyRow]) -> str:
     unreadable = any(row.unreadable for row in rows)
     body = ""
     for row in rows:
-        note = f'<br><span class="quiet small">{_text(row.note)}</span>' if row.note else ""
+        note = f'<br><span class="quiet small">{escaped(row.note)}</span>' if row.note else ""
         body += (
-            f'<tr><td><span class="name">{_text(row.name)}</span>{note}</td>'
-            f"<td>{_text(row.currency)}</td>"
+            f'<tr><td><span class="name">{escaped(row.name)}</span>{note}</td>'
+            f"<td>{escaped(row.currency)}</td>"
         )
         for side in shown:
             amount = money(row.amounts[side]) if side in row.amounts else "\N{EN DASH}"
@@ -157,8 +132,8 @@ def _money(rows: list[MoneyRow]) -> str:
 
 def _entity(entity: Entity) -> str:
     parts = [
-        f"<h2>{_text(heading(entity.name))}</h2>",
-        f'<p class="quiet">{_text(entity.doc)}</p>',
+        f"<h2>{escaped(heading(entity.name))}</h2>",
+        f'<p class="quiet">{escaped(entity.doc)}</p>',
         _counts(entity),
         _changes(entity),
         _issues(entity.issues),
@@ -199,7 +174,7 @@ def _changes(entity: Entity) -> str:
     if changes.legacy:
         told["columns without a field"] = changes.legacy
     rows = "".join(
-        f'<tr><td class="name">{_text(name)}</td><td class="n">{count:,}</td></tr>'
+        f'<tr><td class="name">{escaped(name)}</td><td class="n">{count:,}</td></tr>'
         for name, count in told.items()
     )
     return (
@@ -215,16 +190,16 @@ def _issues(groups: Sequence[IssueGroup]) -> str:
     rows = ""
     for group in groups:
         examples = "; ".join(
-            _text(place(example)) + (f": {_cell(example.found)}" if example.found else "")
+            escaped(place(example)) + (f": {_cell(example.found)}" if example.found else "")
             for example in group.examples
         )
         rows += (
             f'<tr><td class="n" data-label="records">{group.records:,}</td>'
-            f'<td><span class="tag {_text(group.severity)}">{_text(group.severity)}</span></td>'
-            f"<td>{_text(group.message)}"
-            f'<br><span class="quiet small">{_text(group.remedy)}</span>'
+            f'<td><span class="tag {escaped(group.severity)}">{escaped(group.severity)}</span></td>'
+            f"<td>{escaped(group.message)}"
+            f'<br><span class="quiet small">{escaped(group.remedy)}</span>'
             f'<br><span class="quiet small">e.g. {examples}</span></td>'
-            f'<td class="rule"><code>{_text(group.rule)}</code></td></tr>'
+            f'<td class="rule"><code>{escaped(group.rule)}</code></td></tr>'
         )
     return (
         '<h3>What is not as it should be</h3><table class="stack"><thead><tr>'
@@ -235,7 +210,7 @@ def _issues(groups: Sequence[IssueGroup]) -> str:
 
 
 def _cell(text: str) -> str:
-    return f'<span class="cell">{_text(text)}</span>'
+    return f'<span class="cell">{escaped(text)}</span>'
 
 
 def _block(block: Block, *, alone: bool) -> str:
@@ -243,7 +218,7 @@ def _block(block: Block, *, alone: bool) -> str:
     number = "" if alone else f"Block {block.index + 1}: "
     rows = "".join(_field(block, at) for at in range(len(block.fields)))
     return (
-        f"<h3>{number}from {_text(block.source)}, {block.records:,} records</h3>"
+        f"<h3>{number}from {escaped(block.source)}, {block.records:,} records</h3>"
         + (f'<p class="quiet">{how.strip()}</p>' if how else "")
         + '<table class="fields stack"><thead><tr><th>field</th><th>comes from</th>'
         "<th>filled</th><th>before → after</th></tr></thead>"
@@ -255,7 +230,7 @@ def _field(block: Block, at: int) -> str:
     fill = block.fields[at]
     known = [fill.unit] * bool(fill.unit) + ["required"] * fill.required
     known += ["never shown"] * fill.hidden
-    notes = f'<br><span class="quiet small">{_text(", ".join(known))}</span>' if known else ""
+    notes = f'<br><span class="quiet small">{escaped(", ".join(known))}</span>' if known else ""
     width = 100 * fill.filled / block.records if block.records else 0
     found = pairs(block, fill.name)
     shown = pairs(block, fill.name, PAIRS)
@@ -264,9 +239,9 @@ def _field(block: Block, at: int) -> str:
         items += f'<li class="quiet small">{others(len(found) - len(shown))}</li>'
     told = f' <span class="issue">{fill.issues:,} with issues</span>' if fill.issues else ""
     return (
-        f'<tr><td><span class="name" title="{_text(fill.doc)}">{_text(fill.name)}</span>'
+        f'<tr><td><span class="name" title="{escaped(fill.doc)}">{escaped(fill.name)}</span>'
         f"{notes}</td>"
-        f'<td data-label="from">{_text(origin(fill))}</td>'
+        f'<td data-label="from">{escaped(origin(fill))}</td>'
         f'<td data-label="filled">{share(fill.filled, block.records)}'
         f'<span class="bar"><i style="width:{width:.1f}%"></i></span>{told}</td>'
         f'<td><ul class="pairs">{items}</ul></td></tr>'
@@ -292,7 +267,7 @@ def _pair(pair: Pair) -> str:
 
 def _way(before: Iterable[Before], after: str | None, *, refused: bool) -> str:
     cells = [
-        f'<span class="cell before">{_text(b.text)}</span>'
+        f'<span class="cell before">{escaped(b.text)}</span>'
         if b.text
         else '<span class="none">empty</span>'
         for b in before
@@ -309,12 +284,12 @@ def _value(text: str | None, kind: str = "cell after") -> str:
         return '<span class="none">nothing</span>'
     if not text:
         return '<span class="none">an empty text</span>'
-    return f'<span class="{kind}">{_text(text)}</span>'
+    return f'<span class="{kind}">{escaped(text)}</span>'
 
 
 def _field_issues(issues: Iterable[FieldIssue]) -> str:
     return "".join(
-        f'<span class="issue {_text(i.severity)}">{_text(i.message)}</span>' for i in issues
+        f'<span class="issue {escaped(i.severity)}">{escaped(i.message)}</span>' for i in issues
     )
 
 
@@ -331,7 +306,7 @@ def _records(samples: Sequence[Sample]) -> str:
 def _record(sample: Sample) -> str:
     line = "" if sample.line is None else f", line {sample.line:,}"
     return (
-        f'<div class="record"><p><strong>{_text(sample.file)} record {sample.record:,}</strong>'
+        f'<div class="record"><p><strong>{escaped(sample.file)} record {sample.record:,}</strong>'
         f'{line} <span class="tag {sample.outcome}">{OUTCOMES[sample.outcome]}</span></p>'
         + _field_issues(sample.issues)
         + "<dl>"
@@ -342,7 +317,7 @@ def _record(sample: Sample) -> str:
 
 def _sampled(one: SampledField) -> str:
     pair = Pair(one.before, one.after, one.issues, one.present, one.changes, 1)
-    return f"<div><dt>{_text(one.name)}</dt><dd>{_pair(pair)}</dd></div>"
+    return f"<div><dt>{escaped(one.name)}</dt><dd>{_pair(pair)}</dd></div>"
 
 
 def _unfilled(entity: Entity) -> str:
@@ -350,12 +325,12 @@ def _unfilled(entity: Entity) -> str:
     if entity.nothing_came:
         told += (
             "<h3>Fields for which nothing came</h3>"
-            f'<p class="list">{_text(", ".join(entity.nothing_came))}</p>'
+            f'<p class="list">{escaped(", ".join(entity.nothing_came))}</p>'
         )
     if entity.not_mapped:
         told += (
             "<h3>Fields that the spec does not fill</h3>"
-            f'<p class="list quiet">{_text(", ".join(entity.not_mapped))}</p>'
+            f'<p class="list quiet">{escaped(", ".join(entity.not_mapped))}</p>'
         )
     return told
 
@@ -369,7 +344,7 @@ def _sources(sources: Sequence[Source]) -> str:
             if source.unreadable
             else ""
         )
-        parts.append(f"<h3>{_text(source.name)}, {source.records:,} records</h3>")
+        parts.append(f"<h3>{escaped(source.name)}, {source.records:,} records</h3>")
         if not left:
             parts.append(f'<p class="quiet">Every column is used.{unreadable}</p>')
             continue
@@ -378,7 +353,7 @@ def _sources(sources: Sequence[Source]) -> str:
             f"to: nothing is lost.{unreadable}</p>"
         )
         rows = "".join(
-            f'<tr><td class="name">{_text(c.name)}</td><td class="n">{c.filled:,}</td>'
+            f'<tr><td class="name">{escaped(c.name)}</td><td class="n">{c.filled:,}</td>'
             f'<td class="n">{share(c.filled, source.records)}</td></tr>'
             for c in left
             if c.filled
@@ -387,7 +362,7 @@ def _sources(sources: Sequence[Source]) -> str:
         if empty:
             parts.append(
                 f'<p class="list"><span class="quiet">Empty in every record:</span> '
-                f"{_text(', '.join(empty))}</p>"
+                f"{escaped(', '.join(empty))}</p>"
             )
         if not rows:
             continue
@@ -402,8 +377,8 @@ def _sources(sources: Sequence[Source]) -> str:
 def _approval(report: Report) -> str:
     return (
         '<section class="approval"><h2>Approval</h2>'
-        f"<p>Of the migration of {_text(report.tenant)} by the spec {_text(report.spec.name)}, "
-        f"<code>{_text(report.spec.sha256[:12])}</code>, as shown on this page.</p>"
+        f"<p>Of the migration of {escaped(report.tenant)} by the spec {escaped(report.spec.name)}, "
+        f"<code>{escaped(report.spec.sha256[:12])}</code>, as shown on this page.</p>"
         '<ul class="choice"><li><span class="box"></span>Go ahead as shown</li>'
         '<li><span class="box"></span>Go ahead after these corrections:</li></ul>'
         '<div class="sign"><div>Name</div><div>Date</div><div>Signature</div></div></section>'
@@ -417,17 +392,17 @@ def _footer(report: Report) -> str:
         else "This page shows data of customers: give it only to people who may see them."
     )
     files = "".join(
-        f"<li>{_text(f.name)}"
-        + (f" ({_text(f.table)})" if f.table else "")
-        + f", {f.records:,} records, SHA-256 <code>{_text(f.sha256)}</code></li>"
+        f"<li>{escaped(f.name)}"
+        + (f" ({escaped(f.table)})" if f.table else "")
+        + f", {f.records:,} records, SHA-256 <code>{escaped(f.sha256)}</code></li>"
         for s in report.sources
         for f in s.files
     )
     return (
         f"<footer><p>{privacy} Secrets and means of payment are never shown.</p>"
-        f"<p>Dry run {report.migration_id}; spec {_text(report.spec.name)}, SHA-256 "
-        f"<code>{_text(report.spec.sha256)}</code>. Where a row is there already, "
-        f"{_CONFLICT.get(report.on_conflict, _text(report.on_conflict))}.</p>"
+        f"<p>Dry run {report.migration_id}; spec {escaped(report.spec.name)}, SHA-256 "
+        f"<code>{escaped(report.spec.sha256)}</code>. Where a row is there already, "
+        f"{_CONFLICT.get(report.on_conflict, escaped(report.on_conflict))}.</p>"
         f"<ul>{files}</ul></footer>"
     )
 

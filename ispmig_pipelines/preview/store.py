@@ -6,14 +6,13 @@ They hold cells of the tenant's data, so only their owner may read them, and the
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 import time
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ispmig_pipelines.errors import StorageError, UsageError
+from ispmig_pipelines.errors import StorageError
+from ispmig_pipelines.page.file import write_private
 from ispmig_pipelines.preview.page import page
 from ispmig_pipelines.preview.report import Report
 from ispmig_pipelines.staging import storage_errors
@@ -62,41 +61,6 @@ def read(root: Path, tenant: str, migration: int) -> Report:
             f"The report of migration {migration} of tenant {tenant} cannot be read: {path}. Run "
             f"ispmig preview {tenant} SPEC again."
         ) from None
-
-
-def publish(path: Path, text: str) -> None:
-    """Writes a page where a person asked for it; only they may read it.
-
-    Raises:
-        UsageError: it cannot be written there.
-    """
-    try:
-        write_private(path, text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from None
-
-
-def check_place(path: Path) -> None:
-    """Refuses a place for a page before anything is run.
-
-    Raises:
-        UsageError: there is no such folder, or something else than a file lies there.
-    """
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is no file; name another with --html.")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; it appears when it is whole."""
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        Path(part).replace(path)
-    finally:
-        Path(part).unlink(missing_ok=True)
 
 
 def remove_expired(root: Path, tenant: str) -> list[int]:

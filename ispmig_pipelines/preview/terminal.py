@@ -8,19 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ispmig_pipelines.page.words import heading, money, others, printable, share
 from ispmig_pipelines.preview.report import Before, Block, Entity, IssueGroup, Report, Source
 from ispmig_pipelines.preview.words import (
     TOTAL_SIDES,
     Pair,
-    heading,
-    money,
     money_rows,
     origin,
-    others,
     pairs,
     place,
-    printable,
-    share,
     sides,
 )
 

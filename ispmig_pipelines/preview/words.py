@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,55 +25,6 @@ OUTCOMES: dict[Outcome, str] = {
     "completes": "completes another record",
     "quarantined": "held back",
 }
-
-_ABBREVIATIONS = {"ip": "IP"}
-
-
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)
-
-
-def printable(text: str) -> str:
-    """A text with ``?`` for what has no shape, turns text around or speaks to a terminal."""
-    return _UNPRINTABLE.sub("?", text)
-
-
-def label(entity: str) -> str:
-    """``ip_assignment`` → ``IP assignments``."""
-    return " ".join(_ABBREVIATIONS.get(w, w) for w in entity.split("_")) + "s"
-
-
-def heading(entity: str) -> str:
-    """:func:`label`, as a title."""
-    text = label(entity)
-    return text[0].upper() + text[1:]
-
-
-def share(part: int, whole: int) -> str:
-    """``12 %``; never 0 % of something, never 100 % of less than all."""
-    if not whole:
-        return "\N{EN DASH}"
-    if part == whole:
-        return "100 %"
-    percent = 100 * part / whole
-    if 0 < percent < 1:
-        return "<1 %"
-    if percent > 99:
-        return ">99 %"
-    return f"{percent:.0f} %"
-
-
-def others(count: int) -> str:
-    """``and 3 others``."""
-    return f"and {count:,} other" + "s" * (count > 1)
-
-
-def money(amount: str) -> str:
-    """An amount as people read it: ``-1234.5000`` → ``-1,234.50``."""
-    number = Decimal(amount)
-    places = -int(number.normalize().as_tuple().exponent)
-    return f"{number:,.{max(places, 2)}f}"
 
 
 def what_becomes(entity: Entity) -> list[tuple[str, int]]:

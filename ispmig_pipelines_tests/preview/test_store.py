@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ispmig_pipelines.errors import StorageError, UsageError
+from ispmig_pipelines.errors import StorageError
 from ispmig_pipelines.preview import store
 from ispmig_pipelines_tests.preview.reports import report
 
@@ -57,19 +57,3 @@ def test_a_report_that_is_gone_or_broken_is_told(tmp_path: Path, content: str | 
         (tmp_path / "acme/7.json").write_text(content)
     with pytest.raises(StorageError, match="The report of migration 7 of tenant acme"):
         store.read(tmp_path, "acme", 7)
-
-
-def test_a_page_replaces_a_file_and_its_readers(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    target.write_text("before")
-    target.chmod(0o644)
-    store.check_place(target)
-    store.publish(target, "after")
-    assert (target.read_text(), mode(target)) == ("after", 0o600)
-
-
-def test_a_place_that_cannot_be_is_refused_beforehand(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="There is no folder"):
-        store.check_place(tmp_path / "nowhere/page.html")
-    with pytest.raises(UsageError, match="is no file"):
-        store.check_place(tmp_path)

@@ -1,0 +1,1 @@
+"""What pages for people share: the document, its look, its words, and how it becomes a file."""
