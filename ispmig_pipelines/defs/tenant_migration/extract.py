@@ -32,6 +32,7 @@ from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.guarding import Finding, cards_found
 from ispmig_pipelines.mapping.spec import Spec, check_columns
 from ispmig_pipelines.staging import Staging
+from ispmig_pipelines.validation.cards import redacted
 
 POSITION = (
     pa.field("file", pa.int32(), nullable=False),
@@ -173,7 +174,7 @@ def _stage(
                     index=index,
                     source=name,
                     path=path,
-                    member=one.place.member,
+                    member=redacted(one.place.member),
                     table=one.table,
                     sha256=one.reader.sha256(),
                     size=one.reader.size,
