@@ -245,14 +245,19 @@ def _chosen(plain: str, found: list[_Candidate]) -> list[_Candidate]:
     for one in sound:
         begun.setdefault(one.start, []).append(one)
     taken: list[_Candidate] = []
+    passed_over: list[_Candidate] = []
     for one in sorted((c for c in sound if c.regular), key=lambda c: (c.start, -c.end)):
         shorter = any(
-            c.regular and c.end < one.end
+            c.regular
+            and c.end < one.end
             and (_EXPIRY.match(plain, c.end + 1) or re.fullmatch(r"\.0+", plain[c.end : one.end]))
             for c in begun[one.start]
-        )  # fmt: skip
-        if not shorter and not (taken and one.start < taken[-1].end):
+        )
+        if taken and one.start < taken[-1].end:
+            passed_over.append(one)
+        elif not shorter:
             taken.append(one)
+    taken = _covering(taken, [c for c in passed_over if c.start not in {t.start for t in taken}])
     starts = [c.start for c in taken]
     loose: list[_Candidate] = []
     for one in sorted((c for c in sound if not c.regular), key=lambda c: (c.start, -c.end)):
@@ -266,6 +271,22 @@ def _chosen(plain: str, found: list[_Candidate]) -> list[_Candidate]:
             continue
         loose.append(one)
     return sorted([*taken, *loose], key=lambda c: c.start)
+
+
+def _covering(taken: list[_Candidate], others: list[_Candidate]) -> list[_Candidate]:
+    """The candidates, and those that they only cover in part: which of two that overlap is the
+    number cannot be told, so no digit of either stays."""
+    for one in others:
+        over = [c for c in taken if c.start < one.end and one.start < c.end]
+        open_, clear = one.start, False
+        for c in over:
+            clear = clear or open_ < c.start
+            open_ = max(open_, c.end)
+        if clear or open_ < one.end:
+            last = max([*over, one], key=lambda c: c.end)
+            whole = _Candidate(over[0].start, last.end, last.number, last.issuer, True)
+            taken = sorted([*(c for c in taken if c not in over), whole], key=lambda c: c.start)
+    return taken
 
 
 def _is_other(
@@ -318,7 +339,7 @@ _CODE = re.compile(
 )
 _AFTER_EXPIRY = re.compile(
     r"(?:\W|_){0,6}(?:[A-Za-z]{3,10}\W{0,4}){0,2}"
-    r"(?:(?:0[1-9]|1[0-2]) ?[/.-]? ?(?:20)?[0-9]{2})(?:\W|_){1,6}"
+    r"(?:0[1-9]|1[0-2])[ /.|;,:-]{0,3}(?:20)?[0-9]{2}(?:\W|_){1,6}"
     r"(?P<value>[0-9]{3,4})(?![0-9]|[.,/:-][0-9])"
 )
 _TRACK = re.compile(r"(?:\^[^^\n]{2,40}\^|[=Dd])(?P<value>[0-9]{7,}[^?\s\"'<,;|]*)")

@@ -152,6 +152,9 @@ def test_borders_of_batches_do_not_matter(cells: list[str | None], size: int) ->
         ("her cvc is 1234.", "her cvc is ***."),
         ("CVV2=999;", "CVV2=***;"),
         (f"+{VISA}", f"+{STARS}1111"),
+        (f"{VISA}|12|2025|123", f"{STARS}1111|12|2025|***"),
+        # Two readings that overlap: no digit of either stays.
+        ("+1 415 555 2671 4111 1111 1111 1111", f"+1 415 555 {STARS}1111"),
     ],
 )
 def test_ways_in_which_they_are_written(text: str, becomes: str) -> None:
