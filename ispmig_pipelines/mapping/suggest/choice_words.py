@@ -7,7 +7,7 @@ from __future__ import annotations
 MORE_SYNONYMS: dict[str, str] = {
     "active": "nashit naashit faal نشط فعال amilifu chalu saatavilla activado activada ativado ativada activée activé attivato attivata "
     "подключён подключена включен включена включён увімкнено підключений підключено działający czynny czynna aktywowany aktywowana włączony aktívny aktívna aktivována "
-    "enservice eninstalled inservice inuse installed up working good current normal provisioned goodstanding actief lopend laufend läuft vigente emservico "
+    "enservice eninstalled inservice inuse deployed indeployment onsite mounted installed up working good current normal provisioned goodstanding actief lopend laufend läuft vigente emservico "
     "kullanımda açık acik yayında berjalan terpasang activ activă activat aktivni",
     "suspended": "mawquf mouqaf muallaq موقوف معلق imesitishwa nilambit pastdue delinquent nonpay nonpayment "
     "barred notactive inarrears overduesuspend dondurulmuş dondurulmus dondurulan donduruldu askıda askiya askıyaalındı durduruldu borçtan pasif kısıtlı "

@@ -47,7 +47,7 @@ signup: signup registration registered alta cadastro inscription iscrizione anme
 created: created creation creado criado erstellt angelegt создан создания cree créé utworzenia olusturma inserimento aufgenommen erfasst entered
 status: situacion situación status state_ zustand estado_ etat état stato статус stan durum situacao situação estatus состояние sost statut active_state stat stav acctstat:account
 balance: balance owes owed owing saldo kontostand solde баланс saldos bakiye bal баланс_счета guthaben_saldo openstaand_saldo ledger_balance currbal zustatek zůstatek zostatok
-credit: credit guthaben credito crédito кредит kredyt
+credit: credit credito crédito кредит kredyt
 debt: debt schuld deuda divida dívida dette долг borc owed owing arrears outstanding openstaand rueckstand rückstand offener dues schulden owing dluh dlh hutang
 deposit: deposit kaution deposito depósito депозит caution depot kaucja depozito
 currency: currency waehrung währung moneda moeda devise valuta валюта waluta curr para_birimi cur monnaie

@@ -73,7 +73,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "portal_secret"): ("portal password",),
     ("customer", "segment"): ("reseller",),
     ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
-    ("customer", "balance"): ("debt", "amount owed", "outstanding balance"),
+    ("customer", "balance"): ("credit balance", "debt", "amount owed", "outstanding balance"),
     ("customer", "billing_street"): ("street and number",),
     ("customer", "billing_street2"): (
         "complement",

@@ -105,6 +105,7 @@ special: sonder individual individuell especial spezial
 management: ssh mgmt management telnet winbox verwaltungs
 portal: portal central selfcare kabinet cabinet kundenportal
 shipping: ship shipping
+balance credit: guthaben prepaidbalance creditbalance
 direct: direct
 debit: debit debito débito lastschriftbetrag
 service_location: shipto serviceaddr:address svcaddr:address installaddr:address installaddress:address installationaddress:address anschlussadresse:address anschlussanschrift:address endereco_instalacao
