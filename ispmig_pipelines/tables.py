@@ -88,11 +88,36 @@ def migration(out: Console, entry: Migration) -> None:
             for rule, count in rules.items():
                 table.add_row(name, rule, f"{count:,}")
         _show(out, table)
+    _personal_data(out, entry)
     if entry.seconds:
         out.print(
             f"{entry.seconds:.1f} s, {entry.rows_per_second or 0:,.0f} rows/s, "
             f"at most {entry.peak_rss_mb or 0:,.0f} MB of memory"
         )
+
+
+def _personal_data(out: Console, entry: Migration) -> None:
+    """Where a migration has personal data; what no field has stands first."""
+    # Entities are slow to import, and most commands need none.
+    from ispmig_pipelines.validation.personal_data import personal_data
+
+    found = personal_data(entry.findings)
+    if not found:
+        return
+    table = _table(
+        "", "personal data", "what it is", "class", "goes to", "told by", "words in notes"
+    )
+    for one in found:
+        by = one.by if one.share is None else f"{one.by} ({one.share:.0%} of {one.looked_at:,})"
+        table.add_row(
+            Text(f"{one.source}.{one.column}"),
+            one.kind.value + (f": {one.detail}" if one.detail else ""),
+            one.privacy.value,
+            ", ".join(one.goes_to) or "nowhere",
+            by,
+            ", ".join(f"{category} {count:,}" for category, count in one.special.items()),
+        )
+    _show(out, table)
 
 
 _STATES = {

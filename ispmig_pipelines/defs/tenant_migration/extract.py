@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
+from ispmig_pipelines.defs.tenant_migration.people import Looking
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     InDatabase,
@@ -145,6 +146,7 @@ def _stage(
     schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in columns)])
     files: list[StagedFile] = []
     found: list[Finding] = []
+    people = Looking(columns)
     size = sum(o.reader.size for o in opened)
     before = 0
     with (
@@ -158,6 +160,7 @@ def _stage(
             records = rejects = 0
             for batch in one.reader.batches(one.table, batch_size):
                 if batch.cells.num_rows:
+                    people.add(batch.cells)
                     cells.write(_positioned(batch, index, columns, schema))
                     masked.write(_masked(batch))
                 if batch.rejects:
@@ -186,7 +189,11 @@ def _stage(
             found += one.reader.findings(one.table)
     progress.done()
     return StagedSource(
-        name=name, columns=columns, files=tuple(files), cards=tuple(cards_found(name, found))
+        name=name,
+        columns=columns,
+        files=tuple(files),
+        cards=tuple(cards_found(name, found)),
+        personal=people.found(),
     )
 
 

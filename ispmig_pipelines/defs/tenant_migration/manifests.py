@@ -12,6 +12,7 @@ from typing import Any
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.reconcile import Amounts
+from ispmig_pipelines.validation.personal import PersonalColumn
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class StagedSource:
         stem: of records that are sent in again: what their staged tables are named by; before:
             file → records that stood before it in the source, when it was read whole.
         cards: what was found of card numbers, by column, as findings of a migration keep it.
+        personal: column → what its name and cells say about people, where they do.
     """
 
     name: str
@@ -70,6 +72,7 @@ class StagedSource:
     stem: str = ""
     before: dict[int, int] = field(default_factory=dict)
     cards: tuple[dict[str, Any], ...] = ()
+    personal: dict[str, PersonalColumn] = field(default_factory=dict)
 
     @property
     def cells(self) -> str:

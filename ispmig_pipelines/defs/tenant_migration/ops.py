@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
-from ispmig_pipelines.defs.tenant_migration import closing, preview, resubmission, settled
+from ispmig_pipelines.defs.tenant_migration import closing, people, preview, resubmission, settled
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
@@ -105,13 +105,18 @@ def extract_op(
         for file in staged:
             for note in file.notes:
                 context.log.info(f"{file.path}: {note}")
+        personal = people.personal_data_of(spec, sources)
+        context.log.info(people.in_words(personal))
         files = [f.as_json() for f in staged]
         with platform.connect() as connection, connection.begin():
             ledger.update_migration(
                 connection,
                 migration,
                 files=files,
-                findings={"cards": [found for s in sources.values() for found in s.cards]},
+                findings={
+                    "cards": [found for s in sources.values() for found in s.cards],
+                    "personal": [found.as_json() for found in personal],
+                },
                 plugins=digests_of(spec.functions),
                 settled=settled.as_json(sources.values(), styles),
             )
@@ -125,6 +130,7 @@ def extract_op(
             metadata={
                 "records": sum(s.read for s in fed.values()),
                 "unreadable": sum(f.rejects for s in fed.values() for f in s.files),
+                **people.metadata(one for one in personal if one.source in fed),
                 "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
                 "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
                 **usage(),
