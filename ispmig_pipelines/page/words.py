@@ -43,6 +43,23 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.0f} %"
 
 
+def percentage(part: int, whole: int) -> str:
+    """:func:`share` as closely as trends need it: ``0.42 %``, ``3.1 %``, ``12 %``."""
+    if not whole or part in (0, whole):
+        return share(part, whole)
+    percent = 100 * part / whole
+    if percent < 0.01:
+        return "<0.01 %"
+    if percent > 99:
+        return ">99 %"
+    return f"{percent:.{0 if percent >= 9.95 else 1 if percent >= 0.995 else 2}f} %"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 record``, ``2,000 records``."""
+    return f"{count:,} {what}" + "s" * (count != 1)
+
+
 def others(count: int) -> str:
     """``and 3 others``."""
     return f"and {count:,} other" + "s" * (count > 1)

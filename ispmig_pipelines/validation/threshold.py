@@ -12,6 +12,9 @@ from ispmig_pipelines.errors import ThresholdExceeded, UsageError
 
 DEFAULT = "5%"
 
+TOO_MUCH = "Too much would lie in quarantine"
+"""What every :class:`ThresholdExceeded` begins with, also in the ledger."""
+
 _FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<percent>%)?")
 
 
@@ -88,7 +91,7 @@ class Thresholds:
         if over:
             where = " or max_quarantined of the spec" if by_spec else ""
             raise ThresholdExceeded(
-                f"Too much would lie in quarantine ({'; '.join(over)}), so nothing was loaded. "
+                f"{TOO_MUCH} ({'; '.join(over)}), so nothing was loaded. "
                 f"See what is wrong with each:  {see}  Then correct the source or the spec, or "
                 f"allow more with --max-quarantined{where}."
             )

@@ -1,0 +1,40 @@
+"""Where reports of migrations lie: private files, a folder per tenant, beside those of dry runs.
+
+They hold no cell, and stay until the tenant goes; whatever is lost is made again from the ledger.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ispmig_pipelines.page.file import write_private
+from ispmig_pipelines.report.canonical import to_json
+from ispmig_pipelines.report.page import page
+from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.staging import storage_errors
+
+_THEN = "Free some space, and make the report again with ispmig report."
+
+
+def paths(root: Path, tenant: str, migration: int) -> dict[str, Path]:
+    """Where the report of a migration lies: as ``html`` and as ``json``.
+
+    Args:
+        root: :attr:`Settings.reports_folder`.
+    """
+    return {kind: root / tenant / f"migration-{migration}.{kind}" for kind in ("html", "json")}
+
+
+def keep(root: Path, report: MigrationReport) -> dict[str, Path]:
+    """Writes a report as page and as canonical JSON; returns where.
+
+    Raises:
+        StorageError: no space.
+    """
+    found = paths(root, report.tenant, report.migration)
+    with storage_errors("writing the report", _THEN):
+        for folder in (root, root / report.tenant):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(found["html"], page(report))
+        write_private(found["json"], to_json(report))
+    return found

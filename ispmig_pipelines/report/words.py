@@ -1,0 +1,78 @@
+"""What page and terminal both say of a report, said once."""
+
+from __future__ import annotations
+
+from ispmig_pipelines.page.words import percentage
+from ispmig_pipelines.platform.quarantine import NO_CURRENCY
+from ispmig_pipelines.report.report import ControlTotal, Example, MigrationReport, RuleIssues
+from ispmig_pipelines.report.rule_kind import RuleKind
+
+MODES = {"load": "migration", "dry_run": "dry run", "resubmit": "resubmission"}
+
+STATES = {
+    "running": "running",
+    "published": "published, not audited",
+    "done": "done",
+    "checked": "done",
+    "failed": "nothing loaded",
+    "undone": "taken back",
+}
+
+EFFECTS = {"error": "held back", "warning": "warning", "info": "note"}
+"""What an issue of a severity does to its record, in a word."""
+
+
+def spoken(field: str) -> str:
+    """``billing_address`` → ``billing address``."""
+    return field.replace("_", " ")
+
+
+def total_name(total: ControlTotal) -> str:
+    """``Customer balance``."""
+    return spoken(f"{total.entity} {total.field}").capitalize()
+
+
+def currency(total: ControlTotal) -> str:
+    """A total's currency, for people."""
+    return "no currency" if total.currency == NO_CURRENCY else total.currency
+
+
+def duration(milliseconds: int) -> str:
+    """``4.2 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def trend(issues: RuleIssues) -> tuple[str, str]:
+    """How a rule goes against the migration before: an arrow, and in words; both "" where there
+    was none."""
+    if not issues.earlier:
+        return "", ""
+    before = issues.earlier[-1]
+    was = f"{percentage(before.records, before.of)} in migration {before.migration}"
+    if not before.records:
+        return "\N{UPWARDS ARROW}", f"new: none in migration {before.migration}"
+    # As fractions: shares that are shown alike may differ, and those that are alike must not.
+    now, then = issues.records * before.of, before.records * issues.of
+    if now == then:
+        return "=", f"as in migration {before.migration}"
+    return ("\N{UPWARDS ARROW}" if now > then else "\N{DOWNWARDS ARROW}"), was
+
+
+def place(example: Example) -> str:
+    """``people.csv record 12, line 13``."""
+    where = f"{example.file} record {example.record:,}"
+    return where if example.line is None else f"{where}, line {example.line:,}"
+
+
+def found_of_kind(report: MigrationReport, kind: RuleKind) -> dict[str, int]:
+    """Severity → records that break a rule of the kind, each counted once per rule."""
+    counts = {"error": 0, "warning": 0, "info": 0}
+    for issues in report.of_kind(kind):
+        counts[issues.severity] = counts.get(issues.severity, 0) + issues.records
+    return counts
