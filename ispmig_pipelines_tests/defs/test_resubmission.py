@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +15,8 @@ from openpyxl.workbook import Workbook as OpenpyxlWorkbook
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
-from ispmig_pipelines.platform import tenants
+from ispmig_pipelines.defs.tenant_migration import closing, resubmission
+from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.server import engine
 
 SPEC = """\
@@ -71,7 +73,7 @@ No,Name,Mail,State,Since,Owed,Tariff,Note
 0003,Cid,cid@example.com,?,03/04/2024,"3,00",F100,ok
 0004,Dee,dee@example.com,A,31/31/2024,"4,00",F50,+49 1
 0005,Eve,eve@example.com,A,05/06/2024,"5,00",F77,
-0006,Fay,fay@example.com,A,05/06/2024,"1,234",F50
+0006,Fay,fay@example.com,A,05/06/2024,"1,2,3",F50,
 """
 BILLS = """\
 Bill,Account,Date,Sum
@@ -231,4 +233,309 @@ def test_the_same_file_twice_changes_nothing(folder: Path) -> None:
     assert second["solved_by"] == [first["migrations"][0]["migration_id"]]
     assert as_json("digest", "acme") == content
     assert rows("select * from tenant_acme._closings order by 1, 2, 3, 4, 5") == closings
+    assert open_records() == left
+
+
+def test_a_dry_run_publishes_and_closes_nothing(folder: Path) -> None:
+    migrate()
+    content, left = as_json("digest", "acme"), open_records()
+    path = corrected(write_workbook(folder), fix_most)
+    tried = as_json("resubmit", "acme", str(path), "--dry-run")
+    (entry,) = tried["migrations"]
+    assert (entry["mode"], entry["state"]) == ("dry_run", "checked")
+    assert (tried["solved"], tried["open"]) == (5, 3)
+    holds_laws(entry)
+    assert as_json("digest", "acme") == content
+    assert open_records() == left
+    assert rows("select count(*) from tenant_acme._closings") == [(0,)]
+    # What would still be wrong can be looked at, as with any dry run.
+    of_try = as_json("quarantine", "acme", "--migration", str(entry["migration_id"]))
+    assert [(r["entity"], r["record"]) for r in of_try["records"]] == [
+        ("customer", 6), ("invoice", 3), ("invoice", 4), ("service", 6)
+    ]  # fmt: skip
+
+
+def test_what_is_still_wrong_keeps_its_first_cells_and_shows_its_newest(folder: Path) -> None:
+    migrate()
+
+    def worse(book: OpenpyxlWorkbook) -> None:
+        sheet = book["customer"]
+        put(sheet, ("No", "0006"), Owed="1,2,3,4", Mail="fay at example")
+        for row in (row_of(sheet, "No", n) for n in ("0004", "0003", "0002")):
+            sheet.delete_rows(row)
+        book.remove(book["service"])
+        book.remove(book["invoice"])
+
+    again = as_json("resubmit", "acme", str(corrected(write_workbook(folder), worse)))
+    (entry,) = again["migrations"]
+    assert (again["records"], again["solved"], again["open"]) == (1, 0, 1)
+    assert entry["entities"]["customer"]["quarantined"] == 1
+    listed = as_json("quarantine", "acme", "--entity", "customer")["records"]
+    assert [r["record"] for r in listed] == [2, 3, 4, 6]
+    fay = listed[-1]
+    assert fay["attempt"] == entry["migration_id"]
+    assert (fay["cells"]["Owed"], fay["original"]["cells"]["Owed"]) == ("1,2,3,4", "1,2,3")
+    assert {i["column"] for i in fay["reasons"]} == {"Owed", "Mail"}
+    # The next workbook goes on from there.
+    sheet = openpyxl.load_workbook(write_workbook(folder))["customer"]
+    assert sheet.cell(row_of(sheet, "No", "0006"), heading(sheet)["Owed"]).value == "1,2,3,4"
+    last = corrected(
+        folder / "bad.xlsx",
+        lambda book: put(book["customer"], ("No", "0006"), Owed="6,00", Mail="fay@example.com"),
+    )
+    done = as_json("resubmit", "acme", str(last))
+    assert done["solved"] >= 1
+    assert rows("select balance::text from tenant_acme.customer where account_number = '0006'") == [
+        ("6.0000",)
+    ]
+
+
+def test_a_file_that_was_tampered_with_is_refused_row_by_row(folder: Path) -> None:
+    migrate()
+    assert ispmig("tenant", "add", "other")[0] == 0
+    path = write_workbook(folder)
+    content, left = as_json("digest", "acme"), open_records()
+
+    def refused(change: Callable[[OpenpyxlWorkbook], None], *told: str, of: str = "acme") -> None:
+        changed = folder / "changed.xlsx"
+        changed.write_bytes(path.read_bytes())
+        error = as_json(
+            "resubmit", of, str(corrected(changed, change)), exit_code=2
+        )["error"]  # fmt: skip
+        for text in told:
+            assert text in error["message"]
+
+    def cell(book: OpenpyxlWorkbook, row: int, name: str, sheet: str = "customer") -> Any:
+        return book[sheet].cell(row, heading(book[sheet])[name])
+
+    def twice(book: OpenpyxlWorkbook) -> None:
+        for column in range(1, 5):
+            book["customer"].cell(3, column).value = book["customer"].cell(2, column).value
+
+    def swapped(book: OpenpyxlWorkbook) -> None:
+        one, other = cell(book, 2, "ispmig record"), cell(book, 3, "ispmig record")
+        one.value, other.value = other.value, one.value
+
+    def strange(book: OpenpyxlWorkbook) -> None:
+        cell(book, 2, "ispmig record").value = "77"
+        cell(book, 3, "ispmig migration").value = "12345"
+        cell(book, 4, "ispmig file").value = "no number"
+
+    def renamed(book: OpenpyxlWorkbook) -> None:
+        cell(book, 1, "Mail").value = "E-Mail"
+        book["invoice"].delete_cols(heading(book["invoice"])["Sum"])
+
+    def added(book: OpenpyxlWorkbook) -> None:
+        book["customer"].cell(9, heading(book["customer"])["No"]).value = "0042"
+
+    def without_ids(book: OpenpyxlWorkbook) -> None:
+        book["service"].delete_cols(1, 4)
+
+    refused(twice, "rows customer 2 and customer 3 are the same record")
+    refused(swapped, "row customer 2: its hidden columns", "row customer 3: its hidden columns")
+    refused(
+        strange,
+        "row customer 2 is a record that is not in quarantine",
+        "row customer 3 is a record of migration 12345",
+        "row customer 4: its hidden columns were changed",
+    )
+    refused(renamed, "sheet customer lacks the column Mail", "sheet invoice lacks the column Sum")
+    refused(added, "row customer 9 does not say which record it is")
+    refused(without_ids, "sheet service lacks the hidden columns ispmig migration")
+    refused(lambda book: None, "which this tenant does not have", of="other")
+    nothing = folder / "nothing.xlsx"
+    OpenpyxlWorkbook().save(nothing)
+    as_json("resubmit", "acme", str(nothing), exit_code=2)
+    as_json("resubmit", "acme", str(folder / "people.csv"), exit_code=2)
+    as_json("resubmit", "acme", str(folder / "none.xlsx"), exit_code=2)
+    assert as_json("digest", "acme") == content
+    assert open_records() == left
+    # Not one of them began a migration.
+    assert len(as_json("migrations", "acme")["migrations"]) == 1
+
+
+def test_columns_may_be_moved_and_a_sheet_may_be_csv(folder: Path) -> None:
+    migrate()
+    path = corrected(write_workbook(folder), fix_most)
+    sheet = openpyxl.load_workbook(path)["customer"]
+    table = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    with (folder / "customer.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([*reversed(row), "a note"] for row in table)
+    found = as_json("resubmit", "acme", str(folder / "customer.csv"))
+    assert (found["records"], found["solved"], found["open"]) == (4, 3, 1)
+    assert rows("select count(*) from tenant_acme.customer") == [(5,)]
+
+
+def test_records_that_could_not_be_read_are_filled_in(folder: Path) -> None:
+    (folder / "people.csv").write_text(
+        PEOPLE + "0007,Gus,gus@example.com,A,05/06/2024,1,50,F50,\n0008,Hal\n"
+    )
+    migrate()
+    path = write_workbook(folder)
+    sheet = openpyxl.load_workbook(path)["could not be read"]
+    assert [sheet.cell(r, heading(sheet)["Text of the record"]).value for r in (2, 3)] == [
+        "0007,Gus,gus@example.com,A,05/06/2024,1,50,F50,", "0008,Hal"
+    ]  # fmt: skip
+
+    def fill_in(book: OpenpyxlWorkbook) -> None:
+        for name in ("customer", "service", "invoice"):
+            book.remove(book[name])
+        sheet = book["could not be read"]
+        for name, value in {
+            "No": "0007", "Name": "Gus", "Mail": "gus@example.com", "State": "A",
+            "Since": "05/06/2024", "Owed": "1,50", "Tariff": "F50",
+        }.items():  # fmt: skip
+            sheet.cell(2, heading(sheet)[name]).value = value
+
+    found = as_json("resubmit", "acme", str(corrected(path, fill_in)))
+    assert (found["records"], found["solved"], found["open"]) == (2, 1, 1)
+    holds_laws(found["migrations"][0])
+    assert rows(
+        """select c.last_name, c.balance::text, s.service_code, s._record
+           from tenant_acme.customer c
+           join tenant_acme.service s on s.customer = c.account_number
+           where account_number = '0007'"""
+    ) == [("Gus", "1.5000", "S-00007", 7)]
+    (hal,) = [
+        r for r in as_json("quarantine", "acme", "--entity", "customer")["records"]
+        if r["record"] == 8
+    ]  # fmt: skip
+    assert (hal["text"], hal["reasons"][0]["rule"]) == ("0008,Hal", "record.ragged")
+
+
+def test_a_changed_table_to_look_up_in_is_refused_and_an_unchanged_source_is_not_needed(
+    folder: Path,
+) -> None:
+    migrate()
+    path = corrected(write_workbook(folder), fix_most)
+    (folder / "plans.csv").write_text(PLANS.replace("P-50", "P-51"))
+    (folder / "people.csv").unlink()
+    (folder / "spec.yaml").unlink()
+    error = as_json("resubmit", "acme", str(path), exit_code=2)["error"]["message"]
+    assert "plans" in error
+    assert "has changed since migration" in error
+    (folder / "plans.csv").write_text(PLANS)
+    assert as_json("resubmit", "acme", str(path))["solved"] == 5
+
+
+def test_pages_entities_and_rules(folder: Path) -> None:
+    migrate()
+    whole = as_json("quarantine", "acme")["records"]
+    paged = []
+    for number in (1, 2, 3):
+        page = as_json("quarantine", "acme", "--page", str(number), "--limit", "5")
+        assert page["total"] == 12
+        paged += page["records"]
+    assert paged == whole
+    assert as_json("quarantine", "acme", "--offset", "10")["records"] == whole[10:]
+    some = as_json("quarantine", "acme", "--rule", "value.lookup")["records"]
+    assert [(r["entity"], r["record"]) for r in some] == [("customer", 3), ("service", 5)]
+    people = as_json("quarantine", "acme", "--entity", "customer")["records"]
+    assert people == [r for r in whole if r["entity"] == "customer"]
+    assert "value.lookup" in as_json(
+        "quarantine", "acme", "--rule", "value.lokup", exit_code=2
+    )["error"]["message"]  # fmt: skip
+    code, out, _ = ispmig("quarantine", "acme", "--page", "2", "--limit", "5")
+    assert code == 0
+    assert "Records 6 to 10 of 12." in out
+    as_json("quarantine", "acme", "--page", "2", "--offset", "5", exit_code=2)
+
+
+def test_only_a_purge_that_somebody_confirms_deletes_and_it_is_on_record(folder: Path) -> None:
+    done = migrate()
+    fixed = as_json("resubmit", "acme", str(corrected(write_workbook(folder), fix_most)))
+    number = str(done["migration_id"])
+    refused = as_json("quarantine", "purge", "acme", "--migration", number, exit_code=2)
+    assert "12 records" in refused["error"]["message"]
+    assert "4 of them were never loaded" in refused["error"]["message"]
+    assert len(as_json("quarantine", "acme", "--all")["records"]) == 12
+    solved = as_json("quarantine", "purge", "acme", "--migration", number, "--closed", "--yes")
+    assert solved["purged"] == 8
+    assert rows("select count(*) from tenant_acme._closings") == [(0,)]
+    assert len(as_json("quarantine", "acme", "--all")["records"]) == 4
+    rest = as_json("quarantine", "purge", "acme", "--before", "2999-01-01", "--yes")
+    assert rest["records"] == {
+        "customer": {"open": 1, "closed": 0}, "invoice": {"open": 2, "closed": 0},
+        "service": {"open": 1, "closed": 0},
+    }  # fmt: skip
+    assert rows("select count(*) from tenant_acme._quarantine") == [(0,)]
+    assert rows("select count(*) from tenant_acme._issues where severity = 'error'") == [(0,)]
+    with engine().connect() as connection:
+        entries = trail.entries(connection, "acme")
+    assert [(e.operation, e.details["only_closed"]) for e in entries] == [
+        ("purge", True), ("purge", False)
+    ]  # fmt: skip
+    assert entries[0].actor
+    assert entries[0].details["records"]["customer"] == {"open": 0, "closed": 3}
+    # What was loaded is left alone.
+    assert fixed["solved"] == 5
+    assert rows("select count(*) from tenant_acme.customer") == [(5,)]
+
+
+def test_no_other_run_deletes_what_went_in_nowhere(folder: Path) -> None:
+    refused = as_json("migrate", "acme", "spec.yaml", exit_code=1)
+    assert refused["error"]["code"] == "threshold"
+    first = as_json("quarantine", "acme")["records"]
+    assert len(first) == 12
+    # Of what is not loaded nothing is to be sent in again.
+    error = as_json(
+        "resubmit", "acme", str(corrected(write_workbook(folder), fix_most)), exit_code=2
+    )["error"]["message"]  # fmt: skip
+    assert "nothing of it is loaded" in error
+    second = migrate()
+    as_json("migrate", "acme", "spec.yaml", "--max-quarantined", "90%", "--dry-run")
+    third = migrate()
+    kept = rows("select migration, count(*) from tenant_acme._quarantine group by 1 order by 1")
+    assert [number for number, _ in kept] == [
+        first[0]["migration"], second["migration_id"], third["migration_id"]
+    ]  # fmt: skip
+    assert {count for _, count in kept} == {12}
+
+
+def test_a_spec_run_on_other_files_does_not_hide_the_first_ones(folder: Path) -> None:
+    one = migrate()
+    for name, text in {"people.csv": PEOPLE, "bills.csv": BILLS}.items():
+        (folder / f"new-{name}").write_text(text)
+    spec = SPEC.replace("people.csv", "new-people.csv").replace("bills.csv", "new-bills.csv")
+    (folder / "spec.yaml").write_text(spec)
+    two = migrate()
+    listed = {r["migration"] for r in as_json("quarantine", "acme")["records"]}
+    assert listed == {one["migration_id"], two["migration_id"]}
+
+
+def test_a_resubmission_that_is_taken_back_opens_what_it_solved(folder: Path) -> None:
+    migrate()
+    content, left = as_json("digest", "acme"), open_records()
+    done = as_json("resubmit", "acme", str(corrected(write_workbook(folder), fix_most)))
+    with engine().connect() as connection:
+        tenant = tenants.get(connection, "acme")
+        connection.rollback()
+        closing.take_back(
+            connection, tenant, done["migrations"][0]["migration_id"], "It was not wanted."
+        )
+    assert as_json("digest", "acme") == content
+    assert open_records() == left
+    again = as_json("resubmit", "acme", str(folder / "bad.xlsx"))
+    assert (again["solved_before"], again["solved"]) == (0, 5)
+
+
+def test_a_file_that_changes_while_it_is_loaded_does_not_stand(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate()
+    content, left = as_json("digest", "acme"), open_records()
+    path = corrected(write_workbook(folder), fix_most)
+    staged = resubmission.stage
+
+    def changing(*arguments: Any, **named: Any) -> Any:
+        found = staged(*arguments, **named)
+        if named["stem"] == resubmission.SENT_IN:
+            corrected(path, lambda book: put(book["customer"], ("No", "0002"), Owed="9,99"))
+        return found
+
+    monkeypatch.setattr(resubmission, "stage", changing)
+    error = as_json("resubmit", "acme", str(path), exit_code=1)["error"]
+    assert error["code"] == "law"
+    assert "has changed while it was loaded" in error["message"]
+    assert as_json("digest", "acme") == content
     assert open_records() == left
