@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.integrity.world import ORDER, World
 from ispmig_pipelines.platform.journal import QUARANTINE
 from ispmig_pipelines.platform.publish import place
@@ -80,42 +79,58 @@ def assignments(world: World) -> sql.Composed:
     )
 
 
-def in_quarantine(world: World, entity: str, field: str) -> sql.Composed:
-    """SQL for the values of a reference, or of the first field of the key, in records of the
-    entity that this migration rejects: a query of one column, ``value``.
-
-    What such a record would have added is missing for that reason alone. Of records that were
-    rejected before they were staged, the cell of the field's column is taken, if it is one.
-    """
-    feeds = world.feeds_of(entity)
-    of_key = ENTITIES[entity].key[0] == field
-    parts: list[sql.Composable] = []
-    for feed in feeds:
-        value = (
-            sql.SQL("r.key ->> 0")
-            if of_key
-            else sql.SQL("r.refs ->> {}").format(sql.Literal(field))
+def lines_in_quarantine(world: World) -> sql.Composed:
+    """SQL for the numbers of invoices of which this migration rejects a line: a query of one
+    column. What such a line would have added is missing for that reason alone."""
+    parts: list[sql.Composable] = [sql.SQL("select null::text as value where false")]
+    parts += [
+        sql.SQL(
+            """select r.key ->> 0 from {rejects} r
+               union all
+               select coalesce(q.key ->> 0, btrim(q.cells ->> {column})) from {quarantine} q
+               where q.migration = {migration} and q.entity = 'invoice_line'
+                 and q.feed = {feed}"""
+        ).format(
+            rejects=feed.rejects,
+            column=sql.Literal(feed.columns.get("invoice_number", "")),
+            quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
+            migration=sql.Literal(feed.migration),
+            feed=sql.Literal(feed.index),
         )
-        parts.append(sql.SQL("select {} as value from {} r").format(value, feed.rejects))
-        said = (
-            sql.SQL("coalesce(q.key ->> 0, btrim(q.cells ->> {column}))")
-            if of_key
-            else sql.SQL("btrim(q.cells ->> {column})")
-        ).format(column=sql.Literal(feed.columns.get(field, "")))
-        parts.append(
-            sql.SQL(
-                """select {said} as value from {quarantine} q
-                   where q.migration = {migration} and q.entity = {entity} and q.feed = {feed}"""
-            ).format(
-                said=said,
-                quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
-                migration=sql.Literal(feed.migration),
-                entity=sql.Literal(entity),
-                feed=sql.Literal(feed.index),
-            )
-        )
-    if not parts:
-        return sql.SQL("select null::text as value where false").format()
+        for feed in world.feeds_of("invoice_line")
+    ]
     return sql.SQL("select value from ({}) gone where value is not null").format(
         sql.SQL(" union all ").join(parts)
     )
+
+
+def rejected_access(world: World) -> sql.Composed:
+    """SQL for what this migration's rejected addresses and devices name: a query of ``value``,
+    the codes of services and customers, and ``file`` and ``record``, where they stand.
+
+    Codes may be made of several columns: each of their cells is a value.
+    """
+    parts: list[sql.Composable] = [
+        sql.SQL("select null::text as value, null::integer as file, null::bigint as record")
+    ]
+    for feed in (f for e in ("ip_assignment", "device") for f in world.feeds_of(e)):
+        named = (feed.columns.get(f, "") for f in ("service", "customer"))
+        columns = list(dict.fromkeys(c for names in named for c in names.split(", ") if c))
+        parts.append(
+            sql.SQL(
+                """select v.value, r._file, r._record from {rejects} r
+                   left join lateral jsonb_each_text(r.refs) v on true
+                   union all
+                   select btrim(q.cells ->> c.name), q.file, q.record
+                   from {quarantine} q left join unnest({columns}::text[]) as c(name) on true
+                   where q.migration = {migration} and q.entity = {entity} and q.feed = {feed}"""
+            ).format(
+                rejects=feed.rejects,
+                columns=sql.Literal(columns),
+                quarantine=sql.Identifier(feed.tenant.schema, QUARANTINE),
+                migration=sql.Literal(feed.migration),
+                entity=sql.Literal(feed.entity),
+                feed=sql.Literal(feed.index),
+            )
+        )
+    return sql.SQL(" union all ").join(parts)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from psycopg import sql
 
-from ispmig_pipelines.platform.integrity.asking import in_quarantine, other
+from ispmig_pipelines.platform.integrity.asking import lines_in_quarantine, other
 from ispmig_pipelines.platform.integrity.findings import Check
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.integrity.world import World
@@ -76,7 +76,7 @@ def _lines_add_up(world: World, policy: Policy) -> sql.Composed:
         lines=world.rows("invoice_line"),
         invoices=world.rows("invoice"),
         half=_half_unit(sql.SQL("i.currency")),
-        rejected=in_quarantine(world, "invoice_line", "invoice_number"),
+        rejected=lines_in_quarantine(world),
     )
 
 

@@ -15,9 +15,9 @@ from ispmig_pipelines.platform.integrity.asking import (
     assignments,
     devices,
     given_out,
-    in_quarantine,
     ordered,
     other,
+    rejected_access,
 )
 from ispmig_pipelines.platform.integrity.findings import Check
 from ispmig_pipelines.platform.integrity.policy import Policy
@@ -92,8 +92,9 @@ def _no_access(world: World, policy: Policy) -> sql.Composed:
     # What was rejected with a service's address or device says so itself, and is not told twice.
     return sql.SQL(
         """with known as materialized ({known}),
+           rejected as materialized ({rejected}),
            lines as (
-               select s.service_code, s._rank from {services} s
+               select s.service_code, s.customer, s._rank, s._file, s._record from {services} s
                join {plans} p on p.plan_code = s.plan
                where s.status = 'active' and coalesce(s.access_username, '') = '' and {line}
            ), without as (
@@ -104,7 +105,10 @@ def _no_access(world: World, policy: Policy) -> sql.Composed:
                   null as other, null as found
            from without w
            where w._rank > 0
-             and not exists (select from ({rejected}) r where r.value = w.service_code)
+             and not exists (select from rejected r where r.value = w.service_code)
+             and not exists (select from rejected r where r.value = w.customer)
+             and not exists (
+                 select from rejected r where (r.file, r.record) = (w._file, w._record))
              and ({usernames} or (select count(*) from without)
                                   <= (select count(*) from lines) / 2.0)"""
     ).format(
@@ -112,9 +116,7 @@ def _no_access(world: World, policy: Policy) -> sql.Composed:
         services=world.rows("service"),
         plans=world.rows("plan"),
         line=_LINE,
-        rejected=sql.SQL(" union all ").join(
-            in_quarantine(world, entity, "service") for entity in ("ip_assignment", "device")
-        ),
+        rejected=rejected_access(world),
         usernames=_usernames_are_known(world),
     )
 
