@@ -260,7 +260,9 @@ class MetroFiber:
         )  # fmt: skip
         # One number, two invoices.
         twin = self.invoices.only(id="120")
-        self.invoices.rows.append({**twin, "id": "9002", "total": "1.00", "due": "1.00"})
+        due = "0.00" if twin["status"] == "paid" else "1.00"
+        amounts = {"total_without_vat": "1.00", "vat": "0.00", "total": "1.00", "due": due}
+        self.invoices.rows.append({**twin, "id": "9002", **amounts})
         # Due before it was issued.
         self.invoices.change({"id": "200"}, date_till="2024-02-15")
         # A comma in a description that nobody quoted.
