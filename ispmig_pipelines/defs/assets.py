@@ -1,10 +1,10 @@
 """What the lineage graph shows: source export → entity → backup and export, a partition per tenant.
 
-The entities are written by the job ``tenant_migration``, which reports them here; their check
-can also be run by itself, at any time, from what the ledger and the tables then hold.
+The entities are written by the job ``tenant_migration``, which reports them here; their checks
+can also be run by themselves, at any time, from what the ledger and the tables then hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagster import (
@@ -26,6 +26,7 @@ from dagster import (
     asset_check,
 )
 
+from ispmig_pipelines.defs import rule_checks
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.mapping.spec import Spec
@@ -33,6 +34,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.platform import ledger, verify
 from ispmig_pipelines.platform import tenants as tenant_registry
+from ispmig_pipelines.report.report import MigrationReport
 
 SOURCE = AssetKey("source_export")
 BACKUP = AssetKey("tenant_backup")
@@ -128,13 +130,21 @@ def record_source(tenant: str, migration: int, files: list[dict[str, Any]]) -> A
 
 
 def record_entity(
-    entry: ledger.Migration, entity: str, rows: int, problems: list[str], spec: Spec
+    entry: ledger.Migration,
+    entity: str,
+    rows: int,
+    problems: list[str],
+    spec: Spec,
+    report: MigrationReport | None,
+    shown: Mapping[str, Any],
 ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
     """The events by which the graph learns of an entity that a migration wrote.
 
     Args:
         rows: rows the tenant's table now has.
         problems: what the tables do not bear out (:func:`verify.standing`).
+        report: of the migration, if it could be made; by it the entity's rules are judged.
+        shown: metadata besides: where the report lies.
     """
     counts = entry.entities[entity]
     yield AssetMaterialization(
@@ -146,6 +156,7 @@ def record_entity(
             "dagster/column_schema": column_schema(ENTITIES[entity]),
             "dagster/column_lineage": column_lineage(spec, entity),
             "migration": entry.id,
+            **shown,
             **counts,
         },
     )
@@ -163,6 +174,8 @@ def record_entity(
             **_totals(entry, entity),
         },
     )
+    if report is not None:
+        yield from rule_checks.evaluations(report, entity, shown)
 
 
 def column_schema(info: EntityInfo) -> TableSchema:
@@ -225,7 +238,7 @@ def _check(entity: str) -> AssetChecksDefinition:
         with platform.connect() as connection:
             for tenant in tenant_registry.list_all(connection):
                 slug = str(tenant["slug"])
-                entry = _newest(ledger.migrations(connection, slug), entity)
+                entry = rule_checks.newest_done(ledger.migrations(connection, slug), entity)
                 if entry is not None:
                     known = tenant_registry.get(connection, slug)
                     connection.rollback()
@@ -241,9 +254,4 @@ def _check(entity: str) -> AssetChecksDefinition:
     return check
 
 
-def _newest(migrations: list[ledger.Migration], entity: str) -> ledger.Migration | None:
-    done = (m for m in migrations if m.state is ledger.State.DONE and entity in m.entities)
-    return next(done, None)
-
-
-checks = [_check(entity) for entity in ENTITIES]
+checks = [make(entity) for entity in ENTITIES for make in (_check, rule_checks.checks_of)]

@@ -8,6 +8,7 @@ from typing import Any
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
 
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.reporting import keep_failed
 from ispmig_pipelines.errors import IspmigError, PlatformError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.ledger import State
@@ -31,9 +32,10 @@ def failing_plainly(
         # It may quote a name that is a record's first cell.
         told = redacted(str(error))
         note_failure(context, platform, migration, told)
+        report = keep_failed(context, platform, migration)
         raise Failure(
             description=told,
-            metadata={"error": error.code, "exit_code": error.exit_code},
+            metadata={"error": error.code, "exit_code": error.exit_code, **report},
             allow_retries=error.transient,
         ) from None
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):

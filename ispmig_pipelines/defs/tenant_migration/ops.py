@@ -16,7 +16,14 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
-from ispmig_pipelines.defs.tenant_migration import closing, people, preview, resubmission, settled
+from ispmig_pipelines.defs.tenant_migration import (
+    closing,
+    people,
+    preview,
+    reporting,
+    resubmission,
+    settled,
+)
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
@@ -320,13 +327,16 @@ def audit_op(
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
+            report, shown = reporting.keep(context, connection, tenant, migration)
     if not options.dry_run:
         for entity in entry.entities:
-            for event in record_entity(entry, entity, rows[entity], problems[entity], spec):
+            for event in record_entity(
+                entry, entity, rows[entity], problems[entity], spec, report, shown
+            ):
                 # It takes check evaluations too, whatever its annotation says.
                 context.log_event(event)  # type: ignore[arg-type]
     platform.staging(slug, migration).remove()
-    context.add_output_metadata({**counts_metadata(entry), **usage()})
+    context.add_output_metadata({**shown, **counts_metadata(entry), **usage()})
     return entry.as_json()
 
 
