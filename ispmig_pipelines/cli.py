@@ -28,6 +28,7 @@ from ispmig_pipelines.endings import Ending, ending_of
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.reporting import ReportFormat
 from ispmig_pipelines.validation import threshold
 
 if TYPE_CHECKING:
@@ -623,6 +624,45 @@ def migration(
         )
         if found.error and not as_json:
             _console().print(found.error, markup=False)
+
+
+@app.command()
+def report(
+    tenant: Slug,
+    migration_id: Annotated[
+        int | None,
+        typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="The newest, unless named."),
+    ] = None,
+    format: Annotated[
+        ReportFormat | None, typer.Option(help="A page, or canonical JSON; else by --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the report of a migration again: in short, as a page, or as JSON."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines import reporting
+        from ispmig_pipelines.page.file import check_place, publish
+        from ispmig_pipelines.report import terminal
+
+        if out is not None:
+            check_place(out)
+        made = reporting.report(connection, tenant, migration_id)
+        kind = reporting.format_of(format, out)
+        if out is not None:
+            publish(out, reporting.written(made, kind))
+            _say(
+                {"tenant": tenant, "migration_id": made.migration, "file": str(out)},
+                lambda console: console.print(
+                    f"The report of migration {made.migration} is {out}.", markup=False
+                ),
+            )
+        elif as_json or format is ReportFormat.json:
+            sys.stdout.write(reporting.written(made, ReportFormat.json) + "\n")
+        elif format is ReportFormat.html:
+            sys.stdout.write(reporting.written(made, ReportFormat.html))
+        else:
+            terminal.show(_console(), made)
 
 
 Entities = Annotated[
