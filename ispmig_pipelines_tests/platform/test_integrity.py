@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.issues import Severity
-from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines.platform import ledger, pools, tenants
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
@@ -554,3 +556,38 @@ def test_networks_within_networks_lose_no_more_than_they_must(isp: Isp) -> None:
     isp.load(world)
     # The second overlaps with the first, and is out; so the third is in nobody's network.
     assert isp.aside() == {("ip_assignment", 2)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "severity"),
+    [({"status": "State"}, "error"), ({"customer": "Customer"}, "warning")],
+)
+def test_what_a_spec_assumes_of_all_services_rejects_none(
+    isp: Isp, columns: dict[str, str], severity: str
+) -> None:
+    isp.load({"customer": [{"account_number": "A", "status": "cancelled"}],
+              "plan": [{"plan_code": "NET"}]})  # fmt: skip
+    isp.migration = open_migration(isp.connection, isp.tenant)
+    services = feed(
+        isp.tenant, isp.migration, "service",
+        [{"service_code": "S", "customer": "A", "plan": "NET", "status": "active"}],
+    )  # fmt: skip
+    load(
+        isp.connection, isp.tenant, isp.migration,
+        [replace(services, table=replace(services.table, columns=columns))],
+        on_conflict=OnConflict.update, dry_run=False, approve=lambda loaded: None,
+        spill=Path(tempfile.gettempdir()),
+    )  # fmt: skip
+    assert isp.issues() == {("service", 1, "service.customer_cancelled", severity)}
+
+
+def test_pools_are_networks_that_do_not_overlap(isp: Isp) -> None:
+    with isp.connection.begin():
+        declared = pools.declare(isp.connection, "acme", ["2001:db8::/32", " 100.64.0.0/10"])
+        assert declared == pools.of(isp.connection, "acme") == ("100.64.0.0/10", "2001:db8::/32")
+        for wrong, why in ((["10.0.0.1/8"], "no address pool"), (["tower"], "no address pool"),
+                           (["10.0.0.0/8", "10.1.0.0/16"], "overlap")):  # fmt: skip
+            with pytest.raises(UsageError, match=why):
+                pools.declare(isp.connection, "acme", wrong)
+        assert pools.of(isp.connection, "acme") == declared
+        assert pools.declare(isp.connection, "acme", []) == ()

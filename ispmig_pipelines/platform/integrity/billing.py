@@ -193,6 +193,7 @@ def _active_service_of(rule: str, *statuses: str) -> Check:
         fields=("status", "customer"),
         reads={"service": ("status", "customer"), "customer": ("status",)},
         query=query,
+        told=True,
     )
 
 

@@ -42,6 +42,8 @@ class Check:
         pairs: it holds records against each other, so it is to come after those that ask each
             record by itself: what these reject is in nobody's way.
         again: what it rejects may leave more for it to find.
+        told: whether the first of ``fields`` must come from the source for an error: what the
+            spec assumes of all records alike is no record's mistake, and is noted only.
         applies: whether there is anything to ask.
     """
 
@@ -53,6 +55,7 @@ class Check:
     shown: tuple[str, ...] = ()
     pairs: bool = False
     again: bool = False
+    told: bool = False
     applies: Callable[[World, Policy], bool] = field(default=lambda world, policy: True)
 
 
@@ -92,6 +95,18 @@ def to_blame(check: Check, feeds: Sequence[FeedTable]) -> list[FeedTable]:
     return [feed for *_, feed in sorted(named, key=lambda n: n[:2])]
 
 
+def severity_of(check: Check, feeds: Sequence[FeedTable], policy: Policy) -> Severity:
+    """What a finding of the check does to its record."""
+    severity = policy.severity(check.rule)
+    name = check.fields[0]
+    assumed = check.told and all(
+        feed.columns and not feed.columns.get(name)
+        for feed in to_blame(check, feeds)
+        if name in feed.fields
+    )
+    return Severity.WARNING if assumed and severity is Severity.ERROR else severity
+
+
 def note(driver: psycopg.Connection, world: World, check: Check, policy: Policy) -> bool:
     """Asks the check and notes what it finds with the records to blame; whether it found any."""
     feeds = to_blame(check, world.feeds)
@@ -127,7 +142,7 @@ def note(driver: psycopg.Connection, world: World, check: Check, policy: Policy)
                 match=feed.same_key("f", "s"),
                 notes=feed.notes,
                 rule=sql.Literal(check.rule),
-                severity=sql.Literal(policy.severity(check.rule).value),
+                severity=sql.Literal(severity_of(check, world.feeds, policy).value),
                 field=sql.Literal(", ".join(check.shown or check.fields[:1])),
             )
         ).rowcount

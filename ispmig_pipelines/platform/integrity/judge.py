@@ -113,7 +113,7 @@ def _ask(
     checks: Sequence[Check],
 ) -> None:
     seen = World(driver, tenant, feeds, _read(checks))
-    errors = [c for c in checks if policy.severity(c.rule) is Severity.ERROR]
+    errors = [c for c in checks if findings.severity_of(c, feeds, policy) is Severity.ERROR]
     # What is asked of each record by itself comes first: what it rejects is in nobody's way.
     due = {check: check.pairs for check in errors}
     while due:
