@@ -1,7 +1,8 @@
 """Judges one batch by the business rules of its entity, each with the severity that holds.
 
-Measured, one core, 1,000,000 customers of 16 mapped fields of which one in ten is bad, in
-batches of 65,536: see docs/validation.md.
+Measured, one core, batches of 65,536 rows of 14 to 16 mapped fields of which one in ten rows is
+bad: 2,500,000 (invoice lines) to 7,400,000 rows/s (customers); with the checks of cells and rows
+before it, 760,000 to 1,400,000 rows/s.
 """
 
 from __future__ import annotations

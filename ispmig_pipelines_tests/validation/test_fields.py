@@ -170,6 +170,14 @@ def test_every_failing_cell_of_a_large_batch_is_told() -> None:
     assert log.rejected.sum() == sum(1 for n in range(size) if n % 3 == 0 or n % 5 == 0)
 
 
+def test_a_hundred_thousand_failing_cells_are_all_told() -> None:
+    size = 100_000
+    log = judged("customer", {"bill_day": [99] * size}, partial=True)
+    assert len(log) == size
+    assert {issue["record"] for issue in issues(log)} == set(range(1, size + 1))
+    assert log.rejected.all()
+
+
 # Required fields
 
 
