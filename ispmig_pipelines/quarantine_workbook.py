@@ -22,7 +22,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.issues import Severity
+from ispmig_pipelines.issues import Severity, mask, rule_of
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.quarantine import Chosen
 from ispmig_pipelines.platform.quarantine_records import HeldRecord, columns_told, records
@@ -61,6 +61,7 @@ COMMENTED_ROWS = 1_000
 is written. All rows have their reasons in words, and their colours."""
 
 _SAMPLED = 200
+_QUOTED = 60
 _WIDTHS = {WHERE: 26, WRONG: 60, TO_DO: 45, RAW_TEXT: 60}
 _NARROWEST, _WIDEST = 8, 40
 _TEXT = "@"
@@ -382,8 +383,23 @@ def _reasons(record: HeldRecord) -> str:
     for reason in sorted(record.reasons, key=lambda r: r["severity"] != Severity.ERROR):
         note = "" if reason["severity"] == Severity.ERROR else "Note: "
         whose = f"{reason['entity'].replace('_', ' ')}: " if several else ""
-        lines.append(f"{note}{whose}{reason['message']}")
+        lines.append(f"{note}{whose}{_message(reason, record)}")
     return "\n".join(dict.fromkeys(lines))
+
+
+def _message(reason: Mapping[str, Any], record: HeldRecord) -> str:
+    """The reason with the cell as it stands in the row beside it, where messages elsewhere show
+    its shape."""
+    cell = (record.cells or {}).get(reason["column"])
+    if not isinstance(cell, str) or not reason["found"] or mask(cell) != reason["found"]:
+        return str(reason["message"])
+    text = shown(cell)
+    return rule_of(reason["rule"]).message(
+        column=reason["column"],
+        field=reason["field"],
+        found=f"“{text if len(text) <= _QUOTED else text[:_QUOTED] + '…'}”",
+        accepted=reason["accepted"],
+    )
 
 
 def _remedies(record: HeldRecord) -> str:
@@ -399,7 +415,7 @@ def _marks(record: HeldRecord, columns: tuple[str, ...]) -> dict[str, tuple[Seve
         for column in columns_named(reason["column"], columns):
             before, messages = marks.get(column, (severity, []))
             worst = Severity.ERROR if Severity.ERROR in (before, severity) else severity
-            marks[column] = (worst, [*messages, reason["message"]])
+            marks[column] = (worst, [*messages, _message(reason, record)])
     return marks
 
 

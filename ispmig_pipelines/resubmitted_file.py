@@ -19,7 +19,7 @@ import pyarrow as pa
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Records
-from ispmig_pipelines.guarding import GuardedReader
+from ispmig_pipelines.guarding import Finding, GuardedReader
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.platform.resubmitted import ROW_SCHEMA, SHOWN
 from ispmig_pipelines.quarantine_cells import (
@@ -54,7 +54,7 @@ class ResubmittedFile:
         allowed: columns that may hold what looks like card numbers → why.
         mistakes: what is wrong with rows, with their numbers; complete once they were read.
         ignored: sheets and columns that are none of ours.
-        sha256, size: of the file, once it was read.
+        cards: what was found of card numbers; sha256, size: of the file. Once it was read.
     """
 
     path: Path
@@ -62,6 +62,7 @@ class ResubmittedFile:
     allowed: Mapping[str, str] = field(default_factory=dict)
     mistakes: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    cards: list[Finding] = field(default_factory=list)
     sha256: str = ""
     size: int = 0
     _dropped: int = field(default=0, init=False)
@@ -87,6 +88,7 @@ class ResubmittedFile:
                     batch = self._batch(sheet, records)
                     if batch.num_rows:
                         yield batch
+                self.cards += [f for f in reader.findings(table) if f.column not in TOLD]
             if known:
                 self.sha256, self.size = reader.sha256(), reader.size
         if self._dropped:
@@ -136,19 +138,24 @@ class ResubmittedFile:
                 strict=True)
         )  # fmt: skip
         lines = records.line.to_pylist()
+        masked = {name: where.to_pylist() for name, where in records.masked.items()}
         found: list[tuple[Any, ...]] = []
         for at, number in enumerate(records.record.to_pylist()):
             row = lines[at] if lines[at] is not None else number
             taken = self._row(sheet, {name: column[at] for name, column in cells.items()}, row)
             if taken is not None:
-                found.append(taken)
+                row_values, places = taken
+                typed = [c for c, p in places.items() if p in masked and masked[p][at]]
+                found.append((*row_values, json.dumps(typed) if typed else None))
         columns = zip(*found, strict=True) if found else [[] for _ in ROW_SCHEMA]
         return pa.RecordBatch.from_arrays(
             [pa.array(c, f.type) for c, f in zip(columns, ROW_SCHEMA, strict=True)],
             schema=ROW_SCHEMA,
         )
 
-    def _row(self, sheet: _Sheet, cells: dict[str, str | None], row: int) -> tuple[Any, ...] | None:
+    def _row(
+        self, sheet: _Sheet, cells: dict[str, str | None], row: int
+    ) -> tuple[tuple[Any, ...], dict[str, str]] | None:
         said = {name: (cells[sheet.by_name[alike(name)]] or "").strip() for name in IDENTITY}
         if not any(said.values()):
             own = {column for name, column in sheet.by_name.items() if name not in _TOLD_ALIKE}
@@ -171,10 +178,8 @@ class ResubmittedFile:
         if places is None:
             return None
         typed = {column: cells[place] for column, place in places.items()}
-        return (
-            sheet.name, row, migration, file, record, said[CODE],
-            json.dumps(typed, ensure_ascii=False),
-        )  # fmt: skip
+        told = json.dumps(typed, ensure_ascii=False)
+        return (sheet.name, row, migration, file, record, said[CODE], told), places
 
     def _places(self, sheet: _Sheet, migration: int, file: int, row: int) -> dict[str, str] | None:
         """Column of the record → column of the sheet."""

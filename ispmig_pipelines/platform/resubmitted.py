@@ -33,9 +33,14 @@ ROW_SCHEMA = pa.schema(
         pa.field("record", pa.int64(), nullable=False),
         pa.field("code", pa.string(), nullable=False),
         pa.field("cells", pa.string(), nullable=False),
+        pa.field("masked", pa.string()),
     ]
 )
-"""One row of the file: where it stands, which record it is, and what was typed: a JSON object."""
+"""One row of the file: where it stands, which record it is, what was typed: a JSON object; and a
+JSON array of the columns in which card numbers were typed, if there are any."""
+
+CARD_RULES = ("card.in_field", "card.masked", "card.tokenised")
+"""Rules that tell of a cell that it is not what the source said any more."""
 
 TRIED_SCHEMA = pa.schema(
     [
@@ -79,7 +84,7 @@ def take_rows(driver: psycopg.Connection, tenant: Tenant, batches: Iterable[pa.R
     driver.execute(sql.SQL("drop table if exists {}").format(_ROWS))
     driver.execute(
         """create temporary table resubmitted (sheet text, "row" bigint, migration bigint,
-           file integer, record bigint, code text, cells json)"""
+           file integer, record bigint, code text, cells json, masked json)"""
     )
     driver.execute(
         sql.SQL("grant select, insert on {} to {}").format(_ROWS, sql.Identifier(tenant.role))
@@ -181,8 +186,10 @@ def open_rows(
     in order of entity, block and position.
 
     Each is ``{"entity", "feed", "file", "record", "line", "sheet", "row", "typed", "cells",
-    "text", "rule", "found", "accepted"}``: what was typed, and the record as it was sent in last;
-    the last three say why a record cannot be read.
+    "text", "rule", "found", "accepted", "masked", "cards", "tokens"}``: what was typed, and the
+    record as it was sent in last; ``rule`` and the next two say why a record cannot be read,
+    ``masked`` in which columns card numbers were typed, ``cards`` in which columns of the record
+    one was masked before, ``tokens`` in which of these tokens took their place.
 
     Args:
         before: a resubmission: the rows as they stood before it; None: as they stand now.
@@ -191,7 +198,7 @@ def open_rows(
         """select q.entity, q.feed, q.file, q.record, q.line, r.sheet, r."row", r.cells as typed,
                   case when a.migration is null then q.cells else a.cells end as cells,
                   case when a.migration is null then q.text else a.text end as text,
-                  i.rule, i.found, i.accepted
+                  i.rule, i.found, i.accepted, r.masked, k.cards, k.tokens
            from {rows} r
            join {quarantine} q using (migration, file, record)
            left join {closings} c
@@ -208,6 +215,13 @@ def open_rows(
                  and i.migration = coalesce(a.migration, q.migration) and i.entity = q.entity
                  and i.feed = q.feed and i.file = q.file and i.record = q.record
                limit 1) i on true
+           left join lateral (
+               select array_agg(i."column") as cards,
+                      array_agg(i."column") filter (where i.rule = 'card.tokenised') as tokens
+               from {issues} i
+               where i.rule = any(%(card_rules)s)
+                 and i.migration = coalesce(a.migration, q.migration) and i.entity = q.entity
+                 and i.feed = q.feed and i.file = q.file and i.record = q.record) k on true
            where r.migration = %(origin)s and (c.solved_by is null or c.solved_by = %(before)s)
            order by array_position(%(order)s::text[], q.entity), q.feed, q.file, q.record"""
     ).format(
@@ -227,7 +241,13 @@ def open_rows(
     ):
         cursor.execute(
             query,
-            {"attempts": tried, "origin": origin, "before": before, "order": list(ENTITIES)},
+            {
+                "attempts": tried,
+                "origin": origin,
+                "before": before,
+                "order": list(ENTITIES),
+                "card_rules": list(CARD_RULES),
+            },
         )
         yield from cursor
 

@@ -12,6 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 from openpyxl.workbook import Workbook as OpenpyxlWorkbook
+from psycopg import sql
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
@@ -539,3 +540,35 @@ def test_a_file_that_changes_while_it_is_loaded_does_not_stand(
     assert "has changed while it was loaded" in error["message"]
     assert as_json("digest", "acme") == content
     assert open_records() == left
+
+
+def test_a_card_number_that_somebody_types_is_masked_and_told(folder: Path) -> None:
+    migrate()
+    number = "4111 1111 1111 1111"
+
+    def typed(book: OpenpyxlWorkbook) -> None:
+        put(book["customer"], ("No", "0002"), Mail="bob@example.com", Note=f"pays by {number}")
+        put(book["customer"], ("No", "0003"), State="X", No=number)
+
+    done = as_json("resubmit", "acme", str(corrected(write_workbook(folder), typed)))
+    (entry,) = done["migrations"]
+    assert {c["column"] for c in entry["findings"]["cards"]} == {"No", "Note"}
+    ((note,),) = rows(
+        "select legacy ->> 'Note' from tenant_acme.service where service_code = 'S-00002'"
+    )
+    assert note.startswith("pays by ")
+    assert note.endswith("1111")
+    assert number not in note
+    # Nobody is called by the mask of a number, now or when it comes back as it is.
+    for path in (folder / "bad.xlsx", write_workbook(folder)):
+        as_json("resubmit", "acme", str(path))
+        assert "card.in_field" in open_records()["customer", 3]
+    for table in ("customer", "service", "_quarantine", "_issues"):
+        with engine().connect() as connection:
+            found = tenants.raw(connection).execute(
+                sql.SQL("select count(*) from {} t where t::text like any (%s)").format(
+                    sql.Identifier("tenant_acme", table)
+                ),
+                [[f"%{number}%", f"%{number.replace(' ', '')}%"]],
+            )
+            assert found.fetchall() == [(0,)]

@@ -82,7 +82,7 @@ class StagedSource:
     @property
     def masked(self) -> str:
         """Name of the staged table of which cells had card numbers."""
-        return f"masked-{self.name}"
+        return f"masked-{self.stem or self.name}"
 
     @property
     def has_masked(self) -> bool:

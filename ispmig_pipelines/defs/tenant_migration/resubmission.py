@@ -20,6 +20,7 @@ import pyarrow as pa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.tenant_migration.extract import (
+    MASKED_SCHEMA,
     POSITION,
     UNREADABLE_SCHEMA,
     records_of,
@@ -28,6 +29,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedS
 from ispmig_pipelines.defs.tenant_migration.settled import columns_of, styles_of
 from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.guarding import cards_found
 from ispmig_pipelines.mapping.apply import FeedPlan, prepare
 from ispmig_pipelines.mapping.spec import Feed, Spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
@@ -55,12 +57,14 @@ class SentIn:
     Attributes:
         feeds: name of a feed → its records; of feeds that have any.
         rows: in the file that are of the migration; sha256, size: of the file.
+        cards: what was found of card numbers in it, as findings of a migration keep it.
     """
 
     feeds: dict[str, StagedSource] = field(default_factory=dict)
     rows: int = 0
     sha256: str = ""
     size: int = 0
+    cards: tuple[dict[str, Any], ...] = ()
 
 
 def origin_of(connection: Connection, tenant: Tenant, migration: int) -> Migration:
@@ -199,7 +203,8 @@ def stage(
             if source.staged.read:
                 feeds[feed.name] = source.staged
         counted = {h.migration: h.records for h in resubmitted.held(raw(connection), tenant)}
-    return SentIn(feeds, counted.get(origin.id, 0), file.sha256, file.size)
+    cards = tuple(cards_found(path.name, file.cards))
+    return SentIn(feeds, counted.get(origin.id, 0), file.sha256, file.size, cards)
 
 
 def _take(connection: Connection, tenant: Tenant, file: ResubmittedFile) -> None:
@@ -289,6 +294,8 @@ class _FeedWriter:
         self._columns = plans.columns(feed.source)
         self._schema = pa.schema([*POSITION, *(pa.field(c, pa.string()) for c in self._columns)])
         self._counts: dict[int, list[int]] = {}
+        self._cards: dict[str, int] = {}
+        self._tokens: set[str] = set()
         self._plan: FeedPlan | None = None
         self._files = {f["index"]: f for f in origin.files if f["source"] == feed.source}
         self._before = _before(self._files)
@@ -300,14 +307,16 @@ class _FeedWriter:
         """Stages the rows; yields batches of which records are tried."""
         with (
             self._staging.write(self.staged.cells, self._schema) as cells,
+            self._staging.write(self.staged.masked, MASKED_SCHEMA) as masked,
             self._staging.write(self.staged.unreadable, UNREADABLE_SCHEMA) as unreadable,
         ):
             for file, own in groupby(rows, key=lambda row: row["file"]):
                 self._counts[file] = [0, 0]
                 for some in _chunks(own, self._size):
-                    records, lost = self._split(some)
+                    records, cards, lost = self._split(some)
                     if records.num_rows:
                         cells.write(records)
+                        masked.write(cards)
                     if lost.num_rows:
                         unreadable.write(lost)
                     self._counts[file][0] += records.num_rows
@@ -331,6 +340,10 @@ class _FeedWriter:
             ),
             stem=self.staged.stem,
             before=self._before,
+            cards=tuple(
+                {"column": column, "masked": cells, "tokens": column in self._tokens}
+                for column, cells in self._cards.items()
+            ),
         )
 
     def _tried(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -339,9 +352,12 @@ class _FeedWriter:
             schema=TRIED_SCHEMA,
         )
 
-    def _split(self, rows: list[dict[str, Any]]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Records with cells, and those that still have none."""
+    def _split(
+        self, rows: list[dict[str, Any]]
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
+        """Records with cells, which of these had card numbers, and records without any."""
         readable: list[tuple[Any, ...]] = []
+        cards: list[set[str]] = []
         filled_in: list[bool] = []
         lost: list[dict[str, Any]] = []
         for row in rows:
@@ -350,6 +366,7 @@ class _FeedWriter:
                 lost.append(row)
                 continue
             filled_in.append(row["cells"] is None)
+            cards.append(self._masked(row, cells))
             readable.append((row["file"], row["record"], row["line"], *cells))
         columns = zip(*readable, strict=True) if readable else [[] for _ in self._schema]
         batch = pa.RecordBatch.from_arrays(
@@ -357,8 +374,28 @@ class _FeedWriter:
             schema=self._schema,
         )
         if any(filled_in):
-            batch = self._of_this_block(batch, filled_in)
-        return batch, _unreadable(lost)
+            own = self._of_this_block(batch, filled_in)
+            batch = batch.filter(pa.array(own))
+            cards = [columns for columns, taken in zip(cards, own, strict=True) if taken]
+        masked = [(at, column) for at, columns in enumerate(cards) for column in sorted(columns)]
+        for _, column in masked:
+            self._cards[column] = self._cards.get(column, 0) + 1
+        told = pa.RecordBatch.from_pylist(
+            [{"row": at, "column": column} for at, column in masked], schema=MASKED_SCHEMA
+        )
+        return batch, told, _unreadable(lost)
+
+    def _masked(self, row: dict[str, Any], sent: list[str | None]) -> set[str]:
+        """The columns whose cell is not what somebody meant, but the mask of a card number."""
+        before = row["cells"] or {}
+        found = set()
+        for column, cell in zip(self._columns, sent, strict=True):
+            typed = row["cells"] is None or cell != before.get(column)
+            if column in ((row["masked"] if typed else row["cards"]) or ()):
+                found.add(column)
+                if not typed and column in (row["tokens"] or ()):
+                    self._tokens.add(column)
+        return found
 
     def _cells(self, row: dict[str, Any]) -> list[str | None] | None:
         """The record's cells as they are sent in; None of one that still cannot be read."""
@@ -379,16 +416,16 @@ class _FeedWriter:
             sent.append(corrected(text, cell))
         return sent
 
-    def _of_this_block(self, batch: pa.RecordBatch, filled_in: list[bool]) -> pa.RecordBatch:
-        """Without records that could not be read before and, now that they can, turn out to be
-        none of this block: then they are another's, for which they lie in quarantine too."""
+    def _of_this_block(self, batch: pa.RecordBatch, filled_in: list[bool]) -> list[bool]:
+        """Which records stay: those that could not be read before may, now that they can, turn
+        out to be none of this block. Then they are another's, for which they are tried too."""
         if self._plan is None:
             self._plan = self._plans.plan(self._feed)
         first = self._before.get(batch.column(0)[0].as_py(), 0)
         wanted = self._plan.wanted(records_of(self.staged, batch), first)
         if wanted is None:
-            return batch
-        return batch.filter(pa.array([w or not f for w, f in zip(wanted, filled_in, strict=True)]))
+            return [True] * batch.num_rows
+        return [bool(w) or not f for w, f in zip(wanted, filled_in, strict=True)]
 
 
 def _before(files: Mapping[int, Mapping[str, Any]]) -> dict[int, int]:

@@ -98,6 +98,7 @@ def take_op(
                     migration,
                     files=[*origin.files, _file(path, sent_in, len(origin.files))],
                     plugins=origin.plugins,
+                    findings={"cards": list(sent_in.cards)},
                     settled=origin.settled,
                 )
     styles = styles_of(origin.settled)
