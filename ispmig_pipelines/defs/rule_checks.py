@@ -29,6 +29,7 @@ from ispmig_pipelines.platform import tenants as tenant_registry
 from ispmig_pipelines.report.gather import gather
 from ispmig_pipelines.report.report import MigrationReport, RuleIssues
 from ispmig_pipelines.report.rule_kind import DOCS, RuleKind, kinds_of_entity
+from ispmig_pipelines.report.words import FOUND
 
 _SCHEMA = TableSchema(
     [
@@ -39,7 +40,6 @@ _SCHEMA = TableSchema(
         TableColumn("share", "string"),
     ]
 )
-_SEVERITIES = ("error", "warning", "info")
 
 
 def newest_done(migrations: Sequence[ledger.Migration], entity: str) -> ledger.Migration | None:
@@ -79,15 +79,11 @@ def _judged(issues: Mapping[str, Sequence[RuleIssues]]) -> dict[str, Any]:
     Args:
         issues: tenant → the issues of one kind.
     """
-    counts = dict.fromkeys(_SEVERITIES, 0)
+    counts = dict.fromkeys(FOUND, 0)
     for of_tenant in issues.values():
         for one in of_tenant:
             counts[one.severity] += one.records
-    told = [
-        counted(count, {"error": "error", "warning": "warning", "info": "note"}[severity])
-        for severity, count in counts.items()
-        if count
-    ]
+    told = [counted(count, FOUND[severity]) for severity, count in counts.items() if count]
     return {
         "passed": not counts["error"],
         "severity": AssetCheckSeverity.ERROR if counts["error"] else AssetCheckSeverity.WARN,

@@ -136,7 +136,7 @@ def _besides(tenant: str, issues: Sequence[RuleIssues], cards: Sequence[CardColu
     if noted:
         found.append(
             Step(
-                what=f"Look through the warnings below ({counted(noted, 'finding')}): the records "
+                what=f"Look through the warnings ({counted(noted, 'finding')}): the records "
                 "are not held back for them.",
                 command="",
             )

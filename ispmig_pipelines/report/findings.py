@@ -1,14 +1,16 @@
-"""What compliance found, as the ledger keeps it (``findings``) and as reports tell it."""
+"""What compliance found, as the ledger keeps it (``findings``), and as reports tell it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.report.report import (
     CardColumn,
+    OfEntity,
     PersonalColumn,
-    Retained,
+    Retention,
     SpecialWords,
 )
 from ispmig_pipelines.validation.cards import redacted
@@ -51,10 +53,30 @@ def personal_of(findings: Mapping[str, Any]) -> tuple[PersonalColumn, ...]:
     )
 
 
-def retained_of(findings: Mapping[str, Any]) -> tuple[Retained, ...]:
-    """What the tenant's retention did, by entity."""
-    return tuple(
-        Retained(entity=entity, action=action, records=records)
-        for entity, actions in findings.get("retention", {}).items()
-        for action, records in actions.items()
+def retention_of(findings: Mapping[str, Any]) -> Retention | None:
+    """What was done about customers past their retention; None where nothing was asked for."""
+    told = findings.get("retention")
+    if not told:
+        return None
+    held = told.get("held", {})
+    return Retention(
+        policy=told.get("policy", ""),
+        as_of=told.get("as_of", ""),
+        cancelled_months=told.get("cancelled_months"),
+        customers=told.get("customers", 0),
+        served=held.get("served", 0),
+        owing=held.get("owes", 0),
+        skipped=_of_entities(told.get("skipped", {})),
+        anonymised=_of_entities(told.get("anonymised", {})),
     )
+
+
+def erased_of(findings: Mapping[str, Any]) -> tuple[OfEntity, ...]:
+    """Records of people who were erased before, by entity."""
+    return _of_entities(findings.get("erased", {}))
+
+
+def _of_entities(counts: Mapping[str, int]) -> tuple[OfEntity, ...]:
+    order = list(ENTITIES)
+    known = sorted(counts, key=lambda e: order.index(e) if e in ENTITIES else len(order))
+    return tuple(OfEntity(entity=e, records=counts[e]) for e in known if counts[e])

@@ -22,7 +22,7 @@ from ispmig_pipelines.page.words import printable
 from ispmig_pipelines.platform import issue_counts, ledger, tenants
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.report.advice import steps
-from ispmig_pipelines.report.findings import cards_of, personal_of, retained_of
+from ispmig_pipelines.report.findings import cards_of, erased_of, personal_of, retention_of
 from ispmig_pipelines.report.report import (
     ControlTotal,
     Earlier,
@@ -38,7 +38,7 @@ from ispmig_pipelines.report.report import (
     SourceFile,
     SpecFacts,
 )
-from ispmig_pipelines.report.rule_kind import RuleKind, kind_of
+from ispmig_pipelines.report.rule_kind import ON_PURPOSE, RuleKind, kind_of
 from ispmig_pipelines.report.verdict import verdict
 from ispmig_pipelines.validation import threshold
 from ispmig_pipelines.validation.cards import redacted
@@ -110,7 +110,7 @@ def report_of(
     totals = tuple(_totals(entry))
     issues = tuple(_issues(entry, earlier, found))
     quarantine = tuple(
-        _quarantine(e, waiting.get(e.entity, issue_counts.Waiting(0, 0)), entry.mode)
+        _quarantine(entry, e, waiting.get(e.entity, issue_counts.Waiting(0, 0)))
         for e in entities
         if e.quarantined
     )
@@ -143,7 +143,8 @@ def report_of(
         quarantine=quarantine,
         cards=cards,
         personal=personal_of(entry.findings),
-        retention=retained_of(entry.findings),
+        retention=retention_of(entry.findings),
+        erased=erased_of(entry.findings),
         earlier=tuple(_earlier(m) for m in earlier),
         next=steps(
             entry.tenant,
@@ -199,21 +200,20 @@ def _totals(entry: ledger.Migration) -> list[ControlTotal]:
     return found
 
 
-def _quarantine(counts: EntityCounts, waiting: issue_counts.Waiting, mode: str) -> Quarantine:
-    if mode == "dry_run":  # what it set aside goes with the tenant's next run
-        return Quarantine(
-            entity=counts.entity,
-            records=counts.quarantined,
-            waiting=waiting.waiting,
-            solved=0,
-            deleted=0,
-        )
+def _quarantine(
+    entry: ledger.Migration, counts: EntityCounts, there: issue_counts.Waiting
+) -> Quarantine:
+    told = entry.issues.get(counts.entity, {})
+    on_purpose = min(sum(told.get(rule, 0) for rule in ON_PURPOSE), counts.quarantined)
+    # What a dry run set aside goes with the tenant's next run: nobody deleted it.
+    tried = entry.mode == "dry_run"
     return Quarantine(
         entity=counts.entity,
         records=counts.quarantined,
-        waiting=waiting.waiting,
-        solved=waiting.kept - waiting.waiting,
-        deleted=max(counts.quarantined - waiting.kept, 0),
+        on_purpose=on_purpose,
+        waiting=max(there.waiting - on_purpose, 0),
+        solved=0 if tried else there.kept - there.waiting,
+        deleted=0 if tried else max(counts.quarantined - there.kept, 0),
     )
 
 

@@ -15,21 +15,25 @@ from ispmig_pipelines.report.report import (
     EntityCounts,
     InColumn,
     MigrationReport,
+    OfEntity,
     PersonalColumn,
     Quarantine,
+    Retention,
     RuleIssues,
 )
-from ispmig_pipelines.report.rule_kind import DOCS, TITLES, RuleKind, kinds_of_entity
+from ispmig_pipelines.report.rule_kind import DOCS, ON_PURPOSE, TITLES, RuleKind, kinds_of_entity
 from ispmig_pipelines.report.sparkline import sparkline
 from ispmig_pipelines.report.words import (
+    BETTER,
     EFFECTS,
+    FOUND,
     MODES,
     STATES,
+    WORSE,
     currency,
     duration,
     found_of_kind,
     place,
-    spoken,
     total_name,
     trend,
 )
@@ -90,17 +94,25 @@ def _files_in_words(report: MigrationReport) -> str:
     if not names:
         return ""
     shown = ", ".join(names[:5]) + (f" {others(len(names) - 5)}" if len(names) > 5 else "")
-    return f"{shown}: {counted(records, 'record')}"
+    told = f"{shown}: {counted(records, 'record')}"
+    read = sum(e.read for e in report.entities)
+    if not read or read == records:
+        return told
+    return f"{told}; {read:,} by entity, since one record may fill several"
 
 
 def _next(report: MigrationReport) -> str:
-    items = "".join(
-        f"<li>{escaped(step.what)}"
+    steps = [
+        escaped(step.what)
         + (f'<code class="type">{escaped(step.command)}</code>' if step.command else "")
-        + "</li>"
         for step in report.next
+    ]
+    told = (
+        f'<ol class="next">{"".join(f"<li>{step}</li>" for step in steps)}</ol>'
+        if len(steps) > 1
+        else f"<p>{steps[0]}</p>"
     )
-    return f'<section><h2>What to do next</h2><ol class="next">{items}</ol></section>'
+    return f"<section><h2>What to do next</h2>{told}</section>"
 
 
 # --- the two laws --------------------------------------------------------------------------------
@@ -135,8 +147,8 @@ def _counts(one: EntityCounts) -> str:
         for side, told in _SIDES.items()
     )
     again = (
-        f'<br><span class="quiet small">{one.repeated:,} of those as before say again what another '
-        "record said</span>"
+        f'<span class="quiet small beneath">{one.repeated:,} of those as before say again what '
+        "another record said</span>"
         if one.repeated
         else ""
     )
@@ -239,8 +251,12 @@ def _held(report: MigrationReport, one: Quarantine) -> str:
     if len(errors) > REASONS:
         reasons += f'<li class="quiet small">{others(len(errors) - REASONS)}, below</li>'
     since = "".join(
-        f'<br><span class="quiet small">{count:,} {what} since</span>'
-        for count, what in ((one.solved, "solved"), (one.deleted, "deleted"))
+        f'<br><span class="quiet small">{count:,} {what}</span>'
+        for count, what in (
+            (one.solved, "solved since"),
+            (one.deleted, "deleted since"),
+            (one.on_purpose, "on purpose"),
+        )
         if count
     )
     waiting = (
@@ -260,7 +276,7 @@ def _held(report: MigrationReport, one: Quarantine) -> str:
 
 def _holds_back(issues: RuleIssues) -> bool:
     """An error does; so does what somebody asked for, be it no error."""
-    return issues.severity == "error" or issues.rule in ("conflict.kept", "rule.left_out")
+    return issues.severity == "error" or issues.rule in ON_PURPOSE
 
 
 # --- issues --------------------------------------------------------------------------------------
@@ -270,7 +286,7 @@ def _issues(report: MigrationReport) -> str:
     able = {kind for e in report.entities for kind in kinds_of_entity(e.entity)}
     parts = [_kind_tiles(report, [k for k in RuleKind if k in able or report.of_kind(k)])]
     compared = report.earlier[-1].migration if report.earlier else None
-    if compared is not None:
+    if compared is not None and report.issues:
         parts.append(
             '<p class="quiet">Shares are of all records read; arrows compare with migration '
             f"{compared}, lines show this and {counted(len(report.earlier), 'earlier migration')} "
@@ -304,8 +320,8 @@ def _kind_tiles(report: MigrationReport, kinds: Sequence[RuleKind]) -> str:
     for kind in kinds:
         counts = found_of_kind(report, kind)
         told = "".join(
-            f'<li class="{"held" if severity == "error" else ""}">{count:,} {EFFECTS[severity]}'
-            f"{'s' if severity != 'error' and count != 1 else ''}</li>"
+            f'<li class="{"held" if severity == "error" else ""}">'
+            f"{counted(count, FOUND[severity])}</li>"
             for severity, count in counts.items()
             if count
         )
@@ -313,7 +329,7 @@ def _kind_tiles(report: MigrationReport, kinds: Sequence[RuleKind]) -> str:
             f'<div class="tile" title="{escaped(DOCS[kind])}"><span class="what">{TITLES[kind]}'
             f"</span><ul>{told or fine}</ul></div>"
         )
-    return f'<div class="tiles">{tiles}</div>'
+    return f'<div class="tiles kinds">{tiles}</div>'
 
 
 def _table(issues: Sequence[RuleIssues]) -> str:
@@ -366,7 +382,7 @@ def _trend(one: RuleIssues) -> str:
     if not arrow:
         return '<span class="quiet">\N{EN DASH}</span>'
     shares = [p.records / p.of for p in one.earlier] + [one.records / one.of if one.of else 0.0]
-    way = {"\N{UPWARDS ARROW}": "worse", "\N{DOWNWARDS ARROW}": "better"}.get(arrow, "")
+    way = {WORSE: "worse", BETTER: "better"}.get(arrow, "")
     return (
         f'<span class="way {way}">{arrow}</span>{sparkline(shares, escaped(told))}'
         f'<br><span class="quiet small">{escaped(told)}</span>'
@@ -381,7 +397,8 @@ def _compliance(report: MigrationReport) -> str:
         return ""
     return (
         "<section><h2>Compliance</h2>"
-        f"{_cards(report.cards)}{_personal(report.personal)}{_retention(report)}</section>"
+        f"{_cards(report.cards)}{_personal(report.personal)}{_retention(report.retention)}"
+        f"{_erased(report.erased)}</section>"
     )
 
 
@@ -440,15 +457,54 @@ def _goes_to(personal: PersonalColumn) -> str:
     return told + mark
 
 
-def _retention(report: MigrationReport) -> str:
-    if not report.retention:
+_POLICIES = {
+    "keep": "They were migrated as they are.",
+    "skip": "They were not migrated, and nothing is kept of them.",
+    "anonymise": "They were migrated without what says who they are.",
+}
+
+
+def _retention(retention: Retention | None) -> str:
+    if retention is None:
         return ""
-    items = "".join(
-        f"<li>{escaped(heading(r.entity))}: {counted(r.records, 'record')} "
-        f"{escaped(spoken(r.action))}</li>"
-        for r in report.retention
+    kept = (
+        f" Customers who left are kept for {counted(retention.cancelled_months, 'month')}."
+        if retention.cancelled_months is not None
+        else ""
     )
-    return f'<h3>Past their retention</h3><ul class="reasons">{items}</ul>'
+    told = [f"{counted(retention.customers, 'customer')} past it."]
+    if retention.customers:
+        told.append(_POLICIES.get(retention.policy, ""))
+    told += [
+        f"{counted(count, 'customer')} more stay all the same: {why}."
+        for count, why in (
+            (retention.served, "they have a service"),
+            (retention.owing, "something is owed"),
+        )
+        if count
+    ]
+    return (
+        f"<h3>Retention, as of {escaped(retention.as_of)}</h3><p>{' '.join(told)}{kept}</p>"
+        + _counted_by_entity("Skipped", retention.skipped)
+        + _counted_by_entity("Anonymised", retention.anonymised)
+    )
+
+
+def _erased(erased: Sequence[OfEntity]) -> str:
+    if not erased:
+        return ""
+    return (
+        "<h3>People who were erased at their request</h3>"
+        "<p>The source still has them; they were not loaded again.</p>"
+        + _counted_by_entity("Records", erased)
+    )
+
+
+def _counted_by_entity(what: str, counts: Sequence[OfEntity]) -> str:
+    if not counts:
+        return ""
+    told = ", ".join(f"{c.records:,} {escaped(label(c.entity))}" for c in counts)
+    return f"<p>{what}: {told}.</p>"
 
 
 # --- earlier migrations, and what it all rests on -------------------------------------------------

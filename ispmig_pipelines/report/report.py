@@ -176,12 +176,14 @@ class Quarantine(_Part):
     """What of an entity lies in quarantine.
 
     Attributes:
-        records: that went there; ``solved`` since by a resubmission, ``deleted`` since by somebody,
-            and ``waiting`` still.
+        records: that went there; ``on_purpose``: because a rule of the spec, the retention or the
+            run wanted it; ``solved`` since by a resubmission, ``deleted`` since by somebody, and
+            ``waiting`` still for somebody to correct them.
     """
 
     entity: str
     records: int
+    on_purpose: int
     waiting: int
     solved: int
     deleted: int
@@ -234,12 +236,32 @@ class PersonalColumn(_Part):
     special: tuple[SpecialWords, ...]
 
 
-class Retained(_Part):
-    """What the tenant's retention did to records of an entity."""
+class OfEntity(_Part):
+    """So many records of an entity."""
 
     entity: str
-    action: str
     records: int
+
+
+class Retention(_Part):
+    """What was done about customers past their retention.
+
+    Attributes:
+        policy: ``keep``, ``skip`` or ``anonymise``; as of the day ``as_of``.
+        cancelled_months: how long customers who left are kept; None: for ever, unless they say.
+        customers: past it; ``served``, ``owing``: kept all the same, since they have a service or
+            an open balance.
+        skipped, anonymised: records, theirs and those that belong to them.
+    """
+
+    policy: str
+    as_of: str
+    cancelled_months: int | None
+    customers: int
+    served: int
+    owing: int
+    skipped: tuple[OfEntity, ...]
+    anonymised: tuple[OfEntity, ...]
 
 
 class Earlier(_Part):
@@ -270,6 +292,7 @@ class MigrationReport(_Part):
         milliseconds, records_per_second, finished_at: None while it has not ended, or failed.
         error: why it failed, or was taken back; "" if not.
         verdict: how it went, in a sentence or two; ``sound``: everything adds up, and stands.
+        erased: records of people who were erased at their request before, and not loaded again.
         version: of the data's shape; it grows when a member changes its meaning or goes.
     """
 
@@ -299,7 +322,8 @@ class MigrationReport(_Part):
     quarantine: tuple[Quarantine, ...]
     cards: tuple[CardColumn, ...]
     personal: tuple[PersonalColumn, ...]
-    retention: tuple[Retained, ...]
+    retention: Retention | None
+    erased: tuple[OfEntity, ...]
     earlier: tuple[Earlier, ...]
     next: tuple[Step, ...]
 

@@ -39,6 +39,9 @@ DOCS = {
     RuleKind.OWN: "What the spec itself demands, refuses or leaves out.",
 }
 
+ON_PURPOSE = ("conflict.kept", "rule.left_out", "retention.expired", "subject.erased")
+"""Rules by which records are in quarantine because somebody wanted it: nobody is to correct them."""
+
 _OF_FIRST_WORD = {
     "record": RuleKind.VALUES,
     "cell": RuleKind.VALUES,
@@ -52,6 +55,7 @@ _OF_FIRST_WORD = {
     "personal": RuleKind.COMPLIANCE,
     "retention": RuleKind.COMPLIANCE,
     "consent": RuleKind.COMPLIANCE,
+    "subject": RuleKind.COMPLIANCE,
     CHECK.rstrip("."): RuleKind.OWN,
     "rule": RuleKind.OWN,
     "conflict": RuleKind.OWN,
@@ -61,6 +65,7 @@ _OF_CODE = {
     "record.rule": RuleKind.BUSINESS,
     "record.incomplete": RuleKind.KEYS,
     "record.not_taken": RuleKind.KEYS,
+    "reference.let_go": RuleKind.COMPLIANCE,
 }
 
 

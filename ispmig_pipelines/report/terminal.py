@@ -73,16 +73,17 @@ def _money(out: Console, report: MigrationReport) -> None:
 def _issues(out: Console, report: MigrationReport) -> None:
     if not report.issues:
         return
-    table = _table("records#", "share#", "", "entity", "rule", "trend")
+    table = _table("records#", "share#", "before", "", "entity", "rule")
     for one in report.issues[:RULES]:
-        arrow, told = trend(one)
+        arrow, _ = trend(one)
+        before = one.earlier[-1] if one.earlier else None
         table.add_row(
             f"{one.records:,}",
             percentage(one.records, one.of),
+            "" if before is None else f"{arrow} {percentage(before.records, before.of)}",
             EFFECTS.get(one.severity, ""),
             one.entity,
             Text(one.rule, overflow="fold"),
-            f"{arrow} {told}".strip(),
         )
     out.print()
     out.print(table)

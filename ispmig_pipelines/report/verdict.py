@@ -72,14 +72,17 @@ def _accounts(
 
 
 def _held(state: State, quarantine: Sequence[Quarantine]) -> str:
-    went, waiting = (sum(getattr(q, name) for q in quarantine) for name in ("records", "waiting"))
+    went, wanted, waiting, solved, deleted = (
+        sum(getattr(q, name) for q in quarantine)
+        for name in ("records", "on_purpose", "waiting", "solved", "deleted")
+    )
     if not went:
         return "nothing is in quarantine"
+    apart = f"; {wanted:,} {'is' if wanted == 1 else 'are'} left out on purpose" if wanted else ""
     if state is State.CHECKED:
-        return f"{went:,} would go to quarantine"
-    solved, deleted = (sum(getattr(q, name) for q in quarantine) for name in ("solved", "deleted"))
+        return f"{went - wanted:,} would wait in quarantine{apart}"
     since = [f"{n:,} {what}" for n, what in ((solved, "solved"), (deleted, "deleted")) if n]
     told = f" ({' and '.join(since)} since)" if since else ""
     if not waiting:
-        return f"nothing waits in quarantine{told}"
-    return f"{waiting:,} {'waits' if waiting == 1 else 'wait'} in quarantine{told}"
+        return f"nothing waits in quarantine{told}{apart}"
+    return f"{waiting:,} {'waits' if waiting == 1 else 'wait'} in quarantine{told}{apart}"

@@ -22,6 +22,10 @@ EFFECTS = {"error": "held back", "warning": "warning", "info": "note"}
 """What an issue of a severity does to its record, in a word."""
 
 
+FOUND = {"error": "error", "warning": "warning", "info": "note"}
+"""What issues of a severity are called where they are counted."""
+
+
 def spoken(field: str) -> str:
     """``billing_address`` → ``billing address``."""
     return field.replace("_", " ")
@@ -48,20 +52,24 @@ def duration(milliseconds: int) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
+WORSE, BETTER = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
+"""Which way a rule goes: more records break it than before, or fewer."""
+
+
 def trend(issues: RuleIssues) -> tuple[str, str]:
     """How a rule goes against the migration before: an arrow, and in words; both "" where there
     was none."""
     if not issues.earlier:
         return "", ""
     before = issues.earlier[-1]
-    was = f"{percentage(before.records, before.of)} in migration {before.migration}"
+    was = f"was {percentage(before.records, before.of)} in migration {before.migration}"
     if not before.records:
-        return "\N{UPWARDS ARROW}", f"new: none in migration {before.migration}"
+        return WORSE, f"new since migration {before.migration}"
     # As fractions: shares that are shown alike may differ, and those that are alike must not.
     now, then = issues.records * before.of, before.records * issues.of
     if now == then:
         return "=", f"as in migration {before.migration}"
-    return ("\N{UPWARDS ARROW}" if now > then else "\N{DOWNWARDS ARROW}"), was
+    return (WORSE if now > then else BETTER), was
 
 
 def place(example: Example) -> str:
@@ -72,7 +80,7 @@ def place(example: Example) -> str:
 
 def found_of_kind(report: MigrationReport, kind: RuleKind) -> dict[str, int]:
     """Severity → records that break a rule of the kind, each counted once per rule."""
-    counts = {"error": 0, "warning": 0, "info": 0}
+    counts = dict.fromkeys(FOUND, 0)
     for issues in report.of_kind(kind):
-        counts[issues.severity] = counts.get(issues.severity, 0) + issues.records
+        counts[issues.severity] += issues.records
     return counts
