@@ -572,3 +572,43 @@ def test_a_card_number_that_somebody_types_is_masked_and_told(folder: Path) -> N
                 [[f"%{number}%", f"%{number.replace(' ', '')}%"]],
             )
             assert found.fetchall() == [(0,)]
+
+
+def test_a_record_that_is_corrected_into_another_ones_stays(folder: Path) -> None:
+    spec = (
+        SPEC.replace("    from: bills\n", "    from: bills\n    when: {column: {Kind: bill}}\n")
+        + """\
+  payment:
+    from: bills
+    fields:
+      payment_number: Bill
+      customer: Account
+      paid_at: Date
+      amount: Sum
+      currency: {constant: EUR}
+"""
+    )
+    (folder / "spec.yaml").write_text(spec)
+    (folder / "bills.csv").write_text(
+        'Bill,Account,Date,Sum,Kind\nB1,0001,41/07/2024,"10,00",bill\n'
+        'B2,0001,13/07/2024,"20,00",payment\n'
+        'B3,0001,15/07/2024,"5,00",bill\n'
+    )
+    migrate()
+
+    def other(book: OpenpyxlWorkbook) -> None:
+        put(book["invoice"], ("Bill", "B1"), Date="14/07/2024", Kind="payment")
+
+    done = as_json("resubmit", "acme", str(corrected(write_workbook(folder), other)))
+    holds_laws(done["migrations"][0])
+    assert open_records()["invoice", 1] == ["record.not_taken"]
+    assert rows("select count(*) from tenant_acme.payment") == [(3,)]
+    last = corrected(
+        write_workbook(folder), lambda book: put(book["invoice"], ("Bill", "B1"), Kind="bill")
+    )
+    as_json("resubmit", "acme", str(last))
+    assert ("invoice", 1) not in open_records()
+    assert rows("select invoice_number, total::text from tenant_acme.invoice order by 1") == [
+        ("B1", "10.0000"),
+        ("B3", "5.0000"),
+    ]
