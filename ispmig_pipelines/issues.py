@@ -468,6 +468,33 @@ RULES: dict[str, Rule] = _rules(
         "Nothing, if that is meant; else take the rule out of the spec.",
     ),
     Rule(
+        "subject.erased",
+        Severity.INFO,
+        "The record belongs to somebody who was erased at their request; nothing of it is kept.",
+        "Nothing. If they are a customer again: ispmig subject TENANT --account N --allow.",
+    ),
+    Rule(
+        "retention.expired",
+        Severity.INFO,
+        "The record belongs to a customer past their retention; nothing of it is kept.",
+        "Nothing, if that is meant; else change the policy under validation, retention, or the "
+        "tenant's retention.",
+    ),
+    Rule(
+        "retention.anonymised",
+        Severity.INFO,
+        "The record belongs to a customer past their retention; it was loaded without what says "
+        "who they are.",
+        "Nothing.",
+    ),
+    Rule(
+        "reference.let_go",
+        Severity.INFO,
+        "{field} from column {column} names the {accepted} of somebody who is not kept; the record "
+        "was loaded without it.",
+        "Nothing.",
+    ),
+    Rule(
         "conflict.kept",
         Severity.INFO,
         "The tenant already holds other content under this key, and the run keeps what is there.",

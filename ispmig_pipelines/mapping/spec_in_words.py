@@ -419,6 +419,10 @@ def validation_says(validation: Validation) -> Says:
         }
     if validation.rejected_parent != "quarantine":
         says["rejected parent"] = Said(validation.rejected_parent, validation.rejected_parent)
+    if (kept := validation.retention) is not None:
+        period = f", {kept.cancelled} after they left" if kept.cancelled else ""
+        text = f"{kept.policy} customers past their retention as of {kept.as_of}{period}"
+        says["retention"] = Said(text, text)
     return says
 
 

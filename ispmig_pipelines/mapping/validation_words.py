@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -12,8 +13,12 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.issues import CHECK, Rule, Severity, every_rule
 from ispmig_pipelines.mapping.spec_words import Name, Part, Word, present
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.period import months
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.validation import threshold
+
+TODAY = "today"
+"""The day on which the migration began."""
 
 EVERY = "*"
 """Stands for every rule of adjustable severity; after an entity and a dot, for those of it."""
@@ -82,6 +87,47 @@ MaxQuarantined: type[Part] = create_model(
 )
 
 
+def _day(text: str) -> str:
+    if text == TODAY:
+        return text
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"must be {TODAY} or a day such as 2026-03-31") from None
+
+
+def _period(text: str) -> str:
+    months(text)
+    return text
+
+
+class RetentionWords(Part):
+    """What becomes of customers who may not be kept any longer."""
+
+    policy: Literal["keep", "skip", "anonymise"] = Field(
+        default="keep",
+        description="Of customers past their retention: keep them and count them, skip them with "
+        "all that is theirs, or anonymise them.",
+    )
+    as_of: Annotated[Word, AfterValidator(_day)] = Field(
+        default=TODAY, description="The day that counts: today (the migration's), or a date."
+    )
+    cancelled: Annotated[Word, AfterValidator(_period)] | None = Field(
+        default=None,
+        description="How long customers who left are kept, e.g. 3 years; else as is set for the "
+        "tenant.",
+    )
+
+    @property
+    def cancelled_months(self) -> int | None:
+        """The period in months."""
+        return None if self.cancelled is None else months(self.cancelled)
+
+    def day(self, today: dt.date) -> dt.date:
+        """The day that counts."""
+        return today if self.as_of == TODAY else dt.date.fromisoformat(self.as_of)
+
+
 class Validation(Part):
     """What is demanded of the records besides what the platform demands, or instead."""
 
@@ -103,6 +149,10 @@ class Validation(Part):
         default="quarantine",
         description="What becomes of a record whose parent went to quarantine: it follows "
         "(quarantine), or is loaded without the reference where it can do without (keep).",
+    )
+
+    retention: RetentionWords | None = Field(
+        default=None, description="What becomes of customers who may not be kept any longer."
     )
 
     @property

@@ -40,18 +40,19 @@ def missing(driver: psycopg.Connection, schema: str) -> dict[str, tuple[str, ...
 
 
 def lacks_closings(driver: psycopg.Connection, schema: str) -> bool:
-    """Whether the schema is of before closings."""
+    """Whether the schema is of before closings, or before people could be erased."""
     row = driver.execute(
-        """select count(*) < 2 from pg_catalog.pg_class t
+        """select count(*) < 4 from pg_catalog.pg_class t
            join pg_catalog.pg_namespace n on n.oid = t.relnamespace
            where n.nspname = %s and t.relname = any(%s)""",
-        [schema, [journal.CLOSINGS, journal.ISSUES_BY_RULE]],
+        [schema, [journal.CLOSINGS, journal.ISSUES_BY_RULE, journal.ERASED, journal.ERASURES]],
     ).fetchone()
     return bool(row and row[0])
 
 
 def add_closings(driver: psycopg.Connection, schema: str, role: str) -> None:
-    """Makes the table of closings in the current transaction, for the tenant's role to use.
+    """Makes the tables of closings and of erasures in the current transaction, for the tenant's
+    role to use.
 
     Raises:
         psycopg.errors.LockNotAvailable: somebody works on the issues for longer than
@@ -63,7 +64,11 @@ def add_closings(driver: psycopg.Connection, schema: str, role: str) -> None:
         driver.execute(statement)
     driver.execute(
         sql.SQL("grant select, insert, delete on {} to {}").format(
-            sql.Identifier(schema, journal.CLOSINGS), sql.Identifier(role)
+            sql.SQL(", ").join(
+                sql.Identifier(schema, name)
+                for name in (journal.CLOSINGS, journal.ERASED, journal.ERASURES)
+            ),
+            sql.Identifier(role),
         )
     )
 

@@ -23,7 +23,13 @@ Beside the quarantine and not in it, because what was written down there is neve
 resubmission that is taken back takes its closings with it, and the records are open again.
 """
 
-TABLES = (QUARANTINE, ISSUES, UNDO, CLOSINGS)
+ERASED = "_erased"
+"""Keyed digests of who was erased (:mod:`ispmig_pipelines.platform.erased`)."""
+
+ERASURES = "_erasures"
+"""What erasing people took away of the marks that migrations left, so that these still add up."""
+
+TABLES = (QUARANTINE, ISSUES, UNDO, CLOSINGS, ERASED, ERASURES)
 
 ISSUES_BY_RULE = "_issues_by_rule"
 """Index by which the records of one rule are found."""
@@ -78,4 +84,13 @@ def create_closings(schema: str) -> list[sql.Composed]:
         sql.SQL("create index if not exists {} on {} (migration, rule)").format(
             sql.Identifier(ISSUES_BY_RULE), sql.Identifier(schema, ISSUES)
         ),
+        sql.SQL(
+            """create table if not exists {} (
+                digest bytea primary key, at timestamptz not null)"""
+        ).format(sql.Identifier(schema, ERASED)),
+        sql.SQL(
+            """create table if not exists {} (
+                migration bigint not null, entity text not null, inserted bigint not null,
+                updated bigint not null, at timestamptz not null)"""
+        ).format(sql.Identifier(schema, ERASURES)),
     ]

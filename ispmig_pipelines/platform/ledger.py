@@ -8,6 +8,7 @@ tenant's data: counts, sums, digests and names of files only.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -238,6 +239,17 @@ def update_migration(connection: Connection, migration: int, **values: Any) -> N
     connection.execute(
         sa.update(data_migrations).where(data_migrations.c.id == migration).values(**values)
     )
+
+
+def add_findings(connection: Connection, migration: int, found: Mapping[str, Any]) -> None:
+    """Adds to what compliance found in a migration; what is there of the same kind is replaced."""
+    if found:
+        column = data_migrations.c.findings
+        connection.execute(
+            sa.update(data_migrations)
+            .where(data_migrations.c.id == migration)
+            .values(findings=column.op("||")(sa.cast(dict(found), JSONB)))
+        )
 
 
 def publish_migration(connection: Connection, migration: int, **values: Any) -> None:

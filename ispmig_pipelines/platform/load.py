@@ -24,8 +24,10 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import (
+    erased,
     journal,
     ledger,
+    let_go,
     publish,
     quarantine,
     reconcile,
@@ -37,9 +39,11 @@ from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.integrity import judge as integrity
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
+from ispmig_pipelines.platform.let_go import LetGo
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.resubmitted import Continuation
+from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 LOCK_TIMEOUT = "60s"
@@ -66,6 +70,7 @@ class Feed:
             (file, record), which come in ascending order.
         adjusted: batches of what rules took from amounts: ``_file``, ``_record``, ``field``,
             ``currency``, ``amount``.
+        rejected: batches of ``REJECTED_SCHEMA``: whose the rows already rejected are.
     """
 
     table: FeedTable
@@ -76,6 +81,7 @@ class Feed:
     issues: Callable[[], Iterator[pa.RecordBatch]]
     cells: Callable[[list[tuple[int, int]]], Iterator[str]]
     adjusted: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
+    rejected: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
 
 
 @dataclass
@@ -88,6 +94,7 @@ class Loaded:
         issues: entity → rule → number of records.
         changes: of a dry run: entity → what it would change in the tenant's rows.
         conflicts: entity → records for which the tenant had other content.
+        let_go: what was not to be kept of people.
         seconds: of the publishing transaction.
     """
 
@@ -96,6 +103,7 @@ class Loaded:
     issues: dict[str, dict[str, int]] = field(default_factory=dict)
     changes: dict[str, Changes] = field(default_factory=dict)
     conflicts: dict[str, int] = field(default_factory=dict)
+    let_go: LetGo = field(default_factory=LetGo)
     seconds: float = 0.0
 
     def ledger_values(self) -> dict[str, Any]:
@@ -121,6 +129,7 @@ def load(
     approve: Callable[[Loaded], None],
     spill: Path,
     policy: Policy = _AS_DECLARED,
+    retention: Retention | None = None,
     continues: Continuation | None = None,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
 ) -> Loaded:
@@ -131,6 +140,7 @@ def load(
         approve: called with the counts before the commit; raises if they must not stand.
         spill: a private folder for what must outlive a rollback.
         policy: what the tenant and the spec decide about the checks.
+        retention: what is done about customers past their retention; None: nothing is.
         continues: of a resubmission: what it goes on with.
         progress: called with the rows staged so far of a feed.
 
@@ -147,6 +157,10 @@ def load(
         for feed in feeds:
             _stage(driver, tenant, feed, progress)
         integrity.create_tables(driver, [feed.table for feed in feeds])
+        let_go.create_tables(driver, tenant)
+        with as_tenant(driver, tenant):
+            some_erased = erased.are_there(driver, tenant)
+        erased_key = erased.digest_key(connection, tenant.slug) if some_erased else None
         if continues is not None:
             resubmitted.create_tried(driver, tenant)
     started = time.monotonic()
@@ -167,6 +181,14 @@ def load(
                 set_aside.copy_issues(driver, feed.table, feed.issues())
                 if continues is not None:
                     resubmitted.reject_known(driver, feed.table, continues)
+        loaded.let_go = let_go.let_go(
+            driver,
+            tenant,
+            migration,
+            [(feed.table, feed.rejected) for feed in feeds],
+            key=erased_key,
+            asked=retention,
+        )
         loaded.conflicts = integrity.judge(
             driver, tenant, [feed.table for feed in feeds], policy, on_conflict
         )
@@ -195,6 +217,7 @@ def load(
             both = f" {refusal}" if refusal is not None else ""
             refusal = ConflictRefused(_conflict(tenant, loaded.conflicts) + both)
         if refusal is None and not dry_run:
+            ledger.add_findings(connection, migration, loaded.let_go.findings())
             ledger.publish_migration(connection, migration, **loaded.ledger_values())
         else:
             # Nothing is published, but why records would lie in quarantine is worth keeping.
@@ -207,6 +230,7 @@ def load(
                 quarantine.forget(driver, tenant, [migration])
                 quarantine.put_back(driver, tenant, kept)
             ledger.update_migration(connection, migration, **loaded.ledger_values())
+            ledger.add_findings(connection, migration, loaded.let_go.findings())
     loaded.seconds = time.monotonic() - started
     if refusal is not None:
         raise refusal

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.issues import ISSUE_SCHEMA, mask_array, rule_of
 from ispmig_pipelines.platform import journal, ledger, quarantine
 from ispmig_pipelines.platform.copy import copy_batches
+from ispmig_pipelines.platform.let_go import ANONYMISED, WITHOUT_CELLS
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.tenants import as_tenant
 
@@ -87,17 +88,23 @@ def tell(
 def _rejects(driver: psycopg.Connection, table: FeedTable, after: tuple[int, int]) -> list[tuple]:
     return driver.execute(
         sql.SQL(
-            """select _file, _record, _line, key::text, amounts::text, rule, field, accepted, other
+            """select _file, _record, _line, key::text, amounts::text, rule, field, accepted, other,
+                      rule = any(%s) or (_file, _record) in (
+                          select _file, _record from {} where rule = %s)
                from {} where (_file, _record) > (%s, %s)
                order by _file, _record limit %s"""
-        ).format(table.rejects),
-        [*after, _AT_A_TIME],
+        ).format(table.notes, table.rejects),
+        [list(WITHOUT_CELLS), ANONYMISED, *after, _AT_A_TIME],
     ).fetchall()
 
 
 def _quarantined(table: FeedTable, rows: Sequence[tuple], cells: Cells) -> pa.RecordBatch:
-    file, record, line, key, amounts, *_ = map(list, zip(*rows, strict=True))
+    file, record, line, key, amounts, *_, gone = map(list, zip(*rows, strict=True))
     size = len(rows)
+    original: list[str | None] = list(cells(list(zip(file, record, strict=True))))
+    # Of people who are not to be kept nothing is.
+    key = [None if none else one for one, none in zip(key, gone, strict=True)]
+    kept = [None if none else one for one, none in zip(original, gone, strict=True)]
     return pa.RecordBatch.from_arrays(
         [
             pa.repeat(pa.scalar(table.migration, pa.int64()), size),
@@ -107,7 +114,7 @@ def _quarantined(table: FeedTable, rows: Sequence[tuple], cells: Cells) -> pa.Re
             pa.array(record, pa.int64()),
             pa.array(line, pa.int64()),
             pa.array(key, pa.string()),
-            pa.array(cells(list(zip(file, record, strict=True))), pa.string()),
+            pa.array(kept, pa.string()),
             pa.nulls(size, pa.string()),
             pa.array(amounts, pa.string()),
         ],
@@ -120,7 +127,7 @@ def _issues_of_rejects(
 ) -> pa.RecordBatch:
     told = [
         (file, record, line, rule, rule_of(rule).severity.value, field, accepted, other, None)
-        for file, record, line, _, _, rule, field, accepted, other in rows
+        for file, record, line, _, _, rule, field, accepted, other, _ in rows
         if rule is not None
     ]
     return _issues(table, told, others)

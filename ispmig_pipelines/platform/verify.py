@@ -184,7 +184,8 @@ class Written:
 
     Attributes:
         inserted: rows it made: they bear its id, and it kept nothing of them for undoing.
-        updated: rows that were there before it, each kept as it was.
+        updated: rows that were there before it, each kept as it was. With either are counted
+            those that were erased since because somebody asked for it.
         quarantined: records in quarantine.
     """
 
@@ -200,14 +201,19 @@ def written(driver: psycopg.Connection, tenant: Tenant, migration: int, entity: 
             """select
                  (select count(*) from {target} t where t._migration = %(migration)s
                     and not exists (select from {undo} u where u.migration = %(migration)s
-                        and u.entity = %(entity)s and u.key = {key})),
+                        and u.entity = %(entity)s and u.key = {key}))
+                 + (select coalesce(sum(inserted), 0)::bigint from {erasures}
+                    where migration = %(migration)s and entity = %(entity)s),
                  (select count(*) from {undo} where migration = %(migration)s
-                    and entity = %(entity)s),
+                    and entity = %(entity)s)
+                 + (select coalesce(sum(updated), 0)::bigint from {erasures}
+                    where migration = %(migration)s and entity = %(entity)s),
                  (select count(*) from {quarantine} where migration = %(migration)s
                     and entity = %(entity)s)"""
         ).format(
             target=sql.Identifier(tenant.schema, entity),
             undo=sql.Identifier(tenant.schema, journal.UNDO),
+            erasures=sql.Identifier(tenant.schema, journal.ERASURES),
             quarantine=sql.Identifier(tenant.schema, journal.QUARANTINE),
             key=key_json(entity, "t"),
         ),

@@ -127,8 +127,8 @@ def _starts() -> np.ndarray:
             data = _plain(np.frombuffer(written.encode(), np.uint8))[:_PREFIX]
             # What follows a shorter word may be the next cell's.
             ends = np.arange(256, dtype=np.uint8) if data.size < _PREFIX else data[_PREFIX - 1 :]
-            first = (np.repeat(data[at : at + 1], ends.size) for at in range(_PREFIX - 1))
-            table[_hashed(*first, ends)] = True
+            a, b, c = (np.repeat(data[at : at + 1], ends.size) for at in range(_PREFIX - 1))
+            table[_hashed(a, b, c, ends)] = True
     return table
 
 

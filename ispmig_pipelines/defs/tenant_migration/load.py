@@ -16,7 +16,9 @@ from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
 from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.anonymous import owners
 from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.let_go import REJECTED_SCHEMA
 from ispmig_pipelines.platform.load import Feed
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.quarantine import NO_CURRENCY, QUARANTINE_SCHEMA
@@ -49,6 +51,7 @@ def feed_to_load(
         issues=staged.issues,
         cells=staged.cells,
         adjusted=staged.adjusted,
+        rejected=staged.rejected,
     )
 
 
@@ -96,6 +99,33 @@ class _StagedFeed:
                 rejected = batch.take(pa.array(rows))
                 source = self._staging.batch(self._feed.source.cells, index)
                 yield self._rejected(rejected, _at(source, rejected))
+
+    def rejected(self) -> Iterator[pa.RecordBatch]:
+        """Whose the rows are that may not be loaded."""
+        info = ENTITIES[self._feed.entity]
+        named = [(f, parent) for f, parent in owners(info.name) if f in self._feed.fields]
+        for batch, ok in self._judged():
+            if pc.all(ok).as_py():
+                continue
+            rows = batch.filter(pc.invert(ok))
+            size = rows.num_rows
+            nothing = pa.nulls(size, pa.string())
+            whose = pc.coalesce(*(rows.column(f) for f, _ in named)) if named else nothing
+            parent = (
+                pc.coalesce(
+                    *(
+                        pc.if_else(rows.column(f).is_valid(), name, pa.scalar(None, pa.string()))
+                        for f, name in named
+                    )
+                )
+                if named
+                else nothing
+            )
+            own = rows.column(info.key[0]) if len(info.key) == 1 else nothing
+            yield pa.RecordBatch.from_arrays(
+                [rows.column(0), rows.column(1), own.cast(pa.string()), parent, whose],
+                schema=REJECTED_SCHEMA,
+            )
 
     def _rejected(self, mapped: pa.RecordBatch, source: pa.RecordBatch) -> pa.RecordBatch:
         key = ENTITIES[self._feed.entity].key

@@ -1,5 +1,6 @@
 """The five ops of ``tenant_migration``. Only this module and the job know Dagster."""
 
+import datetime as dt
 import getpass
 import os
 import resource
@@ -44,13 +45,16 @@ from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageErr
 from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
+from ispmig_pipelines.mapping.validation_words import RetentionWords, Validation
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, pools, quarantine, tenants, verify
+from ispmig_pipelines.platform import ledger, pools, quarantine, retention, tenants, verify
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
+from ispmig_pipelines.platform.let_go import WITHOUT_CELLS
 from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.platform.resubmitted import Continuation
+from ispmig_pipelines.platform.retention import Retention, RetentionPolicy
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import project_folder, settings
 from ispmig_pipelines.validation import threshold
@@ -258,6 +262,9 @@ def load_op(
                         rejected_parent=RejectedParent(validation.rejected_parent),
                         pools=pools.of(connection, slug),
                     )
+                    asked = retention_of(
+                        validation, retention.of(connection, slug), options.started
+                    )
                 try:
                     loaded = load(
                         connection,
@@ -273,6 +280,7 @@ def load_op(
                         spill=platform.staging(slug, migration).folder,
                         continues=continuation(platform, connection, tenant, migration, options),
                         policy=policy,
+                        retention=asked,
                         progress=progress,
                     )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
@@ -450,7 +458,28 @@ def spec_of(platform: Platform, migration: int) -> Spec:
     return parse_spec(entry.spec_text, Path(entry.spec_path))
 
 
-KEPT_BY_POLICY = ("conflict.kept", "rule.left_out")
+def retention_of(
+    validation: Validation, tenant_months: int | None, started: float
+) -> Retention | None:
+    """What a spec and the tenant say of people past their retention; None if neither says anything.
+
+    Args:
+        tenant_months: how long the tenant keeps customers who left, in months.
+        started: Unix time at which the migration began.
+    """
+    words = validation.retention
+    if words is None and tenant_months is None:
+        return None
+    words = words or RetentionWords()
+    said = words.cancelled_months
+    return Retention(
+        RetentionPolicy(words.policy),
+        words.day(dt.datetime.fromtimestamp(started, dt.UTC).date()),
+        tenant_months if said is None else said,
+    )
+
+
+KEPT_BY_POLICY = ("conflict.kept", "rule.left_out", *WITHOUT_CELLS)
 """Rules by which records are in quarantine because somebody wanted it."""
 
 
