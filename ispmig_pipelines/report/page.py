@@ -476,7 +476,7 @@ def _retention(retention: Retention | None) -> str:
     if retention.customers:
         told.append(_POLICIES.get(retention.policy, ""))
     told += [
-        f"{counted(count, 'customer')} more stay all the same: {why}."
+        f"{count:,} of them stay all the same: {why}."
         for count, why in (
             (retention.served, "they have a service"),
             (retention.owing, "something is owed"),

@@ -40,7 +40,7 @@ DOCS = {
 }
 
 ON_PURPOSE = ("conflict.kept", "rule.left_out", "retention.expired", "subject.erased")
-"""Rules by which records are in quarantine because somebody wanted it: nobody is to correct them."""
+"""Rules by which records are in quarantine because somebody wanted it, not to be corrected."""
 
 _OF_FIRST_WORD = {
     "record": RuleKind.VALUES,

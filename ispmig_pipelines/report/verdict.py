@@ -64,7 +64,8 @@ def _accounts(
     if totals:
         wrong = sum(1 for t in totals if t.difference)
         parts.append(
-            f"{wrong} of {counted(len(totals), 'sum')} of money do not reconcile"
+            f"{wrong} of {counted(len(totals), 'sum')} of money "
+            f"{'does' if wrong == 1 else 'do'} not reconcile"
             if wrong
             else "money reconciles"
         )

@@ -1,0 +1,323 @@
+"""The report that a run leaves, in the state folder, in Dagster, and made again."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import AssetKey, DagsterInstance, materialize
+from typer.testing import CliRunner
+
+from ispmig_pipelines.cli import app
+from ispmig_pipelines.defs import assets, rule_checks
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration import audit as auditing
+from ispmig_pipelines.defs.tenant_migration import reporting
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.report import store
+from ispmig_pipelines.report.canonical import from_json, to_json
+from ispmig_pipelines.report.gather import gather
+from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.report.rule_kind import kinds_of_entity
+from ispmig_pipelines.settings import settings
+from ispmig_pipelines_tests.defs.migrating import House, Ran
+
+SPEC = """\
+version: 1
+name: north
+sources:
+  people: {files: people.csv}
+  lines: {files: lines.csv}
+entities:
+  customer:
+    from: people
+    fields:
+      account_number: No
+      kind: {constant: person}
+      last_name: Name
+      status: {column: State, lookup: {A: active, X: cancelled}}
+      birth_date: Born
+      balance: {column: Owed, positive_is: debt}
+      currency: {constant: USD}
+  plan:
+    from: lines
+    fields: {plan_code: Plan}
+  service:
+    from: lines
+    fields:
+      service_code: Line
+      customer: Cust
+      plan: Plan
+      status: {constant: active}
+      access_username: User
+      price: Price
+      currency: {constant: EUR}
+validation:
+  checks:
+    service:
+      - {name: plausible, must: "price < 500", severity: warning, message: A price too high}
+"""
+
+PEOPLE = """\
+No,Name,State,Born,Owed,Notes
+1,Zebrowski,A,1980-02-03,1.50,card 4111 1111 1111 1111
+2,Quackenbush,?,1980-02-04,2,
+3,Featherstone,A,31.12.1980x,3,
+4,Marjoribanks,A,1980-02-06,4.25,
+"""
+
+LINES = """\
+Line,Cust,Plan,User,Price
+L1,1,P1,zebro@isp,30
+L2,2,P1,quack@isp,30
+L3,4,P1,marjo@isp,900
+L4,4,P1,,20
+"""
+
+SOUND_PEOPLE = "No,Name,State,Born,Owed,Notes\n1,Zebrowski,A,1980-02-03,1.50,\n"
+SOUND_LINES = "Line,Cust,Plan,User,Price\nL1,1,P1,zebro@isp,30\n"
+
+CELLS = ("Zebrowski", "Quackenbush", "Featherstone", "Marjoribanks", "4111", "31.12.1980",
+         "quack@isp", "1980-02")  # fmt: skip
+
+
+@pytest.fixture
+def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    with DagsterInstance.ephemeral() as instance:
+        made = House(folder, instance)
+        made.write("spec.yaml", SPEC)
+        made.write("people.csv", PEOPLE)
+        made.write("lines.csv", LINES)
+        yield made
+
+
+def kept(ran: Ran) -> MigrationReport:
+    assert ran.entry is not None
+    found = store.paths(settings().reports_folder, ran.entry.tenant, ran.entry.id)
+    assert stat.S_IMODE(found["html"].stat().st_mode) == 0o600
+    return from_json(found["json"].read_bytes())
+
+
+def again(house: House, ran: Ran) -> MigrationReport:
+    assert ran.entry is not None
+    with house.engine.connect() as connection:
+        return gather(connection, house.tenant, ran.entry.id)
+
+
+def place(ran: Ran, kind: str = "html") -> Path:
+    assert ran.entry is not None
+    return store.paths(settings().reports_folder, ran.entry.tenant, ran.entry.id)[kind]
+
+
+def evaluations(ran: Ran) -> dict[tuple[str, str], Any]:
+    found = [
+        e.asset_check_evaluation_data
+        for e in ran.result.all_events
+        if e.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    return {(e.asset_key.to_user_string(), e.check_name): e for e in found}
+
+
+def test_a_migration_leaves_its_report_and_it_can_be_made_again(house: House) -> None:
+    ran = house.migrate(max_quarantined="90%")
+    assert ran.ok
+    made = kept(ran)
+    assert made.sound
+    assert made.verdict == (
+        "All 12 records are accounted for; 4 wait in quarantine; money reconciles."
+    )
+    assert [(e.entity, e.read, e.quarantined) for e in made.entities] == [
+        ("customer", 4, 2), ("plan", 4, 0), ("service", 4, 2),
+    ]  # fmt: skip
+    assert {(i.entity, i.rule): (i.kind.value, i.severity, i.records) for i in made.issues} == {
+        ("customer", "value.lookup"): ("values", "error", 1),
+        ("customer", "value.date"): ("values", "error", 1),
+        ("customer", "card.masked"): ("compliance", "warning", 1),
+        ("service", "reference.rejected"): ("keys_and_references", "error", 1),
+        ("service", "network.no_access"): ("network", "error", 1),
+        ("service", "check.service.plausible"): ("own_checks", "warning", 1),
+    }
+    assert [(c.column, c.masked) for c in made.cards] == [("Notes", 1)]
+    assert {p.column for p in made.personal} >= {"Name", "Born"}
+    assert to_json(again(house, ran)) == place(ran, "json").read_text(encoding="utf-8")
+
+
+def test_it_holds_no_cell(house: House) -> None:
+    ran = house.migrate(max_quarantined="90%")
+    for kind in ("html", "json"):
+        text = place(ran, kind).read_text(encoding="utf-8")
+        assert "people.csv" in text
+        for cell in CELLS:
+            assert cell not in text, cell
+
+
+def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
+    ran = house.migrate(max_quarantined="90%")
+    for made in ran.result.asset_materializations_for_node("audit"):
+        assert made.metadata["migration report"].value == str(place(ran))
+        assert "are accounted for" in made.metadata["verdict"].value
+    outputs = [
+        e.event_specific_data.metadata
+        for e in ran.result.all_events
+        if e.is_successful_output and e.step_key == "audit"
+    ]
+    assert outputs[0]["migration report"].value == str(place(ran))
+    checks = evaluations(ran)
+    assert set(checks) == {
+        (entity, name)
+        for entity in ("customer", "plan", "service")
+        for name in ("conservation", *(kind.value for kind in kinds_of_entity(entity)))
+    }
+    values = checks["customer", "values"]
+    assert (values.passed, values.severity.value) == (False, "ERROR")
+    assert values.description == "acme: 2 errors"
+    rows = values.metadata["rules"].value.records
+    assert {(r.data["rule"], r.data["records"], r.data["share"]) for r in rows} == {
+        ("value.lookup", 1, "25 %"), ("value.date", 1, "25 %"),
+    }  # fmt: skip
+    own = checks["service", "own_checks"]
+    assert (own.passed, own.severity.value) == (True, "WARN")
+    assert own.metadata["warnings"].value == 1
+    assert not checks["service", "network"].passed
+    assert checks["plan", "values"].passed
+    assert checks["plan", "values"].description == "acme: nothing found"
+    assert own.metadata["migration report"].value == str(place(ran))
+
+
+def test_the_second_run_has_a_trend(house: House) -> None:
+    first = house.migrate(mode="dry_run", max_quarantined="90%")
+    assert kept(first).verdict.startswith("This was a dry run, and changed nothing.")
+    house.write("people.csv", PEOPLE.replace(",?,", ",A,"))
+    ran = house.migrate(max_quarantined="90%")
+    made = kept(ran)
+    assert first.entry is not None
+    assert [e.migration for e in made.earlier] == [first.entry.id]
+    (date,) = [i for i in made.issues if i.rule == "value.date"]
+    assert [(p.migration, p.records, p.of) for p in date.earlier] == [(first.entry.id, 1, 4)]
+    assert {(g.entity, g.rule) for g in made.gone} == {
+        ("customer", "value.lookup"), ("service", "reference.rejected"),
+    }  # fmt: skip
+    page = place(ran).read_text(encoding="utf-8")
+    assert page.count("<svg") == len(made.issues)
+
+
+def test_nothing_wrong_is_nothing_to_do(house: House) -> None:
+    house.write("people.csv", SOUND_PEOPLE)
+    house.write("lines.csv", SOUND_LINES)
+    ran = house.migrate()
+    made = kept(ran)
+    assert (made.sound, made.issues, made.quarantine) == (True, (), ())
+    assert [s.what for s in made.next] == ["Nothing: everything came over."]
+    assert all(e.passed for e in evaluations(ran).values())
+
+
+def test_a_refusal_leaves_a_report_too_and_the_failed_step_leads_to_it(house: House) -> None:
+    ran = house.migrate()
+    assert not ran.ok
+    made = kept(ran)
+    assert not made.sound
+    assert made.state == "failed"
+    assert "Too much would lie in quarantine" in made.error
+    assert any("--max-quarantined 50%" in s.command for s in made.next)
+    (failed,) = [e for e in ran.result.all_events if e.is_step_failure]
+    told = failed.step_failure_data.user_failure_data.metadata
+    assert told["migration report"].value == str(place(ran))
+
+
+def test_a_broken_law_leaves_a_report(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = auditing.audit
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        house.write("people.csv", SOUND_PEOPLE)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(auditing, "audit", changed)
+    ran = house.migrate(max_quarantined="90%")
+    assert not ran.ok
+    made = kept(ran)
+    assert (made.sound, made.state) == (False, "undone")
+    assert made.verdict.startswith("It was taken back")
+
+
+def test_a_run_that_read_nothing_leaves_none(house: House) -> None:
+    (house.folder / "lines.csv").unlink()
+    assert not house.migrate(look=False).ok
+    assert not list(settings().reports_folder.glob("*/migration-*"))
+
+
+def test_a_report_that_cannot_be_kept_fails_no_migration(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError("4111 1111 1111 1111")
+
+    monkeypatch.setattr(reporting, "gather", broken)
+    ran = house.migrate(max_quarantined="90%")
+    assert ran.ok
+    assert ran.entry is not None
+    assert ran.entry.state is ledger.State.DONE
+    assert {name for _, name in evaluations(ran)} == {"conservation"}
+
+
+def test_the_checks_can_be_run_by_themselves(house: House) -> None:
+    house.migrate(max_quarantined="90%")
+    result = materialize(
+        [*assets.entities, *(rule_checks.checks_of(e) for e in ("customer", "service"))],
+        selection="*",
+        instance=house.instance,
+        resources={"platform": Platform()},
+    )
+    found = {
+        (e.asset_key.to_user_string(), e.check_name): e
+        for e in result.get_asset_check_evaluations()
+    }
+    assert not found["customer", "values"].passed
+    assert found["customer", "compliance"].passed
+    assert found["customer", "compliance"].metadata["warnings"].value == 1
+    assert "1 tenant" in (found["service", "network"].description or "")
+    assert len(found) == len(kinds_of_entity("customer")) + len(kinds_of_entity("service"))
+
+
+def test_every_entity_has_a_check_of_each_kind_it_can_break() -> None:
+    keys = {key for check in assets.checks for key in check.check_keys}
+    assert {(k.asset_key, k.name) for k in keys} == {
+        (AssetKey(entity), name)
+        for entity in ENTITIES
+        for name in ("conservation", *(kind.value for kind in kinds_of_entity(entity)))
+    }
+
+
+def test_the_command_shows_and_writes_it_again(house: House, tmp_path: Path) -> None:
+    def ispmig(*words: str, exit_code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["report", *words])
+        assert result.exit_code == exit_code, result.output
+        return result.output
+
+    assert "has no migration yet" in ispmig("acme", exit_code=2)
+    ran = house.migrate(max_quarantined="90%")
+    assert ran.entry is not None
+    number, text = str(ran.entry.id), place(ran, "json").read_text(encoding="utf-8")
+    for words in (("--format", "json"), ("--json",), (number, "--json")):
+        assert ispmig("acme", *words) == text + "\n"
+    page = place(ran).read_text(encoding="utf-8")
+    assert ispmig("acme", number, "--format", "html") == page
+    for name, words, content in (
+        ("a.html", (), page), ("a.json", (), text), ("a.txt", ("--format", "json"), text),
+    ):  # fmt: skip
+        target = tmp_path / name
+        assert name in ispmig("acme", number, "--out", str(target), *words)
+        assert target.read_text(encoding="utf-8") == content
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    told = ispmig("acme", number)
+    assert "All 12 records are accounted for" in told
+    assert "value.lookup" in told
+    assert f"ispmig quarantine acme --migration {number}" in told
+    assert "has no migration 99" in ispmig("acme", "99", exit_code=2)
+    assert ispmig("nobody", exit_code=2)
+    assert "There is no folder" in ispmig("acme", "--out", "/nowhere/at/all.html", exit_code=2)
