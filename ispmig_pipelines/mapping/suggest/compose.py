@@ -145,6 +145,12 @@ class _Composer:
                 self._preset, source.recognised.table, source.sample.names, others
             )
             table = self._tables[source.name]
+            table.kept = frozenset(
+                column
+                for block in bound[source.name].blocks for mapping in block.fields.values()
+                if isinstance(mapping, dict) and "transform" in mapping
+                and (column := _one_column(mapping)) is not None
+            )  # fmt: skip
             for block in bound[source.name].blocks:
                 fields = {
                     f: Match(block.entity, f, column, 0.97, "preset")

@@ -137,6 +137,8 @@ class Table:
         self.profiles = {c.name: Profile(c) for c in sample.columns}
         self._matches: dict[str, list[Match]] = {}
         self.holdings: list[Holding] = []
+        self.kept: frozenset[str] = frozenset()
+        """Columns of passwords out of which a preset takes the hashes."""
         self.above = ""
         """The entity of the records whose children these are (JSON), if they are any's."""
 
@@ -168,6 +170,9 @@ class Table:
                 found[column] = "numbers of cards are never loaded (PCI DSS, requirement 3)"
             elif concepts & {"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"}:
                 found[column] = _VERIFIES
+            elif column in self.kept and profile.share("hash") < 0.95:
+                # What is left when they are taken out is worth reading.
+                continue
             elif concepts & {"password", "secret"} and profile.share("hash") >= 0.5:
                 found[column] = "hashes of passwords: nobody can sign in with one"
             elif profile.share("hash") >= 0.9 and any(
