@@ -17,7 +17,7 @@ from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.profile import Profile
-from ispmig_pipelines.mapping.suggest.relations import UNRELATED, relate
+from ispmig_pipelines.mapping.suggest.relations import UNRELATED, recognise, relate, through
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.style import (
     country_of,
@@ -99,10 +99,8 @@ class _Composer:
         self._bound = self._bind()
 
     def draft(self) -> Draft:
-        for source in self._sources:
-            if source.recognised is None:
-                self._tables[source.name].above = self._above(source)
-                self._tables[source.name].recognise()
+        places = {id(self._tables[source.name]): source for source in self._sources}
+        recognise(list(self._tables.values()), lambda table: self._above(places[id(table)]))
         for source in self._sources:
             if source.recognised is None:
                 others = [t for n, t in self._tables.items() if n != source.name]
@@ -358,12 +356,30 @@ class _Composer:
         ]
         pairs = [m for m in matched if m.score >= ACTIVE]
         lines += self._second_halves(name, table, holding.entity, pairs, lines)
+        lines = self._with_customer(table, holding, lines)
         lines.sort(key=lambda line: order.index(line.field))
         further = {"when_filled": holding.when_filled} if holding.when_filled else {}
-        block = Block(holding.entity, name, lines, further)
+        block = Block(holding.entity, name, lines, further, holding.doubt)
+        if holding.doubt:
+            self._ask(f"{name}: {holding.doubt}")
         if holding.partial:
             block.further["partial"] = True
         return block
+
+    def _with_customer(self, table: Table, holding: Holding, lines: list[Line]) -> list[Line]:
+        """Adds the customer of records that name their service or invoice only."""
+        names, tables = list(self._tables), list(self._tables.values())
+        found = through(tables, table, holding)
+        if found is None:
+            return lines
+        source = names[found.table]
+        mapping = {
+            "column": found.column,
+            "lookup_table": {"source": source, "key": found.key, "value": found.value},
+        }
+        line = Line("customer", mapping, (found.column,), 0.8,
+                    f"{source} says whose each {found.key} is")  # fmt: skip
+        return [*(x for x in lines if x.field != "customer"), line]
 
     def _second_halves(
         self, name: str, table: Table, entity: str, matched: list[Match], lines: list[Line]
@@ -555,7 +571,7 @@ class _Composer:
             lines = [Line("plan_code", plan.mapping, plan.columns, plan.confidence, reason)]
             table = self._tables[block.source]
             names = {m.column: m for m in table.matches("plan") if m.field == "name"}
-            if plan.columns[0] in names:
+            if plan.columns[0] in names and "id" not in concepts_of(plan.columns[0]):
                 lines.append(Line("name", plan.mapping, plan.columns, plan.confidence, reason))
             filled = {k: v for k, v in block.further.items() if k in ("when_filled", "when")}
             column = table.sample.column(plan.columns[0])

@@ -201,7 +201,7 @@ _OF_SPEED = re.compile(
 _ELISION = re.compile(r"\b[dDlL]['’]")
 
 OTHER_READINGS: dict[str, str] = {
-    "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
+    "tarif": "price", "tarifa": "price", "tariff": "price", "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
     "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id", "st": "region",
     "pago": "paid", "pagado": "paid", "valor": "amount", "abonament": "plan", "abonamentu": "plan",
     "disc": "discount", "ul": "street",
@@ -306,6 +306,15 @@ def readings_of(name: str) -> tuple[tuple[str, ...], ...]:
 def _meaning(word: str) -> list[str]:
     if word in _CONCEPT_OF:
         return list(_CONCEPT_OF[word])
+    for end in ("id", "no", "nr", "num"):
+        # An invoiceid is no case of invoice.
+        if word.endswith(end) and len(word) - len(end) >= 4 and word[: -len(end)] in _CONCEPT_OF:
+            return [*_CONCEPT_OF[word[: -len(end)]], "id"]
+    for before in ("tbl", "tb"):
+        # Names of tables: tblinvoices, tbpelanggan.
+        rest = word.removeprefix(before)
+        if rest != word and len(rest) >= 4 and _meaning(rest) != [rest]:
+            return _meaning(rest)
     for end in ("s", "es", "en", "n", "e"):
         if word.endswith(end) and len(word) - len(end) >= 4 and word[: -len(end)] in _CONCEPT_OF:
             return list(_CONCEPT_OF[word[: -len(end)]])
@@ -340,7 +349,8 @@ def _compound(word: str) -> list[str]:
             for joint in ("", "s", "n", "en", "es"):
                 if word.startswith(joint, end):
                     at = end + len(joint)
-                    if joint and at == len(word):
+                    if joint and at == len(word) and not (joint in ("s", "es") and start):
+                        # A plural ends a compound, nothing else does.
                         continue
                     if at not in best or len(best[at]) > len(best[start]) + 1:
                         best[at] = [*best[start], piece]

@@ -73,7 +73,8 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "portal_secret"): ("portal password",),
     ("customer", "segment"): ("reseller",),
     ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
-    ("customer", "balance"): ("credit balance", "debt", "amount owed", "outstanding balance"),
+    ("customer", "balance"): ("credit balance", "debt", "amount owed", "outstanding balance",
+                              "credit"),  # fmt: skip
     ("customer", "billing_street"): ("street and number",),
     ("customer", "billing_street2"): (
         "complement",
@@ -202,7 +203,9 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
     strange = unknown_words(column)
     meant = ENTITIES[entity].columns_meant.get(key)
     if meant and key:
-        say(meant, 0.97, "alias" if key != column_key(meant) else "name")
+        # A column called as the field is comes before those of its aliases.
+        named = key == column_key(meant)
+        say(meant, 0.975 if named and "_" in meant else 0.97, "name" if named else "alias")
     readings = [frozenset(reading) for reading in readings_of(column)]
     readings += _within(entity, column)
     for field, alias, wanted in _aliases(entity):
@@ -318,7 +321,8 @@ def _alike(
     if common - own - {"id", "name", "date"}:
         share = len(common) / len(concepts | wanted)
         if share >= 0.5:
-            score = 0.5 + 0.35 * share
+            # Half of what both say is too little to stand unasked.
+            score = 0.5 + 0.35 * share if share > 0.5 else 0.56
             other = (concepts ^ wanted) & _NOUNS - own
             if strange or other:
                 score = min(score * 0.8, 0.58)
@@ -426,17 +430,21 @@ def _of_parent(column: str, entity: str, context: frozenset[str]) -> list[Match]
 def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
     info = ENTITIES[entity].fields[field]
     if profile.is_empty:
-        return score * 0.9, "; no cell holds anything"
+        # Nothing but the name can speak for it.
+        sure = score >= 0.86 and "secret" not in field
+        return score * (0.9 if sure else 0.6), "; no cell holds anything"
     fit = profile.fit(info, entity, field)
     if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return score, "; its cells are months and years"
+    if field == "credit_limit" and profile.has_cents > 0.3:
+        return score * 0.5, "; nobody grants hundredths as a limit: is it a balance?"
     of = f"{fit:.0%} of {profile.column.filled:,} cells are {_noun(info.type)}"
     if info.type is FieldType.TEXT:
         if profile.share("address") >= 0.9 and score < 0.9:
             return score * 0.4, "; its cells are IP addresses"
         if score < 0.75:
             # Any text may stand there, so that only the name speaks for it.
-            score *= 0.85
+            score *= 0.8
         if fit >= 0.9:
             return score, ""
         return score * fit, "; its cells look like something else"

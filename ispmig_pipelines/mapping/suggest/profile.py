@@ -56,7 +56,12 @@ _HASH = re.compile(
     r"(?:pbkdf2\w*|argon2\w*|bcrypt\w*|scrypt|sha\d+|md5|crypt|unsalted_\w+)[$:]\S*[$:]?\S{8,}|"
     r"(?:0x)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})(?::\S{1,40})?|"
     r"\*[0-9A-F]{40}", re.IGNORECASE)  # fmt: skip
+_CIPHER = re.compile(
+    r"0x(?:[0-9a-f]{2}){4,}|(?:[0-9a-f]{2}){12,}|"
+    r"(?=.{24,})(?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)", re.IGNORECASE)  # fmt: skip
+"""What a program made of a password or a number: hexadecimal bytes, or base64 with its padding."""
 _CARD = re.compile(r"[3-6]\d{3}(?:[ -]?\d{3,6}){2,4}")
+_CENTS = re.compile(r"\d+[.,]\d\d")
 _COORDINATE = re.compile(r"-?\d{1,3}[.,]\d{3,}")
 _COORDINATES = re.compile(r"-?\d{1,2}\.\d{3,}\s*[,; ]\s*-?\d{1,3}\.\d{3,}")
 _PERSON = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:[ ,]+[^\W\d_]['’\w.-]*){1,4}")
@@ -127,6 +132,7 @@ _SHAPES: dict[str, Callable[[str], bool]] = {
     "speed": _full(_SPEED),
     "speed pair": _full(_PAIR),
     "hash": _full(_HASH),
+    "cipher": lambda t: bool(_CIPHER.fullmatch(t)),
     "card": _is_card,
     "coordinate": lambda t: bool(_COORDINATE.fullmatch(t)) and abs(float(t.replace(",", "."))) <= 180,
     "coordinates": _full(_COORDINATES),
@@ -154,6 +160,30 @@ class Profile:
     def is_empty(self) -> bool:
         """No cell holds anything."""
         return self._weight == 0
+
+    @property
+    def is_stamp(self) -> bool:
+        """Whether its cells are seconds since 1970, as databases write times."""
+        some = self.column.some(100)
+        return bool(some) and all(
+            v.isdigit() and len(v) in (10, 13) and _is_numeric_date(v) for v in some
+        )
+
+    @cached_property
+    def has_cents(self) -> float:
+        """Share of its cells that are no whole amounts."""
+        return self._of(lambda: [
+            bool(m := re.search(r"[.,](\d{1,2})$", v)) and m[1].strip("0") != "" for v in self._some
+        ])  # fmt: skip
+
+    @cached_property
+    def typically(self) -> float:
+        """The middle one of its numbers, without signs; 0 where it has none."""
+        found = sorted(
+            float(digits) for v in self.column.some(200)
+            if (digits := re.sub(r"[.,]\d{1,2}$|\D", "", v))
+        )  # fmt: skip
+        return found[len(found) // 2] if found else 0.0
 
     def share(self, shape: str) -> float:
         """Share of the cells that have the shape."""
@@ -205,12 +235,23 @@ class Profile:
                 return self.share("uuid")
             case FieldType.DATE | FieldType.TIMESTAMP:
                 return self._dates()
+            case FieldType.CHOICE if name == "status" and self._says_presence():
+                # Who is online today is no state of a contract.
+                return 0.0
             case FieldType.CHOICE:
                 return known_share(entity, name, info, self.column.counts) if self.few_words else 0
             case FieldType.BOOLEAN:
                 return self._booleans(info)
+            case FieldType.MONEY if set(self.column.counts) == {"0", "1"}:
+                # Yes and no, as databases write them.
+                return 0.4
             case FieldType.MONEY | FieldType.QUANTITY | FieldType.RATE | FieldType.COORDINATE:
                 return max(self.converts(info, Style(decimal_mark=mark)) for mark in (".", ",", ""))
+            case FieldType.DATA_RATE if self._of(
+                lambda: [bool(_CENTS.fullmatch(v)) for v in self._some]
+            ) > 0.9:
+                # Nobody counts hundredths of megabits; they are amounts.
+                return 0.3
             case FieldType.DATA_RATE:
                 pair = self.share("speed pair")
                 return pair if pair > 0.5 else max(
@@ -225,6 +266,10 @@ class Profile:
                                          for v in self._some])  # fmt: skip
             case _:
                 return self.converts(info, Style())
+
+    def _says_presence(self) -> bool:
+        words = {value.casefold() for value in self.column.counts}
+        return "offline" in words and words <= _PRESENCE
 
     def _dates(self) -> float:
         dates = self.share("date")
@@ -262,6 +307,9 @@ class Profile:
         ):  # fmt: skip
             # A handful of words in many rows identifies nobody.
             return 0.1
+        if name == "name" and self.share("number") > 0.95:
+            # Nothing is called 150000.
+            return 0.3
         if name == "last_name" and self.share("person") < 0.85 and self.share("letters") < 0.85:
             return 0.2
         if name in ("building", "apartment") and self.share("street") > 0.8:
@@ -269,7 +317,7 @@ class Profile:
         if name in _OF_LETTERS:
             return min(1.0, self.share("letters") + 0.2) * (1 - 0.8 * strange)
         if "secret" in name:
-            if self.share("hash") > 0.02:
+            if max(self.share("hash"), self.share("cipher")) > 0.02:
                 # Where some are hashes, nobody may take the column for passwords unasked.
                 return 0.3
             return 1 - 0.9 * self.share("email")
@@ -295,6 +343,7 @@ def _is_numeric_date(text: str) -> bool:
     return len(text) == 5 and 20_000 <= number <= 60_000
 
 
+_PRESENCE = frozenset({"online", "offline", "up", "down", "connected", "disconnected", "unknown"})
 _STREETS = frozenset({"street", "billing_street"})
 _IDENTIFYING = frozenset(
     {"tax_id", "national_id", "company_number", "serial_number", "asset_tag", "access_username",

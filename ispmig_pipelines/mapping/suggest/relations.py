@@ -8,13 +8,16 @@ They decide which column is the key of an entity: if invoices refer to ``custome
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.links import Link, links_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
 from ispmig_pipelines.mapping.suggest.tables import Holding, Table
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import column_key
 
 _ENOUGH = 0.8
 """Share of the distinct values that must be found, where all of both tables was seen."""
@@ -33,6 +36,62 @@ def overlap(child: ColumnSample, parent: ColumnSample) -> float:
     return sum(value in parent.counts for value in child.counts) / len(child.counts)
 
 
+def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _: "") -> None:
+    """Finds what each table holds: by itself, and then by what it plainly refers to.
+
+    Args:
+        above: the entity of the records whose children a table has (JSON), once it is known.
+    """
+    free = [t for t in tables if not t.fixed]
+    links = links_of([t.sample for t in tables])
+    for table, found in zip(tables, links, strict=True):
+        if table.hinted in ("invoice", "payment"):
+            for link in found:
+                tables[link.table].is_billed = True
+    for table in free:
+        table.above = above(table)
+        table.recognise()
+    for _ in range(2):
+        # What a table is taken for decides what those are that refer to it.
+        held = [t.holdings[0].entity if t.holdings else t.hinted for t in tables]
+        changed = False
+        for table, found in zip(tables, links, strict=True):
+            if table.fixed or table.is_strange:
+                continue
+            for column in dict.fromkeys(link.column for link in found):
+                parent = _parent_of(table, [x for x in found if x.column == column], tables, held)
+                if parent:
+                    changed |= table.link(column, parent)
+        if not changed:
+            break
+        for table in free:
+            table.recognise()
+
+
+_LINKED = ("customer", "service", "plan", "invoice", "location", "device")
+"""Entities that others refer to; where several tables have a key, the first is the one meant."""
+
+
+def _parent_of(
+    table: Table, links: Sequence[Link], tables: Sequence[Table], held: Sequence[str]
+) -> str:
+    """The entity to which a column refers, "" if it is the table's own key."""
+    there = {
+        (tables[link.table].hinted == held[link.table], held[link.table]): link
+        for link in links if held[link.table] in _LINKED and not tables[link.table].is_strange
+    }  # fmt: skip
+    if not there:
+        return ""
+    _, parent = min(there, key=lambda k: (not k[0], _LINKED.index(k[1])))
+    column = table.sample.column(links[0].column)
+    own = column.is_unique and column.filled == table.sample.records
+    if own and table.hinted and _LINKED.index(parent) >= (
+        _LINKED.index(table.hinted) if table.hinted in _LINKED else len(_LINKED)
+    ) and not (parent == "customer" == table.hinted and not table.is_billed):
+        return ""
+    return parent
+
+
 def relate(tables: Sequence[Table]) -> None:
     """Settles keys and references of all tables together."""
     for entity in ("customer", "plan", "location", "service", "invoice", "device"):
@@ -45,6 +104,24 @@ def relate(tables: Sequence[Table]) -> None:
                 continue
             _refer(table, holding, entity, parents)
     _complete(tables)
+    _doubt(tables)
+
+
+@dataclass(frozen=True)
+class Through:
+    """A column whose customer another table knows.
+
+    Attributes:
+        column: of the table that refers.
+        table: place of the other among the tables.
+        key: the other's column that has the same values.
+        value: the other's column of customers.
+    """
+
+    column: str
+    table: int
+    key: str
+    value: str
 
 
 def _parents(tables: Sequence[Table], entity: str) -> list[tuple[Table, Holding]]:
@@ -88,7 +165,8 @@ def _elect_key(
                 if column.is_unique and (share := overlap(values, column)) >= _ENOUGH:
                     # Of two that hold them all the one of a like name, then the present key.
                     alike = set(concepts_of(column.name)) & set(concepts_of(match.column))
-                    votes[column.name] += share + 0.05 * len(alike)
+                    named = column_key(column.name) == column_key(match.column)
+                    votes[column.name] += share + 0.05 * len(alike) + 0.4 * named
     if not votes:
         return
     present = holding.key_column
@@ -219,11 +297,106 @@ _WORDS_OF = {"customer": {"customer", "account", "login"}, "location": {"locatio
 
 def _may_be_key(column: ColumnSample, keys: ColumnSample, entity: str) -> bool:
     """Whether equal values mean the same thing: 1, 2, 3 are found in any column of numbers."""
+    if column_key(column.name) == column_key(keys.name) != "id":
+        return True
     counted = all(v.isdigit() and len(v) <= 6 for v in column.some(100))
     said = set(concepts_of(column.name)) - {"id"}
     return not counted or bool(
         said & (set(concepts_of(keys.name)) | _WORDS_OF.get(entity, {entity}))
     )
+
+
+_CONTACTS = ("email", "phone", "mobile", "portal_username", "last_name", "national_id")
+
+
+def _doubt(tables: Sequence[Table]) -> None:
+    """Doubts further tables of customers that are called otherwise and have other numbers: logins,
+    tickets, contacts; and lines of invoices that are none of the export's."""
+    parents = _parents(tables, "customer")
+    named = [p for p in parents if p[0].is_surely("customer")]
+    main = (named or parents)[0] if parents else None
+    for table, holding in parents:
+        if main is None or table.fixed or table is main[0] or holding.partial:
+            continue
+        if table.is_surely("customer") or (not named and not _clash(table, holding, *main)):
+            continue
+        for each in table.holdings:
+            each.doubt = (
+                f"it is no part of {main[0].sample.name}, and has other numbers: are they customers?"
+            )
+    invoices = [
+        t.sample.column(h.key_column) for t, h in _parents(tables, "invoice") if h.key_column
+    ]
+    for table, line in _children(tables, "invoice"):
+        if line.entity != "invoice_line" or table.fixed or table.hinted == "invoice_line":
+            continue
+        match = line.fields.get("invoice_number")
+        if match is None or match.column.startswith(_PARENT):
+            continue
+        numbers = table.sample.column(match.column)
+        if not any(overlap(numbers, key) >= 0.5 for key in invoices):
+            line.doubt = "they are lines of no invoices of these exports: are they lines at all?"
+
+
+def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through | None:
+    """How records name their customer by way of another table: an invoice by its service, a
+    payment by its invoice. None if they do not, or do it themselves."""
+    match = holding.fields.get("customer")
+    if "customer" not in ENTITIES[holding.entity].references or (
+        match is not None and match.score >= ACTIVE
+    ):
+        return None
+    main = next((p for p in _parents(tables, "customer") if p[1].key_column), None)
+    links = links_of([t.sample for t in tables])[[t is table for t in tables].index(True)]
+    for link in links:
+        other = tables[link.table]
+        if other is table or other.is_strange or other.fixed:
+            continue
+        key = other.sample.column(link.key)
+        named = next(
+            (h.fields["customer"] for h in other.holdings
+             if not h.doubt and "customer" in h.fields and h.fields["customer"].score >= 0.8),
+            None,
+        )  # fmt: skip
+        # A table to look up in must say one thing of each key.
+        if named is None or len(key.counts) != key.filled or named.column == link.key:
+            continue
+        values = other.sample.column(named.column)
+        if main is not None and overlap(values, main[0].sample.column(main[1].key_column)) < _ENOUGH:
+            continue
+        return Through(link.column, link.table, link.key, named.column)
+    return None
+
+
+def _clash(table: Table, holding: Holding, main_table: Table, main: Holding) -> bool:
+    """Whether two tables give the same numbers to different people."""
+    if not holding.key_column or not main.key_column:
+        return False
+    column, keys = (
+        table.sample.column(holding.key_column), main_table.sample.column(main.key_column)
+    )  # fmt: skip
+    if overlap(column, keys) < 0.2:
+        return False
+    return not _same_people(table, main_table)
+
+
+def _same_people(table: Table, main_table: Table) -> bool:
+    """Whether addresses, numbers or names of people of one table are the other's."""
+    for name in _CONTACTS:
+        mine, other = table.best("customer", name), main_table.best("customer", name)
+        if mine is None or other is None or min(mine.score, other.score) < ACTIVE:
+            continue
+        column = table.sample.column(mine.column)
+        if len(column.counts) >= _FEWEST and overlap(
+            column, main_table.sample.column(other.column)
+        ) >= 0.3:
+            return True
+    return False
+
+
+def _has_people(table: Table) -> bool:
+    best = (table.best("customer", name) for name in _CONTACTS)
+    return any(m is not None and m.score >= ACTIVE for m in best)
 
 
 def _complete(tables: Sequence[Table]) -> None:
@@ -243,6 +416,13 @@ def _complete(tables: Sequence[Table]) -> None:
             for name in candidates:
                 column = table.sample.column(name)
                 if not _may_be_key(column, keys, entity):
+                    continue
+                if entity == "customer" and not table.is_surely(entity) and (
+                    "customer" not in table.links_by(name)
+                    and set(concepts_of(name)) <= {"id"}
+                    and _has_people(table) and not _same_people(table, main_table)
+                ):
+                    # The fifth of the logins is not the fifth customer.
                     continue
                 if overlap(column, keys) >= _ENOUGH and (
                     name == holding.key_column or column.is_unique

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
 from ispmig_pipelines.mapping.suggest.profile import Profile
-from ispmig_pipelines.mapping.suggest.sample import TableSample
+from ispmig_pipelines.mapping.suggest.sample import ColumnSample, TableSample
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldType
@@ -22,6 +23,8 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("payment_method", frozenset({"payment", "method"})),
     ("payment_method", frozenset({"card"})),
     ("payment_method", frozenset({"mandate"})),
+    ("service", frozenset({"customer", "plan"})),
+    ("service", frozenset({"customer", "service"})),
     ("ip_assignment", frozenset({"ip", "address"})),
     ("ip_assignment", frozenset({"ip"})),
     ("invoice", frozenset({"invoice"})),
@@ -40,14 +43,43 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """Entity ← what the table's name says; the more specific first."""
 
+_WEAK_HINTS = (frozenset({"account"}), frozenset({"login"}), frozenset({"balance"}))
+"""Names of tables of customers, and as well of whom and what a system keeps otherwise."""
+
 _STRANGERS = frozenset(
     {"employee", "employees", "staff", "mitarbeiter", "admin", "admins", "administrators", "empleados",
      "funcionarios", "vendors", "suppliers", "logs", "log", "settings", "migrations", "sessions",
      "ticket", "tickets", "radacct", "radpostauth", "accounting", "cdr", "cdrs", "audit", "history",
-     "tasks", "task", "incidents", "messages", "sms", "events", "event", "campaigns", "permissions",
+     "tasks", "task", "incidents", "incidencias", "incidencia", "averias", "averia", "fallas",
+     "reclamos", "chamados", "chamado", "atendimentos", "tiket", "gangguan", "keluhan", "aduan",
+     "stoerungen", "zgloszenia", "zayavki", "заявки", "complaints", "complaint", "defectos",
+     "notifications", "notification", "expenses", "pengeluaran", "gastos", "egresos", "despesas",
+     "egreso", "fees", "charges", "leads", "todo", "attendance", "salary", "salaries", "payroll", "karyawan", "pegawai",
+     "technicians", "tokens", "token", "oauth", "empleado", "funcionario",
+     "usuarios_sistema", "operadores", "operators", "inventario_movimientos", "logins", "messages", "sms", "events", "event", "campaigns", "permissions",
      "roles", "queue", "jobs", "cache", "rack", "racks", "interface", "interfaces", "auth", "sys", "acl", "django", "backend", "statistics", "stats", "traffic", "usage", "helpdesk"}
 )  # fmt: skip
 """Tables of whom or what the ISP keeps beside its business: never an entity of it."""
+
+_CARD_NUMBER = re.compile(
+    r"(?:credit|debit|kredit|bank|cc|pay)?(?:card|cc|karten|karte|tarjeta|cartao|carta)"
+    r"(?:number|num|numero|nummer|nr|no|pan)|(?:num|number|numero|nro|nr)(?:of|de|da|do)?(?:la)?"
+    r"(?:credit|debit)?(?:card|cc|tarjeta|cartao|carte)|(?:credit|debit|kredit)(?:card|karte)|ccn|"
+    r"tarjeta(?:de)?credito|cartao(?:de)?credito|cartecredit|pan|primaryaccountnumber"
+)
+"""Names, as compared, of columns of cards' numbers."""
+
+
+def _is_card(column: str, profile: Profile) -> bool:
+    """Whether a column is called the number of a card, whatever became of its digits: a cipher of
+    one is as little to be loaded. The last four digits are, and words for kinds of cards."""
+    if not _CARD_NUMBER.fullmatch(column_key(column)):
+        return False
+    some = profile.column.some(100)
+    return not some or max(sum(c.isalnum() for c in value) for value in some) > (
+        8 if all(c.isdigit() for value in some for c in value) else 12
+    )
+
 
 _LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
 """What a table is called whose rows are kinds of something, and not the things: device types."""
@@ -55,6 +87,16 @@ _LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
 _VERIFIES = "verification values of cards are never loaded (PCI DSS)"
 _STAFF = frozenset({"isstaff", "issuperuser", "isadmin", "lastlogin", "startmodule", "permissions"})
 """Columns, as compared, of those who work with the system; two of them make a table of such."""
+
+_ROLES = frozenset(
+    {"role", "roles", "roleid", "idrole", "rol", "idrol", "rolid", "perfil", "perfilid", "level", "userlevel",
+     "usertype", "remembertoken", "emailverifiedat", "permissions", "cargo", "hakakses", "isadmin",
+     "privilege", "privileges", "accesslevel", "nivel", "twofactorsecret", "apitoken"}
+)  # fmt: skip
+"""Columns, as compared, of logins to a system."""
+
+_OF_PEOPLE = frozenset({"first_name", "last_name", "email", "portal_username", "company_name"})
+"""Fields of a customer that whoever has a login has as well."""
 
 _SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
 """Fields that many entities have: they say little of which one a table holds."""
@@ -90,6 +132,22 @@ _NEEDED = {
 """Fields without which a record of the entity says too little to be one."""
 
 
+_STAMPS = frozenset({"timestamp", "created", "time", "ts", "datetime", "date", "added", "inserted"})
+"""Words of a column that says when its record was made."""
+
+_NO_AMOUNTS = frozenset(
+    {"id", "year", "month", "day", "days", "phone", "mobile phone", "latitude", "longitude", "date", "status",
+     "speed", "download", "upload", "cap", "quantity", "rate", "period", "time", "hour", "level", "code",
+     "postal", "building", "vlan", "ip address", "port", "tahun", "bulan", "mes", "anio", "serial", "tax",
+     "balance", "discount", "login", "customer", "service", "contract", "account", "sort", "order",
+     "count", "priority", "version", "created", "updated", "by", "zone", "group", "type", "previous"}
+)  # fmt: skip
+"""What a column of numbers may be called that holds no amounts of its records."""
+
+_NEVER_KEYS = frozenset({"mobile phone", "mobile", "phone", "email", "date", "amount", "price",
+                         "password", "secret", "note", "description", "street", "address"})  # fmt: skip
+"""What a column may be called that is unique by chance, or of a person and not of a record."""
+
 _KEY_INSTEAD: dict[str, tuple[str, ...]] = {
     "customer": ("portal_username", "email"),
     "plan": ("name",),
@@ -113,12 +171,14 @@ class Holding:
         fields: field → the column that it is.
         when_filled: column without which a record holds none of this entity, or "".
         partial: it completes records of another table.
+        doubt: why a person must say whether it is one, or "".
     """
 
     entity: str
     fields: dict[str, Match] = field(default_factory=dict)
     when_filled: str = ""
     partial: bool = False
+    doubt: str = ""
 
     @property
     def key_column(self) -> str:
@@ -136,6 +196,9 @@ class Table:
         self.fixed = fixed
         self.profiles = {c.name: Profile(c) for c in sample.columns}
         self._matches: dict[str, list[Match]] = {}
+        self._linked: dict[str, str] = {}
+        self.is_billed = False
+        """Whether tables of invoices or payments refer to it."""
         self.holdings: list[Holding] = []
         self.kept: frozenset[str] = frozenset()
         """Columns of passwords out of which a preset takes the hashes."""
@@ -149,12 +212,45 @@ class Table:
             known = [m for m in self._by_cells if m.entity == entity]
             mine = {(m.field, m.column) for m in known}
             found = [*known, *(m for m in found if (m.field, m.column) not in mine)]
-            self._matches[entity] = sorted(found, key=lambda m: -m.score)
+            self._matches[entity] = self._with_links(entity, found)
         return self._matches[entity]
 
     @cached_property
     def _by_cells(self) -> list[Match]:
         return by_cells(self)
+
+    def link(self, column: str, parent: str) -> bool:
+        """Says that a column holds keys of the table that holds a parent entity; whether that is
+        new."""
+        if self._linked.get(column) == parent:
+            return False
+        self._linked[column] = parent
+        self._matches = {}
+        return True
+
+    def _with_links(self, entity: str, found: list[Match]) -> list[Match]:
+        """What refers to a table by name and by values is a reference to what that table holds."""
+        for column, parent in self._linked.items():
+            for name, of in ENTITIES[entity].references.items():
+                sure = any(m.field == name and m.score >= 0.9 for m in found)
+                if of == parent and not sure:
+                    found = [m for m in found if (m.field, m.column) != (name, column)]
+                    found.append(Match(entity, name, column, 0.9,
+                                       f"named like the key of its {parent}, and has its values"))  # fmt: skip
+        return sorted(found, key=lambda m: -m.score)
+
+    def links_by(self, column: str) -> str:
+        """The entity whose keys a column holds, or ""."""
+        return self._linked.get(column, "")
+
+    def is_surely(self, entity: str) -> bool:
+        """Whether its name says the entity, and nothing else."""
+        return self.fixed or (self.hinted == entity and not self._is_weakly_hinted)
+
+    @property
+    def links(self) -> frozenset[str]:
+        """The entities whose tables it refers to."""
+        return frozenset(self._linked.values())
 
     def best(self, entity: str, name: str) -> Match | None:
         """The column that is best for a field."""
@@ -166,7 +262,7 @@ class Table:
         found = {}
         for column, profile in self.profiles.items():
             concepts = set(concepts_of(column))
-            if profile.share("card") >= 0.5 and profile.column.filled:
+            if (profile.share("card") >= 0.5 and profile.column.filled) or _is_card(column, profile):
                 found[column] = "numbers of cards are never loaded (PCI DSS, requirement 3)"
             elif concepts & {"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"}:
                 found[column] = _VERIFIES
@@ -175,6 +271,8 @@ class Table:
                 continue
             elif concepts & {"password", "secret"} and profile.share("hash") >= 0.5:
                 found[column] = "hashes of passwords: nobody can sign in with one"
+            elif concepts & {"password", "secret"} and profile.share("cipher") >= 0.5:
+                found[column] = "hashes or encrypted passwords: nobody can sign in with one"
             elif profile.share("hash") >= 0.9 and any(
                 v.startswith(("$", "{")) for v in profile.column.some(5)
             ):
@@ -196,6 +294,13 @@ class Table:
         """Whether children of invoices are their lines: what, how many, at what price."""
         fields = {m.field for m in self.matches("invoice_line") if m.score >= 0.8}
         return len(fields & {"description", "quantity", "unit_price", "amount", "item_code"}) >= 2
+
+    @cached_property
+    def _is_weakly_hinted(self) -> bool:
+        """Whether its name may as well be of something else: accounts, users."""
+        concepts = frozenset(concepts_of(self.sample.name))
+        first = next((words for _, words in _HINTS if words <= concepts), frozenset())
+        return first in _WEAK_HINTS
 
     def assigned(self, entity: str, taken: Iterable[str] = ()) -> dict[str, Match]:
         """Each field's column: the best pairs first, each column once."""
@@ -240,6 +345,18 @@ class Table:
         key = fields.get(ENTITIES[entity].key[0])
         core, least = _CORE.get(entity, (frozenset(), 0))
         own_key = entity == "customer" and key is not None and key.score >= 0.9
+        if self._is_rather_below(entity, fields):
+            return 0.0
+        core_there = core & {m.field for m in sure}
+        if "customer" in self.links:
+            # A line has its login, too.
+            core_there -= {"portal_username"}
+        if entity == "customer" and not core_there and (
+            (self._is_weakly_hinted and self.hinted == entity and not self.is_billed)
+            or ("customer" in self.links and not self.is_surely(entity))
+        ):
+            # Accounts of money and settings of users have their numbers, too.
+            return 0.0
         if self.hinted != entity and not own_key and len(core & {m.field for m in sure}) < least:
             # An id and a name may be anything's.
             return 0.0
@@ -247,11 +364,45 @@ class Table:
             # Settings of users have their numbers, too.
             return 0.0
         points += 0.8 if key and key.score >= 0.8 else 0.0
-        points += 2.0 if self.hinted == entity else 0.0
+        if self.hinted == entity:
+            points += 1.0 if self._is_weakly_hinted else 2.0
         for needed in _NEEDED[entity]:
             match = fields.get(needed)
             points -= 1.0 if match is None or match.score < ACTIVE else -0.3
         return points
+
+    def _is_rather_below(self, entity: str, fields: dict[str, Match]) -> bool:
+        """Whether its records rather refer to one of the entity: several have its number, or they
+        have one of their own besides."""
+        if self.hinted == entity and not self._is_weakly_hinted:
+            return False
+        if entity == "plan" and {"customer", "service"} & self.links:
+            return True
+        if entity == "plan" and any(
+            m.field == "customer" and m.score >= 0.85
+            for of in ("service", "invoice") for m in self.matches(of)
+        ):
+            # What is offered to all names none of the customers.
+            return True
+        if entity == "invoice_line":
+            sure = {n for n, m in fields.items() if m.score >= ACTIVE}
+            return not ({"description", "quantity", "unit_price"} & sure and
+                        {"amount", "unit_price"} & sure)  # fmt: skip
+        if entity not in ("invoice", "payment", "service", "device", "location"):
+            return False
+        key = fields.get(ENTITIES[entity].key[0])
+        if key is None or key.score < 0.85 or not {"id", entity} <= set(concepts_of(key.column)):
+            return False
+        own = any(
+            c.is_unique and c.filled == self.sample.records and c.name != key.column
+            and set(concepts_of(c.name)) == {"id"}
+            for c in self.sample.columns
+        )  # fmt: skip
+        called = column_key(key.column)
+        by_number = not (called.endswith("id") or called.startswith("id"))
+        return not self.sample.column(key.column).is_unique or (
+            own and not by_number and entity in ("invoice", "payment")
+        )
 
     def _claims(self, column: str) -> float:
         claims = sum(
@@ -259,18 +410,38 @@ class Table:
         )
         return max(claims, 1) ** 0.7
 
-    def _is_strange(self) -> bool:
+    @cached_property
+    def is_strange(self) -> bool:
         """Whether its rows are none of the ISP's business: tickets, staff, kinds of devices."""
         said = set(words_of(self.sample.name))
-        if _STRANGERS & said or len(_STAFF & {column_key(n) for n in self.sample.names}) >= 2:
+        columns = {column_key(n) for n in self.sample.names}
+        if _STRANGERS & said or len(_STAFF & columns) >= 2 or self._has_logins(columns):
             return True
         concepts = {c for w in said if is_known(w) for c in concepts_of(w)} - {"public"}
         return bool(_LISTS & (concepts | said)) and len(concepts) == 2 and "method" not in concepts
 
+    def _has_logins(self, columns: set[str]) -> bool:
+        """Whether it lists who may sign in to the system: roles and hashes, and nothing by which
+        somebody is a customer."""
+        hashed = any(why.startswith("hashes") for why in self.never.values())
+        if self.hinted not in ("", "customer") or not (_ROLES & columns or hashed):
+            return False
+        if self.is_billed:
+            return False
+        if self.hinted == "customer" and not self._is_weakly_hinted:
+            return False
+        known = {m.field for m in self.matches("customer") if m.score >= ACTIVE and (
+            m.column not in self.never) and not self.profiles[m.column].is_empty}  # fmt: skip
+        served = {m.field for m in self.matches("service") if m.score >= 0.8} - {
+            "customer", "service_code", "status", "access_username", "access_secret", "start_date"}  # fmt: skip
+        core = _CORE["customer"][0] & known - _OF_PEOPLE
+        many = 2 if _ROLES & columns and hashed else 1
+        return len(core) < many and not served
+
     def recognise(self) -> None:
         """Finds the entity of its records and those that wide rows hold besides."""
         self.holdings = []
-        if not self.sample.records or self._is_strange():
+        if not self.sample.records or self.is_strange:
             return
         below = any(name.startswith("_parent_") for name in self.sample.names)
         ranked = sorted(
@@ -288,27 +459,74 @@ class Table:
         )
         main = Holding(primary, self.assigned(primary, taken) | {key.field: key})
         self._without_doubles(main)
+        self._refer_by_key(main)
         self._by_elimination(main)
         self.holdings.append(main)
         self._further(main)
 
     def recognise_nameless(self, others: Sequence[Table]) -> None:
         """What a table is by what it refers to, where nothing else told it."""
-        if not self.holdings and self.sample.records and not self._is_strange():
+        if not self.holdings and self.sample.records and not self.is_strange:
             found = by_reference(self, others)
             self.holdings += [found] if found else []
 
+    def _refer_by_key(self, holding: Holding) -> None:
+        """One service of each customer: its key is the customer's."""
+        column = holding.key_column
+        for name, parent in ENTITIES[holding.entity].references.items():
+            if self._linked.get(column) == parent and name not in holding.fields:
+                holding.fields[name] = Match(holding.entity, name, column, 0.9,
+                                             f"named like the key of its {parent}, and has its values")  # fmt: skip
+
     def _by_elimination(self, holding: Holding) -> None:
         """The only date of a payment is when it was paid, whatever it is called."""
-        wanted = {"payment": "paid_at", "invoice": "issue_date"}.get(holding.entity, "")
+        self._only_amount(holding)
+        wanted = {"payment": "paid_at", "invoice": "issue_date", "customer": "signup_date"}.get(
+            holding.entity, ""
+        )
         found = holding.fields.get(wanted)
         if not wanted or (found is not None and found.score >= ACTIVE):
             return
         dates = [n for n, p in self.profiles.items() if p.share("date") >= 0.9]
+        stamps = [
+            n for n, p in self.profiles.items()
+            if set(words_of(n)) & _STAMPS and p.is_stamp and n not in dates
+        ]  # fmt: skip
+        if not dates or holding.entity == "customer":
+            # Of a customer only what is called a time of the record itself.
+            dates = stamps if not dates else []
         used = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
         if len(dates) == 1 and dates[0] not in used:
             holding.fields[wanted] = Match(holding.entity, wanted, dates[0], 0.68,
                                            "the only column of dates")  # fmt: skip
+
+    def _only_amount(self, holding: Holding) -> None:
+        """The only amounts of an invoice are what it comes to; of a payment, what was paid; of a
+        plan, what it costs."""
+        wanted = {"payment": "amount", "invoice": "total", "plan": "price"}.get(holding.entity, "")
+        found = holding.fields.get(wanted)
+        if not wanted or (found is not None and found.score >= ACTIVE):
+            return
+        info = ENTITIES[holding.entity].fields[wanted]
+        used = {m.column for m in holding.fields.values() if m.score >= ACTIVE} | set(self._linked)
+        own = {"invoice": {"invoice"}, "payment": {"payment"}, "plan": {"plan"}}[holding.entity]
+        amounts = [
+            n for n, p in self.profiles.items()
+            if n not in used and n not in self.never and not p.is_empty
+            and p.fit(info, holding.entity, wanted) >= 0.95
+            and len(p.column.counts) >= min(3, p.column.filled) and p.share("date") < 0.5
+            and p.share("phone") < 0.5 and p.typically >= 5 and not p.is_stamp
+            and not _NO_AMOUNTS & (set(concepts_of(n)) | set(words_of(n)))
+        ]  # fmt: skip
+        called = [n for n in amounts if set(concepts_of(n)) <= own | {"amount", "price"}]
+        if len(amounts) == 1 or len(called) == 1:
+            chosen = called[0] if len(called) == 1 else amounts[0]
+            reason = "called like its table, and amounts" if called else "the only column of amounts"
+            holding.fields[wanted] = Match(holding.entity, wanted, chosen, 0.7 if called else 0.64,
+                                           reason)  # fmt: skip
+            for name, match in list(holding.fields.items()):
+                if name != wanted and match.column == chosen:
+                    del holding.fields[name]
 
     def _without_doubles(self, holding: Holding) -> None:
         """The key's column is no other field's."""
@@ -329,8 +547,21 @@ class Table:
                 continue
             column = sample.column(match.column)
             repeats = 1 - len(column.counts) / max(column.filled, 1)
-            if column.filled and (lines or repeats <= 0.5 or entity in ("plan", "customer")):
-                return match
+            if not column.filled or (
+                repeats > 0.03 and not lines and entity not in ("plan", "customer")
+            ):
+                continue
+            if (
+                entity not in ("customer", "ip_assignment")
+                and not lines
+                and ("id" not in concepts_of(match.column)
+                     or (entity == "payment" and "transaction" in concepts_of(match.column)))
+            ):
+                # Of a device called ONU-7 and an id, the id is the key.
+                id_ = next((c for c in sample.columns if self._is_id(c)), None)
+                if id_ is not None and id_.name != match.column:
+                    return Match(entity, name, id_.name, 0.85, "unique, and called an id")
+            return match
         if lines:
             return None
         info = ENTITIES[entity].fields[name]
@@ -345,8 +576,14 @@ class Table:
             said = set(concepts_of(column.name))
             if "id" in said and len(said) == 1:
                 return Match(entity, name, column.name, 0.85, "unique, and called an id")
+        linked = {c for c, of in self._linked.items() if of == entity}
+        whole = sorted(
+            whole, key=lambda c: ("login" in concepts_of(c.name), len(concepts_of(c.name)))
+        )
         for column in whole:
             said = set(concepts_of(column.name))
+            if said & _NEVER_KEYS or column.name in linked:
+                continue
             if {"id", "login", "uuid", "guid"} & said or column is sample.columns[0]:
                 other = max(
                     (m.score for m in self.matches(entity) if m.column == column.name
@@ -364,6 +601,12 @@ class Table:
             ):
                 return Match(entity, name, other_key.column, 0.7, "unique, for want of a number")
         return None
+
+    def _is_id(self, column: ColumnSample) -> bool:
+        return (
+            column.is_unique and column.filled == self.sample.records
+            and column.name not in self.never and set(concepts_of(column.name)) == {"id"}
+        )  # fmt: skip
 
     def _further(self, main: Holding) -> None:
         """The entities that its records hold besides their own."""
@@ -538,16 +781,33 @@ class Table:
             self.holdings.append(Holding("device", fields, code.column))
             used |= {m.column for m in fields.values()}
         address = next((m for m in self.matches("ip_assignment")
-                        if m.field == "address" and m.score >= ACTIVE and m.column not in used),
+                        if m.field == "address" and m.score >= ACTIVE and m.column not in used
+                        and not self._is_of_a_visit(m.column)),
                        None)  # fmt: skip
         if address is not None and self.sample.column(address.column).filled:
             fields = {"address": address}
             for name in ("vlan", "pool", "gateway", "hostname"):
                 match = self.best("ip_assignment", name)
-                if match and match.score >= 0.8 and match.column not in used:
+                if match and match.score >= 0.8 and match.column not in used and (
+                    not self.profiles[match.column].is_empty
+                ):
                     fields[name] = match
             self._owned("ip_assignment", fields, owner, None)
             self.holdings.append(Holding("ip_assignment", fields, address.column))
+
+    def _is_of_a_visit(self, column: str) -> bool:
+        """Whether an address is whence somebody signed in last: it says so, or the table says when
+        that was and has nothing of a line."""
+        said = set(concepts_of(column)) | set(words_of(column))
+        if said & {"last", "latest", "signup", "register", "registered"}:
+            return True
+        if said - {"ip", "address", "ip address", "host", "customer"}:
+            return False
+        seen = any(
+            "lastlogin" in column_key(n) or "lastip" in column_key(n) or "lastvisit" in column_key(n)
+            for n in self.sample.names
+        )  # fmt: skip
+        return seen and not any(h.entity == "service" for h in self.holdings)
 
     def _owned(
         self, entity: str, fields: dict[str, Match], owner: Holding | None, customer: Holding | None

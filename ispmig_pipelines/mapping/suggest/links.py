@@ -1,0 +1,90 @@
+"""Columns of one table that are plainly keys of another: named like them, and with their values.
+
+They are found before it is known what the tables hold, from names and values alone: ``c_id`` of
+payments is the ``c_id`` of customers, and ``id_paket`` the ``id`` of ``tb_paket``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.sample import ColumnSample, TableSample
+from ispmig_pipelines.model.entity import column_key
+
+_ENOUGH = 0.9
+"""Share of the distinct values that the other table must have."""
+_FEWEST = 3
+"""Fewer distinct values prove nothing."""
+_BARE = frozenset("id uid code codigo no nr num number nummer numero key uuid guid pk rowid".split())  # noqa: SIM905
+"""Keys, as compared, that every table may have of its own."""
+_PEOPLE = frozenset({"customer", "login", "account"})
+_OF_KEYS = ("id", "code", "no", "nr", "num", "number", "key", "nummer", "numero", "codigo", "kod")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A column whose values are those of another table's unique column.
+
+    Attributes:
+        column: of the table that refers.
+        table: name of the table that it refers to, as its place among the tables.
+        key: that table's column.
+        share: of the distinct values that are there, 0 to 1.
+    """
+
+    column: str
+    table: int
+    key: str
+    share: float
+
+
+def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
+    """For each table the links to others, the surest first."""
+    keys = [
+        (place, column)
+        for place, table in enumerate(tables)
+        for column in table.columns
+        if column.is_unique and column.filled == table.records and len(column.counts) >= _FEWEST
+    ]
+    found: list[list[Link]] = []
+    for place, table in enumerate(tables):
+        own = []
+        for column in table.columns:
+            if len(column.counts) < min(_FEWEST, len(tables)) or column.name.startswith("_parent_"):
+                continue
+            for other, key in keys:
+                if other == place or not _named_like(column.name, key.name, tables[other].name):
+                    continue
+                share = sum(v in key.counts for v in column.counts) / len(column.counts)
+                if share >= _ENOUGH and not _is_rather_above(column, key, table):
+                    own.append(Link(column.name, other, key.name, share))
+        found.append(sorted(own, key=lambda link: -link.share))
+    return found
+
+
+def _named_like(column: str, key: str, table: str) -> bool:
+    """Whether a column is called like another's key, or like its table and an id."""
+    mine, other = column_key(column), column_key(key)
+    if mine == other:
+        says_key = mine.startswith(_OF_KEYS) or mine.endswith(_OF_KEYS)
+        return says_key and (mine not in _BARE or mine == "uid")
+    said = set(concepts_of(column))
+    if "id" not in said or other not in _BARE:
+        return False
+    meant = said - {"id"}
+    of = set(concepts_of(table)) | set(words_of(table))
+    if meant & _PEOPLE and of & _PEOPLE:
+        # A userid is of whoever is in the table of clients.
+        meant, of = meant - _PEOPLE, of | _PEOPLE
+        return meant <= of
+    return bool(meant) and meant <= of
+
+
+def _is_rather_above(column: ColumnSample, key: ColumnSample, table: TableSample) -> bool:
+    """Of two tables with one key, the one that lacks some of its values is below the other."""
+    if column_key(column.name) != column_key(key.name):
+        return False
+    own = column.is_unique and column.filled == table.records
+    return own and len(column.counts) > len(key.counts)
