@@ -23,7 +23,7 @@ id: id no nr num number numero numéro nummer numer code codigo código cod kod 
 first name: vorname prenom prénom firstname fname givenname imie imię имя imya ім'я imya first given forename nome_proprio voornaam ad voorletters voornamen initials keresztnev nombres prenoms prénoms jmeno jméno meno given_names givenname
 last name: nachname familienname surname lastname lname apellido apellidos sobrenome cognome nazwisko фамилия familiya familia прізвище soyad soyadi soyadı last achternaam nombres_apellidos family naam achternamen vezeteknev příjmení prijmeni priezvisko familyname prijmeni_
 name: name names nombre nome nom nazwa bezeichnung имя_название название nazvanie назва isim adı bezeichn titel title наименование
-full name: fullname фио fio піб pib fullnm vollname adsoyad nomecompleto nombrecompleto nomcomplet naam_volledig naamvolledig nama nama_lengkap celemeno
+full name: fullname фио fio піб pib fullnm vollname adsoyad nomecompleto nombrecompleto nomcomplet naam_volledig naamvolledig nama_lengkap celemeno
 company: company firma firmy firm empresa societe société entreprise azienda ditta компания kompaniya компанія организация organization organisation business sirket şirket unternehmen bedrijf biz razaosocial razonsocial ragionesociale raisonsociale bedrijfsnaam:name handelsnaam tradingas tradingname naziv cég vállalat ragsoc spolecnost společnost spolocnost perusahaan
 contact: contact kontakt contacto contato ansprechpartner контакт referente ansprechperson contactpersoon
 email: email mail emails emailaddress correo courriel e-mail почта pochta пошта epost eposta e-posta posta_elettronica pec emailadres mailadres emailaddr surel

@@ -112,6 +112,14 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment_method", "expiry_month"): ("card expiry", "expiry month", "card expiry month"),
     ("payment_method", "expiry_year"): ("card expiry", "expiry year", "card expiry year"),
     ("customer", "cancelled_date"): ("left",),
+    ("customer", "national_id"): ("national id",),
+    ("customer", "tax_id"): ("tax id number",),
+    ("customer", "marketing_consent"): ("consent", "marketing consent", "consent message"),
+    ("payment", "provider"): ("gateway", "provider", "payment provider", "payment gateway"),
+    ("invoice", "amount_due"): ("due amount", "next due", "amount remaining"),
+    ("plan", "setup_fee"): ("setup price", "start price", "installed price", "activation price"),
+    ("payment_method", "last_four"): ("cardlastfour", "card last four", "last four", "card last 4"),
+    ("service", "end_date"): ("end date", "service end"),
     ("customer", "invoice_delivery"): (
         "ebill",
         "efaktura",
@@ -124,15 +132,16 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("location", "street"): ("street and number",),
     ("service", "plan"): ("service",),
     ("service", "service_code"): ("contract id", "id of the contract"),
-    ("service", "start_date"): ("installed date", "start date"),
+    ("service", "start_date"): ("installed date", "start date", "start", "service start date"),
     ("service", "cancellation_reason"): ("cancelled reason",),
     ("customer", "cancellation_reason"): ("cancelled reason",),
     ("service", "access_router"): ("access router",),
     ("service", "contract_end_date"): ("contract end", "contract expiry"),
     ("service", "access_group"): ("group name", "radius group"),
     ("service", "access_secret"): ("cleartext password", "user password"),
-    ("service", "session_limit"): ("simultaneous use",),
-    ("service", "expires_at"): ("expiration",),
+    ("service", "session_limit"): ("simultaneous use", "session limit", "logins"),
+    ("plan", "session_limit"): ("session limit", "logins"),
+    ("service", "expires_at"): ("expiration", "expiry account", "account expiry"),
     ("device", "service"): ("contract id",),
     ("ip_assignment", "service"): ("contract id",),
     ("ip_assignment", "address"): ("public ip", "static ip"),
@@ -319,7 +328,8 @@ def _alike(
     common = concepts & wanted
     # Only what both say beyond their entity counts as likeness.
     if common - own - {"id", "name", "date"}:
-        share = len(common) / len(concepts | wanted)
+        # That both are of a day makes them no more alike.
+        share = len(common - {"date"}) / len((concepts | wanted) - {"date"})
         if share >= 0.5:
             # Half of what both say is too little to stand unasked.
             score = 0.5 + 0.35 * share if share > 0.5 else 0.56

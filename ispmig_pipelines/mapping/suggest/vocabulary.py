@@ -13,7 +13,7 @@ account: hisab akaunti حساب kont konta acctno:id acctnum:id accountnumber:id
 id: raqm raqam nambari sankhya رقم bil mã key_ idn uid oid cislo_ numer_ numeru numero_ numarasi numarası nummern kimligi
 first name: ism_awal fname_ givn impiegato_nome fornavn förnamn etunimi pehla_naam jina_kwanza имени
 last name: laqab lname_ nisba efternavn efternamn sukunimi jina_la_ukoo фамилии
-name: ism اسم jina naam_ denumire navn namn nimi denominazione
+name: nama ism اسم jina naam_ denumire navn namn nimi denominazione
 full name: adsoyadi fullname_ namalengkap ismkamil jina_kamili fio_
 company: sharika شركة entreprise_ kampuni bedrijf_ cegnev sirketadi şirketadı razao razón razon ragione raison firmenname:name firmenbezeichnung:name
 contact: kontaktperson contactpersoon_ kontaktni
@@ -113,4 +113,24 @@ sent: sent
 days: gun_sayisi siku
 day: dia_ gunu günü siku_
 setup: nrc_ kurulum uunganisho
+created: timestamp:date datetime:date erstelltam:date inserted insertdate:date
+note: anotacoes anotações anotacao anotaciones apuntes detalle_nota
+description: dsc descr des dscr dsc_ detalle detalles
+paid: terbayar dibayar recebido recebida cobrado cobrada abonado_ paidamt:amount received_amt encaisse encaissé gezahlter ontvangen
+router: concentrador concentrator servidor nas_ nasname nashost nasip nasipaddress bras_ rb
+purchase: aquisicao aquisição adquirido compra_
+cost: custo costo_compra
+serial id: nserie numserie noserie nroserie numeroserie serialno_ snr numserial
+start: mulai assign assigned_on dimulai terpasang aktivasi ativado
+signup: terdaftar entrada ingreso registrasi bergabung gabung inscrito
+installed: instalacao pemasangan pasang
+session limit: telas screens conexoes pantallas maxsessions concurrent simultaneous
+screens: screens
+consent: aceita acepta consents marketing_ok newsletter
+apartment: depto flatno aptnum
+setup: aktivasi_biaya
+national id: ci cedulaidentidad nocedula idnumber identitycard nationalid no_identitas nik
+tax id: kra pinnumber_kra tin
+disabled: disable disabled deaktiviert bloqueado_ blocked
+provider: plataforma platform pasarela provider acquirer
 """
