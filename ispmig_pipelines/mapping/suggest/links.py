@@ -17,7 +17,10 @@ _ENOUGH = 0.9
 """Share of the distinct values that the other table must have."""
 _FEWEST = 3
 """Fewer distinct values prove nothing."""
-_BARE = frozenset("id uid code codigo no nr num number nummer numero key uuid guid pk rowid".split())  # noqa: SIM905
+_BARE = frozenset(
+    {"id", "uid", "code", "codigo", "no", "nr", "num", "number", "nummer", "numero", "key", "uuid",
+     "guid", "pk", "rowid"}
+)  # fmt: skip
 """Keys, as compared, that every table may have of its own."""
 _PEOPLE = frozenset({"customer", "login", "account"})
 _OF_KEYS = ("id", "code", "no", "nr", "num", "number", "key", "nummer", "numero", "codigo", "kod")

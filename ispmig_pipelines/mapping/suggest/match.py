@@ -73,8 +73,13 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "portal_secret"): ("portal password",),
     ("customer", "segment"): ("reseller",),
     ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
-    ("customer", "balance"): ("credit balance", "debt", "amount owed", "outstanding balance",
-                              "credit"),  # fmt: skip
+    ("customer", "balance"): (
+        "credit balance",
+        "debt",
+        "amount owed",
+        "outstanding balance",
+        "credit",
+    ),
     ("customer", "billing_street"): ("street and number",),
     ("customer", "billing_street2"): (
         "complement",
@@ -118,7 +123,6 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment", "provider"): ("gateway", "provider", "payment provider", "payment gateway"),
     ("invoice", "amount_due"): ("due amount", "next due", "amount remaining"),
     ("plan", "setup_fee"): ("setup price", "start price", "installed price", "activation price"),
-    ("payment_method", "last_four"): ("cardlastfour", "card last four", "last four", "card last 4"),
     ("service", "end_date"): ("end date", "service end"),
     ("customer", "invoice_delivery"): (
         "ebill",

@@ -61,6 +61,7 @@ _CIPHER = re.compile(
     r"(?=.{24,})(?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)", re.IGNORECASE)  # fmt: skip
 """What a program made of a password or a number: hexadecimal bytes, or base64 with its padding."""
 _CARD = re.compile(r"[3-6]\d{3}(?:[ -]?\d{3,6}){2,4}")
+_FRACTION = re.compile(r"[.,](?!0+$)\d{1,2}$")
 _CENTS = re.compile(r"\d+[.,]\d\d")
 _COORDINATE = re.compile(r"-?\d{1,3}[.,]\d{3,}")
 _COORDINATES = re.compile(r"-?\d{1,2}\.\d{3,}\s*[,; ]\s*-?\d{1,3}\.\d{3,}")
@@ -172,9 +173,7 @@ class Profile:
     @cached_property
     def has_cents(self) -> float:
         """Share of its cells that are no whole amounts."""
-        return self._of(lambda: [
-            bool(m := re.search(r"[.,](\d{1,2})$", v)) and m[1].strip("0") != "" for v in self._some
-        ])  # fmt: skip
+        return self._of(lambda: [_FRACTION.search(v) is not None for v in self._some])
 
     @cached_property
     def typically(self) -> float:
@@ -247,9 +246,9 @@ class Profile:
                 return 0.4
             case FieldType.MONEY | FieldType.QUANTITY | FieldType.RATE | FieldType.COORDINATE:
                 return max(self.converts(info, Style(decimal_mark=mark)) for mark in (".", ",", ""))
-            case FieldType.DATA_RATE if self._of(
-                lambda: [bool(_CENTS.fullmatch(v)) for v in self._some]
-            ) > 0.9:
+            case FieldType.DATA_RATE if (
+                self._of(lambda: [bool(_CENTS.fullmatch(v)) for v in self._some]) > 0.9
+            ):
                 # Nobody counts hundredths of megabits; they are amounts.
                 return 0.3
             case FieldType.DATA_RATE:

@@ -49,7 +49,7 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
             for link in found:
                 tables[link.table].is_billed = True
     for table in free:
-        table.above = above(table)
+        table.stands_below(above(table))
         table.recognise()
     for _ in range(2):
         # What a table is taken for decides what those are that refer to it.
@@ -85,9 +85,13 @@ def _parent_of(
     _, parent = min(there, key=lambda k: (not k[0], _LINKED.index(k[1])))
     column = table.sample.column(links[0].column)
     own = column.is_unique and column.filled == table.sample.records
-    if own and table.hinted and _LINKED.index(parent) >= (
-        _LINKED.index(table.hinted) if table.hinted in _LINKED else len(_LINKED)
-    ) and not (parent == "customer" == table.hinted and not table.is_billed):
+    if (
+        own
+        and table.hinted
+        and _LINKED.index(parent)
+        >= (_LINKED.index(table.hinted) if table.hinted in _LINKED else len(_LINKED))
+        and not (parent == "customer" == table.hinted and not table.is_billed)
+    ):
         return ""
     return parent
 
@@ -321,9 +325,7 @@ def _doubt(tables: Sequence[Table]) -> None:
         if table.is_surely("customer") or (not named and not _clash(table, holding, *main)):
             continue
         for each in table.holdings:
-            each.doubt = (
-                f"it is no part of {main[0].sample.name}, and has other numbers: are they customers?"
-            )
+            each.doubt = f"it is no part of {main[0].sample.name}, and has other numbers: are they customers?"
     invoices = [
         t.sample.column(h.key_column) for t, h in _parents(tables, "invoice") if h.key_column
     ]
@@ -362,7 +364,10 @@ def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through 
         if named is None or len(key.counts) != key.filled or named.column == link.key:
             continue
         values = other.sample.column(named.column)
-        if main is not None and overlap(values, main[0].sample.column(main[1].key_column)) < _ENOUGH:
+        if (
+            main is not None
+            and overlap(values, main[0].sample.column(main[1].key_column)) < _ENOUGH
+        ):
             continue
         return Through(link.column, link.table, link.key, named.column)
     return None
@@ -387,9 +392,10 @@ def _same_people(table: Table, main_table: Table) -> bool:
         if mine is None or other is None or min(mine.score, other.score) < ACTIVE:
             continue
         column = table.sample.column(mine.column)
-        if len(column.counts) >= _FEWEST and overlap(
-            column, main_table.sample.column(other.column)
-        ) >= 0.3:
+        if (
+            len(column.counts) >= _FEWEST
+            and overlap(column, main_table.sample.column(other.column)) >= 0.3
+        ):
             return True
     return False
 
@@ -417,10 +423,15 @@ def _complete(tables: Sequence[Table]) -> None:
                 column = table.sample.column(name)
                 if not _may_be_key(column, keys, entity):
                     continue
-                if entity == "customer" and not table.is_surely(entity) and (
-                    "customer" not in table.links_by(name)
-                    and set(concepts_of(name)) <= {"id"}
-                    and _has_people(table) and not _same_people(table, main_table)
+                if (
+                    entity == "customer"
+                    and not table.is_surely(entity)
+                    and (
+                        "customer" not in table.links_by(name)
+                        and set(concepts_of(name)) <= {"id"}
+                        and _has_people(table)
+                        and not _same_people(table, main_table)
+                    )
                 ):
                     # The fifth of the logins is not the fifth customer.
                     continue

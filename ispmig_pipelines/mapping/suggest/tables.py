@@ -1,4 +1,4 @@
-# ruff: noqa: E501, SIM114
+# ruff: noqa: E501
 """Which entities a table holds, and which of its columns is which field of each."""
 
 from __future__ import annotations
@@ -219,6 +219,13 @@ class Table:
     def _by_cells(self) -> list[Match]:
         return by_cells(self)
 
+    def stands_below(self, above: str) -> None:
+        """Says whose children its records are, and forgets what was thought before."""
+        self.above = above
+        self._matches = {}
+        for name in ("hinted", "_is_weakly_hinted", "is_strange"):
+            self.__dict__.pop(name, None)
+
     def link(self, column: str, parent: str) -> bool:
         """Says that a column holds keys of the table that holds a parent entity; whether that is
         new."""
@@ -262,7 +269,9 @@ class Table:
         found = {}
         for column, profile in self.profiles.items():
             concepts = set(concepts_of(column))
-            if (profile.share("card") >= 0.5 and profile.column.filled) or _is_card(column, profile):
+            if (profile.share("card") >= 0.5 and profile.column.filled) or _is_card(
+                column, profile
+            ):
                 found[column] = "numbers of cards are never loaded (PCI DSS, requirement 3)"
             elif concepts & {"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"}:
                 found[column] = _VERIFIES
@@ -351,9 +360,13 @@ class Table:
         if "customer" in self.links:
             # A line has its login, too.
             core_there -= {"portal_username"}
-        if entity == "customer" and not core_there and (
-            (self._is_weakly_hinted and self.hinted == entity and not self.is_billed)
-            or ("customer" in self.links and not self.is_surely(entity))
+        if (
+            entity == "customer"
+            and not core_there
+            and (
+                (self._is_weakly_hinted and self.hinted == entity and not self.is_billed)
+                or ("customer" in self.links and not self.is_surely(entity))
+            )
         ):
             # Accounts of money and settings of users have their numbers, too.
             return 0.0
@@ -380,7 +393,8 @@ class Table:
             return True
         if entity == "plan" and any(
             m.field == "customer" and m.score >= 0.85
-            for of in ("service", "invoice") for m in self.matches(of)
+            for of in ("service", "invoice")
+            for m in self.matches(of)
         ):
             # What is offered to all names none of the customers.
             return True
@@ -521,7 +535,9 @@ class Table:
         called = [n for n in amounts if set(concepts_of(n)) <= own | {"amount", "price"}]
         if len(amounts) == 1 or len(called) == 1:
             chosen = called[0] if len(called) == 1 else amounts[0]
-            reason = "called like its table, and amounts" if called else "the only column of amounts"
+            reason = (
+                "called like its table, and amounts" if called else "the only column of amounts"
+            )
             holding.fields[wanted] = Match(holding.entity, wanted, chosen, 0.7 if called else 0.64,
                                            reason)  # fmt: skip
             for name, match in list(holding.fields.items()):
@@ -554,8 +570,10 @@ class Table:
             if (
                 entity not in ("customer", "ip_assignment")
                 and not lines
-                and ("id" not in concepts_of(match.column)
-                     or (entity == "payment" and "transaction" in concepts_of(match.column)))
+                and (
+                    "id" not in concepts_of(match.column)
+                    or (entity == "payment" and "transaction" in concepts_of(match.column))
+                )
             ):
                 # Of a device called ONU-7 and an id, the id is the key.
                 id_ = next((c for c in sample.columns if self._is_id(c)), None)
@@ -574,11 +592,16 @@ class Table:
             return None
         for column in whole:
             said = set(concepts_of(column.name))
-            if "id" in said and len(said) == 1:
+            if "id" in said and len(said) == 1 and column.name not in self._linked:
                 return Match(entity, name, column.name, 0.85, "unique, and called an id")
         linked = {c for c, of in self._linked.items() if of == entity}
         whole = sorted(
-            whole, key=lambda c: ("login" in concepts_of(c.name), len(concepts_of(c.name)))
+            whole,
+            key=lambda c: (
+                c.name in self._linked,
+                "login" in concepts_of(c.name),
+                len(concepts_of(c.name)),
+            ),
         )
         for column in whole:
             said = set(concepts_of(column.name))
@@ -587,7 +610,9 @@ class Table:
             if {"id", "login", "uuid", "guid"} & said or column is sample.columns[0]:
                 other = max(
                     (m.score for m in self.matches(entity) if m.column == column.name
-                     and m.field not in ("access_username", "portal_username")),
+                     and m.field not in ("access_username", "portal_username")
+                     and not (column.name in self._linked
+                              and m.field in ENTITIES[entity].references)),
                     default=0.0,
                 )  # fmt: skip
                 if sample.records >= 3 and other < 0.8:
@@ -605,7 +630,7 @@ class Table:
     def _is_id(self, column: ColumnSample) -> bool:
         return (
             column.is_unique and column.filled == self.sample.records
-            and column.name not in self.never and set(concepts_of(column.name)) == {"id"}
+            and column.name not in self.never and column.name not in self._linked and set(concepts_of(column.name)) == {"id"}
         )  # fmt: skip
 
     def _further(self, main: Holding) -> None:
@@ -788,8 +813,11 @@ class Table:
             fields = {"address": address}
             for name in ("vlan", "pool", "gateway", "hostname"):
                 match = self.best("ip_assignment", name)
-                if match and match.score >= 0.8 and match.column not in used and (
-                    not self.profiles[match.column].is_empty
+                if (
+                    match
+                    and match.score >= 0.8
+                    and match.column not in used
+                    and (not self.profiles[match.column].is_empty)
                 ):
                     fields[name] = match
             self._owned("ip_assignment", fields, owner, None)
