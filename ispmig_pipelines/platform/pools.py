@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from itertools import pairwise
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -33,7 +34,7 @@ def parse(texts: Iterable[str]) -> tuple[str, ...]:
             ) from None
     # Networks do not cross: of two that overlap one holds the other, and comes before it.
     pools.sort(key=lambda n: (n.version, int(n.network_address), n.prefixlen))
-    for first, second in zip(pools, pools[1:], strict=False):
+    for first, second in pairwise(pools):
         if first.version == second.version and first.overlaps(second):
             raise UsageError(
                 f"The pools {first} and {second} overlap; each address can be in one pool. "
