@@ -108,7 +108,7 @@ class Settings(BaseSettings):
 
     @property
     def reports_folder(self) -> Path:
-        """Where reports of dry runs lie, one folder per tenant."""
+        """Where reports of migrations and dry runs lie, one folder per tenant."""
         return self.home / "reports"
 
     @property
