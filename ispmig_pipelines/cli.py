@@ -138,7 +138,7 @@ def tenant_list(as_json: Json = False) -> None:
 def tenant_show(slug: Slug, as_json: Json = False) -> None:
     """Show a tenant: what is its own in the database, its settings, its rows."""
     with _told(as_json), _connected() as connection:
-        from ispmig_pipelines.platform import pools, tenants
+        from ispmig_pipelines.platform import pools, retention, tenants
 
         tenant = tenants.get(connection, slug)
         found = {
@@ -146,6 +146,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "schema": tenant.schema,
             "role": tenant.role,
             "pools": list(pools.of(connection, slug)),
+            "cancelled_months": retention.of(connection, slug),
             "rows": tenants.contents(connection, tenant),
         }
         _say(found, lambda out: tables.tenant(out, found))
@@ -161,24 +162,44 @@ def tenant_set(
     no_pools: Annotated[
         bool, typer.Option("--no-pools", help="Declare none: addresses are held against none.")
     ] = False,
+    retention: Annotated[
+        str,
+        typer.Option(
+            metavar="PERIOD|none", help="How long customers who left are kept, e.g. '3 years'."
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Set what holds for a tenant's migrations."""
     with _told(as_json), _platform() as engine:
+        from ispmig_pipelines.model import period
         from ispmig_pipelines.platform import pools, tenants
+        from ispmig_pipelines.platform import retention as kept
 
-        if bool(pool) == no_pools:
+        if bool(pool) == no_pools and not (retention and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
-                f"--no-pools. What is set is shown by: ispmig tenant show {slug}"
+                "--no-pools; --retention PERIOD. What is set is shown by: ispmig tenant show "
+                f"{slug}"
             )
+        try:
+            months = None if retention in ("", "none") else period.months(retention)
+        except ValueError as error:
+            raise UsageError(f"--retention: {error}, or none.") from None
         with engine.begin() as connection:
             tenants.get(connection, slug)
-            declared = pools.declare(connection, slug, pool or ())
+            if retention:
+                kept.declare(connection, slug, months)
+            if pool or no_pools:
+                pools.declare(connection, slug, pool or ())
+            declared = pools.of(connection, slug)
+            months = kept.of(connection, slug)
+        told = "for ever" if months is None else f"for {period.in_words(months)}"
         _say(
-            {"tenant": slug, "pools": list(declared)},
+            {"tenant": slug, "pools": list(declared), "cancelled_months": months},
             lambda out: out.print(
-                f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}."
+                f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
+                f"who left are kept {told}."
             ),
         )
 
@@ -816,6 +837,62 @@ def resubmit(
                 tables.migration(_console(), failure.entry)
             raise
         _say(found.as_json(), lambda out: tables.resubmitted(out, found))
+
+
+@app.command()
+def subject(
+    tenant: Slug,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N", help="An account number; may be given several times."),
+    ] = None,
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="An email address.")] = "",
+    phone: Annotated[str, typer.Option(metavar="NUMBER", help="A telephone number.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Write all of it to this .json or .zip file.")
+    ] = None,
+    erase: Annotated[bool, typer.Option("--erase", help="Erase the person.")] = False,
+    erase_invoices_before: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE", help="With --erase: of invoices issued before this day, the addressee."
+        ),
+    ] = "",
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Let migrations bring in again who was erased.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --erase: say what would become of what.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --erase: really do it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show everything that is held on one person, or erase them."""
+    with _told(as_json), _connected() as connection:
+        from ispmig_pipelines import subject_requests as requests
+
+        asked = requests.asked_of(account or [], email, phone)
+        if erase and (allow or out is not None):
+            raise UsageError("--erase goes with neither --allow nor --out: ask for one at a time.")
+        if not erase and (dry_run or yes or erase_invoices_before):
+            raise UsageError("--dry-run, --yes and --erase-invoices-before belong to --erase.")
+        if allow:
+            allowed = requests.allow(connection, tenant, asked)
+            _say(
+                allowed,
+                lambda console: console.print(
+                    f"Migrations of tenant {tenant} may bring in {allowed['allowed']} again."
+                ),
+            )
+        elif erase:
+            done = requests.erase(
+                connection, tenant, asked, dry_run=dry_run, confirmed=yes,
+                invoices_before=erase_invoices_before,
+            )  # fmt: skip
+            _say(done, lambda console: requests.tell_erased(console, done))
+        else:
+            found = requests.access(connection, tenant, asked, out)
+            _say(found, lambda console: requests.tell_access(console, found))
 
 
 @app.command()

@@ -52,6 +52,8 @@ def tenant(out: Console, found: dict[str, Any]) -> None:
     out.print(f"Tenant {found['tenant']}: schema {found['schema']}, role {found['role']}")
     pools = ", ".join(found["pools"])
     out.print(f"Address pools: {pools or 'none declared, so addresses are held against none'}")
+    months = found["cancelled_months"]
+    out.print(f"Customers who left are kept: {f'{months} months' if months else 'for ever'}")
     rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
     out.print(f"Rows: {rows or 'none'}")
 

@@ -289,7 +289,8 @@ def _anonymise(
 
 
 def _empty_references(driver: psycopg.Connection, table: FeedTable) -> None:
-    """What stays may not name what is let go: references that it can do without are emptied."""
+    """What stays may not name what is let go: references that it can do without are emptied,
+    unless the tenant has what they name, which then is somebody else's by now."""
     for name, parent in table.info.references.items():
         if name not in table.fields or table.info.fields[name].must_hold_value:
             continue
@@ -299,6 +300,7 @@ def _empty_references(driver: psycopg.Connection, table: FeedTable) -> None:
                        update {staged} s set {field} = null from pg_temp.let_go g
                        where g.entity = {parent} and g.key = s.{field}::text
                          and g.rule <> {anonymised}
+                         and not exists (select from {there} t where t.{key} = s.{field})
                        returning s._file, s._record, s._line)
                    insert into {notes} (_file, _record, _line, rule, severity, field, accepted)
                    select _file, _record, _line, {rule}, {severity}, {name}, {parent}
@@ -306,7 +308,9 @@ def _empty_references(driver: psycopg.Connection, table: FeedTable) -> None:
             ).format(
                 staged=table.staged,
                 field=sql.Identifier(name),
-                parent=sql.Literal(parent.replace("_", " ")),
+                parent=sql.Literal(parent),
+                there=sql.Identifier(table.tenant.schema, parent),
+                key=sql.Identifier(ENTITIES[parent].key[0]),
                 anonymised=sql.Literal(ANONYMISED),
                 notes=table.notes,
                 rule=sql.Literal(REFERENCE),

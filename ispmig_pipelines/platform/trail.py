@@ -2,7 +2,7 @@
 
 The database itself refuses to change or delete one (a trigger of the ledger's). An entry holds
 digests, counts and choices; no cell of a tenant, and no value of a person in a condition, nor a
-digest of one.
+digest of one. People who asked for their data stand there by digests under the tenant's own key.
 
 What takes data out is entered before it begins, and again when it has ended. A beginning without
 an end is a process that was killed or a database that died: data may have left.
@@ -27,6 +27,9 @@ class Operation(StrEnum):
 
     EXPORT = "export"
     PURGE = "purge"
+    SUBJECT_ACCESS = "subject access"
+    SUBJECT_ERASURE = "subject erasure"
+    SUBJECT_ALLOWED = "subject allowed"
 
 
 class Stage(StrEnum):
