@@ -403,9 +403,11 @@ def test_reports_are_no_sources(house: House, ispmig_home: Path) -> None:
         assert "reports of dry runs are kept" in told
 
 
-def test_a_real_migration_leaves_no_report(house: House) -> None:
-    assert house.migrate(max_quarantined="90%").ok
-    assert not settings().reports_folder.exists()
+def test_a_real_migration_leaves_no_report_with_cells(house: House) -> None:
+    ran = house.migrate(max_quarantined="90%")
+    assert ran.entry is not None
+    found = store.paths(settings().reports_folder, "acme", ran.entry.id)
+    assert not any(path.exists() for path in found.values())
 
 
 def test_reports_are_private_and_expire(house: House) -> None:
