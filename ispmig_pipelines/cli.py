@@ -733,6 +733,9 @@ def quarantine_list(
         ListingFormat, typer.Option(help="Of the file that --out names.")
     ] = ListingFormat.csv,
     out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Show shapes of cells only, for eyes of others.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the records that were not loaded, and why; as XLSX, a workbook to correct them in."""
@@ -751,6 +754,8 @@ def quarantine_list(
         if out is not None and format is ListingFormat.xlsx:
             if page is not None or limit is not None or offset is not None:
                 raise UsageError("A workbook holds all records that are chosen, not a page.")
+            if mask:
+                raise UsageError("A workbook is to be corrected, so its cells cannot be masked.")
             from ispmig_pipelines import quarantine_workbook
 
             book = quarantine_workbook.write(connection, known, chosen, out)
@@ -761,6 +766,8 @@ def quarantine_list(
             )  # fmt: skip
             return
         listing = records.listing(driver, known, chosen, limit=most, offset=first)
+        if mask:
+            listing = quarantining.masked(listing)
         if out is not None:
             from ispmig_pipelines.quarantine_file import write
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.issues import mask
 from ispmig_pipelines.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -57,6 +58,26 @@ def choose(
             )
     which = Which.ALL if everything else Which.CLOSED if closed else Which.OPEN
     return Chosen(tuple(wanted), tuple(entities), rule, which)
+
+
+def masked(listing: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A listing with the shapes of cells and texts instead of them: digits as 9, letters as a."""
+    for row in listing:
+        original = row["original"]
+        yield row | {
+            "cells": _shapes(row["cells"]),
+            "text": _shape(row["text"]),
+            "original": original
+            and {"cells": _shapes(original["cells"]), "text": _shape(original["text"])},
+        }
+
+
+def _shapes(cells: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if cells is None else {name: _shape(cell) for name, cell in cells.items()}
+
+
+def _shape(text: Any) -> str | None:
+    return None if text is None else mask(text)
 
 
 def check_entities(entities: Sequence[str]) -> None:

@@ -105,6 +105,8 @@ def test_all_customers_of_an_address_are_listed_and_erased_one_by_one(
     assert code == 2
     assert "C2" not in told["error"]["message"]
     assert "2 customers are known by that" in told["error"]["message"]
+    code, told = run("--phone", "030 1234567")
+    assert (code, told["accounts"]) == (0, [])
     code, told = run("--email", "nobody@example.org")
     assert (code, told["rows"], told["quarantine"]) == (0, {}, 0)
 
@@ -157,6 +159,20 @@ def test_an_erased_person_is_gone_but_for_the_books_and_stays_gone(house: House)
     assert (code, told) == (0, {"tenant": "acme", "allowed": 1})
     assert house.migrate(max_quarantined="60%").ok
     assert house.rows("customer", "account_number, last_name")[1] == ("C2", "Bert Went")
+
+
+def test_a_listing_of_the_quarantine_can_be_masked(house: House, tmp_path: Path) -> None:
+    out = tmp_path / "listing.csv"
+    for words in (["--out", str(out)], []):
+        shown = CliRunner().invoke(app, ["quarantine", "list", "acme", "--mask", "--json", *words])
+        assert shown.exit_code == 0, shown.output
+    text = out.read_text(encoding="utf-8") + shown.stdout
+    assert "Aaaa Aaaaaa" in text
+    assert "Dora" not in text
+    refused = CliRunner().invoke(
+        app, ["quarantine", "list", "acme", "--mask", "--format", "xlsx", "--out", "x.xlsx"]
+    )
+    assert refused.exit_code == 2
 
 
 def test_without_books_nothing_stays_also_of_what_never_was_loaded(house: House) -> None:
