@@ -502,6 +502,9 @@ RULES: dict[str, Rule] = _rules(
     ),
 )
 
+ON_PURPOSE = ("conflict.kept", "rule.left_out", "retention.expired", "subject.erased")
+"""Rules by which records are in quarantine because somebody wanted it, not to be corrected."""
+
 _MORE: dict[str, Rule] = {}
 
 CHECK = "check."

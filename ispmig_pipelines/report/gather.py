@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import SpecError, UsageError
-from ispmig_pipelines.issues import CHECK, Severity, mask, rule_of
+from ispmig_pipelines.issues import CHECK, ON_PURPOSE, Severity, mask, rule_of
 from ispmig_pipelines.mapping.spec import parse_spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.page.words import printable
@@ -38,7 +38,7 @@ from ispmig_pipelines.report.report import (
     SourceFile,
     SpecFacts,
 )
-from ispmig_pipelines.report.rule_kind import ON_PURPOSE, RuleKind, kind_of
+from ispmig_pipelines.report.rule_kind import RuleKind, kind_of
 from ispmig_pipelines.report.verdict import verdict
 from ispmig_pipelines.validation import threshold
 from ispmig_pipelines.validation.cards import redacted

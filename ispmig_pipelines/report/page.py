@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
+from ispmig_pipelines.issues import ON_PURPOSE
 from ispmig_pipelines.page.document import document, escaped
 from ispmig_pipelines.page.words import counted, heading, label, money, others, percentage
 from ispmig_pipelines.report.report import (
@@ -21,7 +22,7 @@ from ispmig_pipelines.report.report import (
     Retention,
     RuleIssues,
 )
-from ispmig_pipelines.report.rule_kind import DOCS, ON_PURPOSE, TITLES, RuleKind, kinds_of_entity
+from ispmig_pipelines.report.rule_kind import DOCS, TITLES, RuleKind, kinds_of_entity
 from ispmig_pipelines.report.sparkline import sparkline
 from ispmig_pipelines.report.words import (
     BETTER,

@@ -39,9 +39,6 @@ DOCS = {
     RuleKind.OWN: "What the spec itself demands, refuses or leaves out.",
 }
 
-ON_PURPOSE = ("conflict.kept", "rule.left_out", "retention.expired", "subject.erased")
-"""Rules by which records are in quarantine because somebody wanted it, not to be corrected."""
-
 _OF_FIRST_WORD = {
     "record": RuleKind.VALUES,
     "cell": RuleKind.VALUES,

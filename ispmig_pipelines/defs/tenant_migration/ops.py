@@ -43,6 +43,7 @@ from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
 from ispmig_pipelines.guarding import refuse_cards
+from ispmig_pipelines.issues import ON_PURPOSE
 from ispmig_pipelines.mapping.spec import Spec, load_spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.mapping.validation_words import RetentionWords, Validation
@@ -51,7 +52,6 @@ from ispmig_pipelines.platform import ledger, pools, quarantine, retention, tena
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
-from ispmig_pipelines.platform.let_go import WITHOUT_CELLS
 from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention, RetentionPolicy
@@ -479,10 +479,6 @@ def retention_of(
     )
 
 
-KEPT_BY_POLICY = ("conflict.kept", "rule.left_out", *WITHOUT_CELLS)
-"""Rules by which records are in quarantine because somebody wanted it."""
-
-
 def approval(
     max_quarantined: str,
     slug: str,
@@ -509,7 +505,7 @@ def approval(
             {
                 name: (
                     counts.quarantined
-                    - sum(loaded.issues.get(name, {}).get(rule, 0) for rule in KEPT_BY_POLICY),
+                    - sum(loaded.issues.get(name, {}).get(rule, 0) for rule in ON_PURPOSE),
                     counts.read,
                 )
                 for name, counts in loaded.entities.items()
