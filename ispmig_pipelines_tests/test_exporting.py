@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ispmig_pipelines.cli import _options, app
+from ispmig_pipelines.cli import app
+from ispmig_pipelines.cli.console import options
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.exporting import _kept, listed, size
 from ispmig_pipelines_tests.defs.test_tenant_migration import CUSTOMERS
@@ -182,7 +183,7 @@ def test_debug_shows_where_a_defect_is(folder: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(exporting, "_counted", breaks)
     result = CliRunner().invoke(app, ["--debug", "export", "acme", "--out", "out"])
-    _options["debug"] = False
+    options["debug"] = False
     shown = "".join(traceback.format_exception(result.exception))
     assert "`breaks` in " in shown
     assert "ZeroDivisionError" in shown

@@ -1,0 +1,71 @@
+"""``ispmig``: the same work as in the Dagster UI, without a browser.
+
+Every command takes ``--json``: one JSON object on standard output and nothing else there. What
+people read goes there otherwise; logs always go to standard error. Exit codes: 0 done, 1 the
+migration must not stand, not every record could be converted or two specs differ, 2 wrong usage,
+spec or input, 3 database or storage failed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from ispmig_pipelines.cli import content, files, migration, quarantine, service, spec, tenant
+from ispmig_pipelines.cli.console import options
+from ispmig_pipelines.cli.words import Debug
+
+app = typer.Typer(
+    name="ispmig",
+    help="Moves ISPs' businesses into a multi-tenant platform: complete, or not at all.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def every_command(debug: Debug = False) -> None:
+    """What holds for every command."""
+    options["debug"] = options["debug"] or debug
+
+
+app.add_typer(tenant.tenant_app, name="tenant")
+app.command()(files.inspect)
+app.command()(files.suggest)
+app.add_typer(spec.spec_app, name="spec")
+app.command()(migration.preview)
+app.command()(migration.migrate)
+app.command()(migration.migrations)
+app.command()(migration.migration)
+app.command()(migration.report)
+app.add_typer(quarantine.quarantine_app, name="quarantine")
+app.command()(quarantine.resubmit)
+app.command()(content.digest)
+app.command()(content.export)
+app.command()(content.subject)
+app.command()(files.convert)
+app.command()(service.up)
+app.command()(service.status)
+
+
+def main() -> None:
+    """The entry point of the command ``ispmig``."""
+    # Asked for when something went wrong, and then added at the end of the command.
+    if "--debug" in sys.argv:
+        sys.argv.remove("--debug")
+        options["debug"] = True
+    if "--json" not in sys.argv:
+        app()
+        return
+    # Typer tells wrong usage on standard error only; who asked for JSON gets JSON.
+    try:
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        told = {"code": "usage", "message": error.format_message(), "exit_code": error.exit_code}
+        sys.stdout.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
+        sys.exit(error.exit_code)

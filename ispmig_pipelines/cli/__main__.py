@@ -1,0 +1,5 @@
+"""``python -m ispmig_pipelines.cli``."""
+
+from ispmig_pipelines.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""What every command stands on: how it ends, what it says, and what it is connected to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from ispmig_pipelines.endings import Ending, ending_of
+
+if TYPE_CHECKING:
+    # Commands that need no database are to start without its libraries.
+    from sqlalchemy.engine import Connection, Engine
+
+options = {"json": False, "debug": False}
+"""What was said of the command that runs."""
+
+
+def say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
+    """Puts out what a command found: the data as JSON where that was asked for, else as shown."""
+    if options["json"]:
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+    else:
+        show(console())
+
+
+def console(*, to_errors: bool = False) -> Console:
+    """Where people read: standard output, or standard error."""
+    return Console(stderr=to_errors, highlight=False, soft_wrap=True)
+
+
+def write_records(tenant: str, records: Iterator[dict[str, Any]], total: int | None = None) -> None:
+    """The listing as one JSON object, record by record: it may be longer than memory.
+
+    ``total``: of a page, how many records there are.
+    """
+    counted = "" if total is None else f'"total": {total}, '
+    sys.stdout.write(f'{{"tenant": {json.dumps(tenant)}, {counted}"records": [')
+    for number, record in enumerate(records):
+        text = json.dumps(record, ensure_ascii=False, default=str)
+        sys.stdout.write(f", {text}" if number else text)
+    sys.stdout.write("]}\n")
+
+
+@contextmanager
+def told(as_json: bool) -> Iterator[None]:
+    """Ends the command with a paragraph instead of a traceback, and with the right exit code."""
+    options["json"] = as_json
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if options["debug"]:
+            raise
+        _end(ending_of(error, again="ispmig --debug …"))
+
+
+def _end(ending: Ending) -> None:
+    if options["json"]:
+        error = {"code": ending.code, "message": ending.message, "exit_code": ending.exit_code}
+        sys.stdout.write(json.dumps(ending.data | {"error": error}, ensure_ascii=False) + "\n")
+    else:
+        console(to_errors=True).print(f"ispmig: {ending.message}", markup=False)
+    raise typer.Exit(ending.exit_code)
+
+
+@contextmanager
+def platform() -> Iterator[Engine]:
+    """The database with the ledger ready; its failures are told in words."""
+    from ispmig_pipelines.platform import ledger
+    from ispmig_pipelines.platform.server import engine, told_plainly
+
+    with told_plainly():
+        database = engine()
+        ledger.prepare(database)
+        yield database
+
+
+@contextmanager
+def connected() -> Iterator[Connection]:
+    """A connection to the database, with the ledger ready."""
+    with platform() as database, database.connect() as connection:
+        yield connection

@@ -1,0 +1,149 @@
+"""What belongs to a tenant: its place in the database, its settings, its content."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+import typer.core
+
+from ispmig_pipelines import tables
+from ispmig_pipelines.cli.console import connected, platform, say, told
+from ispmig_pipelines.cli.words import (
+    Json,
+    Slug,
+)
+from ispmig_pipelines.errors import UsageError
+
+tenant_app = typer.Typer(
+    help="Tenants: a schema, a role and a partition each.", no_args_is_help=True
+)
+
+
+@tenant_app.command("add")
+def tenant_add(slug: Slug, as_json: Json = False) -> None:
+    """Make a tenant: its schema, its role and its partition in Dagster."""
+    with told(as_json), platform() as engine:
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import know_tenant
+        from ispmig_pipelines.platform import tenants
+
+        tenant = tenants.add(engine, slug)
+        with instance() as dagster:
+            know_tenant(dagster, slug)
+        say(
+            {"tenant": slug, "schema": tenant.schema, "role": tenant.role},
+            lambda out: out.print(f"Tenant {slug}: schema {tenant.schema}, role {tenant.role}"),
+        )
+
+
+@tenant_app.command("list")
+def tenant_list(as_json: Json = False) -> None:
+    """List the tenants."""
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines.platform import tenants
+
+        found = tenants.list_all(connection)
+        say({"tenants": found}, lambda out: tables.tenants(out, found))
+
+
+@tenant_app.command("show")
+def tenant_show(slug: Slug, as_json: Json = False) -> None:
+    """Show a tenant: what is its own in the database, its settings, its rows."""
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines.platform import pools, retention, tenants
+
+        tenant = tenants.get(connection, slug)
+        found = {
+            "tenant": slug,
+            "schema": tenant.schema,
+            "role": tenant.role,
+            "pools": list(pools.of(connection, slug)),
+            "cancelled_months": retention.of(connection, slug),
+            "rows": tenants.contents(connection, tenant),
+        }
+        say(found, lambda out: tables.tenant(out, found))
+
+
+@tenant_app.command("set")
+def tenant_set(
+    slug: Slug,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(help="A network that its lines may get addresses from; may be repeated."),
+    ] = None,
+    no_pools: Annotated[
+        bool, typer.Option("--no-pools", help="Declare none: addresses are held against none.")
+    ] = False,
+    retention: Annotated[
+        str,
+        typer.Option(
+            metavar="PERIOD|none", help="How long customers who left are kept, e.g. '3 years'."
+        ),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Set what holds for a tenant's migrations."""
+    with told(as_json), platform() as engine:
+        from ispmig_pipelines.model import period
+        from ispmig_pipelines.platform import pools, tenants
+        from ispmig_pipelines.platform import retention as kept
+
+        if bool(pool) == no_pools and not (retention and not pool):
+            raise UsageError(
+                "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
+                "--no-pools; --retention PERIOD. What is set is shown by: ispmig tenant show "
+                f"{slug}"
+            )
+        try:
+            months = None if retention in ("", "none") else period.months(retention)
+        except ValueError as error:
+            raise UsageError(f"--retention: {error}, or none.") from None
+        with engine.begin() as connection:
+            tenants.get(connection, slug)
+            if retention:
+                kept.declare(connection, slug, months)
+            if pool or no_pools:
+                pools.declare(connection, slug, pool or ())
+            declared = pools.of(connection, slug)
+            months = kept.of(connection, slug)
+        how_long = "for ever" if months is None else f"for {period.in_words(months)}"
+        say(
+            {"tenant": slug, "pools": list(declared), "cancelled_months": months},
+            lambda out: out.print(
+                f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
+                f"who left are kept {how_long}."
+            ),
+        )
+
+
+@tenant_app.command("remove")
+def tenant_remove(
+    slug: Slug,
+    yes: Annotated[bool, typer.Option("--yes", help="Really destroy the tenant's data.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Destroy a tenant: its schema with all data, its role, its partition."""
+    with told(as_json), platform() as engine:
+        from ispmig_pipelines.platform import tenants
+
+        with engine.connect() as connection:
+            tenant = tenants.get(connection, slug)
+            contents = tenants.contents(connection, tenant)
+        rows = ", ".join(f"{count:,} {name}" for name, count in contents.items() if count)
+        if not yes:
+            raise UsageError(
+                f"Removing tenant {slug} destroys the schema {tenant.schema} with "
+                f"{rows or 'no rows'}, and the role {tenant.role}. The ledger keeps its "
+                f"migrations. If that is meant: ispmig tenant remove {slug} --yes"
+            )
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import forget_tenant
+
+        tenants.remove(engine, slug)
+        with instance() as dagster:
+            forget_tenant(dagster, slug)
+        say(
+            {"tenant": slug, "removed": contents},
+            lambda out: out.print(f"Tenant {slug} is gone ({rows or 'it held no rows'})."),
+        )
