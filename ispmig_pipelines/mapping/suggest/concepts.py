@@ -13,6 +13,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
 
 # Concept (or several, where one word says them all): words. Accents and case do not matter.
@@ -153,7 +154,7 @@ _IGNORED = frozenset(
     "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
     "is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
     "subscribed assigned asignado asignada zugewiesen zugewiesene attribuee abonnierter mbps kbps gbps mbit kbit "
-    "gbit mbits eur usd gbp chf pln czk uah rub brl mxn inr kes ngn zar cad aud sek nok dkk".split()
+    "gbit mbits мбіт мбит кбіт кбит гбит megas грн руб kobo paise naira pon eur usd gbp chf pln czk uah rub brl mxn inr kes ngn zar cad aud sek nok dkk".split()
 )
 """Words of a name that say nothing of what the column holds."""
 
@@ -168,7 +169,8 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for line in (*_WORDS.strip().splitlines(), *MORE_WORDS.strip().splitlines()):
+    lines = (TRADE_WORDS + _WORDS.strip() + MORE_WORDS).strip().splitlines()
+    for line in lines:
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
         for written in words.split():
@@ -196,15 +198,18 @@ _INITIAL = re.compile(r"(?:(?<=[a-z_ ])|^)([FL])_?[Nn](?:ame|m)\b")
 _NUMERO = re.compile(r"\b[Nn][°º]|№")
 _OF_SPEED = re.compile(
     r"(?i)(?<![a-z])[kmg](?:bit|b)?(?:/s|ps)(?![a-z])|(?<=[a-z])[MKG]bps\b|(?<![a-z])[kmg]bit(?![a-z])"
+    r"|(?<![а-яі])[кмг]б[іи]т(?:/с)?(?![а-яі])"
 )
 """Units that say that a number is a speed: ``Mb/s``, ``DnMbps``."""
+_SHORT_FORMS = ((re.compile(r"(?i)\bo/s\b"), " outstanding "), (re.compile(r"(?i)\bs/n\b"), " sn "))
+"""Abbreviations whose letters a stroke keeps apart."""
 _ELISION = re.compile(r"\b[dDlL]['’]")
 
 OTHER_READINGS: dict[str, str] = {
     "tarif": "price", "tarifa": "price", "tariff": "price", "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
     "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id", "st": "region",
     "pago": "paid", "pagado": "paid", "valor": "amount", "abonament": "plan", "abonamentu": "plan",
-    "disc": "discount", "ul": "street",
+    "disc": "discount", "ul": "street", "via": "method",
 }  # fmt: skip
 """Words that mean something else elsewhere, and the concept that they then are."""
 
@@ -214,10 +219,19 @@ def words_of(name: str) -> tuple[str, ...]:
     name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
     name = _NUMERO.sub(" no ", _ELISION.sub(" ", name)).replace("%", " percent ")
     name = _OF_SPEED.sub(" speed ", name)
+    for written, meant in _SHORT_FORMS:
+        name = written.sub(meant, name)
     found: list[str] = []
     for piece in _PIECES.findall(name.replace("'", "")):
         # PPPoE is a word, however it is written.
-        known = piece == piece.upper() or _plain(piece) in _CONCEPT_OF
+        known = (
+            piece == piece.upper()
+            or _plain(piece) in _CONCEPT_OF
+            or (
+                # KvK is no apartment (kv) with a letter: so short a piece is an abbreviation.
+                len(piece) <= 4 and min(map(len, _CAMEL.sub(" ", piece).split()), default=0) == 1
+            )
+        )
         found += [_plain(piece)] if known else map(_plain, _CAMEL.sub(" ", piece).split())
     return _joined(found)
 
@@ -258,6 +272,8 @@ def concepts_of(name: str) -> tuple[str, ...]:
 
 
 _OF_ADDRESSES = frozenset({"address", "street", "city", "postal", "region", "country", "county"})
+_WHOSE_PHONE = {"w": ("work",), "h": ("home",), "m": ("mobile",), "c": ("mobile",)}
+"""``tel_w``: what one letter says of a telephone number."""
 _NAMED = frozenset({"customer", "contact", "name", "first", "company", "holder"})
 
 
@@ -270,6 +286,11 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
             concepts = (concepts - {"last", "name"}) | {"latest"} | others
     if "invoice" in concepts and concepts & _OF_ADDRESSES:
         concepts = (concepts - {"invoice"}) | {"billing"}
+    if "email" in concepts:
+        # An email id is the address.
+        concepts = concepts - {"id"}
+    if "phone" in concepts and len(words) > 1 and words[-1] in _WHOSE_PHONE:
+        concepts = concepts | set(_WHOSE_PHONE[words[-1]])
     if "expiry" in concepts and "end" in concepts:
         concepts = concepts - {"end"}
     return concepts

@@ -22,18 +22,19 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 _NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
 _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
 _YES = re.compile(
-    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available"
+    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar"
 )
 _GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|disabled|blocked|inactive|closed")
 _COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
 _PAPER = re.compile(r"paper|papier|post|letter|brief|carta|lettre|poczt|mailed|print")
 _PAPERLESS = re.compile(r"paperless|paperfree|papierlos|sinpapel|sempapel|sanspapier|epost")
+_ARCHIVED = re.compile(r"archiv|arquivad|архив|архів|retired|discontinued")
 _VOID = re.compile(r"void|annul|storn|anul")
 _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
 _OWED = re.compile(
-    r"\bd[uû]e?s?\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|"
+    r"\bd[uû]e?s?\b|\bo/s\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|"
     r"a pagar|à payer|zaległ|do zapłaty|borc|borç|задолж|долг|заборг|dluh|tunggakan|schuld|"
     r"rückstand"
 )
@@ -170,6 +171,8 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
     if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
         lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
         return _with(said, lookup=lookup)
+    if not others and (yes or no) and _ARCHIVED.search(key) and "retired" in info.choices:
+        return _with(said, lookup=dict.fromkeys(yes, "retired") | dict.fromkeys(no, "active"))
     if not others and yes and no:
         if "company" in info.choices and _COMPANY.search(key):
             return _with(said, lookup=dict.fromkeys(yes, "company") | dict.fromkeys(no, "person"))
@@ -270,6 +273,10 @@ def _speed(said: Worded, name: str, profile: Profile) -> Worded:
     if "unit" in said.mapping or profile.share("speed") > 0.8:
         return said
     key = column_key(said.mapping["column"])
+    last = words_of(said.mapping["column"])[-1:]
+    if last in (("k",), ("m",)):
+        # down_k stands in lists of routers.
+        return _with(said, unit="kbit/s" if last == ("k",) else "Mbit/s")
     for unit, words in _RATE_WORDS:
         if any(word in key for word in words):
             return _with(said, unit=unit)
@@ -286,8 +293,8 @@ def _speed(said: Worded, name: str, profile: Profile) -> Worded:
 
 
 _RATE_WORDS = (
-    ("kbit/s", ("kbit", "kbps", "kbs", "кбит")),
-    ("Mbit/s", ("mbit", "mbps", "mbs", "мбит", "megas", "mega")),
+    ("kbit/s", ("kbit", "kbps", "kbs", "кбит", "кбіт")),
+    ("Mbit/s", ("mbit", "mbps", "mbs", "мбит", "мбіт", "megas", "mega")),
     ("Gbit/s", ("gbit", "gbps")),
 )
 

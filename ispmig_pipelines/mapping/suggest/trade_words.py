@@ -1,0 +1,71 @@
+# ruff: noqa: RUF001, E501
+"""Words of the trade, and of one country's exports, that come before the same letters in
+another language: an American ``Mo Rate``, a Dutch ``KvK``, a Mexican ``num_ext``.
+"""
+
+from __future__ import annotations
+
+# Concept (or several, where one word says them all): words, as in ``concepts``.
+TRADE_WORDS = """
+customer: mbr lid leden relatie relaties relatienr:id relatienummer:id relatiecode:id
+customer signup: membership
+company id: kvk kvknr kvknummer ico ičo regon krs handelsregister kbo
+id: cd
+month: mo
+type: class tipologia
+start: connect підключення activated
+end: thru through ended ukonceni ukončení
+cancelled: відключення
+cycle: cyc corte
+reference: ck rif
+payment reference: vs variabilnisymbol
+cashier: clerk касир recibio rechargedby takenby postedby enteredby operatore receivedby
+debt: os outstanding
+due amount: residuo
+balance credit: wallet preplatek přeplatek
+contract: caf uzavreni uzavření uzavření
+service: conn
+reseller: lco
+tax: cgst sgst igst utgst
+net tax: exgst taxablevalue taxableamount taxableamt exvat
+total tax: incgst inclgst incvat
+paid: uhrazeno voldaan
+received: rcvd recd
+postal: pcode
+tax id: vatreg іпн
+name: nazev název label
+download: dolu вх вхідна вхідний входящая
+upload: nahoru вих вихідна вихідний исходящая
+speed: швидкість шв
+rate: sazba tarief
+building: numext:id extnum noext:id popisne popisné cislopopisne:id cislodomu:id буд hausnummer_
+apartment: numint:id intnum noint:id кв door toev
+floor: поверх
+entrance: підїзд
+status: стан outcome
+login: логін gebruiker
+note: примітка коментар causale narration
+method: спосіб
+olt: olt комутатор коммутатор switch
+tower: vysilac vysílač bts highsite poi
+discount: korting promo promotion
+reason: reden
+line: regel regels
+each price: stukprijs
+service_location address: aansluitadres
+technology: techniek
+mandate reference: machtigingskenmerk
+holder: tenaamstelling
+consent: nieuwsbrief wants
+message: sms
+active: leverbaar
+archived: архівний архивный archived archivado arquivado
+owner: propiedad propriedade
+date: fec
+county: lga
+provider: psp pg
+transaction id: txref
+surcharge: surcharge
+landmark: landmark
+invoice: doc
+"""
