@@ -70,7 +70,18 @@ def is_of_card(name: str) -> bool:
 
 def doubtful(names: Sequence[str]) -> list[str]:
     """The columns of a table of which :func:`verification_columns` must see cells."""
-    return [n for n in names if not is_verification(n) and may_be_verification(n)]
+    return [
+        n for n in names
+        if (_may_be_circuit(n) if is_verification(n) else may_be_verification(n))
+    ]  # fmt: skip
+
+
+def _may_be_circuit(name: str) -> bool:
+    """Whether a column that is called CVC may hold virtual circuits: it is numbered like things
+    are, and says nothing of cards."""
+    _, words = _words(name)
+    numbered = {"cvc", "id", "circuit", "ref", "reference", "nbn"}
+    return "cvc" in words and len(words) > 1 and set(words) <= numbered
 
 
 def verification_columns(
@@ -83,10 +94,15 @@ def verification_columns(
         sample: some of its records; None where no name is in doubt.
         with_numbers: columns in which the sample has card numbers.
     """
-    found = [n for n in names if is_verification(n)]
+    found = [
+        n for at, n in enumerate(names)
+        if is_verification(n) and not (
+            sample is not None and _may_be_circuit(n) and _are_plainly_other(sample.column(at))
+        )
+    ]  # fmt: skip
     cards = [at for at, n in enumerate(names) if is_of_card(n) or n in with_numbers]
     for name in doubtful(names):
-        if sample is None or not cards:
+        if sample is None or not cards or is_verification(name):
             continue
         at = names.index(name)
         # An id of customers stands first, a value beside its card.
@@ -94,6 +110,21 @@ def verification_columns(
         if (near or at in cards) and at and _are_short(sample.column(name)):
             found.append(name)
     return [n for n in names if n in found]
+
+
+_MOST_OTHER = 0.1
+_OTHER = r"^[A-Za-z]{2,}[-_ ]?[0-9]{6,}$"
+
+
+def _are_plainly_other(cells: pa.StringArray) -> bool:
+    """Whether cells are plainly numbers of something else, ``CVC000000123456``: a virtual circuit
+    of a network. Ciphers and masks of values are not: they go all the same."""
+    text = pc.utf8_trim_whitespace(cells.drop_null())
+    filled = text.filter(pc.greater(pc.binary_length(text), 0))
+    if not len(filled):
+        return False
+    other = pc.match_substring_regex(filled, _OTHER)
+    return bool(pc.sum(other).as_py() >= (1 - _MOST_OTHER) * len(filled))
 
 
 def _are_short(cells: pa.StringArray) -> bool:

@@ -29,7 +29,7 @@ from ispmig_pipelines.mapping.suggest.style import (
     phone_country,
     spoken_in,
 )
-from ispmig_pipelines.mapping.suggest.tables import NO_PLAN, Holding, Table
+from ispmig_pipelines.mapping.suggest.tables import Holding, Table
 from ispmig_pipelines.mapping.suggest.wording import Lean, worded
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
@@ -440,7 +440,7 @@ class _Composer:
         if active and UNRELATED in match.reason:
             self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
                       "it refer?")  # fmt: skip
-        assumed = said.assumed or match.reason == NO_PLAN
+        assumed = said.assumed or match.reason.startswith("assumed")
         line = Line(match.field, mapping, (match.column,), match.score, reason, active,
                     assumed)  # fmt: skip
         if info.type is FieldType.PHONE and active:

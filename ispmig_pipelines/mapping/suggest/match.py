@@ -371,6 +371,110 @@ def _prefixes(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(w for w, count in first.items() if count >= 3 and not is_known(w))
 
 
+@cache
+def _mailed(names: tuple[str, ...]) -> dict[str, str]:
+    """``Mail City``, ``Mail Zip``: a word before the parts of an address says which address it is,
+    whatever it means elsewhere. Column → its name without it."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        words = words_of(name)
+        if len(words) > 1 and concepts_of(words[0]) == ("email",):
+            groups.setdefault(words[0], []).append(name)
+    found: dict[str, str] = {}
+    for members in groups.values():
+        rests = {name: " ".join(words_of(name)[1:]) for name in members}
+        parts = {n: rest for n, rest in rests.items()
+                 if {"city", "region", "postal", "address", "street"} & set(concepts_of(rest))}  # fmt: skip
+        said = {c for rest in parts.values() for c in concepts_of(rest)}
+        if len(parts) >= 3 and {"city", "postal"} <= said:
+            found |= parts
+    return found
+
+
+_CHANGES = frozenset(
+    [
+        "due",
+        "paid",
+        "end",
+        "start",
+        "install",
+        "setup",
+        "tax",
+        "old",
+        "last",
+        "work",
+        "next",
+        "previous",
+        "prev",
+        "former",
+        "total",
+        "net",
+        "gross",
+        "min",
+        "max",
+        "first",
+        "second",
+        "other",
+        "alt",
+        "new",
+        "joint",
+        "ship",
+        "shipping",
+        "wholesale",
+        "cost",
+        "late",
+        "latest",
+        "open",
+        "initial",
+        "past",
+        "future",
+        "no",
+        "not",
+        "non",
+        "is",
+        "has",
+        "count",
+        "total",
+        "used",
+        "unused",
+        "emergency",
+        "parent",
+        "default",
+        "test",
+        "temp",
+        "backup",
+        "reserve",
+        "dealer",
+        "agent",
+        "staff",
+        "employee",
+        "vendor",
+        "supplier",
+        "wifi",
+    ]
+)
+"""Words before a head that make it another thing, known or not: an ``Old Rate`` is not the rate."""
+_OF_WORDS = frozenset({"plan", "notes", "name", "received_by", "payment_reference", "reference"})
+"""Fields of text whose heads are plain words all the same: ``File Notes``, ``Retail Plan``."""
+_ROMANCE = frozenset({"download", "upload", "price", "name", "date", "note", "speed"})
+
+
+@cache
+def _headed(entity: str, column: str) -> dict[str, float]:
+    """``Retail Price``: one word that nobody knows before a head that is a field of its own, or
+    after it in the languages that put it first. Field → score."""
+    words = [w for w in words_of(column) if not w.isdigit()]
+    strange = unknown_words(column)
+    if len(words) != 2 or len(strange) != 1 or _CHANGES & set(words):
+        return {}
+    head = words[1] if words[0] in strange else words[0]
+    return {
+        # Of a text, which may be anything, the name is the only witness.
+        field: 0.76 if field in _OF_WORDS else 0.7 for field, (score, _) in _named(entity, head, frozenset()).items()
+        if score >= 0.85 and (head != words[0] or set(concepts_of(head)) & _ROMANCE)
+    }  # fmt: skip
+
+
 def names_nothing(table: TableSample, column: str) -> bool:
     """Whether a column's name means nothing that any field is called: ``fld_17``."""
     context = frozenset(concepts_of(table.name))
@@ -413,7 +517,11 @@ def matches(
     context |= {above} if above else frozenset()
     info = ENTITIES[entity]
     found: list[Match] = []
-    spelled = spelled_out(table.names)
+    heads: list[Match] = []
+    spelled = {**spelled_out(table.names), **_mailed(table.names)}
+    if _mailed(table.names) and entity == "location":
+        # Where bills go is not where the line is.
+        spelled |= {n: f"billing {rest}" for n, rest in _mailed(table.names).items()}
     for column in table.names:
         profile = profiles[column]
         if column.startswith(_PARENT):
@@ -423,12 +531,32 @@ def matches(
             weighed, seen = _weighed(score, profile, entity, field)
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
+        if not profile.is_empty:
+            known = {m.field for m in found if m.score >= ACTIVE}
+            for field, score in _headed(entity, column).items():
+                weighed, seen = _weighed(score, profile, entity, field)
+                typed = info.fields[field].type is not FieldType.TEXT or field in _OF_WORDS
+                if (
+                    field not in known
+                    and typed
+                    and weighed >= ACTIVE
+                    and not seen.startswith("; only")
+                ):
+                    heads.append(
+                        Match(entity, field, column, weighed, f"its head means the field{seen}")
+                    )
         if not profile.is_empty and (
             names_nothing(table, column) or _unfit(table, column, profile)
         ):
             for field, score, why in _by_value(profile, entity):
                 if field in info.fields:
                     found.append(Match(entity, field, column, score, why))
+    # The head of a name decides only where no other column is better, and one head is meant.
+    sure = {m.field for m in found if m.score >= ACTIVE}
+    taken = {m.column for m in found if m.score >= 0.8}
+    claimed = Counter(m.field for m in heads)
+    found += [m for m in heads
+              if m.field not in sure and m.column not in taken and claimed[m.field] == 1]  # fmt: skip
     found += _coordinates(table, profiles, entity)
     best: dict[tuple[str, str], Match] = {}
     for match in found:

@@ -15,6 +15,7 @@ from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.links import Link, links_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
+from ispmig_pipelines.mapping.suggest.sums import sums_of
 from ispmig_pipelines.mapping.suggest.tables import Holding, Table
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
@@ -107,8 +108,37 @@ def relate(tables: Sequence[Table]) -> None:
             if table.fixed:
                 continue
             _refer(table, holding, entity, parents)
+    _plans_for_want(tables)
+    _add_up(tables)
     _complete(tables)
     _doubt(tables)
+
+
+def _plans_for_want(tables: Sequence[Table]) -> None:
+    """A service must have a plan: where no column is sure to name it and no table lists any, the
+    only column that is like one does, else the monthly fee or the speed."""
+    if any(not t.is_strange for t, _ in _parents(tables, "plan")):
+        return
+    for table, holding in _parents(tables, "service"):
+        match = holding.fields.get("plan")
+        if table.fixed or (match is not None and match.score >= ACTIVE):
+            continue
+        made = table.plan_for_want(holding)
+        if made is not None:
+            holding.fields["plan"] = made
+
+
+def _add_up(tables: Sequence[Table]) -> None:
+    """Which amounts of invoices are net, tax and total, paid and open, by their sums."""
+    for table, holding in _parents(tables, "invoice"):
+        if table.fixed or not table.sample.rows:
+            continue
+        settled = sums_of(table, holding)
+        for name, match in settled.items():
+            for other, m in list(holding.fields.items()):
+                if m.column == match.column:
+                    del holding.fields[other]
+            holding.fields[name] = match
 
 
 @dataclass(frozen=True)

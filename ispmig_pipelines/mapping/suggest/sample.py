@@ -22,6 +22,8 @@ NOTHING = frozenset(
 """Cells that mean nothing wherever they stand, in lower case."""
 
 MOST_RECORDS = 20_000
+_WHOLE = 200
+"""So many records are kept whole."""
 _MOST_CHARACTERS = 400
 """A longer cell is free text, and its beginning shows it."""
 
@@ -80,6 +82,8 @@ class TableSample:
     records: int
     complete: bool = True
     dropped: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    """The first few records, whole: what adds up does so in each of them."""
 
     def column(self, name: str) -> ColumnSample:
         """The column of that name.
@@ -102,7 +106,7 @@ class TableSample:
             ColumnSample(name, c.counts, c.nothing, c.empty)
             for name, c in zip(names, self.columns, strict=True)
         )
-        return TableSample(self.name, columns, self.records, self.complete, self.dropped)
+        return TableSample(self.name, columns, self.records, self.complete, self.dropped, self.rows)
 
 
 class Sampler:
@@ -123,6 +127,7 @@ class Sampler:
         self._dropped = tuple(dropped)
         self._records = 0
         self._cut = False
+        self._rows: list[tuple[str, ...]] = []
 
     @property
     def is_full(self) -> bool:
@@ -135,6 +140,8 @@ class Sampler:
             cells = cells.slice(0, self._most - self._records)
             self._cut = True
         self._records += cells.num_rows
+        if len(self._rows) < _WHOLE:
+            self._keep(cells.slice(0, _WHOLE - len(self._rows)))
         for name in self._counts:
             if name not in cells.schema.names:
                 self._empty[name] += cells.num_rows
@@ -153,6 +160,14 @@ class Sampler:
                 else:
                     self._counts[name][value] += count
 
+    def _keep(self, cells: pa.RecordBatch) -> None:
+        columns = [
+            [(v or "")[:_MOST_CHARACTERS] for v in cells.column(name).to_pylist()]
+            if name in cells.schema.names else [""] * cells.num_rows
+            for name in self._counts
+        ]  # fmt: skip
+        self._rows += list(zip(*columns, strict=True))
+
     def stop(self) -> None:
         """There is more than was looked at."""
         self._cut = True
@@ -164,4 +179,6 @@ class Sampler:
                          self._empty[name])
             for name in self._counts
         )  # fmt: skip
-        return TableSample(self._name, columns, self._records, not self._cut, self._dropped)
+        return TableSample(
+            self._name, columns, self._records, not self._cut, self._dropped, tuple(self._rows)
+        )

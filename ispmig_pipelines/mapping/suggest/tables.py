@@ -81,6 +81,17 @@ def _is_card(column: str, profile: Profile) -> bool:
     )
 
 
+_VERIFYING = frozenset({"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"})
+_CIRCUIT = re.compile(r"[A-Za-z]{2,}[-_ ]?[0-9]{6,}")
+
+
+def _are_circuits(concepts: set[str], profile: Profile) -> bool:
+    """Whether a ``CVC ID`` numbers virtual circuits of a network, and verifies no cards."""
+    some = profile.column.some(100)
+    numbered = sum(_CIRCUIT.fullmatch(value) is not None for value in some)
+    return "cvc" in concepts and bool(some) and numbered >= 0.9 * len(some)
+
+
 _LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
 """What a table is called whose rows are kinds of something, and not the things: device types."""
 
@@ -160,6 +171,7 @@ _KEY_INSTEAD: dict[str, tuple[str, ...]] = {
 """Fields that can tell records apart where no column is their number."""
 
 
+LIKE_PLAN = "assumed: the only column that is like a plan"
 NO_PLAN = "assumed: no column names a plan, each value of this one is taken for one"
 
 
@@ -273,7 +285,7 @@ class Table:
                 column, profile
             ):
                 found[column] = "numbers of cards are never loaded (PCI DSS, requirement 3)"
-            elif concepts & {"cvv", "cvc", "cvv2", "cvc2", "paycvv", "verification"}:
+            elif concepts & _VERIFYING and not _are_circuits(concepts, profile):
                 found[column] = _VERIFIES
             elif column in self.kept and profile.share("hash") < 0.95:
                 # What is left when they are taken out is worth reading.
@@ -740,6 +752,19 @@ class Table:
         filled = self.sample.column(plan.column)
         optional = filled.filled < self.sample.records
         self.holdings.append(Holding("service", mine, plan.column if optional else ""))
+
+    def plan_for_want(self, holding: Holding) -> Match | None:
+        """What a service of this table has for its plan, where no column surely names it."""
+        used = self._used(holding)
+        like = [
+            m for m in self.matches("service")
+            if m.field == "plan" and m.column not in used and m.column not in self.never
+            and 1 < len(self.sample.column(m.column).counts)
+            <= max(3, 0.5 * self.sample.column(m.column).filled)
+        ]  # fmt: skip
+        if len(like) == 1:
+            return Match("service", "plan", like[0].column, 0.62, LIKE_PLAN)
+        return self._for_want_of_a_plan()
 
     def _for_want_of_a_plan(self) -> Match | None:
         """What stands for the plan where no column names it: the fee of a month, or the speed."""

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, E501
 """Words of the trade, and of one country's exports, that come before the same letters in
 another language: an American ``Mo Rate``, a Dutch ``KvK``, a Mexican ``num_ext``.
 """

@@ -34,7 +34,8 @@ _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
 _OWED = re.compile(
-    r"\bd[uû]e?s?\b|\bo/s\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|outstanding|zu zahlen|"
+    r"\bd[uû]e?s?\b|\bo/s\b|devedor|deudor|adeud|debitore|owed|owing|past ?due|"
+    r"outstanding|zu zahlen|"
     r"a pagar|à payer|zaległ|do zapłaty|borc|borç|задолж|долг|заборг|dluh|tunggakan|schuld|"
     r"rückstand"
 )

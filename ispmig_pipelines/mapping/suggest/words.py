@@ -138,7 +138,7 @@ _YES = {
 }
 _NO = {
     column_key(w)
-    for w in "no n false f off 0 nein não nao non faux нет н ні nie hayır hayir h falsch لا hapana nahi nem".split()
+    for w in "no n false f off 0 nein nee nej não nao non faux нет н ні nie hayır hayir h falsch لا hapana nahi nem".split()
 }
 _LETTERS = {
     "active": "a", "suspended": "s", "cancelled": "cx", "lead": "l", "pending": "p", "expired": "e",
