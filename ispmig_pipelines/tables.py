@@ -90,7 +90,6 @@ def migration(out: Console, entry: Migration) -> None:
             for rule, count in rules.items():
                 table.add_row(name, rule, f"{count:,}")
         _show(out, table)
-    _personal_data(out, entry)
     if entry.seconds:
         out.print(
             f"{entry.seconds:.1f} s, {entry.rows_per_second or 0:,.0f} rows/s, "
@@ -98,12 +97,12 @@ def migration(out: Console, entry: Migration) -> None:
         )
 
 
-def _personal_data(out: Console, entry: Migration) -> None:
+def personal_data(out: Console, entry: Migration) -> None:
     """Where a migration has personal data; what no field has stands first."""
     # Entities are slow to import, and most commands need none.
-    from ispmig_pipelines.validation.personal_data import personal_data
+    from ispmig_pipelines.validation import personal_data as personal
 
-    found = personal_data(entry.findings)
+    found = personal.personal_data(entry.findings)
     if not found:
         return
     table = _table(

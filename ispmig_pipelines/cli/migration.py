@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import typer.core
+from rich.console import Console
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.console import connected, console, say, told
@@ -19,6 +20,9 @@ from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.reporting import ReportFormat
 from ispmig_pipelines.validation import threshold
+
+if TYPE_CHECKING:
+    from ispmig_pipelines.platform.ledger import Migration
 
 
 def migrate(
@@ -147,12 +151,14 @@ def migration(
         from ispmig_pipelines.platform import ledger
 
         found = ledger.migration(connection, migration_id)
-        say(
-            found.as_json() | {"spec_text": found.spec_text},
-            lambda out: tables.migration(out, found),
-        )
+        say(found.as_json() | {"spec_text": found.spec_text}, lambda out: _show(out, found))
         if found.error and not as_json:
             console().print(found.error, markup=False)
+
+
+def _show(out: Console, entry: Migration) -> None:
+    tables.migration(out, entry)
+    tables.personal_data(out, entry)
 
 
 def report(

@@ -127,7 +127,7 @@ def migrated(house: House, policy: str, *, said: str = "cancelled: 3 years") -> 
         f"{{policy: {policy}, as_of: 2026-01-01}}"
     )  # fmt: skip
     house.write("spec.yaml", SPEC + f"validation:\n  retention: {words}\n")
-    ran = house.migrate(max_quarantined="40%")
+    ran = house.migrate(max_quarantined="50%")
     assert ran.ok, ran.failure()
     return ran
 
@@ -235,7 +235,7 @@ def test_the_tenant_says_how_long(house: House) -> None:
     ran = migrated(house, "skip", said="")
     assert (found(ran)["cancelled_months"], found(ran)["customers"]) == (12, 5)
     house.write("spec.yaml", SPEC)
-    ran = house.migrate(max_quarantined="40%")
+    ran = house.migrate(max_quarantined="50%")
     assert found(ran)["policy"] == "keep"
 
 
@@ -243,7 +243,7 @@ def test_the_tenant_says_how_long(house: House) -> None:
 def test_a_dry_run_counts_the_same(house: House, policy: str) -> None:
     words = f"{{policy: {policy}, as_of: 2026-01-01, cancelled: 36m}}"
     house.write("spec.yaml", SPEC + f"validation: {{retention: {words}}}\n")
-    ran = house.migrate(mode="dry_run", max_quarantined="40%")
+    ran = house.migrate(mode="dry_run", max_quarantined="50%")
     assert ran.ok, ran.failure()
     tried = found(ran)
     assert tried["customers"] == 5

@@ -12,13 +12,20 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.issues import Severity, every_rule
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.load import Feed, Loaded, load
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts
 from ispmig_pipelines.platform.tenants import Tenant
+
+LENIENT = Policy(
+    severities={code: Severity.WARNING for code, rule in every_rule().items() if rule.adjustable}
+)
+"""Lets in whatever the database can hold: what an older release, or a lenient spec, has let in."""
 
 
 def feed(
@@ -99,6 +106,7 @@ def load_rows(
     *,
     on_conflict: OnConflict = OnConflict.update,
     dry_run: bool = False,
+    policy: Policy = Policy(),  # noqa: B008 - it is immutable
 ) -> tuple[int, Loaded]:
     """Loads rows, one feed per entity, as one migration."""
     migration = open_migration(connection, tenant)
@@ -115,4 +123,5 @@ def load_rows(
         dry_run=dry_run,
         approve=lambda loaded: None,
         spill=Path(tempfile.gettempdir()),
+        policy=policy,
     )

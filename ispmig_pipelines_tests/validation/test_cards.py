@@ -214,12 +214,15 @@ def test_dates_addresses_and_amounts_of_exports_stay() -> None:
     def amount() -> str:
         return f"{draw.randrange(9999)}.{draw.randrange(100):02}"
 
+    def large() -> str:
+        return f"{draw.randrange(-(10**12), 10**12)}.{draw.randrange(10**4):04}"
+
     cells = [
         text
         for _ in range(20_000)
         for text in (
             f"{day()} - {day()}", f"{address()} {address()}", f"{amount()} {amount()} {amount()}",
-            f"{draw.uniform(-90, 90)!r} {draw.uniform(-180, 180)!r}",
+            f"{draw.uniform(-90, 90)!r} {draw.uniform(-180, 180)!r}", large(),
             f"{day()} {draw.randrange(24):02}:{draw.randrange(60):02}:{draw.randrange(60):02}",
         )
     ]  # fmt: skip
