@@ -119,9 +119,21 @@ def test_erasing_leaves_nothing_but_books_and_takes_nothing_of_others(
         for other in set(ACCOUNTS) - {account}:
             assert f"secret-of-{other}-" not in shown
             mark = f'"secret-of-{other}-"'
-            # A place that moves to another customer was the erased one's.
             assert json.dumps(after).count(mark) == json.dumps(before).count(mark)
-        assert f"secret-of-{account}-" not in json.dumps(after)
+        moved = {
+            place["location_code"] for place in before["location"] if place["customer"] == account
+        }
+        # Where another customer's line is, is that customer's address, too.
+        rest = {
+            entity: [row for row in found if row.get("location_code") not in moved]
+            for entity, found in after.items()
+        }
+        assert f"secret-of-{account}-" not in json.dumps(rest)
+        assert all(
+            place["customer"] != account
+            for place in after["location"]
+            if place["location_code"] in moved
+        )
         kept = ("invoice_number", "customer", "total", "bill_to_name")
         assert {tuple(i[f] for f in kept) for i in after["invoice"]} == {
             tuple(i[f] for f in kept) for i in before["invoice"]
@@ -142,8 +154,11 @@ def test_the_database_makes_the_same_digests(platform: Engine, text: str, key: b
     except UnicodeEncodeError:
         return
     with platform.connect() as connection:
-        query = sql.SQL("select {}").format(erased.digest_sql(sql.Literal(text)))
-        row = tenants.raw(connection).execute(query, erased.digest_parameters(key)).fetchone()
+        query = sql.SQL("select {} from (select %(text)s::text as said) t").format(
+            erased.digest_sql(sql.Identifier("said"))
+        )
+        given_to_it = erased.digest_parameters(key) | {"text": text}
+        row = tenants.raw(connection).execute(query, given_to_it).fetchone()
         assert row is not None
         assert bytes(row[0]) == erased.digest(key, text)
 

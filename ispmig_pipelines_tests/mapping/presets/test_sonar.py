@@ -189,7 +189,7 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
             "invoice.issue_date_before_due_date"
         },  # due before it was issued
         ("payment_method", "tokenized_cards.csv", 3): {"value.range"},  # month 13
-        ("payment_method", "tokenized_cards.csv", 4): {"value.pattern"},  # a number, no token
+        ("payment_method", "tokenized_cards.csv", 4): {"card.in_field"},  # a number, no token
     }
 
 
