@@ -10,15 +10,16 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 	properties/test_conservation.py properties/test_mapping_conservation.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check format docs clean
+.PHONY: help setup demo test test-slow bench check format docs clean
 
 help:
-	@echo "make demo    migrate two made-up ISPs through the Dagster job and show the result"
-	@echo "make test    run the tests"
-	@echo "make bench   measure how fast files are read and mapped, beside other ways"
-	@echo "make check   lint, formatting and types"
-	@echo "make docs    write the generated pages anew"
-	@echo "make clean   remove the virtual environment (your data in .ispmig/ stays)"
+	@echo "make demo       migrate two made-up ISPs through the Dagster job and show the result"
+	@echo "make test       run the tests"
+	@echo "make test-slow  run those that take long: many examples, many restarts"
+	@echo "make bench      measure how fast files are read and mapped, beside other ways"
+	@echo "make check      lint, formatting and types"
+	@echo "make docs       write the generated pages anew"
+	@echo "make clean      remove the virtual environment (your data in .ispmig/ stays)"
 
 setup: $(READY)
 
@@ -35,11 +36,14 @@ demo: setup
 	@$(BIN)/python -m ispmig_pipelines.demo
 
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
 		echo "Once more what the oldest PostgreSQL must do too"; \
 		$(BIN)/python -m pytest -n 2 --dist worksteal -q --postgres 15 $(DATABASE_TESTS); \
 	fi
+
+test-slow: setup
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 bench: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

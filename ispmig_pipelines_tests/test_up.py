@@ -178,6 +178,7 @@ def test_it_runs_says_so_refuses_a_second_and_ends_with_all_it_started(
         assert [run.status.value for run in dagster.get_runs()] == ["FAILURE"]
 
 
+@pytest.mark.slow
 def test_when_one_dies_everything_ends_with_a_reason(
     start: Callable[[Path], Running], workspace: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_when_one_dies_everything_ends_with_a_reason(
     eventually(lambda: not any(process.is_running() for process in family), seconds=10)
 
 
+@pytest.mark.slow
 def test_definitions_that_do_not_load_are_told_and_stop_nothing(
     start: Callable[[Path], Running], workspace: Path
 ) -> None:
@@ -207,6 +209,7 @@ def test_definitions_that_do_not_load_are_told_and_stop_nothing(
     assert running.end(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_what_a_killed_one_left_behind_does_not_stand_in_the_way(
     start: Callable[[Path], Running], workspace: Path
 ) -> None:

@@ -98,6 +98,7 @@ def contents(driver: Any, tenant: tenants.Tenant) -> dict[str, list[dict[str, An
     }
 
 
+@pytest.mark.slow
 @given(rows=holdings(), account=who)
 @hypothesis_settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_erasing_leaves_nothing_but_books_and_takes_nothing_of_others(

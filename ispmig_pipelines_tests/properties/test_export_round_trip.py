@@ -83,6 +83,7 @@ def houses(ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Houses(tmp_path_factory.mktemp("exports"), instance)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=2,
     deadline=None,
@@ -102,6 +103,7 @@ def test_every_format_brings_back_any_tenant(houses: Houses, seed: int, dialect:
         assert houses.digests(houses.copy) == before, format
 
 
+@pytest.mark.slow
 def test_control_characters_come_back_where_the_format_has_them(houses: Houses) -> None:
     houses.hold(anything(1, size=10, more=CONTROLS * 3))
     before = houses.digests(houses.house)

@@ -35,6 +35,7 @@ def judged(export: Unseen, found: Suggested) -> tuple[int, int, int, int]:
     return len(truth), right, sum(map(len, got.values())), wrong
 
 
+@pytest.mark.slow
 def test_most_columns_are_right_and_few_active_lines_wrong(tmp_path: Path) -> None:
     counts = [0, 0, 0, 0]
     for make in (*unseen.FIRST_TWELVE, *unseen.LAST_FOUR, *unseen.HELD_OUT):
