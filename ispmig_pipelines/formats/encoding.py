@@ -12,14 +12,14 @@ import codecs
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from charset_normalizer import from_bytes
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.letters import WordsRead, leaning, same_letters
 
 BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -52,33 +52,50 @@ SINGLE_BYTE: tuple[str, ...] = (
     "cp1255",
     "cp1256",
     "cp874",
+    "cp1258",
+    "iso8859-13",
+    "iso8859-16",
+    "cp775",
+    "cp857",
+    "cp862",
 )
 """Candidates for text that is not UTF-8, the commoner first: it wins where both say the same."""
 
 
 _PRIOR: dict[str, float] = {
-    # What a reading must make up for, most of it where there is little evidence: pages of DOS
-    # and of the old Macintosh have become rare, and scripts written from right to left are read
-    # into accented Latin letters easily.
+    # What speaks against an encoding before any byte is seen, in nats: cp1252 is what Windows
+    # writes in the West and what is meant where a page says latin-1; pages of DOS and of the old
+    # Macintosh have become rare.
     "cp1252": 0.0,
-    "windows-1251": 0.02,
-    "cp866": 0.05,
-    "cp737": 0.25,
-    "cp850": 0.2,
-    "cp437": 0.22,
-    "cp852": 0.2,
-    "mac_roman": 0.2,
-    "mac_cyrillic": 0.1,
-    "cp1255": 0.1,
-    "cp1256": 0.25,
-    "cp874": 0.1,
+    "windows-1251": 1.0,
+    "cp1250": 2.0,
+    "cp1253": 2.0,
+    "iso8859-7": 2.0,
+    "cp1254": 2.0,
+    "cp1255": 2.0,
+    "cp1256": 2.5,
+    "iso8859-2": 2.5,
+    "iso8859-15": 2.5,
+    "cp866": 3.0,
+    "koi8-u": 3.0,
+    "iso8859-5": 5.0,
+    "iso8859-16": 5.0,
+    "mac_roman": 5.0,
+    "mac_cyrillic": 5.0,
+    "cp737": 5.0,
+    "cp775": 5.0,
+    "cp857": 5.0,
+    "cp862": 5.0,
 }
+_OTHER_PRIOR = 3.5
 
 NAMED: dict[str, str] = {
     "iso8859-2": "iso-8859-2",
     "iso8859-5": "iso-8859-5",
     "iso8859-7": "iso-8859-7",
+    "iso8859-13": "iso-8859-13",
     "iso8859-15": "iso-8859-15",
+    "iso8859-16": "iso-8859-16",
 }
 
 
@@ -276,47 +293,25 @@ _MIXED = 0.3
 
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
-_COMMON: dict[str, str] = {
-    # The letters that make up most of the running text of the languages written with a script;
-    # a reading that turns them into rare ones is the wrong reading.
-    "CYRILLIC": "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфіїєґъёўјљњћђџ",
-    "GREEK": "αοιετσνηυρπκμλςάόίέήύώωδγθφχβξζψ",
-    "HEBREW": "יוהלאמרתבשנםקדחפעןטגסצכזךףץ",
-    "ARABIC": "ايلمنورتبهدعسفكقحجةشىصأخطضغذثزإءظئؤآ",
-    "LATIN": "",
-}
+_MOST_WORDS = 600
+"""So many distinct words settle it; more would only take longer."""
 
-_VOWELS = frozenset("аеиоуыэюяёіїєαεηιουωάέήίόύώϊϋΐΰ")
-_NEVER_FIRST = frozenset("ъьыς")
-_NEVER_LAST = frozenset("\u03c3")
+_MARGIN = 4.5
+"""By how much the best reading must be likelier than each that gives other text, in nats."""
 
-_HEBREW_FINALS = frozenset("ךםןףץ")
-_HEBREW_NEVER_LAST = frozenset("כמנצ")
+_MARGIN_OF_ONE_WORD = 3.0
+"""What is asked beyond that where a single word speaks; of several, each has its part."""
 
-_LATIN_COMMON = frozenset("éèêëàâçîïôûùœæäöüßñáíóúåøãõ¿¡ÉÀÇÄÖÜÑÁÓÍÚÅØÆÃÕÊÈ")
-_LATIN_OTHER = frozenset(
-    "ąćęłńśźżčěřšžťďňůýőűşğıăâîșțţāēģīķļņūėįųđĄĆĘŁŃŚŹŻČĚŘŠŽŤĎŇŮÝŐŰŞĞİĂŞŢĀĒĪŪĖĮŲĐ"
-)
-_LATIN_ALPHABETS: tuple[frozenset[str], ...] = tuple(
-    frozenset(letters)
-    for letters in (
-        "éèêëàâçîïôûùœæäöüßñáíóúåøãõìòðþÿšž",
-        "ąćęłńóśźż",
-        "áčďéěíňóřšťúůýžäôĺľŕ",
-        "áéíóöőúüű",
-        "çğ\u0131i̇öşüâîû",
-        "ăâîșțşţ",
-        "čćđšž",
-        "āčēģīķļņšūž",
-        "ąčęėįšųūž",
-    )
-)
-"""The accented letters of a language, or of languages that share them: western, Polish, Czech
-and Slovak, Hungarian, Turkish, Romanian, south Slavic, Latvian, Lithuanian."""
+_TO_BE_NAMED = 10.0
+"""How much less likely a reading may be that is named once there is a question."""
 
-_PUNCTUATION = frozenset(
-    "€£¥§©®°±²³µ·«»\u2018\u2019“”„\u2013—…•™ºª½¼¾№\u00b4¦¬\u00a0¿¡\u2039\u203a\u201aƒ†‡"
-)
+_NO_WORDS = 7.0
+"""The improbability of a character, in nats, from which on a reading makes no words."""
+
+_SURELY_WORDS = 4.5
+_SURELY_KANA_FREE = 3.2
+_FEW_WORDS = 30
+_MOST_NAMED = 14
 
 
 def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
@@ -339,62 +334,55 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
             "encodings. Name one in the spec: with encoding: utf-8 the records of the other go to "
             "quarantine.",
         )
-    words = Counter(_WORD.findall(sample[: 4 << 20]))
-    common = words.most_common(4_000)
-    scores = sorted(
-        (
-            (_score(common, name) - _PRIOR.get(name, 0.03) / (1 + len(common) / 10), -rank, name)
-            for rank, name in enumerate(SINGLE_BYTE)
-        ),
-        reverse=True,
-    )
-    best_score, _, best = scores[0]
+    common = Counter(_WORD.findall(sample[: 4 << 20])).most_common(_MOST_WORDS)
+    words = [word for word, _ in common]
+    readings = _readings(words, leaning(sample[: 1 << 20]))
+    best = readings[0]
+    name = _shown(best)
     asian = _multibyte(sample)
-    if asian and _one_letter_alone(sample, asian) and best_score >= 0.6:
+    if asian and _one_letter_alone(sample, asian) and best.mean < _NO_WORDS:
         asian = ""
-    if asian and best_score < 0.9:
-        few = sum(count for _, count in words.items()) < 100
+    margin = _MARGIN + _MARGIN_OF_ONE_WORD / max(len(words), 1)
+    rivals = [
+        other
+        for other in readings[1:]
+        if other.cost < best.cost + margin or _words_prefer(other, best)
+    ]
+    named = [other for other in readings if other.cost < best.cost + margin + _TO_BE_NAMED]
+    if asian and best.mean > _SURELY_WORDS:
+        few = sum(count for _, count in common) < 100
+        also = ", ".join(_shown(other) for other in named[:_MOST_NAMED])
         return Encoding(
             asian,
             0,
             ("valid in this multi-byte encoding, and makes words in it",),
-            f"The sample reads as {asian} and is too small to tell the East Asian encodings apart "
-            "for certain. Name the source's encoding in the spec."
+            f"The sample reads as {asian}, and as {also} too, and is too small to tell them and "
+            "the other East Asian encodings apart for certain. Name the source's encoding in the "
+            "spec."
             if few
             else "",
         )
-    if best == "cp1252" and (hungarian := _hungarian(common)):
-        best = hungarian
-    text = _decoded(common, best)
-    rivals = [
-        (score, name)
-        for score, _, name in scores
-        if name != best
-        and score >= best_score - 0.05
-        and score > 0
-        and _decoded(common, name) != text
-    ]
-    name = NAMED.get(best, best)
     note = f"read as {name}: its letters make the likeliest words"
-    doubt = _doubt(common, best, scores)
-    if doubt:
+    if best.mean > _SURELY_KANA_FREE and len(words) <= _FEW_WORDS and _is_kana(words):
         return Encoding(
             name,
             0,
             (note,),
-            f"The sample reads as {name}, and as {doubt} too, and is too small to tell for "
-            "certain. Name the source's encoding in the spec.",
+            f"The sample reads as {name}, and as half-width kana of Shift JIS (cp932) too, and is "
+            "too small to tell for certain. Name the source's encoding in the spec.",
         )
-    if best_score < 0.25:
+    if best.mean > _NO_WORDS:
+        least = ", ".join(_shown(other) for other in named[:_MOST_NAMED])
         return Encoding(
             name,
             0,
             (note,),
             "The bytes that are not ASCII make words in none of the known encodings "
-            f"({name} is the least unlikely). Name the source's encoding in the spec.",
+            f"({least} {'is' if len(named) == 1 else 'are'} the least unlikely). Name the source's "
+            "encoding in the spec.",
         )
-    if rivals and not _near_relatives(best, [rival for _, rival in rivals]):
-        names = ", ".join(dict.fromkeys(NAMED.get(rival, rival) for _, rival in rivals[:3]))
+    if rivals:
+        names = ", ".join(_shown(other) for other in named[1:_MOST_NAMED])
         return Encoding(
             name,
             0,
@@ -405,9 +393,68 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
     return Encoding(name, 0, (note,))
 
 
-_FEW_WORDS = 30
+@dataclass(frozen=True)
+class _Reading:
+    """One text that the words may be, by the commonest encoding that gives it."""
 
-_HUNGARIAN = frozenset("áéíóöőúüű")
+    cost: float
+    name: str
+    mean: float
+    words: tuple[str, ...]
+    by_word: tuple[float, ...]
+
+
+def _words_prefer(other: _Reading, best: _Reading) -> bool:
+    """Whether the words that the two read differently speak for the other one, each in a
+    language of its own: a few customers of one country in a list of another's."""
+    other_cost, best_cost = _prior(other.name), _prior(best.name)
+    for a, b, in_other, in_best in zip(
+        other.words, best.words, other.by_word, best.by_word, strict=True
+    ):
+        if a != b:
+            other_cost += in_other
+            best_cost += in_best
+    return other_cost < best_cost
+
+
+def _prior(name: str) -> float:
+    return _PRIOR.get(name, _OTHER_PRIOR)
+
+
+def _shown(reading: _Reading) -> str:
+    return NAMED.get(reading.name, reading.name)
+
+
+def _readings(words: list[bytes], against: dict[str, float]) -> list[_Reading]:
+    """The different texts that the bytes may stand for, the likeliest first."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in SINGLE_BYTE:
+        text = tuple(_decoded(words, name))
+        alike.setdefault(text, []).append(name)
+    found: list[_Reading] = []
+    for text, names in alike.items():
+        read = WordsRead(text)
+        fits = [(read.fit(_table(name), against), name) for name in names]
+        found.append(
+            min(
+                (
+                    _Reading(one.cost + _prior(name), name, one.mean, text, tuple(read.by_word))
+                    for one, name in fits
+                ),
+                key=lambda reading: reading.cost,
+            )
+        )
+    found.sort(key=lambda reading: (reading.cost, SINGLE_BYTE.index(reading.name)))
+    # What differs in the form of the same letters only is one text: ş with a cedilla or a comma.
+    first: dict[tuple[str, ...], _Reading] = {}
+    for reading in found:
+        first.setdefault(tuple(map(same_letters, _decoded(words, reading.name))), reading)
+    return list(first.values())
+
+
+def _is_kana(words: list[bytes]) -> bool:
+    """Whether all may be half-width kana of Shift JIS."""
+    return all(0xA6 <= byte <= 0xDF for word in words for byte in word) and max(map(len, words)) > 1
 
 
 def _one_letter_alone(sample: bytes, asian: str) -> bool:
@@ -417,171 +464,14 @@ def _one_letter_alone(sample: bytes, asian: str) -> bool:
     return len(runs) <= 2 and all(len(run) == 1 for run in runs)
 
 
-def _hungarian(common: list[tuple[bytes, int]]) -> str:
-    """The encoding of Hungarian text that cp1252 reads as well, with õ for its ő; or "".
-
-    Portuguese has õ only before e, and no ö or ü; Estonian has no á, é, í, ó or ú.
-    """
-    words = [word.lower() for word in _decoded(common, "cp1252")]
-    letters = {c for word in words for c in word if ord(c) > 127 and c.isalpha()}
-    if (
-        "õ" in letters
-        and letters - {"õ", "û"} <= _HUNGARIAN
-        and letters & set("áéíóú")
-        and letters & set("öü")
-        and not any("õe" in word for word in words)
-    ):
-        return "cp1250"
-    return ""
-
-
-def _doubt(common: list[tuple[bytes, int]], best: str, scores: list[tuple[float, int, str]]) -> str:
-    """Another encoding that little text may be written in, though it scores less; or ""."""
-    if len(common) > _FEW_WORDS:
-        return ""
-    letters = "".join(_decoded(common, best))
-    by_name = {name: score for score, _, name in scores}
-    if best in ("iso8859-5", "cp874") and all(
-        0xA6 <= b <= 0xDF for word, _ in common for b in word
-    ):
-        return "half-width kana of Shift JIS (cp932)"
-    if best in ("koi8-u", "windows-1251") and by_name["cp1255"] >= by_name[best] - 0.25:
-        sure = letters.upper() != letters and letters.lower() != letters
-        return "" if sure else "Hebrew (cp1255)"
-    return ""
-
-
-def _near_relatives(best: str, rivals: list[str]) -> bool:
-    """Whether all rivals may be set aside without asking.
-
-    cp1252 holds every letter of western Europe, and it is what Windows writes and what browsers
-    read where a page says latin-1: beside it its own relatives need more than an equal score.
-    """
-    relatives = {"cp1254", "iso8859-15", "cp1257", "cp1250", "iso8859-2"}
-    return best == "cp1252" and relatives.issuperset(rivals)
-
-
 @lru_cache(maxsize=64)
 def _table(name: str) -> tuple[str, ...]:
     return tuple(bytes((byte,)).decode(name, "replace") for byte in range(256))
 
 
-def _decoded(common: list[tuple[bytes, int]], name: str) -> list[str]:
+def _decoded(words: list[bytes], name: str) -> list[str]:
     table = _table(name)
-    return ["".join(table[byte] for byte in word) for word, _ in common]
-
-
-def _score(common: list[tuple[bytes, int]], name: str) -> float:
-    """How much the non-ASCII words look like words when read as ``name``: at most 1."""
-    total = weight = 0.0
-    read = _decoded(common, name)
-    for text, (_, count) in zip(read, common, strict=True):
-        # A word that stands a thousand times is one piece of evidence, not a thousand.
-        share = min(count, 5)
-        total += share * _word_score(text)
-        weight += share
-    return total / weight - _incoherence(read) if weight else 0.0
-
-
-def _incoherence(words: Iterable[str]) -> float:
-    """What a reading loses whose accented Latin letters belong to no one language."""
-    letters = Counter(
-        c.lower() for word in words for c in word if ord(c) > 127 and _script(c) == "LATIN"
-    )
-    total = letters.total()
-    if not total:
-        return 0.0
-    best = max(
-        sum(n for c, n in letters.items() if set(c) <= alphabet) for alphabet in _LATIN_ALPHABETS
-    )
-    return 0.4 * (1 - best / total)
-
-
-def _word_score(word: str) -> float:
-    scores = [_character_score(c, word, i) for i, c in enumerate(word) if ord(c) > 127]
-    score = sum(scores) / len(scores)
-    letters = [c for c in word if c.isalpha()]
-    scripts = {_script(c) for c in letters}
-    if len(scripts) > 1:
-        score -= 0.8
-    for before, after in pairwise(letters):
-        # "пРИВЕТ" and "naÏve": a capital after a small letter inside a word.
-        if before.islower() and after.isupper():
-            score -= 0.5 if ord(before) > 127 or ord(after) > 127 else 0
-            break
-    foreign = [c for c in letters if ord(c) > 127]
-    if len(foreign) >= 4 and _script(foreign[0]) in ("CYRILLIC", "GREEK"):
-        vowels = sum(c.lower() in _VOWELS for c in foreign) / len(foreign)
-        if not 0.2 <= vowels <= 0.7:
-            score -= 0.3
-    if letters and (letters[0].lower() in _NEVER_FIRST or letters[-1] in _NEVER_LAST):
-        score -= 0.3
-    if letters and _script(letters[0]) == "HEBREW":
-        # Five letters have a form of their own for the end of a word.
-        score -= 0.4 * any(c in _HEBREW_FINALS for c in word[:-1])
-        score -= 0.2 * (word[-1] in _HEBREW_NEVER_LAST)
-    return max(score, -1.0)
-
-
-def _character_score(c: str, word: str, index: int) -> float:
-    if c == "\ufffd" or unicodedata.category(c) in ("Cc", "Cn", "Co"):
-        return -2.0
-    if "\u0e00" <= c <= "\u0e7f":
-        return _thai_score(c, word, index)
-    if not c.isalpha():
-        inside = (
-            0 < index < len(word) - 1 and word[index - 1].isalpha() and word[index + 1].isalpha()
-        )
-        if c in "\u2019\u2018·\u2013\u2014\u00a0":
-            return 0.6
-        if c in _PUNCTUATION:
-            return -0.4 if inside else 0.6
-        # Box drawings, mathematical signs and loose accents are not what records hold.
-        return -0.8
-    script = _script(c)
-    if script == "LATIN":
-        if c in "ºª":
-            return 0.6
-        score = 1.0 if c in _LATIN_COMMON else 0.9 if c in _LATIN_OTHER else 0.2
-        neighbours = [word[i] for i in (index - 1, index + 1) if 0 <= i < len(word)]
-        if any(ord(n) > 127 and n.isalpha() for n in neighbours):
-            # Latin words have accents here and there, seldom side by side.
-            score -= 0.35
-        if len(word) == 1:
-            score -= 0.3
-        return score
-    letters = _COMMON.get(script, "")
-    place = letters.find(c.lower())
-    if place < 0:
-        return 0.0 if not letters else -0.2
-    score = 1.0 - 0.5 * place / len(letters)
-    if sum(map(str.isalpha, word)) == 1:
-        # One letter of another script, alone, says nothing.
-        score *= 0.4
-    if c.isupper() and index > 0 and word[index - 1].islower():
-        score -= 0.3
-    return score
-
-
-_THAI_LEADING = frozenset("เแโใไ")
-
-
-def _thai_score(c: str, word: str, index: int) -> float:
-    """Marks stand above or below a letter, and some vowels before one."""
-    if len(word) == 1:
-        return 0.3
-    before = word[index - 1] if index else ""
-    after = word[index + 1] if index + 1 < len(word) else ""
-    if unicodedata.category(c) == "Mn" or c in "ะาำ":
-        return 0.95 if "ก" <= before <= "ฮ" or unicodedata.category(before or "a") == "Mn" else -0.5
-    if c in _THAI_LEADING:
-        return 0.95 if "ก" <= after <= "ฮ" else -0.5
-    return 0.9 if "ก" <= c <= "ฮ" else 0.0
-
-
-@lru_cache(maxsize=4096)
-def _script(c: str) -> str:
-    return unicodedata.name(c, "").split(" ", 1)[0]
+    return ["".join(table[byte] for byte in word) for word in words]
 
 
 def _multibyte(sample: bytes) -> str:
