@@ -441,7 +441,9 @@ def main() -> None:
     for title, (share, garbage) in TABLES.items():
         cells = table(args.rows, share, garbage=garbage)
         for name, text in SPECS.items():
-            show(title, name, partial(ours, cells, text), cells.num_rows)
+            # Of a million cells of garbage some look like numbers, and contradict each other.
+            said = text.replace("defaults: {", 'defaults: {decimal_mark: ".", ') if garbage else text
+            show(title, name, partial(ours, cells, said), cells.num_rows)
         if not garbage:
             few = cells.slice(0, args.rows_by_row)
             show(title, "row by row", partial(row_by_row, few), few.num_rows)
