@@ -442,7 +442,9 @@ def main() -> None:
         cells = table(args.rows, share, garbage=garbage)
         for name, text in SPECS.items():
             # Of a million cells of garbage some look like numbers, and contradict each other.
-            said = text.replace("defaults: {", 'defaults: {decimal_mark: ".", ') if garbage else text
+            said = (
+                text.replace("defaults: {", 'defaults: {decimal_mark: ".", ') if garbage else text
+            )
             show(title, name, partial(ours, cells, said), cells.num_rows)
         if not garbage:
             few = cells.slice(0, args.rows_by_row)
