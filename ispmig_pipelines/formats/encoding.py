@@ -80,12 +80,17 @@ _PRIOR: dict[str, float] = {
     "koi8-u": 3.0,
     "iso8859-5": 5.0,
     "iso8859-16": 5.0,
-    "mac_roman": 5.0,
+    "cp1257": 4.5,
+    "iso8859-13": 5.5,
+    "cp850": 4.5,
+    "cp437": 4.5,
+    "cp852": 4.5,
+    "mac_roman": 6.0,
     "mac_cyrillic": 5.0,
     "cp737": 5.0,
-    "cp775": 5.0,
-    "cp857": 5.0,
-    "cp862": 5.0,
+    "cp775": 9.0,
+    "cp857": 8.0,
+    "cp862": 8.0,
 }
 _OTHER_PRIOR = 3.5
 
@@ -309,7 +314,9 @@ _NO_WORDS = 7.0
 """The improbability of a character, in nats, from which on a reading makes no words."""
 
 _SURELY_WORDS = 4.5
-_SURELY_KANA_FREE = 3.2
+"""That up to which it surely makes words, so that East Asian ones need not be thought of."""
+
+_SURELY_NO_KANA = 3.2
 _FEW_WORDS = 30
 _MOST_NAMED = 14
 
@@ -340,9 +347,12 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
     best = readings[0]
     name = _shown(best)
     asian = _multibyte(sample)
-    if asian and _one_letter_alone(sample, asian) and best.mean < _NO_WORDS:
+    if asian and _one_letter_alone(sample, asian) and best.mean < _NO_WORDS + 2:
         asian = ""
-    margin = _MARGIN + _MARGIN_OF_ONE_WORD / max(len(words), 1)
+    # A single letter that is the whole cell says less still, and the West is what is likeliest.
+    least_said = best.name != "cp1252" or (any(map(str.isalpha, best.words)) and _are_single(words))
+    one_word = 2 * _MARGIN_OF_ONE_WORD if least_said else _MARGIN_OF_ONE_WORD
+    margin = _MARGIN + one_word / max(len(words), 1)
     rivals = [
         other
         for other in readings[1:]
@@ -363,7 +373,7 @@ def _legacy(sample: bytes, *, mostly_utf8: float) -> Encoding:
             else "",
         )
     note = f"read as {name}: its letters make the likeliest words"
-    if best.mean > _SURELY_KANA_FREE and len(words) <= _FEW_WORDS and _is_kana(words):
+    if best.mean > _SURELY_NO_KANA and len(words) <= _FEW_WORDS and _is_kana(words):
         return Encoding(
             name,
             0,
@@ -450,6 +460,10 @@ def _readings(words: list[bytes], against: dict[str, float]) -> list[_Reading]:
     for reading in found:
         first.setdefault(tuple(map(same_letters, _decoded(words, reading.name))), reading)
     return list(first.values())
+
+
+def _are_single(words: list[bytes]) -> bool:
+    return all(len(word) == 1 for word in words)
 
 
 def _is_kana(words: list[bytes]) -> bool:

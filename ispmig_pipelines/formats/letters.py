@@ -40,14 +40,18 @@ _INSIDE_A_WORD = 8.0
 _SELDOM_ALONE = 5.0
 _ALONE = 4.0
 """What a word of one letter costs: most are the trace of another encoding's symbol."""
+_SIDE_BY_SIDE = 7.0
+"""What two accents side by side cost at most, where the language has both letters."""
+
 _WRONG_CAPITAL = 5.0
 _OTHER_LANGUAGE = 3.0
 """What a word costs that is taken to be of another language than its file's."""
 
 _SYMBOLS = frozenset("€£§©®°²³·«»\u2018\u2019“”„\u2013—…•™ºª½¼\u2116\u00b4\u00a0¿¡")
-_COMMON_SYMBOLS = frozenset("€£°²³ºª½«»\u2116")
-_CLOSING = frozenset("»”…ºª®™«“²³€°£")
-_OFTEN_ALONE = frozenset("€£°\u2116\u2013\u2014…")
+_COMMON_SYMBOLS = frozenset("€£©®°²³ºª½«»\u2116")
+_CLOSING = frozenset("»”…ºª®™«“€£")
+_OF_UNITS = frozenset("²³°")
+_OFTEN_ALONE = frozenset("€£©°\u2116\u2013\u2014")
 _APOSTROPHES = frozenset("\u2019\u2018\u00b4")
 _PARTING = frozenset("\u2013\u2014\u00a0")
 
@@ -131,6 +135,11 @@ def _kind(c: str) -> str:
     if c in _SYMBOLS:
         return "symbol"
     return "letter" if category[0] in "LM" else "odd"
+
+
+def _closes(c: str, place: int) -> bool:
+    """Whether a symbol stands well at the end of a word with so many letters: ``km²``."""
+    return (place > 0 and c in _CLOSING) or (0 < place <= 2 and c in _OF_UNITS)
 
 
 def _wrong_capital(three: str) -> bool:
@@ -251,7 +260,9 @@ def _pair_cost(pair: str, language: Language) -> float:
         return _FOREIGN if letter in _all_letters() else _STRANGE
     cost = _plain_cost(pair, language)
     # Accents side by side are rare, but in a few languages.
-    return cost + (_log_share_of_accents(before, language) if before.isascii() else 0.0)
+    if not before.isascii():
+        return min(cost, _SIDE_BY_SIDE)
+    return cost + _log_share_of_accents(before, language)
 
 
 def _ascii_letter(c: str) -> bool:
@@ -302,7 +313,7 @@ def _steps(word: str) -> tuple[list[str], float]:
             joins = c in _APOSTROPHES or (c == "·" and word[i - 1 : i + 2] == "l·l")
             if inside and not joins:
                 fixed += _BESIDE_A_LETTER if c in _PARTING else _INSIDE_A_WORD
-            elif not inside and len(word) > 1 and not (i and c in _CLOSING):
+            elif not inside and len(word) > 1 and not _closes(c, i):
                 fixed += _BESIDE_A_LETTER
         if not last.isascii():
             steps.append(last + " ")
@@ -323,6 +334,7 @@ _ASCII_WORD = re.compile(rb"(?<![\w@./\\\x80-\xff-])[A-Za-z]{3,}(?![\w@\\\x80-\x
 _MOST_WORDS = 1_500
 _MOST_LEANING = 6.0
 _SHARE_OF_LEANING = 0.5
+_SURELY_ENGLISH = 3.0
 
 
 def leaning(sample: bytes) -> dict[str, float]:
@@ -347,9 +359,15 @@ def leaning(sample: bytes) -> dict[str, float]:
         if language.latin
     }
     least = min(against.values())
+    own = {language.code for language in languages() if language.own}
+    nearest = min(cost for code, cost in against.items() if code in own)
+    if nearest - least > _SURELY_ENGLISH:
+        # English names of columns are everywhere, and shut out no language.
+        return dict.fromkeys(own, 0.0)
     said = {
-        code: min((cost - least) * _SHARE_OF_LEANING, _MOST_LEANING)
+        code: min((cost - nearest) * _SHARE_OF_LEANING, _MOST_LEANING)
         for code, cost in against.items()
+        if code in own
     }
     neither = min(2.0, max(said.values()) / 2)
-    return {language.code: said.get(language.code, neither) for language in languages()}
+    return {code: said.get(code, neither) for code in own}
