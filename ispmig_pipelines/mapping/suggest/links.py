@@ -23,7 +23,7 @@ _BARE = frozenset(
 )  # fmt: skip
 """Keys, as compared, that every table may have of its own."""
 _PEOPLE = frozenset({"customer", "login", "account"})
-_OF_KEYS = ("id", "code", "no", "nr", "num", "number", "key", "nummer", "numero", "codigo", "kod")
+_OF_KEYS = ("id", "code", "cod", "no", "nr", "num", "number", "key", "nummer", "numero", "codigo", "kod")
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,18 @@ def _named_like(column: str, key: str, table: str) -> bool:
     mine, other = column_key(column), column_key(key)
     if mine == other:
         says_key = mine.startswith(_OF_KEYS) or mine.endswith(_OF_KEYS)
+        if concepts_of(column) == ("login",) and set(concepts_of(table)) & _PEOPLE:
+            # Bills of a hotspot name whom they are for by the login.
+            return True
         return says_key and (mine not in _BARE or mine == "uid")
     said = set(concepts_of(column))
     if "id" not in said or other not in _BARE:
         return False
     meant = said - {"id"}
     of = set(concepts_of(table)) | set(words_of(table))
+    if meant & {"owner"} and of & _PEOPLE:
+        # What somebody owns names him by his number.
+        meant = (meant - {"owner"}) | {"customer"}
     if meant & _PEOPLE and of & _PEOPLE:
         # A userid is of whoever is in the table of clients.
         meant, of = meant - _PEOPLE, of | _PEOPLE

@@ -68,9 +68,15 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("service", "discount_until"): ("discount end", "discount date"),
     ("service", "contract_date"): ("contract date",),
     ("service", "billed_until"): ("paid until",),
-    ("plan", "status"): ("archived",),
+    ("plan", "status"): ("archived", "active", "enabled", "disabled", "hidden"),
     ("plan", "payment_terms"): ("prepaid postpaid",),
     ("payment", "invoice"): ("invoice reference",),
+    ("payment", "amount"): ("value",),
+    ("invoice", "issue_date"): ("billed on", "transaction date", "created"),
+    ("invoice_line", "tax_rate"): ("tax rate",),
+    ("service", "status"): ("active", "enabled", "suspended", "disabled", "blocked"),
+    ("plan", "sold_from"): ("start date", "date start"),
+    ("plan", "sold_until"): ("end date",),
     ("payment", "fee"): ("surcharge", "charge"),
     ("payment", "status"): ("status",),
     ("payment", "notes"): ("note",),
@@ -79,7 +85,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("location", "latitude"): ("gps",),
     ("service", "access_username"): ("pppoe name", "radius name"),
     ("customer", "first_name"): ("first",),
-    ("customer", "status"): ("churn", "active", "enabled"),
+    ("customer", "status"): ("churn", "active", "enabled", "suspended", "disabled", "blocked", "deleted"),
     ("customer", "contact_name"): ("contact name",),
     ("customer", "due_days"): ("days due", "payment days"),
     ("customer", "tax_exempt"): ("tax code", "taxable"),
@@ -165,7 +171,6 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("ip_assignment", "service"): ("contract id",),
     ("ip_assignment", "address"): ("public ip", "static ip"),
     ("invoice", "status"): ("paid", "voided", "cancelled"),
-    ("invoice", "issue_date"): ("billed on",),
     ("invoice", "amount_paid"): ("amount paid", "payment amount"),
     ("payment_method", "autopay"): ("autopay",),
     ("service", "price"): (
@@ -522,8 +527,11 @@ def matches(
     if _mailed(table.names) and entity == "location":
         # Where bills go is not where the line is.
         spelled |= {n: f"billing {rest}" for n, rest in _mailed(table.names).items()}
+    others = of_others(table) if entity in ("customer", "location", "service") else frozenset()
     for column in table.names:
         profile = profiles[column]
+        if column in others:
+            continue
         if column.startswith(_PARENT):
             found += _of_parent(column, entity, context)
             continue
@@ -568,6 +576,36 @@ def matches(
     return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
 
 
+_ROLES = frozenset(
+    {"seller", "buyer", "supplier", "vendor", "merchant", "company", "div", "issuer", "emisor", "emitente",
+     "vendedor", "vendeur", "verkaeufer", "sprzedawca", "nabywca", "lieferant", "proveedor", "fornecedor",
+     "from", "sender", "recipient", "payee", "beneficiary"}
+)  # fmt: skip
+"""First words of columns that tell of whoever sells, bills or is billed."""
+
+
+@cache
+def _of_others(names: tuple[str, ...]) -> frozenset[str]:
+    by_role: dict[str, list[str]] = {}
+    for name in names:
+        first, *rest = (*words_of(name), "")
+        if first in _ROLES and any(rest):
+            by_role.setdefault(first, []).append(name)
+    return frozenset(
+        name for these in by_role.values() for name in these
+        if sum(bool(_OF_SOMEBODY & set(concepts_of(n))) for n in these) >= 2
+        and any({"address", "street", "city", "phone", "email"} & set(concepts_of(n)) for n in these)
+    )  # fmt: skip
+
+
+_OF_SOMEBODY = _PLACES | {"name", "company", "phone", "email", "tax id", "first", "last", "account"}
+
+
+def of_others(table: TableSample) -> frozenset[str]:
+    """Columns of somebody who is not the customer: ``seller_address`` beside ``seller_phone``."""
+    return _of_others(table.names)
+
+
 _PARENT = "_parent_"
 
 
@@ -592,9 +630,8 @@ def _of_parent(column: str, entity: str, context: frozenset[str]) -> list[Match]
 def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
     info = ENTITIES[entity].fields[field]
     if profile.is_empty:
-        # Nothing but the name can speak for it.
-        sure = score >= 0.86 and "secret" not in field
-        return score * (0.9 if sure else 0.6), "; no cell holds anything"
+        # Nothing but the name can speak for it: a comment, until there are cells.
+        return score * 0.6, "; no cell holds anything"
     fit = profile.fit(info, entity, field)
     if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return score, "; its cells are months and years"

@@ -348,11 +348,16 @@ def _doubt(tables: Sequence[Table]) -> None:
     tickets, contacts; and lines of invoices that are none of the export's."""
     parents = _parents(tables, "customer")
     named = [p for p in parents if p[0].is_surely("customer")]
+    # Those to whom bills go are customers, whatever else is called so.
+    named = [p for p in named if p[0].is_billed] or named
+    billed = [p for p in parents if p[0].is_billed]
+    if billed and named and not any(p[0].is_billed for p in named):
+        named = billed
     main = (named or parents)[0] if parents else None
     for table, holding in parents:
         if main is None or table.fixed or table is main[0] or holding.partial:
             continue
-        if table.is_surely("customer") or (not named and not _clash(table, holding, *main)):
+        if table.is_surely("customer") or table.is_billed or (not named and not _clash(table, holding, *main)):
             continue
         for each in table.holdings:
             each.doubt = f"it is no part of {main[0].sample.name}, and has other numbers: are they customers?"
@@ -451,6 +456,8 @@ def _complete(tables: Sequence[Table]) -> None:
             ]  # fmt: skip
             for name in candidates:
                 column = table.sample.column(name)
+                if len(column.counts) < min(_FEWEST, len(keys.counts)):
+                    continue
                 if not _may_be_key(column, keys, entity):
                     continue
                 if (
@@ -458,7 +465,7 @@ def _complete(tables: Sequence[Table]) -> None:
                     and not table.is_surely(entity)
                     and (
                         "customer" not in table.links_by(name)
-                        and set(concepts_of(name)) <= {"id"}
+                        and set(concepts_of(name)) <= {"id", "login", "account"}
                         and _has_people(table)
                         and not _same_people(table, main_table)
                     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -25,7 +26,26 @@ def spelled_out(names: Sequence[str]) -> dict[str, str]:
     if any("disc" in w for w in words.values()):
         found |= _discounts(names, words)
     found |= _house_number(names)
+    found |= _references(names)
     found |= _address_lines(names)
+    return found
+
+
+_REFERENCE = re.compile(r"(?:.*[.])?(\w+?)Ref[.](value|name)", re.DOTALL)
+_PART = re.compile(r"\w*(?:Detail|Details|MetaData)[.](\w+)")
+
+
+def _references(names: Sequence[str]) -> dict[str, str]:
+    """``CustomerRef.value`` is the number of a customer, ``CustomerRef.name`` his name; what is
+    part of a detail is that part."""
+    found = {}
+    for name in names:
+        if match := _REFERENCE.fullmatch(name):
+            what, part = match.groups()
+            end = {"name": "Name"}.get(part, "" if what in ("Currency", "Method") else "Id")
+            found[name] = f"{what} {end}".strip()
+        elif (match := _PART.fullmatch(name)) and match[1] not in names:
+            found[name] = match[1]
     return found
 
 

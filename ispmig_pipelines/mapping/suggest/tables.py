@@ -5,10 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, words_of
+from ispmig_pipelines.mapping.suggest.entity_of_table import (
+    against,
+    customer_column,
+    holds_a_ledger,
+    holds_tickets,
+    is_on_offer,
+    speaks_for,
+)
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
@@ -30,6 +38,7 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("invoice", frozenset({"invoice"})),
     ("payment", frozenset({"payment"})),
     ("payment", frozenset({"transaction"})),
+    ("customer", frozenset({"customer", "device"})),
     ("device", frozenset({"device"})),
     ("device", frozenset({"router"})),
     ("location", frozenset({"location"})),
@@ -42,6 +51,12 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("customer", frozenset({"balance"})),
 )
 """Entity ← what the table's name says; the more specific first."""
+
+_OF_LINES = frozenset(
+    {"contents", "content", "detalle", "detalles", "detalhe", "detalhes", "itens", "detail", "details", "lineas",
+     "linhas", "lines", "line", "item", "items", "positionen", "posten", "pozycje", "rincian", "detil", "kalemleri"}
+)  # fmt: skip
+"""Words beside those for invoices of tables of their lines."""
 
 _WEAK_HINTS = (frozenset({"account"}), frozenset({"login"}), frozenset({"balance"}))
 """Names of tables of customers, and as well of whom and what a system keeps otherwise."""
@@ -251,11 +266,16 @@ class Table:
         """What refers to a table by name and by values is a reference to what that table holds."""
         for column, parent in self._linked.items():
             for name, of in ENTITIES[entity].references.items():
-                sure = any(m.field == name and m.score >= 0.9 for m in found)
-                if of == parent and not sure:
-                    found = [m for m in found if (m.field, m.column) != (name, column)]
-                    found.append(Match(entity, name, column, 0.9,
-                                       f"named like the key of its {parent}, and has its values"))  # fmt: skip
+                sure = [m for m in found if m.field == name and m.score >= 0.9]
+                if of != parent or any(self._linked.get(m.column) == parent for m in sure):
+                    continue
+                # What is only called a reference is worth less than what has the values.
+                found = [
+                    replace(m, score=m.score * 0.6) if m in sure else m
+                    for m in found if (m.field, m.column) != (name, column)
+                ]  # fmt: skip
+                found.append(Match(entity, name, column, 0.9,
+                                   f"named like the key of its {parent}, and has its values"))  # fmt: skip
         return sorted(found, key=lambda m: -m.score)
 
     def links_by(self, column: str) -> str:
@@ -306,6 +326,11 @@ class Table:
         concepts = frozenset(concepts_of(self.sample.name))
         if self.above == "invoice" and self._is_of_lines():
             return "invoice_line"
+        last = column_key(self.sample.name)
+        if "invoice" in concepts and (
+            _OF_LINES & set(words_of(self.sample.name)) or last.endswith(tuple(_OF_LINES))
+        ):
+            return "invoice_line"
         if self.above:
             # invoices.payments are payments: the end of the path says what is in it.
             concepts = frozenset(concepts_of(self.sample.name.rpartition(".")[2]))
@@ -344,6 +369,9 @@ class Table:
         family = next((c for c, words in said.items() if words == {"last", "name"}), None)
         given = next((c for c, words in said.items() if words == {"first", "name"}), None)
         given = given or next((c for c, words in said.items() if words == {"name"}), None)
+        given = given or next((c for c, words in said.items()
+                               if not words and concepts_of(c) == ("customer",)
+                               and self.profiles[c].share("word") >= 0.9), None)  # fmt: skip
         if family is None or given is None:
             return
         fields["last_name"] = Match("customer", "last_name", family, 0.95, "means family name")
@@ -353,6 +381,8 @@ class Table:
 
     def score(self, entity: str) -> float:
         """How likely the table's records are of the entity; 0 is not at all."""
+        if against(self, entity):
+            return 0.0
         fields = self.assigned(entity)
         sure = [m for m in fields.values() if m.score >= ACTIVE]
         # A column says the less, the more entities have a field for it.
@@ -388,6 +418,7 @@ class Table:
         if entity == "customer" and {m.field for m in sure} <= {"account_number"}:
             # Settings of users have their numbers, too.
             return 0.0
+        points += speaks_for(self, entity)
         points += 0.8 if key and key.score >= 0.8 else 0.0
         if self.hinted == entity:
             points += 1.0 if self._is_weakly_hinted else 2.0
@@ -442,6 +473,8 @@ class Table:
         said = set(words_of(self.sample.name))
         columns = {column_key(n) for n in self.sample.names}
         if _STRANGERS & said or len(_STAFF & columns) >= 2 or self._has_logins(columns):
+            return True
+        if holds_tickets(self) or holds_a_ledger(self):
             return True
         concepts = {c for w in said if is_known(w) for c in concepts_of(w)} - {"public"}
         return bool(_LISTS & (concepts | said)) and len(concepts) == 2 and "method" not in concepts
@@ -653,7 +686,7 @@ class Table:
             persons = {"first_name", "last_name", "company_name", "email", "phone", "mobile"}
             held = [n for n in persons if n in known and known[n].score >= 0.7]
             owner = main.fields.get("customer")
-            if len(held) >= 2:
+            if len(held) >= 2 and not customer_column(self):
                 column = owner or key
                 known["account_number"] = Match(
                     "customer", "account_number", column.column, column.score, column.reason
@@ -662,6 +695,8 @@ class Table:
                 main.fields.setdefault(
                     "customer", Match("service", "customer", column.column, 0.7, column.reason)
                 )
+        if main.entity == "invoice_line":
+            self._invoices_of(main)
         if main.entity == "customer":
             self._services_of(main, key)
         if main.entity in ("customer", "service"):
@@ -677,6 +712,27 @@ class Table:
                     if m.column not in mine or n == "account_number"
                 }  # fmt: skip
                 self.holdings.append(method)
+
+    def _invoices_of(self, lines: Holding) -> None:
+        """Each row a line, and what all lines of one invoice say again: the invoice."""
+        number = lines.fields["invoice_number"]
+        held = self.sample.column(number.column)
+        if number.column in self._linked or number.column.startswith("_parent_"):
+            return
+        if self.hinted != "invoice" or len(held.counts) >= held.filled:
+            return
+        best = {m.column: m.score for m in reversed(self.matches("invoice"))}
+        own = [m.column for m in lines.fields.values()
+               if m.score >= ACTIVE and m.score > best.get(m.column, 0.0)]  # fmt: skip
+        fields = self.assigned("invoice", [number.column, *own])
+        key = ENTITIES["invoice"].key[0]
+        fields[key] = Match("invoice", key, number.column, number.score, number.reason)
+        invoices = Holding("invoice", fields)
+        self._by_elimination(invoices)
+        mine = {m.column for n, m in fields.items() if n != key and m.score >= ACTIVE}
+        lines.fields = {n: m for n, m in lines.fields.items()
+                        if m.column not in mine or n in ENTITIES["invoice_line"].key}  # fmt: skip
+        self.holdings.insert(0, invoices)
 
     def _share_status(self) -> None:
         """Customer and service of one row stand as its status says, both of them: a customer who
@@ -856,6 +912,12 @@ class Table:
             return True
         if said - {"ip", "address", "ip address", "host", "customer"}:
             return False
+        if not said - {"ip", "address", "ip address", "host"} and (
+            {"apitoken", "role", "lang", "language", "authtype", "useragent", "referredby"}
+            & {column_key(n) for n in self.sample.names}
+        ):
+            # Where somebody signed up at a shop.
+            return not any(h.entity == "service" for h in self.holdings)
         seen = any(
             "lastlogin" in column_key(n) or "lastip" in column_key(n) or "lastvisit" in column_key(n)
             for n in self.sample.names

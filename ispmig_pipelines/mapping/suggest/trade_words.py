@@ -67,4 +67,14 @@ transaction id: txref
 surcharge: surcharge
 landmark: landmark
 invoice: doc
+due: venc vcto vto vencto
+paid: pag pagto pgto
+last name: paterno materno apellidopaterno apellidomaterno apepaterno apematerno
+suspended: suspended bloqueado bloqueada bloq blocked gesperrt suspendido suspenso
+disabled: disabled
+hidden: hidden oculto
+deleted: deleted borrado eliminado excluido
+download: veldown downrate downlimit
+upload: velup uprate uplimit
+vendor: producer
 """

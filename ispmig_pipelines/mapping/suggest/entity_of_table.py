@@ -1,0 +1,233 @@
+# ruff: noqa: E501
+"""Which one entity the rows of a table are: the evidence of the table as a whole.
+
+That columns could be fields of an entity is little: an invoice with the buyer's name, address and
+telephone number fills more fields of a customer than of an invoice. What tells them apart is what
+a row *is*: invoices, payments and tickets come to the same customer again and again, customers do
+not; an invoice is due and a payment is not; what costs something and names nobody is on offer.
+:func:`against` says why rows cannot be of an entity; :func:`speaks_for` weighs what is in favour.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.match import ACTIVE
+from ispmig_pipelines.model.entity import column_key
+
+if TYPE_CHECKING:
+    from ispmig_pipelines.mapping.suggest.tables import Table
+
+_EVENTS = frozenset({"invoice", "invoice_line", "payment"})
+"""What comes to the same customer again and again."""
+
+_PERSON = frozenset(
+    {"first_name", "last_name", "company_name", "billing_street", "phone", "mobile", "email",
+     "national_id", "tax_id"}
+)  # fmt: skip
+_KEPT_OF_ALL = frozenset({"created", "updated", "modified", "mod", "moddate", "timestamp"})
+"""Words of times that any record has."""
+
+_OF_TICKETS = frozenset(
+    {"subject", "asunto", "assunto", "betreff", "oggetto", "objet", "temat", "тема", "konu",
+     "priority", "prioridad", "prioridade", "prioritaet", "prioritat", "priorita", "prioritas", "приоритет",
+     "assigned", "assignee", "assignedto", "asignado", "atribuido", "zugewiesen", "technician", "tecnico", "teknisi",
+     "solution", "solucion", "solucao", "loesung", "resolution", "resolved", "resuelto",
+     "radicado", "ticket", "complaint", "keluhan", "queja", "reclamo", "problem", "problema", "falla", "issue"}
+)  # fmt: skip
+"""Words of columns, without accents, of what is asked and answered; two of them make tickets."""
+
+_RUNNING = ("debit", "credit", "balance")
+
+
+def holds_tickets(table: Table) -> bool:
+    """Whether its rows are what somebody asked for and somebody answers: tickets, repairs."""
+    said = [set(words_of(n)) & _OF_TICKETS for n in table.sample.names]
+    return sum(map(bool, said)) >= 2 and table.hinted not in (*_EVENTS, "service", "plan")
+
+
+def holds_a_ledger(table: Table) -> bool:
+    """Whether its rows are bookings of debits and credits, each with what was left: they are not
+    invoices or payments one by one, and to take them for either would count money twice."""
+    said = [set(concepts_of(n)) | set(words_of(n)) for n in table.sample.names]
+    return all(any(word in words for words in said) for word in _RUNNING) and len(
+        {column_key(n) for n in table.sample.names} & {"debit", "credit", "balance", "debet", "kredit",
+         "saldo", "debe", "haber", "debito", "credito", "soll"}
+    ) >= 3  # fmt: skip
+
+
+def against(table: Table, entity: str) -> str:
+    """Why its rows cannot be of an entity, "" if nothing speaks against it."""
+    named = named_entity(table)
+    if named in _EVENTS and entity not in _EVENTS:
+        return f"its name says {named}"
+    if entity in _EVENTS or entity == "payment_method":
+        return _against_event(table, entity, named)
+    if entity == "customer":
+        return _against_customer(table)
+    if entity == "device":
+        return _against_device(table, named)
+    if entity == "location":
+        return _against_location(table, named)
+    if entity == "plan" and named != entity and not is_on_offer(table):
+        called = [n for n in table.sample.names
+                  if {"name", "description", "plan"} & set(concepts_of(n))]  # fmt: skip
+        if not any(table.sample.column(n).filled for n in called):
+            return "what is on offer has a name"
+    if entity in ("plan", "service") and named != entity and is_event(table):
+        plan = table.best("service", "plan")
+        if entity == "plan" or plan is None or plan.score < 0.8:
+            return "its rows are what happened to customers"
+    return ""
+
+
+def speaks_for(table: Table, entity: str) -> float:
+    """Points for the signature of an entity, beyond its columns one by one."""
+    if entity == "invoice" and "invoice" not in table.links and _sure(table, "invoice", "total"):
+        points = 1.0 if _sure(table, "invoice", "due_date") else 0.0
+        points += 1.0 if _sure(table, "invoice", "paid_date") and points else 0.0
+        return points
+    if entity == "invoice_line" and _is_below(table, "invoice"):
+        return 1.5
+    if entity == "plan" and is_on_offer(table):
+        return 2.0
+    return 0.0
+
+
+def named_entity(table: Table) -> str:
+    """The entity that the table's name says for certain, ""  if it says less, or two things."""
+    said = set(concepts_of(table.sample.name))
+    if not table.is_surely(table.hinted) or not table.hinted:
+        return ""
+    if table.hinted == "payment" and said & {"plan", "service", "gateway", "method", "type"}:
+        return ""
+    return table.hinted
+
+
+def customer_column(table: Table) -> str:
+    """The column that names the customers of another table by its values, "" if none does."""
+    return next((c for c in table.sample.names if table.links_by(c) == "customer"), "")
+
+
+def repeats(table: Table, column: str) -> bool:
+    """Whether the values of a column recur: several rows of each."""
+    held = table.sample.column(column)
+    return bool(held.filled) and len(held.counts) < 0.97 * held.filled
+
+
+def is_event(table: Table) -> bool:
+    """Whether its rows are what happened: dated by more than the time at which any record is
+    written, and again and again to the same customers."""
+    owner = customer_column(table)
+    if not owner or not repeats(table, owner):
+        return False
+    dated = [
+        n for n, p in table.profiles.items()
+        if (p.share("date") >= 0.9 or p.is_stamp) and not _KEPT_OF_ALL & set(concepts_of(n))
+        and not _KEPT_OF_ALL & set(words_of(n))
+    ]  # fmt: skip
+    return len(dated) >= 1 and table.hinted not in ("service", "location", "device")
+
+
+def is_on_offer(table: Table) -> bool:
+    """Whether its rows are on offer: few, each with a name and a price, and nobody's."""
+    if table.hinted != "service" or table.links & {"customer", "plan"}:
+        return False
+    if not _sure(table, "plan", "price") or _sure(table, "service", "customer"):
+        return False
+    if table.sample.records > 200 or _persons(table) or _sure(table, "service", "start_date"):
+        return False
+    names = [c for c in table.sample.columns if c.is_unique and c.filled == table.sample.records
+             and set(concepts_of(c.name)) <= {"name", "service", "description", "plan"}]  # fmt: skip
+    plan = _column(table, "service", "plan")
+    return bool(names) and (not plan or plan in {c.name for c in names})
+
+
+def _column(table: Table, entity: str, field: str) -> str:
+    match = table.best(entity, field)
+    sure = match is not None and match.score >= ACTIVE and not table.profiles[match.column].is_empty
+    return match.column if match is not None and sure else ""
+
+
+def _sure(table: Table, entity: str, field: str) -> bool:
+    return bool(_column(table, entity, field))
+
+
+def _is_below(table: Table, parent: str) -> bool:
+    """Whether several of its rows name one record of another table."""
+    return any(
+        table.links_by(c) == parent and repeats(table, c) for c in table.sample.names
+    )  # fmt: skip
+
+
+def _persons(table: Table) -> int:
+    """In how many ways its rows tell of a person."""
+    return len({c for f in _PERSON if (c := _column(table, "customer", f))})
+
+
+def _against_event(table: Table, entity: str, named: str) -> str:
+    if entity == "payment_method":
+        proof = ("last_four", "mandate_reference", "token", "expiry_month")
+        if named != entity and not any(_sure(table, entity, f) for f in proof):
+            return "nothing tells one card or mandate from another"
+        return ""
+    if entity == "invoice_line":
+        return ""
+    if entity == "payment":
+        if not _is_dated(table):
+            return "payments have a day"
+        if named != entity and _sure(table, "invoice", "due_date"):
+            return "what is due is no payment"
+    if entity == "invoice":
+        if _is_below(table, "invoice"):
+            return "several of its rows name one invoice"
+        signs = ("due_date", "invoice_number", "tax", "subtotal", "period_start")
+        if named != entity and not any(_sure(table, entity, f) for f in signs):
+            return "neither a number, nor a day on which it is due, nor a tax"
+    if "balance" in concepts_of(table.sample.name):
+        return "its name says balances"
+    owner = customer_column(table)
+    other_ids = any(
+        c.is_unique and c.filled == table.sample.records and c.name != owner
+        and "id" in concepts_of(c.name) for c in table.sample.columns
+    )  # fmt: skip
+    paid = any(_sure(table, "payment", f) for f in ("method", "reference", "provider_reference"))
+    alone = not other_ids or (entity == "payment" and not paid)
+    if owner and named != entity and not repeats(table, owner) and alone:
+        return "one row of each customer"
+    return ""
+
+
+def _is_dated(table: Table) -> bool:
+    return any(p.share("date") >= 0.9 or p.is_stamp for p in table.profiles.values()) or _sure(
+        table, "payment", "paid_at"
+    )
+
+
+def _against_customer(table: Table) -> str:
+    owner = customer_column(table)
+    if owner and repeats(table, owner):
+        return "several of its rows name one customer of another table"
+    return ""
+
+
+def _against_device(table: Table, named: str) -> str:
+    told = any(_sure(table, "device", f) for f in ("serial_number", "mac", "management_address"))
+    if named != "device" and not told:
+        return "neither a serial number nor a MAC address"
+    if _persons(table) >= 3 and not customer_column(table):
+        return "its rows tell of persons"
+    return ""
+
+
+def _against_location(table: Table, named: str) -> str:
+    if named == "location":
+        return ""
+    if is_event(table) and not _sure(table, "location", "latitude"):
+        return "its rows are what happened to customers"
+    owner = customer_column(table)
+    if owner and not repeats(table, owner) and _persons(table) >= 2:
+        return "its rows tell of customers"
+    return ""
+
