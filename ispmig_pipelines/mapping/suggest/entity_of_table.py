@@ -77,7 +77,9 @@ def against(table: Table, entity: str) -> str:
             return "what is on offer has a name"
     if entity in ("plan", "service") and named != entity and is_event(table):
         plan = table.best("service", "plan")
-        if entity == "plan" or plan is None or plan.score < 0.8:
+        linked = plan is not None and table.links_by(plan.column) == "plan"
+        told = linked or (plan is not None and plan.score >= 0.8 and not _starts_bills(table))
+        if entity == "plan" or not told:
             return "its rows are what happened to customers"
     return ""
 
@@ -136,12 +138,19 @@ def is_on_offer(table: Table) -> bool:
         return False
     if not _sure(table, "plan", "price") or _sure(table, "service", "customer"):
         return False
-    if table.sample.records > 200 or _persons(table) or _sure(table, "service", "start_date"):
+    if table.sample.records > 200 or _persons(table) > 1 or _sure(table, "service", "start_date"):
         return False
     names = [c for c in table.sample.columns if c.is_unique and c.filled == table.sample.records
              and set(concepts_of(c.name)) <= {"name", "service", "description", "plan"}]  # fmt: skip
     plan = _column(table, "service", "plan")
     return bool(names) and (not plan or plan in {c.name for c in names})
+
+
+def _starts_bills(table: Table) -> bool:
+    """Whether its rows have what bills have: a number of their own besides the id."""
+    unique = [c.name for c in table.sample.columns
+              if c.is_unique and c.filled == table.sample.records and "id" in concepts_of(c.name)]  # fmt: skip
+    return len(unique) >= 2
 
 
 def _column(table: Table, entity: str, field: str) -> str:

@@ -566,6 +566,7 @@ def matches(
     found += [m for m in heads
               if m.field not in sure and m.column not in taken and claimed[m.field] == 1]  # fmt: skip
     found += _coordinates(table, profiles, entity)
+    found = [m for m in found if not _asks(m.column, entity, m.field)]
     best: dict[tuple[str, str], Match] = {}
     for match in found:
         old = best.get((match.field, match.column))
@@ -627,11 +628,30 @@ def _of_parent(column: str, entity: str, context: frozenset[str]) -> list[Match]
     return found
 
 
+_EACH_ITS_OWN = frozenset({"provider_reference", "reference", "payment_reference", "mandate_reference",
+                           "serial_number", "contract_number"})  # fmt: skip
+"""Fields that tell one record from others."""
+
+_ASKING = frozenset({"aplica", "aplicar", "tiene", "tem", "requiere", "requer", "has", "ist", "hat", "czy", "est"})
+"""First words of columns that say yes or no."""
+_ANSWERED = (FieldType.BOOLEAN, FieldType.CHOICE)
+
+
+def _asks(column: str, entity: str, field: str) -> bool:
+    """Whether a name asks a question that the field does not answer: ``aplica_iva`` is no rate."""
+    words = words_of(column)
+    return words[:1] != words and bool(_ASKING & set(words[:1])) and (
+        ENTITIES[entity].fields[field].type not in _ANSWERED
+    )
+
+
 def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
     info = ENTITIES[entity].fields[field]
     if profile.is_empty:
         # Nothing but the name can speak for it: a comment, until there are cells.
         return score * 0.6, "; no cell holds anything"
+    if field in _EACH_ITS_OWN and profile.column.filled >= 30 and len(profile.column.counts) <= 3:
+        return score * 0.5, "; a few values again and again refer to nothing"
     fit = profile.fit(info, entity, field)
     if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return score, "; its cells are months and years"

@@ -276,6 +276,7 @@ def _refer(
                     )  # fmt: skip
                 continue
         better = _better(shares)
+        _demote(table, holding, name, shares, keys)
         if better is None or (match is not None and shares.get(match.column, 0) >= 0.2):
             continue
         column = table.sample.column(better)
@@ -295,6 +296,24 @@ def _refer(
         for other, m in list(holding.fields.items()):
             if other != name and m.column == better:
                 del holding.fields[other]
+
+
+def _demote(
+    table: Table, holding: Holding, name: str, shares: dict[str, float],
+    keys: Sequence[tuple[Table, ColumnSample]],
+) -> None:  # fmt: skip
+    """An optional reference of which hardly a value is a key is a comment: ``clients`` of a
+    device may well be how many it has."""
+    match = holding.fields.get(name)
+    if match is None or match.column == holding.key_column:
+        return
+    share = shares.get(match.column, 0.0)
+    complete = all(p.sample.complete for p, _ in keys)
+    if complete and share < 0.2 and not ENTITIES[holding.entity].fields[name].required:
+        holding.fields[name] = Match(
+            holding.entity, name, match.column, min(match.score * 0.6, 0.55),
+            f"{match.reason}; only {share:.0%} of its values are keys of {_shown(keys)}",
+        )  # fmt: skip
 
 
 UNRELATED = "hardly any of its values are keys"

@@ -267,13 +267,17 @@ class Table:
         for column, parent in self._linked.items():
             for name, of in ENTITIES[entity].references.items():
                 sure = [m for m in found if m.field == name and m.score >= 0.9]
-                if of != parent or any(self._linked.get(m.column) == parent for m in sure):
+                if of != parent:
                     continue
                 # What is only called a reference is worth less than what has the values.
                 found = [
-                    replace(m, score=m.score * 0.6) if m in sure else m
-                    for m in found if (m.field, m.column) != (name, column)
+                    replace(m, score=m.score * 0.6)
+                    if m in sure and self._linked.get(m.column) != parent else m
+                    for m in found
                 ]  # fmt: skip
+                if any(self._linked.get(m.column) == parent for m in sure):
+                    continue
+                found = [m for m in found if (m.field, m.column) != (name, column)]
                 found.append(Match(entity, name, column, 0.9,
                                    f"named like the key of its {parent}, and has its values"))  # fmt: skip
         return sorted(found, key=lambda m: -m.score)
