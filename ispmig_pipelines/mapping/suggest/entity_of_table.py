@@ -239,4 +239,3 @@ def _against_location(table: Table, named: str) -> str:
     if owner and not repeats(table, owner) and _persons(table) >= 2:
         return "its rows tell of customers"
     return ""
-

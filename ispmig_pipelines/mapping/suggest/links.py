@@ -23,7 +23,20 @@ _BARE = frozenset(
 )  # fmt: skip
 """Keys, as compared, that every table may have of its own."""
 _PEOPLE = frozenset({"customer", "login", "account"})
-_OF_KEYS = ("id", "code", "cod", "no", "nr", "num", "number", "key", "nummer", "numero", "codigo", "kod")
+_OF_KEYS = (
+    "id",
+    "code",
+    "cod",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "key",
+    "nummer",
+    "numero",
+    "codigo",
+    "kod",
+)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,15 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("location", "latitude"): ("gps",),
     ("service", "access_username"): ("pppoe name", "radius name"),
     ("customer", "first_name"): ("first",),
-    ("customer", "status"): ("churn", "active", "enabled", "suspended", "disabled", "blocked", "deleted"),
+    ("customer", "status"): (
+        "churn",
+        "active",
+        "enabled",
+        "suspended",
+        "disabled",
+        "blocked",
+        "deleted",
+    ),
     ("customer", "contact_name"): ("contact name",),
     ("customer", "due_days"): ("days due", "payment days"),
     ("customer", "tax_exempt"): ("tax code", "taxable"),
@@ -144,7 +152,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment", "provider"): ("gateway", "provider", "payment provider", "payment gateway"),
     ("invoice", "amount_due"): ("due amount", "next due", "amount remaining"),
     ("plan", "setup_fee"): ("setup price", "start price", "installed price", "activation price"),
-    ("service", "end_date"): ("end date", "service end"),
+    ("service", "end_date"): ("end date", "service end", "cancelled", "cancelled date"),
     ("customer", "invoice_delivery"): (
         "ebill",
         "efaktura",
@@ -537,6 +545,9 @@ def matches(
             continue
         for field, (score, why) in _named(entity, spelled.get(column, column), context).items():
             weighed, seen = _weighed(score, profile, entity, field)
+            if any(len(w) == 1 and w.isalpha() for w in words_of(column)):
+                # s_iva stands behind iva.
+                weighed -= 0.02
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
         if not profile.is_empty:
@@ -632,7 +643,9 @@ _EACH_ITS_OWN = frozenset({"provider_reference", "reference", "payment_reference
                            "serial_number", "contract_number"})  # fmt: skip
 """Fields that tell one record from others."""
 
-_ASKING = frozenset({"aplica", "aplicar", "tiene", "tem", "requiere", "requer", "has", "ist", "hat", "czy", "est"})
+_ASKING = frozenset(
+    {"aplica", "aplicar", "tiene", "tem", "requiere", "requer", "has", "ist", "hat", "czy", "est"}
+)
 """First words of columns that say yes or no."""
 _ANSWERED = (FieldType.BOOLEAN, FieldType.CHOICE)
 
@@ -640,8 +653,10 @@ _ANSWERED = (FieldType.BOOLEAN, FieldType.CHOICE)
 def _asks(column: str, entity: str, field: str) -> bool:
     """Whether a name asks a question that the field does not answer: ``aplica_iva`` is no rate."""
     words = words_of(column)
-    return words[:1] != words and bool(_ASKING & set(words[:1])) and (
-        ENTITIES[entity].fields[field].type not in _ANSWERED
+    return (
+        words[:1] != words
+        and bool(_ASKING & set(words[:1]))
+        and (ENTITIES[entity].fields[field].type not in _ANSWERED)
     )
 
 
@@ -650,6 +665,9 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
     if profile.is_empty:
         # Nothing but the name can speak for it: a comment, until there are cells.
         return score * 0.6, "; no cell holds anything"
+    if _is_date(entity, field) and profile.column.filled >= 30 and len(profile.column.counts) == 1:
+        if field in ("signup_date", "start_date"):
+            return score * 0.6, "; one day for all: when they were written down?"
     if field in _EACH_ITS_OWN and profile.column.filled >= 30 and len(profile.column.counts) <= 3:
         return score * 0.5, "; a few values again and again refer to nothing"
     fit = profile.fit(info, entity, field)

@@ -376,7 +376,11 @@ def _doubt(tables: Sequence[Table]) -> None:
     for table, holding in parents:
         if main is None or table.fixed or table is main[0] or holding.partial:
             continue
-        if table.is_surely("customer") or table.is_billed or (not named and not _clash(table, holding, *main)):
+        if (
+            table.is_surely("customer")
+            or table.is_billed
+            or (not named and not _clash(table, holding, *main))
+        ):
             continue
         for each in table.holdings:
             each.doubt = f"it is no part of {main[0].sample.name}, and has other numbers: are they customers?"

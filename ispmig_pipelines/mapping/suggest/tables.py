@@ -14,7 +14,6 @@ from ispmig_pipelines.mapping.suggest.entity_of_table import (
     customer_column,
     holds_a_ledger,
     holds_tickets,
-    is_on_offer,
     speaks_for,
 )
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
@@ -160,6 +159,10 @@ _NEEDED = {
 
 _STAMPS = frozenset({"timestamp", "created", "time", "ts", "datetime", "date", "added", "inserted"})
 """Words of a column that says when its record was made."""
+
+_LATER = frozenset({"updated", "changed", "modified", "sent", "birth", "cancelled", "expiry", "reminded",
+                    "period", "start", "end", "paid", "due"})  # fmt: skip
+"""Words of days of an invoice that are not the one on which it was issued."""
 
 _NO_AMOUNTS = frozenset(
     {"id", "year", "month", "day", "days", "phone", "mobile phone", "latitude", "longitude", "date", "status",
@@ -352,9 +355,15 @@ class Table:
         first = next((words for _, words in _HINTS if words <= concepts), frozenset())
         return first in _WEAK_HINTS
 
-    def assigned(self, entity: str, taken: Iterable[str] = ()) -> dict[str, Match]:
-        """Each field's column: the best pairs first, each column once."""
-        fields: dict[str, Match] = {}
+    def assigned(
+        self, entity: str, taken: Iterable[str] = (), key: Match | None = None
+    ) -> dict[str, Match]:
+        """Each field's column: the best pairs first, each column once.
+
+        Args:
+            key: what the key is, whatever else is called one.
+        """
+        fields: dict[str, Match] = {key.field: key} if key else {}
         used = {*taken, *self.never}
         if entity == "customer":
             self._names(fields, used)
@@ -520,7 +529,7 @@ class Table:
         taken = (
             () if any(m.field in _KEY_INSTEAD.get(primary, ()) for m in again) else (key.column,)
         )
-        main = Holding(primary, self.assigned(primary, taken) | {key.field: key})
+        main = Holding(primary, self.assigned(primary, taken, key))
         self._without_doubles(main)
         self._refer_by_key(main)
         self._by_elimination(main)
@@ -559,6 +568,13 @@ class Table:
             # Of a customer only what is called a time of the record itself.
             dates = stamps if not dates else []
         used = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
+        free = [n for n in dates if n not in used and self.profiles[n].column.filled
+                and not _LATER & set(concepts_of(n))]  # fmt: skip
+        if holding.entity == "invoice" and len(dates) > 1 and len(free) == 1:
+            held = self.sample.column(free[0])
+            if held.filled == self.sample.records and len(held.counts) > 1:
+                holding.fields[wanted] = Match(holding.entity, wanted, free[0], 0.66,
+                                               "the only day besides those of due and payment")  # fmt: skip
         if len(dates) == 1 and dates[0] not in used:
             holding.fields[wanted] = Match(holding.entity, wanted, dates[0], 0.68,
                                            "the only column of dates")  # fmt: skip

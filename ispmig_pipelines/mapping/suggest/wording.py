@@ -24,7 +24,9 @@ _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS
 _YES = re.compile(
     r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar"
 )
-_GONE = re.compile(r"churn|cancel|terminat|gekuendigt|gekündigt|inactive|closed|delet|borrad|elimin|удален|usuniet")
+_GONE = re.compile(
+    r"churn|cancel|terminat|gekuendigt|gekündigt|inactive|closed|delet|borrad|elimin|удален|usuniet"
+)
 _HELD = re.compile(r"disab|block|bloq|suspen|gesperr|zablok|заблок|isolir|deshabil|desativ")
 _HIDDEN = re.compile(r"hidden|ocult|disab|versteckt|ukryt|desativ")
 _COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
@@ -174,8 +176,8 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
     if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
         lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
         return _with(said, lookup=lookup)
-    for words, state in ((_HELD, "suspended"), (_HIDDEN, "retired")):
-        if not others and (yes or no) and words.search(key) and state in info.choices:
+    for pattern, state in ((_HELD, "suspended"), (_HIDDEN, "retired")):
+        if not others and (yes or no) and pattern.search(key) and state in info.choices:
             return _with(said, lookup=dict.fromkeys(yes, state) | dict.fromkeys(no, "active"))
     if not others and (yes or no) and _ARCHIVED.search(key) and "retired" in info.choices:
         return _with(said, lookup=dict.fromkeys(yes, "retired") | dict.fromkeys(no, "active"))

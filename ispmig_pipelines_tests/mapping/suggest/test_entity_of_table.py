@@ -194,7 +194,9 @@ def test_a_reference_of_a_structure_is_what_it_is_called(tmp_path: Path) -> None
 
 
 def test_a_flag_says_the_status(tmp_path: Path) -> None:
-    found = suggested(tmp_path, customers=CUSTOMERS | {"bloqueado": lambda i: ["sim", "nao"][i % 2]})
+    found = suggested(
+        tmp_path, customers=CUSTOMERS | {"bloqueado": lambda i: ["sim", "nao"][i % 2]}
+    )
     assert mapping(found, "customer.status")["lookup"] == {"sim": "suspended", "nao": "active"}
 
 
