@@ -665,9 +665,9 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
     if profile.is_empty:
         # Nothing but the name can speak for it: a comment, until there are cells.
         return score * 0.6, "; no cell holds anything"
-    if _is_date(entity, field) and profile.column.filled >= 30 and len(profile.column.counts) == 1:
-        if field in ("signup_date", "start_date"):
-            return score * 0.6, "; one day for all: when they were written down?"
+    one_for_all = profile.column.filled >= 30 and len(profile.column.counts) == 1
+    if one_for_all and field in ("signup_date", "start_date"):
+        return score * 0.6, "; one day for all: when they were written down?"
     if field in _EACH_ITS_OWN and profile.column.filled >= 30 and len(profile.column.counts) <= 3:
         return score * 0.5, "; a few values again and again refer to nothing"
     fit = profile.fit(info, entity, field)
