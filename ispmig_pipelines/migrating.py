@@ -64,7 +64,7 @@ def migrate(
         MigrationFailed: the run failed.
     """
     from ispmig_pipelines.mapping.spec import load_spec
-    from ispmig_pipelines.platform import ledger, tenants
+    from ispmig_pipelines.platform import tenants
 
     tenants.get(connection, tenant)
     connection.rollback()
@@ -94,9 +94,20 @@ def migrate(
             },
             log_level=log_level,
         )
+    return entry_of(connection, run.run_id, failure)
+
+
+def entry_of(connection: Connection, run_id: str, failure: dict[str, Any] | None) -> Migration:
+    """The ledger's entry of a run that ended.
+
+    Raises:
+        MigrationFailed: with ``failure``, as the run was told to end.
+    """
+    from ispmig_pipelines.platform import ledger
+
     entry = None
     if not (failure and failure["exit_code"] == 3):
-        entry = ledger.migration_of_run(connection, run.run_id)
+        entry = ledger.migration_of_run(connection, run_id)
         connection.rollback()
     if failure:
         raise MigrationFailed(failure, entry)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
-from ispmig_pipelines.migrating import MigrationFailed
+from ispmig_pipelines.migrating import entry_of
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -79,7 +79,7 @@ def resubmit(
         MigrationFailed: a run failed; those before it stand.
     """
     from ispmig_pipelines.defs.tenant_migration import resubmission
-    from ispmig_pipelines.platform import ledger, tenants
+    from ispmig_pipelines.platform import tenants
 
     known = tenants.get(connection, tenant)
     connection.rollback()
@@ -113,13 +113,7 @@ def resubmit(
                 },
                 log_level=log_level,
             )
-            entry = None
-            if not (failure and failure["exit_code"] == 3):
-                entry = ledger.migration_of_run(connection, run.run_id)
-                connection.rollback()
-            if failure:
-                raise MigrationFailed(failure, entry)
-            assert entry is not None  # noqa: S101 - a run that succeeded has entered itself
+            entry = entry_of(connection, run.run_id, failure)
             done.entries.append(entry)
             still = resubmission.still_open(connection, known, entry.id)
             done.open += still

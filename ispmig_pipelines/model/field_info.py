@@ -148,4 +148,7 @@ class FieldInfo:
         return self.key or self.required
 
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for "no currency": what amounts without one are summed under."""
+
 METADATA_KEY = "ispmig"

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.platform import ddl
 from ispmig_pipelines.platform.journal import UNDO
-from ispmig_pipelines.platform.quarantine import NO_CURRENCY
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.platform.undo import key_json
 

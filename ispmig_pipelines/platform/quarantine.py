@@ -27,9 +27,6 @@ from ispmig_pipelines.staging import storage_errors
 
 _BLOCK = 1 << 20
 
-NO_CURRENCY = "XXX"
-"""ISO 4217's code for "no currency": what amounts without one are summed under."""
-
 QUARANTINE_SCHEMA = pa.schema(
     [
         pa.field("migration", pa.int64(), nullable=False),

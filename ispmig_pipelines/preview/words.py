@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.preview.report import (
     Before,
     Block,
@@ -87,7 +88,7 @@ def money_rows(report: Report) -> list[MoneyRow]:
                 rows.append(
                     MoneyRow(
                         name=f"{entity.name} {field}".replace("_", " ").capitalize(),
-                        currency="no currency" if currency == "XXX" else currency,
+                        currency="no currency" if currency == NO_CURRENCY else currency,
                         amounts={s: sums[s] for s in TOTAL_SIDES if sums.get(s) is not None},
                         unreadable=sums.get("unreadable") or 0,
                         note=f"positive: {info.positive_is}" if info.positive_is else "",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.page.words import percentage
-from ispmig_pipelines.platform.quarantine import NO_CURRENCY
 from ispmig_pipelines.report.report import ControlTotal, Example, MigrationReport, RuleIssues
 from ispmig_pipelines.report.rule_kind import RuleKind
 

@@ -8,9 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.model import ENTITIES
-
-NO_CURRENCY = "XXX"
-"""ISO 4217's code for amounts without one."""
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 
 _WIDE = pa.decimal128(38, 4)
 

@@ -17,11 +17,12 @@ from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
 from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.anonymous import owners
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.let_go import REJECTED_SCHEMA
 from ispmig_pipelines.platform.load import Feed
 from ispmig_pipelines.platform.publish import FeedTable
-from ispmig_pipelines.platform.quarantine import NO_CURRENCY, QUARANTINE_SCHEMA
+from ispmig_pipelines.platform.quarantine import QUARANTINE_SCHEMA
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.staging import Staging
 

@@ -29,7 +29,7 @@ from ispmig_pipelines.mapping.apply import FeedPlan, Mapped, prepare
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform.quarantine import NO_CURRENCY
+from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.platform.reconcile import Amounts
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation.card_issues import tell_masked
