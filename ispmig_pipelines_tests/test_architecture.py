@@ -76,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endings": EVERYTHING,
     "definitions": EVERYTHING,
     "up": EVERYTHING,
+    "webserver": EVERYTHING,
     "tables": EVERYTHING,
     "quarantine_file": EVERYTHING,
     "quarantine_workbook": EVERYTHING,

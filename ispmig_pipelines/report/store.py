@@ -13,6 +13,9 @@ from ispmig_pipelines.report.page import page
 from ispmig_pipelines.report.report import MigrationReport
 from ispmig_pipelines.staging import storage_errors
 
+ADDRESS = "/reports/{tenant}/{migration}"
+"""Where ``ispmig up`` serves a report, at the address of the Dagster UI."""
+
 _THEN = "Free some space, and make the report again with ispmig report."
 
 

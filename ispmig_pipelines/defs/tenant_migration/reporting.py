@@ -63,5 +63,10 @@ def keep_failed(
 
 
 def metadata(made: MigrationReport, place: Path) -> dict[str, Any]:
-    """What Dagster may know of a report: how it went, and where it lies."""
-    return {"migration report": MetadataValue.path(place), "verdict": made.verdict}
+    """What Dagster may know of a report: how it went, and where it is."""
+    address = store.ADDRESS.format(tenant=made.tenant, migration=made.migration)
+    return {
+        "verdict": made.verdict,
+        "migration report": MetadataValue.url(address),
+        "report file": MetadataValue.path(place),
+    }

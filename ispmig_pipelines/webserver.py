@@ -1,0 +1,76 @@
+"""Dagster's web UI, and at the same address the reports of migrations, so that it can link them.
+
+``ispmig up`` starts it as its child; by itself it takes the options of ``dagster-webserver``:
+``python -m ispmig_pipelines.webserver --workspace workspace.yaml``.
+
+A report holds no cell, so whoever may see the UI may see it. The report of a dry run holds some:
+it is not served, and only its place is told.
+"""
+
+from __future__ import annotations
+
+from dagster_webserver import app, cli
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ispmig_pipelines import reporting
+from ispmig_pipelines.errors import IspmigError, UsageError
+from ispmig_pipelines.platform.server import engine, told_plainly
+from ispmig_pipelines.report.store import ADDRESS
+from ispmig_pipelines.reporting import ReportFormat
+
+_HEADERS = {
+    # It shares its address with the UI, and shall be able to do nothing there.
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_TYPES = {ReportFormat.html: "text/html", ReportFormat.json: "application/json"}
+
+
+class WithReports(DagsterWebserver):
+    """Dagster's web server with one address more."""
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Ours first: Dagster's last one takes every address."""
+        address = ADDRESS.format(tenant="{tenant}", migration="{migration:int}")
+        return [
+            Route(address, _page, methods=["GET"]),
+            Route(f"{address}.json", _json, methods=["GET"]),
+            *super().build_routes(),
+        ]
+
+
+def _page(request: Request) -> Response:
+    return _report(request, ReportFormat.html)
+
+
+def _json(request: Request) -> Response:
+    return _report(request, ReportFormat.json)
+
+
+def _report(request: Request, format: ReportFormat) -> Response:
+    """A report as it is now: made anew, like that of ``ispmig report``."""
+    asked = request.path_params
+    try:
+        with told_plainly(), engine().connect() as connection:
+            made = reporting.report(connection, asked["tenant"], asked["migration"])
+    except UsageError as error:
+        return PlainTextResponse(str(error), status_code=404, headers=_HEADERS)
+    except IspmigError as error:
+        return PlainTextResponse(str(error), status_code=503, headers=_HEADERS)
+    text = reporting.written(made, format)
+    return Response(text.encode(errors="replace"), media_type=_TYPES[format], headers=_HEADERS)
+
+
+def main() -> None:
+    """Runs the web server until it is stopped."""
+    # There is no other way in.
+    app.DagsterWebserver = WithReports  # type: ignore[attr-defined]
+    cli.cli()
+
+
+if __name__ == "__main__":
+    main()
