@@ -45,6 +45,9 @@ COLUMNS = 4
 REASONS = 5
 """Reasons for quarantine of an entity that are named first."""
 
+ROWS = 100
+"""Rows of a list that is as long as a source is wide, or files are many; the JSON has all."""
+
 
 def page(report: MigrationReport) -> str:
     """The whole page."""
@@ -60,6 +63,38 @@ def page(report: MigrationReport) -> str:
 @lru_cache(maxsize=1)
 def _style() -> str:
     return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+
+
+def _grid(columns: Sequence[str], rows: str, kind: str = "") -> str:
+    """A table that becomes a list on a phone.
+
+    Args:
+        columns: their headings; one that ends in ``#`` is of numbers, one in brackets is read out
+            and not seen.
+        rows: HTML; each begins with what names it (:func:`_row`).
+        kind: its class besides.
+    """
+    head = "".join(
+        f'<th scope="col"{" class=n" if c.endswith("#") else ""}>'
+        + (f'<span class="unseen">{c[1:-1]}</span>' if c.startswith("(") else c.rstrip("#"))
+        + "</th>"
+        for c in columns
+    )
+    return (
+        f'<table class="stack {kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _row(name: str, cells: str) -> str:
+    """A row by its name and the cells beside it, both HTML."""
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+
+
+def _left_out(count: int) -> str:
+    """Says of a list that it has more than :data:`ROWS`."""
+    if count <= ROWS:
+        return ""
+    return f'<p class="quiet">{others(count - ROWS)}, in the JSON.</p>'
 
 
 # --- first screen --------------------------------------------------------------------------------
@@ -129,15 +164,13 @@ _SIDES = {
 
 def _conservation(report: MigrationReport) -> str:
     rows = "".join(_counts(one) for one in report.entities)
-    head = "".join(f'<th class="n">{told}</th>' for told in _SIDES.values())
+    head = ("(entity)", "read#", *(f"{told}#" for told in _SIDES.values()), "(adds up)")
     went = "Where every record went" if report.state == "done" else "Where every record would go"
     return (
         f"<section><h2>{went}</h2>"
         '<p class="quiet">Each record that was read is in exactly one of the places on its right.'
         "</p>"
-        '<table class="stack"><thead><tr><th></th><th class="n">read</th>'
-        f"{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
-        f"{_money(report.totals, report.state)}</section>"
+        f"{_grid(head, rows)}{_money(report.totals, report.state)}</section>"
     )
 
 
@@ -158,9 +191,9 @@ def _counts(one: EntityCounts) -> str:
         if one.missing
         else '<span class="tag new">adds up</span>'
     )
-    return (
-        f'<tr><td><span class="name">{escaped(heading(one.entity))}</span>{_shares(one)}{again}'
-        f'</td><td class="n" data-label="read">{one.read:,}</td>{cells}<td>{missing}</td></tr>'
+    return _row(
+        f"{escaped(heading(one.entity))}{_shares(one)}{again}",
+        f'<td class="n" data-label="read">{one.read:,}</td>{cells}<td>{missing}</td>',
     )
 
 
@@ -204,17 +237,14 @@ def _money(totals: Sequence[ControlTotal], state: str) -> str:
             if total.difference
             else '<span class="tag new">reconciles</span>'
         )
-        rows += (
-            f'<tr><td><span class="name">{escaped(total_name(total))}</span>{meaning}</td>'
-            f"<td>{escaped(currency(total))}</td>{cells}<td>{off}</td></tr>"
+        rows += _row(
+            f"{escaped(total_name(total))}{meaning}",
+            f"<td>{escaped(currency(total))}</td>{cells}<td>{off}</td>",
         )
-    head = "".join(f'<th class="n">{told}</th>' for told in sides.values())
+    head = ["sum of", "currency", *(f"{told}#" for told in sides.values())]
     if unreadable:
-        head += '<th class="n">cells that are no amount</th>'
-    return (
-        '<h3>Money, to the cent</h3><table class="stack"><thead><tr><th>sum of</th>'
-        f"<th>currency</th>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+        head.append("cells that are no amount#")
+    return f"<h3>Money, to the cent</h3>{_grid([*head, '(reconciles)'], rows)}"
 
 
 # --- quarantine ----------------------------------------------------------------------------------
@@ -227,15 +257,14 @@ def _quarantine(report: MigrationReport) -> str:
             "loaded.</p></section>"
         )
     rows = "".join(_held(report, one) for one in report.quarantine)
-    waiting = '<th class="n">waiting</th>' if report.state == "done" else ""
+    waiting = ["waiting#"] if report.state == "done" else []
+    head = ["(entity)", "records#", *waiting, "why, and what to do"]
     which = "These records are" if report.state == "done" else "These records would be"
     return (
         "<section><h2>Quarantine</h2>"
         f'<p class="quiet">{which} kept back whole, with their original cells, inside the '
         "tenant&#x27;s own schema; nothing of them is loaded.</p>"
-        '<table class="stack held-back"><thead><tr><th></th><th class="n">records</th>'
-        f"{waiting}<th>why, and what to do</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></section>"
+        f"{_grid(head, rows, 'held-back')}</section>"
     )
 
 
@@ -266,12 +295,11 @@ def _held(report: MigrationReport, one: Quarantine) -> str:
         else ""
     )
     of = next((e.read for e in report.entities if e.entity == one.entity), 0)
-    return (
-        f'<tr><td><span class="name">{escaped(heading(one.entity))}</span></td>'
+    return _row(
+        escaped(heading(one.entity)),
         f'<td class="n" data-label="records">{one.records:,}'
         f'<br><span class="quiet small">{percentage(one.records, of)}</span></td>'
-        f"{waiting}"
-        f'<td><ul class="reasons">{reasons}</ul></td></tr>'
+        f'{waiting}<td><ul class="reasons">{reasons}</ul></td>',
     )
 
 
@@ -335,11 +363,8 @@ def _kind_tiles(report: MigrationReport, kinds: Sequence[RuleKind]) -> str:
 
 def _table(issues: Sequence[RuleIssues]) -> str:
     rows = "".join(_rule(one) for one in issues)
-    return (
-        '<table class="stack issues"><thead><tr><th class="n">records</th><th></th>'
-        "<th>what (shapes only: 9 is a digit, a and A letters)</th><th>trend</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    what = "what (shapes only: 9 is a digit, a and A letters)"
+    return _grid(["records#", "(effect)", what, "trend"], rows, "issues")
 
 
 def _rule(one: RuleIssues) -> str:
@@ -385,7 +410,8 @@ def _trend(one: RuleIssues) -> str:
     shares = [p.records / p.of for p in one.earlier] + [one.records / one.of if one.of else 0.0]
     way = {WORSE: "worse", BETTER: "better"}.get(arrow, "")
     return (
-        f'<span class="way {way}">{arrow}</span>{sparkline(shares, escaped(told))}'
+        f'<span class="way {way}" aria-hidden="true">{arrow}</span>'
+        f"{sparkline(shares, escaped(told))}"
         f'<br><span class="quiet small">{escaped(told)}</span>'
     )
 
@@ -407,17 +433,16 @@ def _cards(cards: Sequence[CardColumn]) -> str:
     if not cards:
         return "<h3>Card numbers</h3><p>No column held any.</p>"
     rows = "".join(
-        f"<tr><td>{escaped(c.source)}</td>"
-        f'<td class="name">{escaped(c.column)}</td>'
-        f'<td class="n" data-label="cells">{"" if c.dropped else f"{c.cells:,}"}</td>'
-        f"<td>{escaped(_became(c))}</td></tr>"
-        for c in cards
+        _row(
+            escaped(c.column),
+            f'<td data-label="source">{escaped(c.source)}</td>'
+            f'<td class="n" data-label="cells">{"" if c.dropped else f"{c.cells:,}"}</td>'
+            f"<td>{escaped(_became(c))}</td>",
+        )
+        for c in cards[:ROWS]
     )
-    return (
-        "<h3>Card numbers</h3>"
-        '<table class="stack"><thead><tr><th>source</th><th>column</th><th class="n">cells</th>'
-        f"<th>what became of them</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+    head = ("column", "source", "cells#", "what became of them")
+    return f"<h3>Card numbers</h3>{_grid(head, rows)}{_left_out(len(cards))}"
 
 
 def _became(card: CardColumn) -> str:
@@ -434,22 +459,21 @@ def _personal(personal: Sequence[PersonalColumn]) -> str:
     if not personal:
         return "<h3>Personal data</h3><p>No column was found to say anything about people.</p>"
     rows = "".join(
-        f"<tr><td>{escaped(p.source)}</td>"
-        f'<td class="name">{escaped(p.column)}</td>'
-        f"<td>{escaped(p.kind + (f' ({p.detail})' if p.detail else ''))}"
-        + "".join(
-            f'<br><span class="tag warning">words of {escaped(s.category)}: '
-            f"{counted(s.cells, 'cell')}</span>"
-            for s in p.special
+        _row(
+            escaped(p.column),
+            f'<td data-label="source">{escaped(p.source)}</td>'
+            f'<td data-label="says">{escaped(p.kind + (f" ({p.detail})" if p.detail else ""))}'
+            + "".join(
+                f'<br><span class="tag warning">words of {escaped(s.category)}: '
+                f"{counted(s.cells, 'cell')}</span>"
+                for s in p.special
+            )
+            + f'</td><td data-label="goes to">{_goes_to(p)}</td>',
         )
-        + f"</td><td>{_goes_to(p)}</td></tr>"
-        for p in personal
+        for p in personal[:ROWS]
     )
-    return (
-        "<h3>Where personal data are</h3>"
-        '<table class="stack"><thead><tr><th>source</th><th>column</th><th>what it says</th>'
-        f"<th>where it goes</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+    head = ("column", "source", "what it says", "where it goes")
+    return f"<h3>Where personal data are</h3>{_grid(head, rows)}{_left_out(len(personal))}"
 
 
 def _goes_to(personal: PersonalColumn) -> str:
@@ -515,21 +539,19 @@ def _earlier(report: MigrationReport) -> str:
     if not report.earlier:
         return ""
     rows = "".join(
-        f'<tr><td class="name">{e.migration}</td>'
-        f'<td data-label="when">{e.started_at:%Y-%m-%d %H:%M}</td>'
-        f"<td>{escaped(MODES.get(e.mode, e.mode))}</td>"
-        f"<td>{escaped(STATES.get(e.state, e.state))}</td>"
-        f'<td class="n" data-label="read">{e.read:,}</td>'
-        f'<td class="n" data-label="in quarantine">{e.quarantined:,}</td>'
-        f'<td class="n" data-label="share">{percentage(e.quarantined, e.read)}</td></tr>'
+        _row(
+            str(e.migration),
+            f'<td data-label="when (UTC)">{e.started_at:%Y-%m-%d %H:%M}</td>'
+            f"<td>{escaped(MODES.get(e.mode, e.mode))}</td>"
+            f"<td>{escaped(STATES.get(e.state, e.state))}</td>"
+            f'<td class="n" data-label="read">{e.read:,}</td>'
+            f'<td class="n" data-label="in quarantine">{e.quarantined:,}</td>'
+            f'<td class="n" data-label="share">{percentage(e.quarantined, e.read)}</td>',
+        )
         for e in reversed(report.earlier)
     )
-    return (
-        "<section><h2>Earlier migrations of this spec</h2>"
-        '<table class="stack"><thead><tr><th>migration</th><th>when (UTC)</th><th>what</th>'
-        '<th>outcome</th><th class="n">read</th><th class="n">in quarantine</th><th></th></tr>'
-        f"</thead><tbody>{rows}</tbody></table></section>"
-    )
+    head = ("migration", "when (UTC)", "what", "outcome", "read#", "in quarantine#", "share#")
+    return f"<section><h2>Earlier migrations of this spec</h2>{_grid(head, rows)}</section>"
 
 
 _CONFLICT = {
@@ -546,7 +568,7 @@ def _footer(report: MigrationReport) -> str:
         + f", {counted(f.records, 'record')}"
         + (f" and {f.unreadable:,} that cannot be read" if f.unreadable else "")
         + f", {f.bytes:,} bytes, SHA-256 <code>{escaped(f.sha256)}</code></li>"
-        for f in report.files
+        for f in report.files[:ROWS]
     )
     plugins = "".join(
         f"<li>{escaped(p.module)}, SHA-256 <code>{escaped(p.sha256)}</code></li>"
@@ -559,5 +581,5 @@ def _footer(report: MigrationReport) -> str:
         f"<p>Spec {escaped(report.spec.name)}, SHA-256 <code>{escaped(report.spec.sha256)}</code>. "
         f"Where a row is there already, {_CONFLICT.get(report.on_conflict, 'as said')}. "
         f"Run <code>{escaped(report.run)}</code>.</p>"
-        f"<ul>{files}{plugins}</ul></footer>"
+        f"<ul>{files}{plugins}</ul>{_left_out(len(report.files))}</footer>"
     )

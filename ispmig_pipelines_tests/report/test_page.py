@@ -78,8 +78,8 @@ def test_issues_stand_by_kind_with_share_trend_and_remedy() -> None:
 
 def test_compliance_is_on_the_page() -> None:
     text = Tree(page(whole())).text
-    assert "people Notes 3 Masked to the last four digits before anything was kept." in text
-    assert "people Ausweis national id words of health: 2 cells legacy no field" in text
+    assert "Notes people 3 Masked to the last four digits before anything was kept." in text
+    assert "Ausweis people national id words of health: 2 cells legacy no field" in text
     assert (
         "5 customers past it. They were not migrated, and nothing is kept of them. 1 of them"
         in (text)
@@ -164,3 +164,35 @@ def test_a_line_is_drawn_through_shares_of_any_size() -> None:
         assert len(points) == len(shares)
         assert all(0 <= float(x) <= 92 and 0 <= float(y) <= 22 for x, y in points)
         assert 'aria-label="told"' in drawn
+
+
+def test_every_table_names_its_columns_and_its_rows() -> None:
+    """Who does not see a table hears of each cell what it is about (WCAG 2.2, 1.3.1)."""
+    text = page(whole())
+    heads = re.findall(r"<thead>.*?</thead>", text)
+    assert len(heads) == 7
+    for head in heads:
+        assert re.findall(r"<th (?!scope=)|<th>|<th[^>]*></th>", head) == []
+    rows = re.findall(r"<tbody>.*?</tbody>", re.sub(r'<table class="stack issues">.*?</table>', "",
+                                                    text))  # fmt: skip
+    assert rows
+    assert all(set(re.findall(r"<tr>(<\w+[^>]*>)", row)) == {'<th scope="row">'} for row in rows)
+
+
+def test_wide_exports_of_many_files_leave_a_small_page_and_a_whole_json() -> None:
+    """200 sources of 80 columns each."""
+    places = [(f"source {s}", f"column {c}") for s in range(200) for c in range(80)]
+    findings = {
+        "personal": [{"source": s, "column": c, "kind": "name", "privacy": "personal",
+                      "goes_to": ["legacy"]} for s, c in places],
+        "cards": [{"source": s, "column": c, "cells": 1, "masked": 1} for s, c in places],
+    }  # fmt: skip
+    files = [entry().files[0] | {"index": n, "path": f"/x/{n}.csv"} for n in range(200)]
+    found = [kind("value.date", 1, column=f"{s} {c}") for s, c in places]
+    made = report(findings=findings, files=files, found=found)
+    text = page(made)
+    assert len(text) < 200_000
+    assert text.count("and 15,900 others, in the JSON") == 2
+    assert "and 15,996 others like these, in the JSON" in text
+    assert "and 100 others, in the JSON" in text
+    assert (len(made.personal), len(made.cards), len(made.files)) == (16_000, 16_000, 200)
