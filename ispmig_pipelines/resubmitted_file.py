@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Records
+from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
 from ispmig_pipelines.guarding import Finding, GuardedReader
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.platform.resubmitted import ROW_SCHEMA, SHOWN
@@ -76,7 +78,8 @@ class ResubmittedFile:
         """
         known = False
         with ExitStack() as files:
-            reader = files.enter_context(_guarded(self.path, self.allowed))
+            opened = open_source(self.path, csv=CsvOptions(header=1))
+            reader = files.enter_context(GuardedReader(opened, allowed=self.allowed))
             for table in reader.tables():
                 if table == README:
                     continue
@@ -84,6 +87,8 @@ class ResubmittedFile:
                 if sheet is None:
                     continue
                 known = True
+                if isinstance(opened, SpreadsheetReader):
+                    sheet.numbers = opened.numbers(reader.own_name(table))
                 for records in reader.batches(table, BATCH):
                     batch = self._batch(sheet, records)
                     if batch.num_rows:
@@ -139,14 +144,23 @@ class ResubmittedFile:
         )  # fmt: skip
         lines = records.line.to_pylist()
         masked = {name: where.to_pylist() for name, where in records.masked.items()}
+        numbers = sheet.numbers_at(records.line)
         found: list[tuple[Any, ...]] = []
         for at, number in enumerate(records.record.to_pylist()):
             row = lines[at] if lines[at] is not None else number
             taken = self._row(sheet, {name: column[at] for name, column in cells.items()}, row)
             if taken is not None:
                 row_values, places = taken
-                typed = [c for c, p in places.items() if p in masked and masked[p][at]]
-                found.append((*row_values, json.dumps(typed) if typed else None))
+                cards = [c for c, p in places.items() if p in masked and masked[p][at]]
+                found.append(
+                    (
+                        *row_values,
+                        json.dumps(cards) if cards else None,
+                        None
+                        if numbers is None
+                        else json.dumps([c for c, p in places.items() if numbers[p][at]]),
+                    )
+                )
         columns = zip(*found, strict=True) if found else [[] for _ in ROW_SCHEMA]
         return pa.RecordBatch.from_arrays(
             [pa.array(c, f.type) for c, f in zip(columns, ROW_SCHEMA, strict=True)],
@@ -214,12 +228,25 @@ class ResubmittedFile:
 
 @dataclass
 class _Sheet:
-    """A sheet of the file: its name and its columns by what is alike of their headings."""
+    """A sheet of the file: its name, its columns by what is alike of their headings, and in which
+    lines these hold numbers, if that is known."""
 
     name: str
     by_name: dict[str, str]
+    numbers: Mapping[str, np.ndarray] | None = None
     places: dict[tuple[int, int], dict[str, str] | None] = field(default_factory=dict)
     strange: set[tuple[int, int]] = field(default_factory=set)
+
+    def numbers_at(self, lines: pa.Int64Array) -> Mapping[str, np.ndarray] | None:
+        """Column → in which of some lines it holds a number."""
+        if self.numbers is None:
+            return None
+        none = np.zeros(len(lines), dtype=bool)
+        places = np.asarray(lines)
+        return {
+            column: np.isin(places, self.numbers[column]) if column in self.numbers else none
+            for column in self.by_name.values()
+        }
 
 
 _TOLD_ALIKE = frozenset(map(alike, TOLD))
@@ -230,7 +257,3 @@ def _number(text: str) -> int | None:
     if not plain.isascii() or not plain.isdecimal() or len(plain) > 15:
         return None
     return int(plain)
-
-
-def _guarded(path: Path, allowed: Mapping[str, str]) -> GuardedReader:
-    return GuardedReader(open_source(path, csv=CsvOptions(header=1)), allowed=allowed)

@@ -34,10 +34,12 @@ ROW_SCHEMA = pa.schema(
         pa.field("code", pa.string(), nullable=False),
         pa.field("cells", pa.string(), nullable=False),
         pa.field("masked", pa.string()),
+        pa.field("numbers", pa.string()),
     ]
 )
-"""One row of the file: where it stands, which record it is, what was typed: a JSON object; and a
-JSON array of the columns in which card numbers were typed, if there are any."""
+"""One row of the file: where it stands, which record it is, what was typed: a JSON object; and as
+JSON arrays the columns in which card numbers were typed, if there are any, and those whose cells
+came back as numbers or dates, null where the file cannot tell."""
 
 CARD_RULES = ("card.in_field", "card.masked", "card.tokenised")
 """Rules that tell of a cell that it is not what the source said any more."""
@@ -84,7 +86,7 @@ def take_rows(driver: psycopg.Connection, tenant: Tenant, batches: Iterable[pa.R
     driver.execute(sql.SQL("drop table if exists {}").format(_ROWS))
     driver.execute(
         """create temporary table resubmitted (sheet text, "row" bigint, migration bigint,
-           file integer, record bigint, code text, cells json, masked json)"""
+           file integer, record bigint, code text, cells json, masked json, numbers json)"""
     )
     driver.execute(
         sql.SQL("grant select, insert on {} to {}").format(_ROWS, sql.Identifier(tenant.role))
@@ -186,10 +188,11 @@ def open_rows(
     in order of entity, block and position.
 
     Each is ``{"entity", "feed", "file", "record", "line", "sheet", "row", "typed", "cells",
-    "text", "rule", "found", "accepted", "masked", "cards", "tokens"}``: what was typed, and the
-    record as it was sent in last; ``rule`` and the next two say why a record cannot be read,
-    ``masked`` in which columns card numbers were typed, ``cards`` in which columns of the record
-    one was masked before, ``tokens`` in which of these tokens took their place.
+    "text", "rule", "found", "accepted", "masked", "numbers", "cards", "tokens"}``: what was
+    typed, and the record as it was sent in last; ``rule`` and the next two say why a record
+    cannot be read, ``masked`` and ``numbers`` are as in :data:`ROW_SCHEMA`, ``cards`` are the
+    columns of the record in which one was masked before, ``tokens`` those of these in which
+    tokens took their place.
 
     Args:
         before: a resubmission: the rows as they stood before it; None: as they stand now.
@@ -198,7 +201,7 @@ def open_rows(
         """select q.entity, q.feed, q.file, q.record, q.line, r.sheet, r."row", r.cells as typed,
                   case when a.migration is null then q.cells else a.cells end as cells,
                   case when a.migration is null then q.text else a.text end as text,
-                  i.rule, i.found, i.accepted, r.masked, k.cards, k.tokens
+                  i.rule, i.found, i.accepted, r.masked, r.numbers, k.cards, k.tokens
            from {rows} r
            join {quarantine} q using (migration, file, record)
            left join {closings} c

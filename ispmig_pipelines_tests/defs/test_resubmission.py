@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -612,3 +613,62 @@ def test_a_record_that_is_corrected_into_another_ones_stays(folder: Path) -> Non
         ("B1", "10.0000"),
         ("B3", "5.0000"),
     ]
+
+
+def retype(book: OpenpyxlWorkbook) -> None:
+    """A program that took texts for numbers and days, and a clerk who typed both."""
+    people = book["customer"]
+    put(people, ("No", "0002"), Mail="bob@example.com")
+    place = heading(people)
+    second, fourth = row_of(people, "No", "0002"), row_of(people, "No", "0004")
+    for row, cells in (
+        (second, {"No": 2, "Since": dt.datetime(2024, 2, 1), "Owed": 2.25}),
+        (fourth, {"No": 4, "Since": dt.datetime(2024, 12, 31), "Owed": 4.5}),
+    ):
+        for name, value in cells.items():
+            cell = people.cell(row, place[name])
+            cell.value = value
+            cell.number_format = "dd/mm/yyyy" if name == "Since" else "General"
+
+
+def test_what_a_program_took_for_numbers_and_days_is_read_as_it_was_meant(folder: Path) -> None:
+    migrate()
+    path = corrected(write_workbook(folder), retype)
+    (entry,) = as_json("resubmit", "acme", str(path))["migrations"]
+    holds_laws(entry)
+    assert rows(
+        """select c.account_number, c.signup_date::text, c.balance::text, s.legacy ->> 'Note'
+           from tenant_acme.customer c join tenant_acme.service s on s.customer = c.account_number
+           where c.account_number in ('0002', '0004', '2', '4') order by 1"""
+    ) == [
+        ("0002", "2024-02-01", "2.2500", None),
+        ("0004", "2024-12-31", "4.5000", "+49 1"),
+    ]
+
+
+def test_leading_zeros_that_are_taken_away_in_a_text_are_gone(folder: Path) -> None:
+    migrate()
+    path = corrected(
+        write_workbook(folder),
+        lambda book: put(book["customer"], ("No", "0002"), No="2", Mail="bob@example.com"),
+    )
+    as_json("resubmit", "acme", str(path))
+    assert rows("select account_number from tenant_acme.customer where last_name = 'Bob'") == [
+        ("2",)
+    ]
+
+
+def test_a_csv_in_which_zeros_were_lost_is_of_the_same_records(folder: Path) -> None:
+    migrate()
+    book = openpyxl.load_workbook(write_workbook(folder))
+    cells = [[cell.value or "" for cell in row] for row in book["customer"].iter_rows()]
+    place = cells[0].index("No")
+    for row in cells[1:]:
+        row[place] = row[place].lstrip("0")
+        row[cells[0].index("Mail")] = "somebody@example.com"
+    path = folder / "sheet.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(cells)
+    as_json("resubmit", "acme", str(path))
+    assert ("0002",) in rows("select account_number from tenant_acme.customer")
+    assert ("2",) not in rows("select account_number from tenant_acme.customer")

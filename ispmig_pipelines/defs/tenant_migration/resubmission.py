@@ -31,6 +31,7 @@ from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.guarding import cards_found
 from ispmig_pipelines.mapping.apply import FeedPlan, prepare
+from ispmig_pipelines.mapping.retyped import AS_TEXT, ColumnWriting, writings
 from ispmig_pipelines.mapping.spec import Feed, Spec, parse_spec
 from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.platform import ledger, resubmitted
@@ -263,6 +264,11 @@ class _Plans:
     def columns(self, source: str) -> tuple[str, ...]:
         return columns_of(self._origin.settled, source)
 
+    def writings(self, feed: Feed) -> dict[str, ColumnWriting]:
+        """How the feed's columns write dates and numbers."""
+        columns = self.columns(feed.source)
+        return writings(prepare(self._spec, feed, columns, settled=self._styles))
+
     def plan(self, feed: Feed) -> FeedPlan:
         """How the feed's records become rows."""
         return prepare(
@@ -297,6 +303,7 @@ class _FeedWriter:
         self._cards: dict[str, int] = {}
         self._tokens: set[str] = set()
         self._plan: FeedPlan | None = None
+        self._writings = plans.writings(feed)
         self._files = {f["index"]: f for f in origin.files if f["source"] == feed.source}
         self._before = _before(self._files)
         self.staged = StagedSource(
@@ -399,7 +406,7 @@ class _FeedWriter:
 
     def _cells(self, row: dict[str, Any]) -> list[str | None] | None:
         """The record's cells as they are sent in; None of one that still cannot be read."""
-        typed = row["typed"]
+        typed = self._typed(row)
         if row["cells"] is None:
             filled = [typed.get(column) or None for column in self._columns]
             return filled if any((cell or "").strip() for cell in filled) else None
@@ -415,6 +422,18 @@ class _FeedWriter:
                 )
             sent.append(corrected(text, cell))
         return sent
+
+    def _typed(self, row: dict[str, Any]) -> dict[str, str | None]:
+        """What was typed, by column, whatever a program took it for."""
+        before, numbers = row["cells"] or {}, row["numbers"]
+        return {
+            column: self._writings.get(column, AS_TEXT).retyped(
+                typed,
+                before.get(column),
+                is_number=None if numbers is None else column in numbers,
+            )
+            for column, typed in row["typed"].items()
+        }
 
     def _of_this_block(self, batch: pa.RecordBatch, filled_in: list[bool]) -> list[bool]:
         """Which records stay: those that could not be read before may, now that they can, turn

@@ -40,10 +40,12 @@ from ispmig_pipelines.formats.spreadsheet.table import (
 from ispmig_pipelines.formats.spreadsheet.xls import XlsCells, open_workbook
 from ispmig_pipelines.formats.spreadsheet.xlsb import XlsbCells
 from ispmig_pipelines.formats.spreadsheet.xlsx_cells import SheetCells
+from ispmig_pipelines.formats.spreadsheet.xlsx_numbers import number_rows
 from ispmig_pipelines.formats.spreadsheet.xlsx_package import (
     Sheet,
     damaged,
     open_archive,
+    part_text,
     protected,
     read_workbook,
     shared_texts,
@@ -66,11 +68,13 @@ class _Cells(Protocol):
 
 @dataclass
 class _Source:
-    """One sheet that is a table: how to read its rows, from the beginning, as often as asked."""
+    """One sheet that is a table: how to read its rows, from the beginning, as often as asked; and
+    its part of an XLSX."""
 
     grids: Callable[[], Iterator[Grid]]
     characters: int
     merges: Callable[[], tuple[Merge, ...]] = tuple
+    part: str | None = None
     table: SheetTable | None = None
 
 
@@ -149,6 +153,19 @@ class SpreadsheetReader:
     def columns(self, table: str) -> list[str]:
         """Names of the columns; see :func:`column_names` for blank and repeated ones."""
         return list(self._table(table)[1].columns)
+
+    def numbers(self, table: str) -> dict[str, np.ndarray] | None:
+        """Column → lines of the records in which it holds a number or a date, and not a text;
+        None where the format is not looked at for that: of an XLSX only."""
+        source, found = self._table(table)
+        if source.part is None or self._archive is None:
+            return None
+        rows = number_rows(part_text(self._path, self._archive, source.part))
+        nothing = np.empty(0, np.uint32)
+        return {
+            column: rows.get(place, nothing)
+            for place, column in enumerate(found.columns, found.first)
+        }
 
     def sha256(self) -> str:
         """Hex SHA-256 of the file on the disk, once a pass of ``batches`` came to its end."""
@@ -239,6 +256,7 @@ class SpreadsheetReader:
         for sheet in book.sheets:
             if sheet.name in self._sources:
                 self._sources[sheet.name].merges = cells(sheet).merges
+                self._sources[sheet.name].part = sheet.part
 
     def _open_xlsb(self) -> None:
         self._archive = archive = self._open_archive()
