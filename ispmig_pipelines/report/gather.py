@@ -21,7 +21,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.page.words import printable
 from ispmig_pipelines.platform import issue_counts, ledger, tenants
 from ispmig_pipelines.platform.ledger import State
-from ispmig_pipelines.report.advice import steps
+from ispmig_pipelines.report.advice import Facts, steps
 from ispmig_pipelines.report.findings import cards_of, erased_of, personal_of, retention_of
 from ispmig_pipelines.report.report import (
     ControlTotal,
@@ -67,7 +67,7 @@ def gather(connection: Connection, tenant: tenants.Tenant, migration: int) -> Mi
             )
         found = issue_counts.of_migration(driver, tenant, migration)
         waiting = issue_counts.waiting(driver, tenant, migration)
-    return report_of(entry, _before(entry, every), found, waiting)
+    return report_of(entry, _before(entry, every), found, waiting, _loaded_since(entry, every))
 
 
 def newest(entries: Sequence[ledger.Migration]) -> ledger.Migration | None:
@@ -93,11 +93,27 @@ def _before(
     return tuple(sorted(same, key=lambda m: m.id)[-EARLIER:])
 
 
+def _loaded_since(entry: ledger.Migration, every: Sequence[ledger.Migration]) -> int | None:
+    """The newest migration of the same spec after this that stands, ``every`` the newest first."""
+    return next(
+        (
+            m.id
+            for m in every
+            if m.id > entry.id
+            and m.spec_name == entry.spec_name
+            and m.state is State.DONE
+            and m.origin is None
+        ),
+        None,
+    )
+
+
 def report_of(
     entry: ledger.Migration,
     earlier: Sequence[ledger.Migration],
     found: Sequence[issue_counts.Kind],
     waiting: Mapping[str, issue_counts.Waiting],
+    newer: int | None = None,
 ) -> MigrationReport:
     """The report, from what the ledger and the tenant's schema say.
 
@@ -105,6 +121,7 @@ def report_of(
         earlier: migrations of the same spec, the oldest first.
         found: the kinds of its issues.
         waiting: entity → what of it lies in quarantine.
+        newer: a later migration of the same spec that stands.
     """
     entities = tuple(EntityCounts(entity=name, **c) for name, c in entry.entities.items())
     totals = tuple(_totals(entry))
@@ -147,16 +164,21 @@ def report_of(
         erased=erased_of(entry.findings),
         earlier=tuple(_earlier(m) for m in earlier),
         next=steps(
-            entry.tenant,
-            entry.id,
-            entry.state,
-            PurePath(entry.spec_path).name,
-            refused=refused,
-            resubmitted=entry.origin is not None,
-            entities=entities,
-            issues=issues,
-            quarantine=quarantine,
-            cards=cards,
+            Facts(
+                tenant=entry.tenant,
+                migration=entry.id,
+                state=entry.state,
+                spec=printable(entry.spec_path),
+                refused=refused,
+                by_spec=refused and threshold.IN_SPEC in (entry.error or ""),
+                origin=entry.origin,
+                sent_in=printable(entry.files[-1]["path"]) if entry.files else "FILE",
+                newer=newer,
+                entities=entities,
+                issues=issues,
+                quarantine=quarantine,
+                cards=cards,
+            )
         ),
     )
 

@@ -15,6 +15,9 @@ DEFAULT = "5%"
 TOO_MUCH = "Too much would lie in quarantine"
 """What every :class:`ThresholdExceeded` begins with, also in the ledger."""
 
+IN_SPEC = "max_quarantined of the spec"
+"""What its text names where a limit of the spec's own was passed."""
+
 _FORM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<percent>%)?")
 
 
@@ -89,7 +92,7 @@ class Thresholds:
                         f"{limit} may"
                     )
         if over:
-            where = " or max_quarantined of the spec" if by_spec else ""
+            where = f" or {IN_SPEC}" if by_spec else ""
             raise ThresholdExceeded(
                 f"{TOO_MUCH} ({'; '.join(over)}), so nothing was loaded. "
                 f"See what is wrong with each:  {see}  Then correct the source or the spec, or "

@@ -99,8 +99,9 @@ def report(
     earlier: Sequence[ledger.Migration] = (),
     found: Sequence[Kind] = FOUND,
     waiting: dict[str, Waiting] | None = None,
+    newer: int | None = None,
     **values: Any,
 ) -> MigrationReport:
     """The report of :func:`entry`."""
     there = {"customer": Waiting(10, 10)} if waiting is None else waiting
-    return report_of(entry(**values), earlier, found, there)
+    return report_of(entry(**values), earlier, found, there, newer)

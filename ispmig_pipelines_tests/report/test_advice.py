@@ -13,8 +13,8 @@ from ispmig_pipelines.cli import app
 from ispmig_pipelines.platform.issue_counts import Waiting
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.report.report import MigrationReport
-from ispmig_pipelines.validation.threshold import TOO_MUCH
-from ispmig_pipelines_tests.report.entries import FOUND, counts, kind, report
+from ispmig_pipelines.validation.threshold import IN_SPEC, TOO_MUCH
+from ispmig_pipelines_tests.report.entries import FOUND, counts, entry, kind, report
 
 CARDS = [{"source": "people", "column": "Notes", "cells": 3, "masked": 3}]
 
@@ -39,14 +39,44 @@ def test_too_much_in_quarantine_is_looked_at_corrected_or_allowed() -> None:
     )
     assert commands(made) == [
         "ispmig quarantine acme --migration 7",
-        "ispmig preview acme 'my spec.yaml'",
-        "ispmig migrate acme 'my spec.yaml' --max-quarantined 11%",
+        "ispmig preview acme '/exports/my spec.yaml'",
+        "ispmig migrate acme '/exports/my spec.yaml' --max-quarantined 11%",
     ]
+
+
+def test_what_is_left_out_on_purpose_needs_no_allowance() -> None:
+    made = report(
+        state=State.FAILED, error=TOO_MUCH, entities={"customer": counts(100, 60)},
+        issues={"customer": {"rule.left_out": 50, "value.date": 10}},
+    )  # fmt: skip
+    assert commands(made)[-1].endswith("--max-quarantined 10%")
+
+
+def test_a_limit_of_the_spec_is_raised_in_the_spec() -> None:
+    made = report(state=State.FAILED, error=f"{TOO_MUCH} … or {IN_SPEC}.")
+    assert any("with a higher max_quarantined in the spec" in step.what for step in made.next)
+
+
+def test_what_was_loaded_since_is_not_to_be_done_again() -> None:
+    made = report(state=State.FAILED, error=TOO_MUCH, newer=9, waiting={})
+    assert commands(made) == ["ispmig report acme 9"]
+    assert commands(report(newer=9)) == commands(report())
+
+
+def test_a_resubmission_goes_on_with_the_quarantine_that_it_came_from() -> None:
+    sent_in = [*entry().files, entry().files[0] | {"path": "/desk/fixed by Ann.xlsx"}]
+    assert commands(report(origin=3, mode="resubmit", files=sent_in)) == [
+        "ispmig quarantine acme --migration 3 --format xlsx --out acme-3.xlsx",
+        "ispmig resubmit acme acme-3.xlsx",
+    ]
+    for state in (State.CHECKED, State.UNDONE, State.FAILED):
+        tried = report(origin=3, mode="resubmit", files=sent_in, state=state, error="So.")
+        assert commands(tried) == ["ispmig resubmit acme '/desk/fixed by Ann.xlsx'"]
 
 
 def test_another_failure_is_not_overcome_by_allowing_more() -> None:
     made = report(state=State.FAILED, error="The tenant holds other content.", waiting={})
-    assert commands(made) == ["ispmig migrate acme 'my spec.yaml'"]
+    assert commands(made) == ["ispmig migrate acme '/exports/my spec.yaml'"]
 
 
 def test_nothing_is_to_be_done_when_all_came_over() -> None:
