@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ispmig_pipelines import condition as c
 from ispmig_pipelines.condition import (
+    USUAL_DATES,
     And,
     ColumnName,
     Comparison,
@@ -312,7 +313,24 @@ def test_a_condition_is_read_as_it_is_written(condition: c.Condition) -> None:
     assert read(in_words(condition)) == condition
 
 
-@given(any_of(operands))
+names = st.text(min_size=1, max_size=6).filter(lambda t: bool(t.strip()))
+days_of_columns = st.one_of(
+    st.builds(
+        Comparison,
+        st.builds(ColumnName, names, st.booleans(), names.filter(lambda t: t != USUAL_DATES)),
+        st.sampled_from(Operator),
+        st.dates(),
+    ),
+    st.builds(
+        Comparison,
+        st.builds(ColumnName, names, st.just(False), st.just(USUAL_DATES)),
+        st.sampled_from([operator for operator in Operator if operator.by_order]),
+        st.dates(),
+    ),
+)
+
+
+@given(any_of(operands) | days_of_columns)
 def test_a_condition_on_columns_is_read_as_it_is_written(condition: c.Condition) -> None:
     for text in (written(condition), in_words(condition)):
         assert parse_condition(text, ["customer"], columns_allowed=True) == condition

@@ -52,6 +52,19 @@ def refused(yaml: str, entity: str = "service") -> dict[str, str]:
         ("{location: {empty: false}}", "location is not null"),
         ("{location: {empty: true}}", "location is null"),
         ("{status: {is_not: active}}", "status != active"),
+        ("{column: {Paid: {less_than: 2020-01-01}}}", "column(Paid) < 2020-01-01"),
+        (
+            "{column: {Paid: {between: [2020-01-01, 2020-02-29], date_format: DD.MM.YY}}}",
+            "column(Paid as DD.MM.YY) between 2020-01-01 and 2020-02-29",
+        ),
+        (
+            "{column: {Paid: {is: 2020-01-01, empty: false, date_format: dmy}}}",
+            "column(Paid as dmy) = 2020-01-01 and column(Paid) is not null",
+        ),
+        (
+            "{column: {Paid: {in: [2020-01-01, ~], date_format: 'MMM D, YYYY'}}}",
+            "column(Paid as 'MMM D, YYYY') in (2020-01-01) or column(Paid) is null",
+        ),
         ("{status: {in: [active, expired]}}", "status in (active, expired)"),
         ("{status: {not_in: [active]}}", "status not in (active)"),
         ("{price: 0}", "price = 0"),

@@ -21,6 +21,7 @@ from ispmig_pipelines.condition.text import (
     parse_condition,
 )
 from ispmig_pipelines.condition.tree import (
+    USUAL_DATES,
     And,
     ColumnName,
     Comparison,
@@ -39,6 +40,7 @@ from ispmig_pipelines.condition.tree import (
     between,
     by_entity,
     columns_of,
+    columns_read,
     entities_of,
     fields_of,
 )
@@ -48,6 +50,7 @@ from ispmig_pipelines.condition.words import (
 )
 
 __all__ = [
+    "USUAL_DATES",
     "And",
     "ColumnName",
     "Comparison",
@@ -69,6 +72,7 @@ __all__ = [
     "between",
     "by_entity",
     "columns_of",
+    "columns_read",
     "entities_of",
     "evaluate",
     "fields_of",

@@ -116,6 +116,7 @@ OPERATORS = (*COMPARED, "in", "not_in", "between", *MATCHED, "matches", "empty")
 """The words of a test."""
 
 IGNORE_CASE = "ignore_case"
+DATE_FORMAT = "date_format"
 OTHER_FIELD = "field"
 
 _MEANT = {
@@ -249,18 +250,22 @@ class _Reader:
             if not str(name).strip():
                 self._say(here, "must name a column")
                 continue
-            folded = ignore_case
+            folded, date_format = ignore_case, ""
             if isinstance(test, dict) and IGNORE_CASE in test:
                 folded = self._flag(test, here)
-                test = {key: part for key, part in test.items() if key != IGNORE_CASE}
-            parts.append(self._test(ColumnName(str(name), folded), test, here))
+            if isinstance(test, dict) and DATE_FORMAT in test:
+                date_format = self._one_word(test[DATE_FORMAT], (*here, DATE_FORMAT)) or ""
+            if isinstance(test, dict):
+                beside = (IGNORE_CASE, DATE_FORMAT)
+                test = {key: part for key, part in test.items() if key not in beside}
+            parts.append(self._test(ColumnName(str(name), folded, date_format), test, here))
         return _joined(parts, And)
 
     # --- tests -------------------------------------------------------------------------------
 
     def _test(self, operand: Operand, test: Any, path: Path) -> Condition | None:
         if test is None:
-            return IsNothing(operand)
+            return nothing(operand, is_nothing=True)
         if isinstance(test, list):
             return self._in(operand, test, path)
         if isinstance(test, dict) and set(test) != {OTHER_FIELD}:
@@ -345,7 +350,7 @@ class _Reader:
         if len(self.mistakes) > refused:
             return None
         found = [OneOf(operand, tuple(values))] if values else []
-        empty = [IsNothing(operand)] if None in content else []
+        empty = [nothing(operand, is_nothing=True)] if None in content else []
         return _joined([*found, *empty], Or)
 
     def _listed(self, operand: Operand, item: Any, path: Path) -> Value | None:

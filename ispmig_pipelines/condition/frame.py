@@ -35,8 +35,8 @@ from ispmig_pipelines.condition.tree import (
 )
 
 Column: TypeAlias = Callable[[Operand], "pa.Array | pa.ChunkedArray"]
-"""What a batch holds: of a field the canonical values, of a source's column the trimmed text;
-null where there is nothing."""
+"""What a batch holds: of a field the canonical values, of a source's column the trimmed text, or
+the days that it is where it has a format of dates; null where there is nothing."""
 
 _COMPARE = {
     Operator.EQUAL: pc.equal,
@@ -127,7 +127,7 @@ class _Evaluation:
         operand = condition.operand
         values = self._of(operand)
         if isinstance(condition, Comparison):
-            if isinstance(operand, ColumnName) and condition.operator.by_order:
+            if isinstance(operand, ColumnName) and operand.is_number(condition.operator):
                 values = self._number_cells(operand.name)
             if isinstance(condition.value, FieldName):
                 both = pc.and_(values.is_valid(), self._of(condition.value).is_valid())
@@ -146,7 +146,7 @@ class _Evaluation:
         return self._values[operand]
 
     def _fetched(self, operand: Operand) -> pa.Array:
-        if isinstance(operand, ColumnName) and operand.ignore_case:
+        if isinstance(operand, ColumnName) and operand.ignore_case and not operand.date_format:
             return pc.utf8_lower(self._of(ColumnName(operand.name)))
         values = self._column(operand)
         if isinstance(values, pa.ChunkedArray):
@@ -154,12 +154,11 @@ class _Evaluation:
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if pa.types.is_null(values.type):
-            told = operand.info.arrow_type if isinstance(operand, FieldName) else pa.string()
-            values = values.cast(told)
+            values = values.cast(_type_of(operand))
         return values
 
     def _compared(self, operand: Operand, operator: Operator, value: Value) -> pa.Array | bool:
-        if isinstance(operand, ColumnName) and operator.by_order:
+        if isinstance(operand, ColumnName) and operand.is_number(operator):
             return _COMPARE[operator](
                 self._number_cells(operand.name), pa.scalar(value, _CELL_NUMBER)
             )
@@ -194,6 +193,12 @@ class _Evaluation:
             cells = self._of(ColumnName(operand.name))
             return pc.match_substring_regex(cells, whole(pattern), ignore_case=True)
         return pc.match_substring_regex(self._of(operand), whole(pattern))
+
+
+def _type_of(operand: Operand) -> pa.DataType:
+    if isinstance(operand, FieldName):
+        return operand.info.arrow_type
+    return pa.date32() if operand.date_format else pa.string()
 
 
 def _any(masks: Sequence[pa.Array]) -> pa.Array:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ispmig_pipelines.condition.tree import (
+    USUAL_DATES,
     And,
     ColumnName,
     Comparison,
@@ -32,6 +36,8 @@ MAX_PATTERN = 1_000
 # What the values of a column are held against: it has no field of its own.
 _WORD = FieldInfo(FieldType.TEXT, "A text.")
 _NUMBER = FieldInfo(FieldType.QUANTITY, "A number.")
+_DAY = FieldInfo(FieldType.DATE, "A day.")
+_WRITTEN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _COUNTED = frozenset({FieldType.INTEGER, FieldType.QUANTITY})
 
@@ -76,6 +82,8 @@ def must_be_text(operand: Operand, how: str) -> None:
     """
     if isinstance(operand, FieldName) and operand.info.type not in TEXTS:
         raise Misuse(f"{shown(operand)} is no text: {how} is for texts")
+    if isinstance(operand, ColumnName) and operand.date_format:
+        raise Misuse(f"{shown(operand)} is compared as dates: {how} is for texts")
 
 
 def value_for(operand: Operand, word: str, operator: Operator = Operator.EQUAL) -> Value:
@@ -90,6 +98,8 @@ def value_for(operand: Operand, word: str, operator: Operator = Operator.EQUAL) 
     try:
         if isinstance(operand, FieldName):
             return value_of(word, operand.info)
+        if operand.date_format:
+            return value_of(word, _DAY)
         if operator.by_order:
             return value_of(word, _NUMBER)
         if not word.strip():
@@ -106,9 +116,18 @@ def value_for(operand: Operand, word: str, operator: Operator = Operator.EQUAL) 
 def compared(operand: Operand, operator: Operator, word: str) -> Comparison:
     """``operand operator word``.
 
+    Whoever asks whether a column is before a day means its cells as days.
+
     Raises:
         Misuse: see :func:`value_for`.
     """
+    if (
+        isinstance(operand, ColumnName)
+        and not operand.date_format
+        and operator.by_order
+        and _WRITTEN_DAY.fullmatch(word)
+    ):
+        operand = replace(operand, ignore_case=False, date_format=USUAL_DATES)
     return Comparison(operand, operator, value_for(operand, word, operator))
 
 
@@ -157,6 +176,8 @@ def in_range(least: Comparison, most: Comparison) -> And:
     Raises:
         Misuse: nothing lies between them.
     """
+    if least.operand != most.operand:
+        raise Misuse("between names a number and a day: nothing would lie between the two")
     if not in_order(least.value, most.value):
         raise Misuse("between names the greater value first: nothing would lie between the two")
     return between(least.operand, least.value, most.value)
@@ -232,4 +253,7 @@ def _must_be_short(pattern: str) -> None:
 
 def nothing(operand: Operand, *, is_nothing: bool) -> IsNothing | Not:
     """Whether the operand holds nothing, or something."""
+    if isinstance(operand, ColumnName):
+        # A cell that is no day holds something all the same.
+        operand = replace(operand, date_format="")
     return IsNothing(operand) if is_nothing else Not(IsNothing(operand))

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from ispmig_pipelines.condition.data import COMPARED, IGNORE_CASE, MATCHED, OTHER_FIELD
+from ispmig_pipelines.condition.data import (
+    COMPARED,
+    DATE_FORMAT,
+    IGNORE_CASE,
+    MATCHED,
+    OTHER_FIELD,
+)
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _VALUE = {
@@ -35,8 +41,9 @@ _TEST_OF: dict[str, Any] = {
 
 def schema_of_test(*, of_column: bool = False) -> dict[str, Any]:
     """JSON Schema of what may be asked of a field, or of a source's column."""
-    beside = IGNORE_CASE if of_column else OTHER_FIELD
-    kind = "boolean" if of_column else "string"
+    beside: dict[str, Any] = {OTHER_FIELD: {"type": "string"}}
+    if of_column:
+        beside = {IGNORE_CASE: {"type": "boolean"}, DATE_FORMAT: {"type": "string"}}
     return {
         "anyOf": [
             _SCALAR,
@@ -44,7 +51,7 @@ def schema_of_test(*, of_column: bool = False) -> dict[str, Any]:
             {
                 "type": "object",
                 "minProperties": 1,
-                "properties": {**_TEST_OF, beside: {"type": kind}},
+                "properties": {**_TEST_OF, **beside},
                 "additionalProperties": False,
             },
         ]

@@ -267,8 +267,15 @@ class _Parser:
         coming = self._tokens[self._next : self._next + 2]
         ignore_case = [t.text.lower() for t in coming] == ["ignoring", "case"]
         self._next += 2 if ignore_case else 0
+        date_format = ""
+        if self._tokens[self._next].text.lower() == "as":
+            self._next += 1
+            form = self._word()
+            date_format = form.text
+            if not date_format.strip():
+                raise self._mistake("a format of dates was expected after as", form.at)
         self._closing()
-        return ColumnName(name.text, ignore_case)
+        return ColumnName(name.text, ignore_case, date_format)
 
     def _closing(self) -> None:
         if not self._accept_sign(")"):

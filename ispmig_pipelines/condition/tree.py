@@ -58,6 +58,10 @@ class FieldName:
         return ENTITIES[self.entity].fields[self.field]
 
 
+USUAL_DATES = "usual"
+"""The format of dates of a column of which nothing is said: as in the whole source, or ISO 8601."""
+
+
 @dataclass(frozen=True)
 class ColumnName:
     """A source's column that a condition speaks of: text, trimmed; whether there is one of that
@@ -68,10 +72,17 @@ class ColumnName:
     Attributes:
         name: as the spec writes it.
         ignore_case: upper and lower case are the same in its texts.
+        date_format: how its cells write the days that they are compared as, or
+            :data:`USUAL_DATES`; "": they are none.
     """
 
     name: str
     ignore_case: bool = False
+    date_format: str = ""
+
+    def is_number(self, operator: Operator) -> bool:
+        """So compared, its cells are numbers."""
+        return operator.by_order and not self.date_format
 
 
 Operand: TypeAlias = FieldName | ColumnName
@@ -84,8 +95,8 @@ class Comparison:
     ``!=`` is the opposite of ``=``: it also holds where one of the two holds nothing.
 
     Attributes:
-        value: of the field's type (a column's: a text, or a number where it is compared by
-            size), or the other field.
+        value: of the field's type (a column's: a day if it has a format of dates, else a text, or
+            a number where it is compared by size), or the other field.
     """
 
     operand: Operand
@@ -169,10 +180,15 @@ def fields_of(condition: Condition) -> tuple[FieldName, ...]:
     return tuple(dict.fromkeys(o for o in _operands(condition) if isinstance(o, FieldName)))
 
 
+def columns_read(condition: Condition) -> tuple[ColumnName, ...]:
+    """The source's columns as a condition reads them, each once, in the order in which it does."""
+    return tuple(dict.fromkeys(o for o in _operands(condition) if isinstance(o, ColumnName)))
+
+
 def columns_of(condition: Condition) -> tuple[str, ...]:
-    """The source's columns that a condition reads, each once, in the order in which it names
-    them."""
-    return tuple(dict.fromkeys(o.name for o in _operands(condition) if isinstance(o, ColumnName)))
+    """The names of the source's columns that a condition reads, each once, in the order in which
+    it names them."""
+    return tuple(dict.fromkeys(operand.name for operand in columns_read(condition)))
 
 
 def by_entity(condition: Condition) -> dict[str, Condition]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from ispmig_pipelines.condition.meaning import in_order
 from ispmig_pipelines.condition.tree import (
+    USUAL_DATES,
     And,
     Comparison,
     Condition,
@@ -117,7 +118,9 @@ class _Writer:
         if isinstance(operand, FieldName):
             return f"{operand.entity}.{operand.field}" if self.with_entity else operand.field
         ignoring = " ignoring case" if operand.ignore_case else ""
-        return f"column({_quoted(operand.name)}{ignoring})"
+        said = operand.date_format not in ("", USUAL_DATES)
+        form = f" as {_quoted(operand.date_format)}" if said else ""
+        return f"column({_quoted(operand.name)}{ignoring}{form})"
 
     def _value(self, operand: Operand, value: Value | FieldName) -> str:
         if isinstance(value, FieldName):

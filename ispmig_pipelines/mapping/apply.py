@@ -526,6 +526,7 @@ class _Preparation:
             condition,
             {name: self._own(name) for name in columns_of(condition)},
             self._spec.defaults.null_words,
+            self._spec.defaults.date_format or (),
         )
 
     def _selection(self, feed: Feed) -> Selection:

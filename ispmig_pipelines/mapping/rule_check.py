@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ispmig_pipelines.condition import ConditionMistakes, fields_of, parse_condition_data
+from ispmig_pipelines.condition import ConditionMistakes, fields_of
 from ispmig_pipelines.mapping.block_models import Legacy, LegacyJson, Rule
+from ispmig_pipelines.mapping.condition_cells import checked_condition
 from ispmig_pipelines.mapping.literals import unfit
 from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping
 from ispmig_pipelines.mapping.yaml_document import Path
@@ -46,7 +47,7 @@ def mistakes_of_rules(
             continue
         fields = mapped | set(rule.set or {}) | set(rule.map or {})
         try:
-            condition = parse_condition_data(rule.when, entity.name, at=(*at, "when"))
+            condition = checked_condition(rule.when, entity.name, at=(*at, "when"))
         except ConditionMistakes as mistakes:
             yield from ((m.path, f"{entity.name}, rule {index + 1}: {m.text}")
                         for m in mistakes.mistakes)  # fmt: skip
@@ -65,7 +66,7 @@ def mistakes_of_rules(
 
 def _of_when(entity: EntityInfo, data: Any, at: Path) -> Said:
     try:
-        condition = parse_condition_data(data, entity.name, at=at)
+        condition = checked_condition(data, entity.name, at=at)
     except ConditionMistakes as mistakes:
         yield from ((m.path, f"{entity.name}.when: {m.text}") for m in mistakes.mistakes)
         return

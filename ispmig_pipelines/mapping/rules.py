@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ispmig_pipelines.condition import ColumnName, Condition, FieldName, evaluate
 from ispmig_pipelines.mapping.batch import Batch
+from ispmig_pipelines.mapping.condition_cells import cells_of
 from ispmig_pipelines.mapping.convert import Converted, Refusal
 from ispmig_pipelines.mapping.distinct_cells import field_values
 from ispmig_pipelines.mapping.field_plan import FieldPlan
@@ -31,11 +32,13 @@ class ConditionPlan:
         condition: the tree.
         columns: column as the spec writes it → the source's own name of it.
         null_words: cells of columns that mean nothing.
+        date_formats: how columns write dates, unless the condition says it.
     """
 
     condition: Condition
     columns: Mapping[str, str]
     null_words: tuple[str, ...]
+    date_formats: tuple[str, ...] = ()
 
     def holds(self, batch: Batch, fields: Mapping[str, pa.Array]) -> np.ndarray:
         """Boolean mask of the records in which it holds; ``fields`` are canonical columns."""
@@ -43,8 +46,13 @@ class ConditionPlan:
         def column(operand: FieldName | ColumnName) -> pa.Array:
             if isinstance(operand, FieldName):
                 return fields[operand.field]
-            name = self.columns[operand.name]
-            return batch.cells.words(name, trim=True, null_words=self.null_words)
+            return cells_of(
+                operand,
+                batch.cells,
+                self.columns[operand.name],
+                null_words=self.null_words,
+                date_formats=self.date_formats,
+            )
 
         return evaluate(self.condition, column, batch.size)
 

@@ -25,7 +25,7 @@ from ispmig_pipelines.database_url import mistake_in
 from ispmig_pipelines.mapping.convert.country import CODES as COUNTRIES
 from ispmig_pipelines.mapping.convert.data_rate import UNITS as RATE_UNITS
 from ispmig_pipelines.mapping.convert.data_volume import UNITS as VOLUME_UNITS
-from ispmig_pipelines.mapping.convert.date_format import NAMED, compile_format
+from ispmig_pipelines.mapping.convert.date_format import mistake_in as date_format_mistake
 from ispmig_pipelines.mapping.convert.date_time import zone
 from ispmig_pipelines.mapping.spec_words import (
     Name as Name,
@@ -83,13 +83,8 @@ def _country(code: str) -> str:
 
 
 def _date_format(text: str) -> str:
-    if text not in NAMED:
-        try:
-            compile_format(text)
-        except ValueError as error:
-            raise ValueError(
-                f"{text!r} is no date format: {error}. Or write one of {', '.join(NAMED)}"
-            ) from None
+    if mistake := date_format_mistake(text):
+        raise ValueError(mistake)
     return text
 
 

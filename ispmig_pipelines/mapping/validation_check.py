@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ispmig_pipelines.condition import ConditionMistakes, fields_of, parse_condition_data
+from ispmig_pipelines.condition import ConditionMistakes, fields_of
+from ispmig_pipelines.mapping.condition_cells import checked_condition
 from ispmig_pipelines.mapping.validation_words import (
     checks_of,
     mistake_of_limit,
@@ -75,7 +76,7 @@ def _of_check(
             continue
         at = (*path, part)
         try:
-            condition = parse_condition_data(check[part], entity, at=at)
+            condition = checked_condition(check[part], entity, at=at)
         except ConditionMistakes as mistakes:
             yield from ((m.path, f"{subject}: {m.text}") for m in mistakes.mistakes)
             continue

@@ -75,7 +75,7 @@ def judged(checks: Sequence[OwnCheck], fields: Sequence[str], partial: bool) -> 
 def check(
     checks: Sequence[OwnCheck],
     fields: Mapping[str, pa.Array],
-    cells: Callable[[str], pa.Array],
+    cells: Callable[[ColumnName], pa.Array],
     log: IssueLog,
     column_names: Mapping[str, str],
     wrong: Mapping[str, np.ndarray],
@@ -85,7 +85,8 @@ def check(
 
     Args:
         fields: the mapped fields; as long as the log's batch. One that is not mapped is empty.
-        cells: gives a column's trimmed cells, null where they mean nothing.
+        cells: gives a column's trimmed cells, or the days that they are, as the check reads
+            them; null where they mean nothing.
         column_names: field → the legacy columns it comes from.
         wrong: field → mask of the cells that are no value, or not one the field may hold: of
             these a check says nothing.
@@ -95,7 +96,7 @@ def check(
 
     def column(operand: Operand) -> pa.Array:
         if isinstance(operand, ColumnName):
-            return cells(operand.name)
+            return cells(operand)
         if operand.field in fields:
             return fields[operand.field]
         return pa.nulls(size, types[operand.field])

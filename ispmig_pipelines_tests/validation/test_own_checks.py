@@ -76,7 +76,7 @@ def judged(spec: Spec, wrong: dict[str, np.ndarray]) -> IssueLog:
     own_checks.check(
         spec.checks_of("service", "lines"),
         batch_of(service, ROWS),
-        {"VLAN": pa.array(VLANS)}.__getitem__,
+        lambda operand: {"VLAN": pa.array(VLANS)}[operand.name],
         log,
         {"price": "Price", "status": "State"},
         wrong,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ispmig_pipelines.condition import ColumnName
 from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import (
@@ -27,6 +28,7 @@ from ispmig_pipelines.defs.tenant_migration.map import (
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.issues import ISSUE_SCHEMA, IssueLog, Severity
 from ispmig_pipelines.mapping.cells import SourceCells
+from ispmig_pipelines.mapping.condition_cells import cells_of
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
@@ -46,12 +48,14 @@ class Demands:
         checks: its own checks.
         severities: rule code → the severity that it gives a rule.
         null_words: cells of columns that mean nothing.
+        date_formats: how columns that checks compare with days write them, where none says it.
         today: the day of the migration.
     """
 
     checks: tuple[OwnCheck, ...]
     severities: Mapping[str, Severity]
     null_words: tuple[str, ...]
+    date_formats: tuple[str, ...]
     today: dt.date
 
 
@@ -61,6 +65,7 @@ def demands_of(spec: Spec, started: float) -> Demands:
         checks=spec.checks,
         severities=spec.severities,
         null_words=spec.defaults.null_words,
+        date_formats=spec.defaults.date_format or (),
         today=dt.datetime.fromtimestamp(started, dt.UTC).date(),
     )
 
@@ -158,10 +163,15 @@ class _Judge:
             severities=demands.severities,
         )
 
-        def column(name: str) -> pa.Array:
+        def column(operand: ColumnName) -> pa.Array:
             assert cells is not None  # noqa: S101 - there are columns to be asked for
-            own = self._columns[name]
-            return cells.words(own, trim=True, null_words=demands.null_words)
+            return cells_of(
+                operand,
+                cells,
+                self._columns[operand.name],
+                null_words=demands.null_words,
+                date_formats=demands.date_formats,
+            )
 
         own_checks.check(self._checks, columns, column, log, mapped.columns, said, self._types)
         return log

@@ -150,6 +150,16 @@ def tokens_of(text: str) -> list[tuple[str, bool]]:
     return found
 
 
+def mistake_in(text: str) -> str:
+    """What is wrong with a format or a name of one, as a clause; "" if nothing is."""
+    try:
+        if text not in NAMED:
+            compile_format(text)
+    except ValueError as error:
+        return f"{text!r} is no date format: {error}. Or write one of {', '.join(NAMED)}"
+    return ""
+
+
 @lru_cache(maxsize=1000)
 def compile_format(text: str) -> DateFormat:
     """Reads a format (not one of :data:`NAMED`).
