@@ -48,11 +48,22 @@ def report(connection: Connection, slug: str, migration: int | None = None) -> M
 
 
 def format_of(said: ReportFormat | None, out: Path | None) -> ReportFormat:
-    """The format that is meant: what is said, else what the file's name ends in, else a page."""
+    """The format that is meant: what is said, else what the file's name ends in, else a page.
+
+    Raises:
+        UsageError: the name ends in something that a report cannot be.
+    """
     if said is not None:
         return said
     ends = "" if out is None else out.suffix.lower()
-    return ReportFormat.json if ends == ".json" else ReportFormat.html
+    known = {"": ReportFormat.html, ".htm": ReportFormat.html, ".html": ReportFormat.html,
+             ".json": ReportFormat.json}  # fmt: skip
+    if ends not in known:
+        raise UsageError(
+            f"A report is written as .html or .json, not as {ends}. For PDF, write the page, open "
+            "it in a browser and print it; to name the file as you like, say --format html."
+        )
+    return known[ends]
 
 
 def written(made: MigrationReport, format: ReportFormat) -> str:

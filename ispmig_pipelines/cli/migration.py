@@ -181,8 +181,8 @@ def report(
 
         if out is not None:
             check_place(out)
-        made = reporting.report(connection, tenant, migration_id)
         kind = reporting.format_of(format, out)
+        made = reporting.report(connection, tenant, migration_id)
         if out is not None:
             publish(out, reporting.written(made, kind))
             say(

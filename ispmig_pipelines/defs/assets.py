@@ -121,9 +121,13 @@ def record_source(tenant: str, migration: int, files: list[dict[str, Any]]) -> A
             "files": MetadataValue.table(
                 records=[TableRecord({c: f[c] for c in columns}) for f in files]
             ),
-            "notes": MetadataValue.md(
-                "\n".join(f"- {f['path']}: {note}" for f in files for note in f["notes"])
-                or "The readers found nothing unusual."
+            "notes": MetadataValue.table(
+                records=[
+                    TableRecord({"path": f["path"], "note": note})
+                    for f in files
+                    for note in f["notes"]
+                ],
+                schema=TableSchema([TableColumn("path"), TableColumn("note")]),
             ),
         },
     )
@@ -150,8 +154,10 @@ def record_entity(
     yield AssetMaterialization(
         asset_key=entity,
         partition=entry.tenant,
-        description=f"Migration {entry.id}, {entry.spec_name}",
+        # Descriptions are Markdown: a spec's name is none.
+        description=f"Migration {entry.id}",
         metadata={
+            "spec": MetadataValue.text(entry.spec_name),
             "dagster/row_count": rows,
             "dagster/column_schema": column_schema(ENTITIES[entity]),
             "dagster/column_lineage": column_lineage(spec, entity),

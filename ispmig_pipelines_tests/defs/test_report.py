@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetSelection, DagsterInstance, materialize
+from dagster import (
+    AssetKey,
+    AssetSelection,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    materialize,
+)
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
 from ispmig_pipelines.defs import assets, rule_checks
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
+from ispmig_pipelines.defs.tenant_migration import ops as loading
 from ispmig_pipelines.defs.tenant_migration import reporting
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
@@ -159,15 +167,17 @@ def test_it_holds_no_cell(house: House) -> None:
 
 def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
     ran = house.migrate(max_quarantined="90%")
+    assert ran.entry is not None
     for made in ran.result.asset_materializations_for_node("audit"):
-        assert made.metadata["migration report"].value == str(place(ran))
+        assert made.metadata["report file"].value == str(place(ran))
+        assert made.metadata["migration report"].value == f"/reports/acme/{ran.entry.id}"
         assert "are accounted for" in made.metadata["verdict"].value
     outputs = [
         e.event_specific_data.metadata
         for e in ran.result.all_events
         if e.is_successful_output and e.step_key == "audit"
     ]
-    assert outputs[0]["migration report"].value == str(place(ran))
+    assert outputs[0]["report file"].value == str(place(ran))
     checks = evaluations(ran)
     assert set(checks) == {
         (entity, name)
@@ -187,7 +197,7 @@ def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
     assert not checks["service", "network"].passed
     assert checks["plan", "values"].passed
     assert checks["plan", "values"].description == "acme: nothing found"
-    assert own.metadata["migration report"].value == str(place(ran))
+    assert own.metadata["migration report"].value == f"/reports/acme/{ran.entry.id}"
 
 
 def test_the_second_run_has_a_trend(house: House) -> None:
@@ -227,7 +237,7 @@ def test_a_refusal_leaves_a_report_too_and_the_failed_step_leads_to_it(house: Ho
     assert any("--max-quarantined 50%" in s.command for s in made.next)
     (failed,) = [e for e in ran.result.all_events if e.is_step_failure]
     told = failed.step_failure_data.user_failure_data.metadata
-    assert told["migration report"].value == str(place(ran))
+    assert told["report file"].value == str(place(ran))
 
 
 def test_a_broken_law_leaves_a_report(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,10 +255,66 @@ def test_a_broken_law_leaves_a_report(house: House, monkeypatch: pytest.MonkeyPa
     assert made.verdict.startswith("It was taken back")
 
 
-def test_a_run_that_read_nothing_leaves_none(house: House) -> None:
+def failed(ran: Ran) -> Any:
+    """What Dagster was told of the step that failed."""
+    (event,) = [e for e in ran.result.all_events if e.is_step_failure]
+    return event.step_failure_data.user_failure_data.metadata
+
+
+def test_a_run_that_could_read_nothing_leaves_one_that_says_why(house: House) -> None:
     (house.folder / "lines.csv").unlink()
-    assert not house.migrate(look=False).ok
-    assert not list(settings().reports_folder.glob("*/migration-*"))
+    ran = house.migrate()
+    made = kept(ran)
+    assert (made.state, made.entities) == ("failed", ())
+    assert "lines.csv" in made.error
+    assert failed(ran)["report file"].value == str(place(ran))
+    assert any(step.command.startswith("ispmig migrate acme") for step in made.next)
+
+
+def test_a_crash_leaves_one_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("Zebrowski")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loading, "load", broken)
+        ran = house.migrate(max_quarantined="90%")
+    made = kept(ran)
+    assert (made.state, made.error) == ("failed", "An unexpected error (ZeroDivisionError).")
+    assert failed(ran)["migration report"].value == f"/reports/acme/{made.migration}"
+    monkeypatch.setattr(auditing, "audit", broken)
+    ran = house.migrate(max_quarantined="90%")
+    made = kept(ran)
+    assert made.state == "published"
+    assert made.entities
+    assert "Zebrowski" not in place(ran).read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_stopped_leaves_one_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: object, **kwargs: object) -> None:
+        raise DagsterExecutionInterruptedError
+
+    monkeypatch.setattr(loading, "load", stopped)
+    with suppress(DagsterExecutionInterruptedError):
+        house.migrate(look=False)
+    with house.engine.connect() as connection:
+        (entry,) = ledger.migrations(connection, "acme")
+    text = store.paths(settings().reports_folder, "acme", entry.id)["json"].read_bytes()
+    assert from_json(text).error == "It was stopped."
+
+
+def test_names_from_outside_are_no_markup_in_the_ui(house: House) -> None:
+    """Dagster shows descriptions as Markdown, with HTML in it."""
+    evil = "<img src=https://example.org/x.png>[n](https://example.org)"
+    house.write("spec.yaml", SPEC.replace("name: north", f"name: '{evil}'"))
+    ran = house.migrate(max_quarantined="90%")
+    for event in ran.result.all_events:
+        if event.event_type_value == "ASSET_MATERIALIZATION":
+            made = event.step_materialization_data.materialization
+            assert "example.org" not in (made.description or "")
+    for made in ran.result.asset_materializations_for_node("audit"):
+        assert made.metadata["spec"].value == evil
 
 
 def test_a_report_that_cannot_be_kept_fails_no_migration(
@@ -321,4 +387,6 @@ def test_the_command_shows_and_writes_it_again(house: House, tmp_path: Path) -> 
     assert f"ispmig quarantine acme --migration {number}" in told
     assert "has no migration 99" in ispmig("acme", "99", exit_code=2)
     assert ispmig("nobody", exit_code=2)
+    assert "not as .pdf. For PDF" in ispmig("acme", "--out", str(tmp_path / "a.pdf"), exit_code=2)
+    assert not (tmp_path / "a.pdf").exists()
     assert "There is no folder" in ispmig("acme", "--out", "/nowhere/at/all.html", exit_code=2)

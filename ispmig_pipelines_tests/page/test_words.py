@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.page.words import heading, label, money, others, share
+from ispmig_pipelines.page.words import heading, label, money, others, printable, share
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,12 @@ def test_entities_have_names_for_people() -> None:
 
 def test_others_are_counted() -> None:
     assert (others(1), others(2_000)) == ("and 1 other", "and 2,000 others")
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\u202e", "\u2067", "\u061c", "\u2028", "\x1b", "\udcff", "\U000e0041", "\ufeff"]
+)
+def test_nothing_hidden_comes_through(hidden: str) -> None:
+    """Not what turns text around, breaks lines, speaks to a terminal, or is no character."""
+    assert printable(f"a{hidden}b") == "a?b"
+    assert printable("Łukasz שלום 💸 渡辺") == "Łukasz שלום 💸 渡辺"

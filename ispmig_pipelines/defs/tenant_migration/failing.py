@@ -40,10 +40,12 @@ def failing_plainly(
         ) from None
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         note_failure(context, platform, migration, "It was stopped.")
+        keep_failed(context, platform, migration)
         raise
     except Exception as error:
         kind = type(error).__name__
         note_failure(context, platform, migration, f"An unexpected error ({kind}).")
+        report = keep_failed(context, platform, migration)
         raise Failure(
             description=f"An unexpected error ({kind}). This is a defect; please report where it "
             "happened, which stands beside this message.",
@@ -56,6 +58,7 @@ def failing_plainly(
                         for frame in traceback.extract_tb(error.__traceback__)
                     )
                 ),
+                **report,
             },
             allow_retries=False,
         ) from None

@@ -47,14 +47,12 @@ def keep(
 def keep_failed(
     context: OpExecutionContext, platform: Platform, migration: int | None
 ) -> dict[str, Any]:
-    """Keeps the report of a migration that has failed, where there is anything to report of it."""
+    """Keeps the report of a migration that has failed, once it is in the ledger."""
     if migration is None:
         return {}
     try:
         with platform.connect() as connection:
             entry = ledger.migration(connection, migration)
-            if not entry.entities:
-                return {}
             tenant = tenants.get(connection, entry.tenant)
             connection.rollback()
             return keep(context, connection, tenant, migration)[1]
