@@ -33,6 +33,25 @@ def check_place(path: Path) -> None:
         raise UsageError(f"{path} is no file; name another file.")
 
 
+def keep(root: Path, tenant: str, stem: str, *, html: str, json: str) -> dict[str, Path]:
+    """Writes a report of a tenant's as page and as data; returns where (:func:`kept`).
+
+    Raises:
+        OSError: no space, or no rights.
+    """
+    found = kept(root, tenant, stem)
+    for folder in (root, root / tenant):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(found["html"], html)
+    write_private(found["json"], json)
+    return found
+
+
+def kept(root: Path, tenant: str, stem: str) -> dict[str, Path]:
+    """Where a report lies: as ``html`` and as ``json``, in a folder per tenant."""
+    return {kind: root / tenant / f"{stem}.{kind}" for kind in ("html", "json")}
+
+
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read; it appears when it is whole."""
     descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)

@@ -6,13 +6,15 @@ They hold cells of the tenant's data, so only their owner may read them, and the
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ispmig_pipelines.errors import StorageError
-from ispmig_pipelines.page.file import write_private
+from ispmig_pipelines.page import file
 from ispmig_pipelines.preview.page import page
 from ispmig_pipelines.preview.report import Report
 from ispmig_pipelines.staging import storage_errors
@@ -29,7 +31,7 @@ def paths(root: Path, tenant: str, migration: int) -> dict[str, Path]:
     Args:
         root: :attr:`Settings.reports_folder`.
     """
-    return {kind: root / tenant / f"{migration}.{kind}" for kind in ("html", "json")}
+    return file.kept(root, tenant, _stem(migration))
 
 
 def keep(root: Path, report: Report) -> dict[str, Path]:
@@ -38,13 +40,18 @@ def keep(root: Path, report: Report) -> dict[str, Path]:
     Raises:
         StorageError: no space.
     """
-    found = paths(root, report.tenant, report.migration_id)
     with storage_errors("writing the report", _THEN):
-        for folder in (root, root / report.tenant):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(found["html"], page(report))
-        write_private(found["json"], report.model_dump_json())
-    return found
+        return file.keep(
+            root,
+            report.tenant,
+            _stem(report.migration_id),
+            html=page(report),
+            json=report.model_dump_json(),
+        )
+
+
+def _stem(migration: int) -> str:
+    return str(migration)
 
 
 def read(root: Path, tenant: str, migration: int) -> Report:
@@ -63,16 +70,33 @@ def read(root: Path, tenant: str, migration: int) -> Report:
         ) from None
 
 
+def migrations(root: Path, tenant: str) -> list[int]:
+    """Ids of a tenant's dry runs of which there is a report."""
+    return sorted({int(path.stem) for path in _files(root, tenant) if path.stem.isdigit()})
+
+
+def remove(root: Path, tenant: str, *, before: float = math.inf) -> list[int]:
+    """Deletes a tenant's reports, those that were half written, too; returns their migrations' ids.
+
+    Args:
+        before: only what was written before this time, in seconds since 1970.
+    """
+    removed = set()
+    for path in _files(root, tenant):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
+            removed.add(path.stem)
+    return sorted(int(stem) for stem in removed if stem.isdigit())
+
+
 def remove_expired(root: Path, tenant: str) -> list[int]:
     """Deletes a tenant's reports that are older than :data:`EXPIRES_AFTER`; returns their
     migrations' ids."""
-    removed = set()
-    oldest = time.time() - EXPIRES_AFTER.total_seconds()
+    return remove(root, tenant, before=time.time() - EXPIRES_AFTER.total_seconds())
+
+
+def _files(root: Path, tenant: str) -> Iterator[Path]:
+    """Reports, and what was left half-written by a run that was killed."""
     for path in (root / tenant).glob("*"):
-        if path.suffix in (".html", ".json") and path.stem.isdigit():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
-                removed.add(int(path.stem))
-        elif path.name.startswith(".") and path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)  # left half-written by a run that was killed
-    return sorted(removed)
+        if path.name.startswith(".") or (path.suffix in (".html", ".json") and path.stem.isdigit()):
+            yield path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ispmig_pipelines.page.file import write_private
+from ispmig_pipelines.page import file
 from ispmig_pipelines.report.canonical import to_json
 from ispmig_pipelines.report.page import page
 from ispmig_pipelines.report.report import MigrationReport
@@ -25,7 +25,7 @@ def paths(root: Path, tenant: str, migration: int) -> dict[str, Path]:
     Args:
         root: :attr:`Settings.reports_folder`.
     """
-    return {kind: root / tenant / f"migration-{migration}.{kind}" for kind in ("html", "json")}
+    return file.kept(root, tenant, _stem(migration))
 
 
 def keep(root: Path, report: MigrationReport) -> dict[str, Path]:
@@ -34,10 +34,11 @@ def keep(root: Path, report: MigrationReport) -> dict[str, Path]:
     Raises:
         StorageError: no space.
     """
-    found = paths(root, report.tenant, report.migration)
     with storage_errors("writing the report", _THEN):
-        for folder in (root, root / report.tenant):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(found["html"], page(report))
-        write_private(found["json"], to_json(report))
-    return found
+        return file.keep(
+            root, report.tenant, _stem(report.migration), html=page(report), json=to_json(report)
+        )
+
+
+def _stem(migration: int) -> str:
+    return f"migration-{migration}"

@@ -1,11 +1,8 @@
 """The job ``tenant_export``: one tenant's rows, as of one instant, into files."""
 
-from dagster import PartitionedConfig, in_process_executor, job
-
-from ispmig_pipelines.defs.console import console
-from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.tenant_export.config import DEFAULT_SPLIT_BYTES
 from ispmig_pipelines.defs.tenant_export.ops import export_op
+from ispmig_pipelines.defs.tenant_job import tenant_job
 
 
 def default_config(tenant: str) -> dict[str, object]:
@@ -33,15 +30,12 @@ def default_config(tenant: str) -> dict[str, object]:
     }
 
 
-@job(
-    # Not tagged with the tenant as migrations are: reading waits for nobody, and nobody for it.
-    config=PartitionedConfig(
-        partitions_def=tenants, run_config_for_partition_key_fn=default_config
-    ),
-    executor_def=in_process_executor,
-    logger_defs={"console": console},
+@tenant_job(
+    default_config,
     description="Writes one tenant's entities into files, as of one instant: CSV, JSON, NDJSON, "
     "XML, SQL or XLSX, in a folder or in S3, with a manifest of counts and digests.",
+    # Reading waits for nobody, and nobody for it.
+    alone=False,
 )
 def tenant_export() -> None:
     export_op()

@@ -21,6 +21,7 @@ import time
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
 from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
@@ -29,7 +30,6 @@ from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_expired
 
-TENANT_TAG = "ispmig/tenant"
 MIGRATION_TAG = "ispmig/migration"
 
 

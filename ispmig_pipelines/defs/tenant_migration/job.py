@@ -1,11 +1,7 @@
 """The job ``tenant_migration``: extract, then map and validate per entity, then load and audit."""
 
-from dagster import PartitionedConfig, in_process_executor, job
-
-from ispmig_pipelines.defs.console import console
-from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.resources import Platform
-from ispmig_pipelines.defs.tenant_migration.closing import TENANT_TAG
+from ispmig_pipelines.defs.tenant_job import tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import (
     audit_op,
     extract_op,
@@ -49,15 +45,8 @@ def _last_spec(tenant: str) -> str:
     return newest[0].spec_path if newest else ""
 
 
-@job(
-    config=PartitionedConfig(
-        partitions_def=tenants,
-        run_config_for_partition_key_fn=default_config,
-        tags_for_partition_key_fn=lambda tenant: {TENANT_TAG: tenant},
-    ),
-    # A process per step costs seconds each; runs are what run side by side.
-    executor_def=in_process_executor,
-    logger_defs={"console": console},
+@tenant_job(
+    default_config,
     description="Moves one tenant's business from the sources of a spec into its tables: "
     "complete, reconciled, or not at all.",
 )

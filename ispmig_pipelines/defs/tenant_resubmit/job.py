@@ -1,10 +1,6 @@
 """The job ``tenant_resubmit``: corrected records of a migration's quarantine, tried again."""
 
-from dagster import PartitionedConfig, in_process_executor, job
-
-from ispmig_pipelines.defs.console import console
-from ispmig_pipelines.defs.partitions import tenants
-from ispmig_pipelines.defs.tenant_migration.closing import TENANT_TAG
+from ispmig_pipelines.defs.tenant_job import tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import audit_op, load_op, map_op, validate_op
 from ispmig_pipelines.defs.tenant_resubmit.ops import take_op
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
@@ -26,14 +22,8 @@ def default_config(tenant: str) -> dict[str, object]:
     }
 
 
-@job(
-    config=PartitionedConfig(
-        partitions_def=tenants,
-        run_config_for_partition_key_fn=default_config,
-        tags_for_partition_key_fn=lambda tenant: {TENANT_TAG: tenant},
-    ),
-    executor_def=in_process_executor,
-    logger_defs={"console": console},
+@tenant_job(
+    default_config,
     description="Tries records of a tenant's quarantine again that somebody corrected in a "
     "workbook, through the spec of the migration that they come from.",
 )
