@@ -21,7 +21,7 @@ class Facts:
         spec: path of the spec's file.
         refused: too much would have lain in quarantine; ``by_spec``: by the spec's own limits.
         origin: of a resubmission: the migration whose records were sent in, in ``sent_in``.
-        newer: a later migration of the same spec that stands.
+        newer: a later migration of the same spec that stands, and has read anew what this has.
     """
 
     tenant: str
@@ -61,7 +61,7 @@ def steps(facts: Facts) -> tuple[Step, ...]:
                 ),
             )
         case State.DONE:
-            found = _correct(facts)
+            found = _correct(facts) if facts.newer is None else _read_again(facts)
         case State.CHECKED | State.FAILED | State.UNDONE:
             found = _again(facts) if facts.newer is None else _superseded(facts)
     found += _besides(facts.tenant, facts.issues, facts.cards)
@@ -84,6 +84,18 @@ def _correct(facts: Facts) -> list[Step]:
             what="Correct the coloured cells, and send the workbook in again.",
             command=f"ispmig resubmit {facts.tenant} {book}",
         ),
+    ]
+
+
+def _read_again(facts: Facts) -> list[Step]:
+    if not facts.waiting:
+        return []
+    return [
+        Step(
+            what=f"What waits here was read again by migration {facts.newer} of the same spec: "
+            "correct it there.",
+            command=f"ispmig report {facts.tenant} {facts.newer}",
+        )
     ]
 
 

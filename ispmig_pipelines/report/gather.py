@@ -19,7 +19,7 @@ from ispmig_pipelines.issues import CHECK, ON_PURPOSE, Severity, mask, rule_of
 from ispmig_pipelines.mapping.spec import parse_spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.page.words import printable
-from ispmig_pipelines.platform import issue_counts, ledger, tenants
+from ispmig_pipelines.platform import issue_counts, ledger, quarantine, tenants
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.report.advice import Facts, steps
 from ispmig_pipelines.report.findings import cards_of, erased_of, personal_of, retention_of
@@ -67,7 +67,10 @@ def gather(connection: Connection, tenant: tenants.Tenant, migration: int) -> Mi
             )
         found = issue_counts.of_migration(driver, tenant, migration)
         waiting = issue_counts.waiting(driver, tenant, migration)
-    return report_of(entry, _before(entry, every), found, waiting, _loaded_since(entry, every))
+        # What still is to be corrected is so, whatever was loaded since.
+        still = (entry.origin or entry.id) in quarantine.current(connection, tenant)
+    newer = None if entry.state is State.DONE and still else _loaded_since(entry, every)
+    return report_of(entry, _before(entry, every), found, waiting, newer)
 
 
 def newest(entries: Sequence[ledger.Migration]) -> ledger.Migration | None:
@@ -126,13 +129,13 @@ def report_of(
     entities = tuple(EntityCounts(entity=name, **c) for name, c in entry.entities.items())
     totals = tuple(_totals(entry))
     issues = tuple(_issues(entry, earlier, found))
-    quarantine = tuple(
+    held = tuple(
         _quarantine(entry, e, waiting.get(e.entity, issue_counts.Waiting(0, 0)))
         for e in entities
         if e.quarantined
     )
     cards = cards_of(entry.findings)
-    sound, told = verdict(entry.state, entities, totals, quarantine)
+    sound, told = verdict(entry.state, entities, totals, held)
     refused = entry.state is State.FAILED and (entry.error or "").startswith(threshold.TOO_MUCH)
     return MigrationReport(
         tenant=entry.tenant,
@@ -157,7 +160,7 @@ def report_of(
         totals=totals,
         issues=issues,
         gone=tuple(_gone(entry, earlier)),
-        quarantine=quarantine,
+        quarantine=held,
         cards=cards,
         personal=personal_of(entry.findings),
         retention=retention_of(entry.findings),
@@ -176,7 +179,7 @@ def report_of(
                 newer=newer,
                 entities=entities,
                 issues=issues,
-                quarantine=quarantine,
+                quarantine=held,
                 cards=cards,
             )
         ),

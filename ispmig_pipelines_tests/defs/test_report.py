@@ -217,6 +217,16 @@ def test_the_second_run_has_a_trend(house: House) -> None:
     assert page.count("<svg") == len(made.issues)
 
 
+def test_old_reports_lead_to_the_newest_load(house: House) -> None:
+    refused, first = house.migrate(), house.migrate(max_quarantined="90%")
+    assert any("quarantine acme" in step.command for step in again(house, first).next)
+    newest = house.migrate(max_quarantined="90%")
+    assert newest.entry is not None
+    for ran in (refused, first):
+        assert again(house, ran).next[0].command == f"ispmig report acme {newest.entry.id}"
+    assert again(house, newest).next == kept(newest).next
+
+
 def test_nothing_wrong_is_nothing_to_do(house: House) -> None:
     house.write("people.csv", SOUND_PEOPLE)
     house.write("lines.csv", SOUND_LINES)

@@ -60,7 +60,7 @@ def test_a_limit_of_the_spec_is_raised_in_the_spec() -> None:
 def test_what_was_loaded_since_is_not_to_be_done_again() -> None:
     made = report(state=State.FAILED, error=TOO_MUCH, newer=9, waiting={})
     assert commands(made) == ["ispmig report acme 9"]
-    assert commands(report(newer=9)) == commands(report())
+    assert commands(report(newer=9)) == ["ispmig report acme 9"]
 
 
 def test_a_resubmission_goes_on_with_the_quarantine_that_it_came_from() -> None:
