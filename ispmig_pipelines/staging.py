@@ -66,12 +66,17 @@ def remove_expired(root: Path, tenant: str, finished: Callable[[int], bool]) -> 
     """
     removed = []
     oldest = time.time() - EXPIRES_AFTER.total_seconds()
-    for folder in (root / tenant).glob("[0-9]*"):
-        migration = int(folder.name) if folder.name.isdigit() else -1
-        if migration >= 0 and (finished(migration) or folder.stat().st_mtime < oldest):
-            Staging(root, tenant, migration).remove()
+    for migration in migrations(root, tenant):
+        staging = Staging(root, tenant, migration)
+        if finished(migration) or staging.folder.stat().st_mtime < oldest:
+            staging.remove()
             removed.append(migration)
-    return sorted(removed)
+    return removed
+
+
+def migrations(root: Path, tenant: str) -> list[int]:
+    """Ids of a tenant's migrations of which something is staged."""
+    return sorted(int(f.name) for f in (root / tenant).glob("[0-9]*") if f.name.isdigit())
 
 
 def remove_all(root: Path, tenant: str) -> None:

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ def asked_of(accounts: Sequence[str], email: str, phone: str) -> Asked:
     Raises:
         UsageError: by nothing, or by what cannot be one person's.
     """
-    from ispmig_pipelines.platform.subject import SHORTEST_NUMBER, Asked
+    from ispmig_pipelines.platform.known_by import SHORTEST_NUMBER
+    from ispmig_pipelines.platform.subject import Asked
 
     asked = Asked(tuple(a.strip() for a in accounts if a.strip()), email.strip(), phone.strip())
     if not (asked.accounts or asked.email or asked.phone):
@@ -82,6 +83,7 @@ def access(connection: Connection, slug: str, asked: Asked, out: Path | None) ->
         "tenant": slug,
         "accounts": list(held.accounts) if not held.is_empty else [],
         **held.counts(),
+        "named_in": named_in(held),
         "file": str(out) if out is not None else None,
     }
 
@@ -114,12 +116,16 @@ def erase(
             "who asked for it by --account."
         )
     if held.is_empty and not _was_erased(connection, tenant, asked):
-        raise UsageError(
-            f"Tenant {slug} holds nothing on this person. Nothing was erased. Look whether the "
-            "number or address is right."
+        others = (
+            f" What is held of others names them in {len(held.mentions):,} places: see where with "
+            f"ispmig subject {slug}, and if one of these is the person, name the account."
+            if held.mentions
+            else " Look whether the number or address is right."
         )
+        raise UsageError(f"Tenant {slug} holds nothing of this person. Nothing was erased.{others}")
     if not (dry_run or confirmed or held.is_empty):
         raise UsageError(_not_confirmed(slug, held))
+    made_again: dict[str, int] = {}
     with tenants.lock(connection, slug):
         # Now that nobody else works on the tenant.
         held = _held(connection, tenant, asked)
@@ -129,7 +135,7 @@ def erase(
             key = erased.digest_key(connection, slug)
             with tenants.as_tenant(driver, tenant):
                 done = erasing.erase(driver, tenant, held, invoices_before=day)
-                digests = [erased.digest(key, account) for account in held.accounts]
+                digests = _digests(key, held.accounts, held.addresses - held.shared)
                 remembered = erased.remember(driver, tenant, digests)
             if dry_run:
                 transaction.rollback()
@@ -141,11 +147,15 @@ def erase(
                 _enter_now(
                     connection, tenant, trail.Operation.SUBJECT_ERASURE, trail.Stage.FINISHED, told
                 )
+        if not dry_run:
+            made_again = _remove_what_can_be_made_again(connection, tenant)
     return {
         "tenant": slug,
         "dry_run": dry_run,
         **counts,
+        "named_in": named_in(held),
         "erased": done.as_json(),
+        "files": made_again,
         "newly_erased": remembered,
         "remains": remains(connection, tenant),
     }
@@ -155,18 +165,16 @@ def allow(connection: Connection, slug: str, asked: Asked) -> dict[str, Any]:
     """Lets migrations bring in again who was erased: they are a customer again.
 
     Raises:
-        UsageError: no account number is given, or none of them is of somebody who was erased.
+        UsageError: nobody was erased who was known by that.
     """
     from ispmig_pipelines.platform import erased, tenants, trail
 
-    if not asked.accounts or asked.email or asked.phone:
-        raise UsageError("--allow takes account numbers: --account N. Nothing else was kept.")
     tenant = tenants.get(connection, slug)
     connection.rollback()
     with tenants.lock(connection, slug), connection.begin():
         driver = tenants.raw(connection)
         key = erased.digest_key(connection, slug)
-        digests = [erased.digest(key, account) for account in asked.accounts]
+        digests = _digests(key, asked.accounts, asked.addresses)
         with tenants.as_tenant(driver, tenant):
             count = erased.allow(driver, tenant, digests)
         if count:
@@ -175,21 +183,27 @@ def allow(connection: Connection, slug: str, asked: Asked) -> dict[str, Any]:
                 connection, tenant, trail.Operation.SUBJECT_ALLOWED, trail.Stage.FINISHED, told
             )
     if not count:
-        raise UsageError("Nobody with that account number was erased. Nothing was changed.")
+        raise UsageError("Nobody known by that was erased. Nothing was changed.")
     return {"tenant": slug, "allowed": count}
 
 
 def remains(connection: Connection, tenant: Tenant) -> list[str]:
     """Where data of the tenant lie beyond the reach of an erasure, in words."""
+    from ispmig_pipelines import staging
     from ispmig_pipelines.platform import ledger
+    from ispmig_pipelines.preview import store
 
-    found = []
-    for what, folder in (
-        ("staged data of migrations that failed", settings().staging_folder / tenant.slug),
-        ("reports of dry runs", settings().reports_folder / tenant.slug),
-    ):
-        if folder.is_dir() and any(folder.iterdir()):
-            found.append(f"{what}, until they expire: {folder}")
+    found = [
+        f"{what}, until they expire: {folder}"
+        for what, folder, there in (
+            ("staged data of migrations that did not end", settings().staging_folder,
+             staging.migrations(settings().staging_folder, tenant.slug)),
+            ("reports of dry runs", settings().reports_folder,
+             store.migrations(settings().reports_folder, tenant.slug)),
+        )
+        for folder in [folder / tenant.slug]
+        if there
+    ]  # fmt: skip
     paths = dict.fromkeys(
         file["path"] for entry in ledger.migrations(connection, tenant.slug) for file in entry.files
     )
@@ -197,19 +211,69 @@ def remains(connection: Connection, tenant: Tenant) -> list[str]:
     if paths:
         shown = ", ".join(list(paths)[:10]) + (f" and {len(paths) - 10} more" * (len(paths) > 10))
         found.append(f"the source files themselves: {shown}")
-    found.append("exports and previews that somebody wrote elsewhere")
-    found.append("backups of the database, until they expire")
+    found.append("exports, workbooks and previews that somebody wrote elsewhere")
+    found.append("backups of the database until they expire, and pages of its files until "
+                 "PostgreSQL uses them again")  # fmt: skip
     return found
+
+
+def named_in(held: Held) -> list[str]:
+    """Where what is held of others names the person, in words, without what it says."""
+    found: dict[tuple[str, ...], int] = {}
+    for one in held.mentions:
+        whose = f"customer {one.customer}" if one.customer else f"{one.entity} {one.key}".strip()
+        at = (whose, f"{one.entity}.{one.place}", one.table)
+        found[at] = found.get(at, 0) + 1
+    return [
+        f"{whose}: {place}" + ("" if table == "rows" else f" ({table})")
+        for whose, place, table in found
+    ]
+
+
+def _remove_what_can_be_made_again(connection: Connection, tenant: Tenant) -> dict[str, int]:
+    """Deletes what holds cells for a while only: data that migrations left staged which failed, and
+    reports of dry runs. Whoever needs one of them runs its migration again."""
+    from ispmig_pipelines import staging
+    from ispmig_pipelines.platform import ledger
+    from ispmig_pipelines.preview import store
+
+    begun = {
+        entry.id
+        for entry in ledger.migrations(connection, tenant.slug)
+        if entry.state is ledger.State.PUBLISHED
+    }
+    connection.rollback()
+    staged = staging.remove_expired(
+        settings().staging_folder, tenant.slug, lambda migration: migration not in begun
+    )
+    reports = store.remove(settings().reports_folder, tenant.slug)
+    return {"staged": len(staged), "previews": len(reports)}
+
+
+def _digests(key: bytes, accounts: Iterable[str], addresses: Iterable[str]) -> list[bytes]:
+    from ispmig_pipelines.platform import erased
+
+    return [
+        *(erased.digest(key, account) for account in accounts),
+        *(erased.address_digest(key, address) for address in sorted(addresses)),
+    ]
 
 
 def tell_access(out: Console, told: dict[str, Any]) -> None:
     """Shows people what is held, by counts."""
     if not (told["rows"] or told["earlier"] or told["quarantine"]):
-        out.print(f"Nothing is held on this person by tenant {told['tenant']}.", markup=False)
+        out.print(f"Nothing of this person is held by tenant {told['tenant']}.", markup=False)
+        _tell_named_in(out, told)
         return
     accounts = ", ".join(told["accounts"]) or "none"
     out.print(f"Customers of tenant {told['tenant']}: {accounts}", markup=False)
+    if len(told["accounts"]) > 1:
+        out.print(
+            "These may be several people. Whose what is, is to be known before anybody gets it: "
+            "--account N shows one of them."
+        )
     _tell_counts(out, told)
+    _tell_named_in(out, told)
     if told["file"]:
         out.print(f"All of it: {told['file']} (only you may read it)", markup=False)
     else:
@@ -229,8 +293,15 @@ def tell_erased(out: Console, told: dict[str, Any]) -> None:
         markup=False,
     )
     if told["dry_run"]:
+        _tell_named_in(out, told)
         out.print("Nothing was erased: this was a dry run.")
         return
+    out.print(
+        f"{told['files']['staged']:,} migrations' staged data and "
+        f"{told['files']['previews']:,} reports of dry runs "
+        "deleted"
+    )
+    _tell_named_in(out, told)
     out.print("What remains, and is not the platform's to erase:")
     for line in told["remains"]:
         out.print(f"  {line}", markup=False)
@@ -245,6 +316,13 @@ def _tell_counts(out: Console, told: dict[str, Any]) -> None:
         out.print(f"  {told['quarantine']:,} records in quarantine")
 
 
+def _tell_named_in(out: Console, told: dict[str, Any]) -> None:
+    if told["named_in"]:
+        out.print("What is held of others names them, and stays as it is:")
+        for line in told["named_in"]:
+            out.print(f"  {line}", markup=False)
+
+
 def _held(connection: Connection, tenant: Tenant, asked: Asked) -> Held:
     from ispmig_pipelines.platform import tenants
     from ispmig_pipelines.platform.subject import held_on
@@ -257,13 +335,13 @@ def _held(connection: Connection, tenant: Tenant, asked: Asked) -> Held:
 
 
 def _was_erased(connection: Connection, tenant: Tenant, asked: Asked) -> bool:
-    """Whether a customer of one of the account numbers was erased before."""
+    """Whether somebody who was known by that was erased before."""
     from ispmig_pipelines.platform import erased, tenants
 
     driver = tenants.raw(connection)
     with connection.begin():
         key = erased.digest_key(connection, tenant.slug)
-        digests = [erased.digest(key, account) for account in asked.accounts]
+        digests = _digests(key, asked.accounts, asked.addresses)
         with tenants.as_tenant(driver, tenant):
             return bool(erased.known(driver, tenant, digests))
 
@@ -272,10 +350,12 @@ def _naming_columns(
     connection: Connection, tenant: Tenant
 ) -> dict[tuple[int, str, int], dict[str, list[str]]]:
     """Which columns of the sources named a customer and what is theirs, by migration and block,
-    from the specs in the ledger."""
+    and by which columns customers are reached, from the specs in the ledger."""
     from ispmig_pipelines.mapping.spec import parse_spec
     from ispmig_pipelines.model import ENTITIES
+    from ispmig_pipelines.model.field_info import FieldType
     from ispmig_pipelines.platform import ledger
+    from ispmig_pipelines.platform.subject import REACHED_BY
 
     found: dict[tuple[int, str, int], dict[str, list[str]]] = {}
     for entry in ledger.migrations(connection, tenant.slug):
@@ -291,6 +371,11 @@ def _naming_columns(
                 parent = info.references.get(name) or (
                     feed.entity if info.fields[name].key and len(info.key) == 1 else ""
                 )
+                if feed.entity == "customer" and info.fields[name].type in (
+                    FieldType.EMAIL,
+                    FieldType.PHONE,
+                ):
+                    parent = REACHED_BY
                 if parent:
                     named.setdefault(parent, []).extend(mapping.origin_columns)
     return found
@@ -373,6 +458,9 @@ def _answer(connection: Connection, tenant: Tenant, asked: Asked, held: Held) ->
                 "row": shown(row["entity"], row["row"]),
             }
             for row in held.earlier
+        ],
+        "named_in_what_is_of_others": [
+            {"entity": one.entity, "in": one.place, "says": one.says} for one in held.mentions
         ],
         "what_the_fields_mean": fields,
         "where_else": remains(connection, tenant),

@@ -202,8 +202,8 @@ def test_without_books_nothing_stays_also_of_what_never_was_loaded(house: House)
         (("--account", "C2", "--out", "x.pdf"), "ends in .json or .zip"),
         (("--account", "C2", "--yes"), "belong to --erase"),
         (("--account", "C2", "--erase", "--allow"), "one at a time"),
-        (("--account", "C2", "--allow"), "Nobody with that account number was erased"),
-        (("--account", "C99", "--erase", "--yes"), "holds nothing on this person"),
+        (("--account", "C2", "--allow"), "Nobody known by that was erased"),
+        (("--account", "C99", "--erase", "--yes"), "holds nothing of this person"),
         (("--account", "C2", "--erase", "--erase-invoices-before", "soon"), "takes a day"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Who was erased: keyed digests of their keys, so that no later migration brings them back.
+"""Who was erased: keyed digests of their account numbers, so that no later migration brings them
+back, and of the addresses that were theirs alone, by which records are known that name no account.
 
 A digest says nothing without the tenant's own key, which lies in the ledger and leaves it for
 nobody. It is a pseudonym all the same, and kept for one purpose: that the erasure lasts.
@@ -33,6 +34,11 @@ def digest_key(connection: Connection, slug: str) -> bytes:
 def digest(key: bytes, text: str) -> bytes:
     """The digest of a key or of another identity."""
     return hmac.digest(key, text.encode(), "sha256")
+
+
+def address_digest(key: bytes, address: str) -> bytes:
+    """The digest of an email address or of a telephone number's national digits."""
+    return digest(key, f"address\x1f{address}")
 
 
 def digest_sql(text: sql.Composable) -> sql.Composed:

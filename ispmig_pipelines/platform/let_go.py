@@ -9,6 +9,7 @@ is nobody's to correct, and is not told.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from ispmig_pipelines.model.anonymous import emptied, owners
 from ispmig_pipelines.platform import erased, retention
 from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.journal import ERASED, ISSUES, QUARANTINE
+from ispmig_pipelines.platform.known_by import may_name
 from ispmig_pipelines.platform.publish import FeedTable, reject
 from ispmig_pipelines.platform.retention import Past, Retention, RetentionPolicy
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
@@ -30,6 +32,8 @@ WAS_ERASED = "subject.erased"
 EXPIRED = "retention.expired"
 ANONYMISED = "retention.anonymised"
 REFERENCE = "reference.let_go"
+
+_AT_A_TIME = 5_000
 
 WITHOUT_CELLS = (WAS_ERASED, EXPIRED)
 """Rules of whose records the quarantine keeps neither cells nor key."""
@@ -141,7 +145,10 @@ def let_go(
                    on conflict do nothing""",
                 [EXPIRED if asked and asked.policy is RetentionPolicy.skip else ANONYMISED],
             )
-        if not driver.execute("select exists (select from pg_temp.let_go)").fetchone()[0]:  # type: ignore[index]
+        nameless = key is not None and _mark_nameless(driver, tenant, migration, key)
+        if not (
+            nameless or driver.execute("select exists (select from pg_temp.let_go)").fetchone()[0]  # type: ignore[index]
+        ):
             return done
         for entity in ENTITIES:
             for table in tables:
@@ -196,6 +203,52 @@ def _find_erased(
         ),
         erased.digest_parameters(key),
     )
+
+
+def _mark_nameless(driver: psycopg.Connection, tenant: Tenant, migration: int, key: bytes) -> bool:
+    """Marks rejected records that name no customer by their columns, and somebody who was erased by
+    what stands in them: what could not be split into cells, what has no account number. Whether
+    there are any."""
+    marked: list[Sequence[object]] = []
+    with driver.cursor("nameless") as cursor:
+        cursor.execute(
+            sql.SQL(
+                """select t.entity, t.feed, t.file, t.record, coalesce(t.text, t.cells)::text
+                   from {} t left join pg_temp.rejected_of r
+                     on (r.entity, r.feed, r.file, r.record) = (t.entity, t.feed, t.file, t.record)
+                   where t.migration = %s and r.own is null and r.parent_key is null"""
+            ).format(sql.Identifier(tenant.schema, QUARANTINE)),
+            [migration],
+        )
+        while rows := cursor.fetchmany(_AT_A_TIME):
+            named = [_digests(key, text) for *_, text in rows]
+            gone = erased.known(driver, tenant, set().union(*named))
+            marked += [
+                row[:4] for row, here in zip(rows, named, strict=True) if not gone.isdisjoint(here)
+            ]
+    driver.execute(
+        """with nameless as (
+               select * from unnest(%s::text[], %s::integer[], %s::integer[], %s::bigint[])
+                   as n(entity, feed, file, record)
+           ), known as (
+               delete from pg_temp.rejected_of r using nameless n
+               where (r.entity, r.feed, r.file, r.record) = (n.entity, n.feed, n.file, n.record))
+           insert into pg_temp.rejected_of
+           select entity, feed, file, record, null, null, null, %s from nameless""",
+        [*([place[at] for place in marked] for at in range(4)), WAS_ERASED],
+    )
+    return bool(marked)
+
+
+def _digests(key: bytes, record: str) -> set[bytes]:
+    """Digests of all by which a record, as JSON, may name somebody."""
+    said = json.loads(record) if record else ""
+    texts = [str(cell) for cell in said.values()] if isinstance(said, dict) else [str(said)]
+    return {
+        erased.digest(key, word) if kind == "account" else erased.address_digest(key, word)
+        for text in texts
+        for kind, word in may_name(text)
+    }
 
 
 def _rule_of_row(table: FeedTable) -> sql.Composed:

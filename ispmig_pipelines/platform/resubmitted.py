@@ -99,7 +99,8 @@ def take_rows(driver: psycopg.Connection, tenant: Tenant, batches: Iterable[pa.R
 
 def mistakes(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
     """What is wrong with the rows taken: records that stand twice, that the quarantine does not
-    have, or whose hidden columns were changed. With the rows' numbers; empty when all is well."""
+    have or has emptied, or whose hidden columns were changed. With the rows' numbers; empty when
+    all is well."""
     quarantine = sql.Identifier(tenant.schema, QUARANTINE)
     with as_tenant(driver, tenant):
         twice = driver.execute(
@@ -123,13 +124,23 @@ def mistakes(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
                        select distinct r.sheet, r."row", r.code from {rows} r
                        join {quarantine} q on (q.migration, q.file, q.record)
                            = (r.migration, r.file, r.record)
-                       where r.code is distinct from {code}) wrong
+                       where r.code is distinct from {code}
+                         and (q.cells is not null or q.text is not null)) wrong
                    order by 1, 2 limit {shown}"""
             ).format(
                 rows=_ROWS, quarantine=quarantine, code=code(tenant, "q"),
                 shown=sql.Literal(SHOWN),
             )
         ).fetchall()  # fmt: skip
+        emptied = driver.execute(
+            sql.SQL(
+                """select sheet, "row", count(*) over () from {} r
+                   where exists (select from {} q
+                       where (q.migration, q.file, q.record) = (r.migration, r.file, r.record)
+                         and q.cells is null and q.text is null)
+                   order by 1, 2 limit {}"""
+            ).format(_ROWS, quarantine, sql.Literal(SHOWN))
+        ).fetchall()
     found = [
         f"rows {' and '.join(places)} are the same record: keep the one that is right"
         for places, _ in twice
@@ -146,7 +157,13 @@ def mistakes(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
         "changed, filled down or sorted apart from the rest of the row"
         for sheet, row, _ in mixed
     ]
-    return found + _more(mixed)
+    found += _more(mixed)
+    found += [
+        f"row {sheet} {row} is of somebody who was erased, or is past their retention: delete the "
+        "row, and what else you have of it"
+        for sheet, row, _ in emptied
+    ]
+    return found + _more(emptied)
 
 
 def _more(rows: list[tuple[Any, ...]]) -> list[str]:

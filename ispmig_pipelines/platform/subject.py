@@ -3,13 +3,15 @@
 A person is known by what they say of themselves: account numbers, an email address, a telephone
 number. What belongs to their customers is found by the references of the model, in the tenant's
 tables, in the journal for undoing, and in quarantine, where it is found by its key, by the columns
-that named the customer, and by what identifies them in any cell.
+that named the customer and, where a record names no customer, by what identifies them in any cell.
+What is somebody else's and only names them is told apart: it is no part of what is theirs.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,16 +24,15 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.anonymous import owners
 from ispmig_pipelines.model.field_info import FieldType, Privacy
 from ispmig_pipelines.platform.journal import QUARANTINE, UNDO
+from ispmig_pipelines.platform.known_by import SHORTEST_NUMBER, KnownBy, national
 from ispmig_pipelines.platform.tenants import Tenant
 
-SHORTEST_NUMBER = 7
-"""Digits from which on a telephone number is one person's."""
-
-TELLING = 6
-"""Characters from which on an account number means somebody wherever it stands in a record."""
+REACHED_BY = "reached by"
 
 Columns = Mapping[tuple[int, str, int], Mapping[str, Sequence[str]]]
-"""(migration, entity, block) → entity → the source's columns that name one of it."""
+"""(migration, entity, block) → entity → the source's columns that name one of it; of customers
+also :data:`REACHED_BY` → the columns of email addresses and telephone numbers that are their own.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,33 @@ class Asked:
         """The digits that every way of writing the telephone number has in common."""
         return national(self.phone)
 
+    @property
+    def addresses(self) -> set[str]:
+        """Email address in small letters and national digits, where there are any."""
+        found = {self.email.lower()} if self.email else set()
+        return found | ({self.phone_digits} if len(self.phone_digits) >= SHORTEST_NUMBER else set())
 
-def national(phone: str) -> str:
-    """Digits of a telephone number without what stands before it in one country only."""
-    return re.sub(r"[^0-9]", "", phone).lstrip("0")
+
+@dataclass(frozen=True)
+class Mention:
+    """Where something that is somebody else's names the person.
+
+    Attributes:
+        entity, key: the row or record; key: "" where it is not known.
+        customer: account number of whose it is, or "".
+        place: field, or column of ``legacy`` or of the source.
+        says: what stands there.
+        table: where the row lies: ``rows``, ``earlier rows`` or ``quarantine``.
+        reached: it is by this that the other customer is reached.
+    """
+
+    entity: str
+    key: str
+    customer: str
+    place: str
+    says: str
+    table: str = "rows"
+    reached: bool = False
 
 
 @dataclass
@@ -64,22 +88,28 @@ class Held:
 
     Attributes:
         accounts: account numbers of the customers.
+        addresses: email addresses and national digits of telephone numbers by which they are known.
+        shared: of these, the ones by which other customers are known, too.
         keys: entity → keys of the rows that are theirs, for entities whose key is of one part.
         rows: entity → rows, as JSON.
         earlier: rows as they were before a migration changed them: ``{"migration", "entity",
             "key", "row"}``.
         quarantine: ``{"migration", "entity", "feed", "file", "record", "line", "cells", "text"}``.
+        mentions: where rows and records of others name them.
     """
 
     accounts: tuple[str, ...] = ()
+    addresses: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     keys: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     earlier: list[dict[str, Any]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is held."""
+        """Nothing of theirs is held."""
         return not (any(self.rows.values()) or self.earlier or self.quarantine)
 
     def counts(self) -> dict[str, Any]:
@@ -89,6 +119,7 @@ class Held:
             "rows": {entity: len(rows) for entity, rows in self.rows.items() if rows},
             "earlier": len(self.earlier),
             "quarantine": len(self.quarantine),
+            "mentions": len(self.mentions),
         }
 
 
@@ -98,37 +129,49 @@ def held_on(driver: psycopg.Connection, tenant: Tenant, asked: Asked, columns: C
     Args:
         columns: which columns of which migration's sources name customers and what is theirs.
     """
-    accounts = dict.fromkeys([*asked.accounts, *_customers_of(driver, tenant, asked)])
+    known = dict.fromkeys([*asked.accounts, *_customers_of(driver, tenant, asked)])
+    held = Held(tuple(known), asked.addresses)
     # Whoever never was loaded lies in quarantine only.
-    for row in _quarantined(driver, tenant, Held(tuple(accounts)), asked, columns, set()):
-        if row["entity"] == "customer" and row["key"]:
-            accounts.setdefault(row["key"][0])
-    held = Held(tuple(accounts))
+    known |= dict.fromkeys(_rejected_customers(driver, tenant, held, columns))
+    held.accounts = tuple(known)
     for entity in ENTITIES:
         _take_rows(driver, tenant, entity, held)
-    emails, phones = _identities(held, asked)
+    held.addresses |= _addresses(held.rows.get("customer", ()))
     held.earlier = _earlier(driver, tenant, held)
-    held.quarantine = _quarantined(driver, tenant, held, asked, columns, emails | phones)
+    _take_quarantined(driver, tenant, held, columns)
+    _take_mentions(driver, tenant, held)
+    held.shared = {
+        address
+        for address in held.addresses
+        if any(KnownBy((), [address]).name(m.says) for m in held.mentions if m.reached)
+    }
     for row in held.quarantine:
         row.pop("key")
     return held
 
 
+_REACHED = {
+    name: info.type
+    for name, info in ENTITIES["customer"].fields.items()
+    if info.type in (FieldType.EMAIL, FieldType.PHONE)
+}
+"""The fields by which a customer is reached."""
+
+
 def _customers_of(driver: psycopg.Connection, tenant: Tenant, asked: Asked) -> list[str]:
-    fields = ENTITIES["customer"].fields
     found: list[str] = []
     if asked.email:
         where = [
             sql.SQL("lower({}) = lower(%(email)s)").format(sql.Identifier(name))
-            for name, info in fields.items()
-            if info.type is FieldType.EMAIL
+            for name, type_ in _REACHED.items()
+            if type_ is FieldType.EMAIL
         ]
-        found += _accounts(driver, tenant, where, {"email": asked.email.strip()})
+        found += _accounts(driver, tenant, where, {"email": asked.email})
     if len(asked.phone_digits) >= SHORTEST_NUMBER:
         where = [
             sql.SQL("{} like '%%' || %(phone)s").format(sql.Identifier(name))
-            for name, info in fields.items()
-            if info.type is FieldType.PHONE
+            for name, type_ in _REACHED.items()
+            if type_ is FieldType.PHONE
         ]
         found += _accounts(driver, tenant, where, {"phone": asked.phone_digits})
     return found
@@ -190,17 +233,17 @@ def _take_rows(driver: psycopg.Connection, tenant: Tenant, entity: str, held: He
         held.keys[entity] = [str(row[info.key[0]]) for row in held.rows[entity]]
 
 
-def _identities(held: Held, asked: Asked) -> tuple[set[str], set[str]]:
-    """Email addresses in small letters, and digits of telephone numbers, of the customers."""
-    emails = {asked.email.strip().lower()} if asked.email else set()
-    phones = {asked.phone_digits} if len(asked.phone_digits) >= SHORTEST_NUMBER else set()
-    for row in held.rows.get("customer", []):
-        for name, info in ENTITIES["customer"].fields.items():
-            if row[name] and info.type is FieldType.EMAIL:
-                emails.add(row[name].lower())
-            elif row[name] and info.type is FieldType.PHONE:
-                phones.add(national(row[name]))
-    return emails, {digits for digits in phones if len(digits) >= SHORTEST_NUMBER}
+def _addresses(customers: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Email addresses in small letters, and digits of telephone numbers, of customers."""
+    found = set()
+    for row in customers:
+        for name, type_ in _REACHED.items():
+            if not row[name]:
+                continue
+            address = row[name].lower() if type_ is FieldType.EMAIL else national(row[name])
+            if "@" in address or len(address) >= SHORTEST_NUMBER:
+                found.add(address)
+    return found
 
 
 def _earlier(driver: psycopg.Connection, tenant: Tenant, held: Held) -> list[dict[str, Any]]:
@@ -233,33 +276,50 @@ def _earlier(driver: psycopg.Connection, tenant: Tenant, held: Held) -> list[dic
     return found
 
 
-def _quarantined(
-    driver: psycopg.Connection,
-    tenant: Tenant,
-    held: Held,
-    asked: Asked,
-    columns: Columns,
-    identities: Collection[str],
-) -> list[dict[str, Any]]:
-    """Records in quarantine that are theirs, or speak of them."""
-    known = set(identities)
-    if asked.email:
-        known.add(asked.email.strip().lower())
-    if len(asked.phone_digits) >= SHORTEST_NUMBER:
-        known.add(asked.phone_digits)
-    speaks = Speaks(held, known, columns)
+def _rejected_customers(
+    driver: psycopg.Connection, tenant: Tenant, held: Held, columns: Columns
+) -> list[str]:
+    """Account numbers of customers in quarantine whose own address is the person's."""
+    known = KnownBy((), held.addresses)
+    if not held.addresses:
+        return []
+    return [
+        row["key"][0]
+        for row in _in_quarantine(driver, tenant)
+        if row["entity"] == "customer" and row["key"] and isinstance(row["cells"], dict)
+        for name in columns.get(_block(row), {}).get(REACHED_BY, ())
+        if known.name(str(row["cells"].get(name) or ""))
+    ]
+
+
+def _take_quarantined(
+    driver: psycopg.Connection, tenant: Tenant, held: Held, columns: Columns
+) -> None:
+    """Records in quarantine that are theirs, and what names them in those of others."""
+    whose_is = _Whose(held, columns)
     while True:
-        found = _speaking(driver, tenant, speaks)
-        new = {
-            entity: keys - _there(driver, tenant, entity, keys)
-            for entity, keys in speaks.keys_of(found).items()
-        }
+        found: list[dict[str, Any]] = []
+        keys: dict[str, set[str]] = {}
+        mentions: list[Mention] = []
+        for row in _in_quarantine(driver, tenant):
+            if whose_is.is_theirs(row):
+                found.append(row)
+                if row["key"] and len(row["key"]) == 1:
+                    keys.setdefault(row["entity"], set()).add(row["key"][0])
+            else:
+                mentions += whose_is.mentions(row)
+        new = {e: some - _there(driver, tenant, e, some) for e, some in keys.items()}
         # What is theirs may refer to what is theirs and lies in quarantine itself.
-        if not speaks.learn(new):
-            return found
+        if not whose_is.learn(new):
+            held.quarantine, held.mentions = found, [*held.mentions, *mentions]
+            return
 
 
-def _speaking(driver: psycopg.Connection, tenant: Tenant, speaks: Speaks) -> list[dict[str, Any]]:
+def _block(row: Mapping[str, Any]) -> tuple[int, str, int]:
+    return row["migration"], row["entity"], row["feed"]
+
+
+def _in_quarantine(driver: psycopg.Connection, tenant: Tenant) -> Iterator[dict[str, Any]]:
     with driver.cursor("subject_quarantine", row_factory=dict_row) as cursor:
         cursor.execute(
             sql.SQL(
@@ -268,7 +328,7 @@ def _speaking(driver: psycopg.Connection, tenant: Tenant, speaks: Speaks) -> lis
                    order by migration, entity, feed, file, record"""
             ).format(sql.Identifier(tenant.schema, QUARANTINE))
         )
-        return [row for row in cursor if speaks.of_them(row)]
+        yield from cursor
 
 
 def _there(
@@ -284,38 +344,53 @@ def _there(
     return {key for (key,) in rows}
 
 
-class Speaks:
-    """Tells whether a record of the quarantine speaks of a person."""
+class _Whose:
+    """Tells whose a record of the quarantine is, and what in it names the person.
 
-    def __init__(self, held: Held, identities: Collection[str], columns: Columns) -> None:
+    It is theirs by its key, or by a column that names their customer or what is theirs. Where it
+    names nobody, or could not be split into cells, it is theirs if it names them at all. The record
+    of another customer is not theirs, whomever it names: who recommended them, whose address their
+    family has in common.
+    """
+
+    def __init__(self, held: Held, columns: Columns) -> None:
         self._keys = {entity: set(keys) for entity, keys in held.keys.items()}
         self._keys["customer"] = set(held.accounts)
         self._columns = columns
-        self._emails = [one for one in identities if "@" in one]
-        self._phones = [one for one in identities if "@" not in one]
-        words = [*self._emails, *(a.lower() for a in held.accounts if len(a) >= TELLING)]
-        self._words = (
-            re.compile(r"(?<![\w.+@-])(?:" + "|".join(map(re.escape, words)) + r")(?![\w@-]|\.\w)")
-            if words
-            else None
-        )
+        self._known = KnownBy(held.accounts, held.addresses)
 
-    def of_them(self, row: Mapping[str, Any]) -> bool:
-        """Whether the record is theirs or names them."""
-        if self._is_theirs(row):
+    def is_theirs(self, row: Mapping[str, Any]) -> bool:
+        entity, key = row["entity"], row["key"]
+        # An invoice's line begins with the invoice's number.
+        of_key = "invoice" if entity == "invoice_line" else entity
+        if key and key[0] in self._keys.get(of_key, ()):
             return True
-        cells = row["cells"] if isinstance(row["cells"], dict) else {}
-        texts = [row["text"]] if isinstance(row["text"], str) else []
-        return any(self._names_them(text) for text in [*texts, *(str(c) for c in cells.values())])
+        if not isinstance(cells := row["cells"], dict):
+            return self._known.name(str(row["text"] or ""))
+        named = [
+            (parent, str(cells.get(name) or "").strip())
+            for parent, names in self._columns.get(_block(row), {}).items()
+            if parent != REACHED_BY
+            for name in names
+        ]
+        if any(number in self._keys.get(parent, ()) for parent, number in named):
+            return True
+        is_others = any(parent == "customer" and number for parent, number in named) or (
+            entity == "customer" and key
+        )
+        return not is_others and any(self._known.name(str(cell)) for cell in cells.values())
 
-    def keys_of(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
-        """Entity → keys of those of the records that are theirs, of entities whose key is of one
-        part."""
-        found: dict[str, set[str]] = {}
-        for row in rows:
-            if row["key"] and len(row["key"]) == 1 and self._is_theirs(row):
-                found.setdefault(row["entity"], set()).add(row["key"][0])
-        return found
+    def mentions(self, row: Mapping[str, Any]) -> Iterator[Mention]:
+        """What names the person in a record that is not theirs."""
+        if not isinstance(cells := row["cells"], dict):
+            return
+        key = str(row["key"][0]) if row["key"] else ""
+        named = self._columns.get(_block(row), {}).get("customer", ())
+        customer = next((str(cells[name]) for name in named if cells.get(name)), "")
+        for name, cell in cells.items():
+            if self._known.name(str(cell)):
+                reached = name in self._columns.get(_block(row), {}).get(REACHED_BY, ())
+                yield Mention(row["entity"], key, customer, name, str(cell), "quarantine", reached)
 
     def learn(self, keys: Mapping[str, Collection[str]]) -> bool:
         """Takes keys for theirs, too; whether any is new."""
@@ -326,31 +401,58 @@ class Speaks:
             known.update(some)
         return news
 
-    def _is_theirs(self, row: Mapping[str, Any]) -> bool:
-        entity, key = row["entity"], row["key"]
-        # An invoice's line begins with the invoice's number.
-        of_key = "invoice" if entity == "invoice_line" else entity
-        if key and key[0] in self._keys.get(of_key, ()):
-            return True
-        if not isinstance(cells := row["cells"], dict):
-            return False
-        named = self._columns.get((row["migration"], entity, row["feed"]), {})
-        return any(
-            str(cells.get(name) or "").strip() in self._keys.get(parent, ())
-            for parent, names in named.items()
-            for name in names
-        )
 
-    def _names_them(self, text: str) -> bool:
-        if self._words is not None and self._words.search(text.lower()):
-            return True
-        if not self._phones:
-            return False
-        return any(
-            re.sub(r"[^0-9]", "", run).endswith(phone)
-            for run in re.findall(r"[+(]?[0-9][0-9 ().\-/]{5,22}[0-9]", text)
-            for phone in self._phones
+def _take_mentions(driver: psycopg.Connection, tenant: Tenant, held: Held) -> None:
+    """What names the person in rows of others, and in what these were before."""
+    known = KnownBy(held.accounts, held.addresses)
+    words = [
+        "%" + re.sub(r"([\\%_])", r"\\\1", json.dumps(word, ensure_ascii=False)[1:-1]) + "%"
+        for word in known.words
+    ]
+    phones = [f"%{phone}%" for phone in known.phones]
+    if not (words or phones):
+        return
+    may = sql.SQL(
+        """(lower({row}::text) like any(%(words)s)
+            or (cardinality(%(phones)s::text[]) > 0
+                and regexp_replace({row}::text, '[^0-9]', '', 'g') like any(%(phones)s)))"""
+    )
+    for entity, info in ENTITIES.items():
+        theirs = {tuple(str(row[k]) for k in info.key) for row in held.rows[entity]}
+        was_theirs = {tuple(map(str, e["key"])) for e in held.earlier if e["entity"] == entity}
+        rows = sql.SQL("select to_jsonb(t) as row from {} t where {}").format(
+            sql.Identifier(tenant.schema, entity), may.format(row=sql.SQL("to_jsonb(t)"))
         )
+        earlier = sql.SQL("select row from {} t where entity = %(entity)s and {}").format(
+            sql.Identifier(tenant.schema, UNDO), may.format(row=sql.SQL("t.row"))
+        )
+        for table, which in (("rows", rows), ("earlier rows", earlier)):
+            parameters = {"words": words, "phones": phones, "entity": entity}
+            for (row,) in driver.execute(which, parameters):
+                key = tuple(str(row.get(k)) for k in info.key)
+                if key not in theirs and (table == "rows" or key not in was_theirs):
+                    held.mentions += _mentions_of(entity, key, row, known, table)
+
+
+def _mentions_of(
+    entity: str, key: Sequence[str], row: Mapping[str, Any], known: KnownBy, table: str
+) -> Iterator[Mention]:
+    names = [field for field, parent in owners(entity) if parent == "customer"]
+    customer = key[0] if entity == "customer" else str((names and row.get(names[0])) or "")
+    fields = ENTITIES[entity].fields
+    for name, value in row.items():
+        cells = value if isinstance(value, dict) else {"": value}
+        for column, cell in cells.items():
+            if name[0] == "_" or cell is None or not known.name(str(cell)):
+                continue
+            secret = name in fields and fields[name].privacy is Privacy.SECRET
+            says = HELD_SECRET if secret else str(cell)
+            place = f"{name}.{column}" if column else name
+            reached = entity == "customer" and name in _REACHED
+            yield Mention(entity, " ".join(key), customer, place, says, table, reached)
+
+
+HELD_SECRET = "(held, and not shown)"  # noqa: S105
 
 
 def shown(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -361,5 +463,5 @@ def shown(entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         secret = name in fields and fields[name].privacy is Privacy.SECRET
-        found[name] = "(held, and not shown)" if secret else value
+        found[name] = HELD_SECRET if secret else value
     return found
