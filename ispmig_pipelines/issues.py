@@ -258,8 +258,8 @@ RULES: dict[str, Rule] = _rules(
     Rule(
         "reference.rejected",
         Severity.ERROR,
-        "Parent rejected: {field} from column {column} names the {accepted}, which this migration "
-        "put in quarantine.",
+        "Parent rejected: {field} from column {column} names the {accepted}, which is in "
+        "quarantine.",
         "Correct the parent first; this record follows it.",
     ),
     Rule(

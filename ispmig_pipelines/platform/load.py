@@ -189,8 +189,11 @@ def load(
             key=erased_key,
             asked=retention,
         )
+        earlier = quarantine.standing(connection, tenant)
+        if continues is not None:
+            earlier |= dict.fromkeys(continues.family, continues.origin)
         loaded.conflicts = integrity.judge(
-            driver, tenant, [feed.table for feed in feeds], policy, on_conflict
+            driver, tenant, [feed.table for feed in feeds], policy, on_conflict, earlier
         )
         for index, feed in enumerate(feeds):
             _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded, dry_run=dry_run)

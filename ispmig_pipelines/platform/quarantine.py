@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE
-from ispmig_pipelines.platform.tenants import Tenant, as_tenant
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.staging import storage_errors
 
 _BLOCK = 1 << 20
@@ -150,6 +150,20 @@ def current(connection: Connection, tenant: Tenant) -> list[int]:
             if not any(files <= read for _, read in later):
                 later.append((entry.id, files))
     return sorted(migration for of_spec in newest.values() for migration, _ in of_spec)
+
+
+def standing(connection: Connection, tenant: Tenant) -> dict[int, int]:
+    """Migrations whose records in quarantine may still be corrected and come in, and their
+    resubmissions → the migration whose records they are of."""
+    of_loads = {
+        m for m in current(connection, tenant) if ledger.migration(connection, m).mode == "load"
+    }
+    tried = {
+        attempt: origin
+        for origin, attempt in attempts(raw(connection), tenant)
+        if origin in of_loads
+    }
+    return {m: m for m in sorted(of_loads)} | tried
 
 
 class Which(StrEnum):

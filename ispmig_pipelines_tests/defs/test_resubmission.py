@@ -672,3 +672,46 @@ def test_a_csv_in_which_zeros_were_lost_is_of_the_same_records(folder: Path) -> 
     as_json("resubmit", "acme", str(path))
     assert ("0002",) in rows("select account_number from tenant_acme.customer")
     assert ("2",) not in rows("select account_number from tenant_acme.customer")
+
+
+def test_a_child_that_is_sent_in_without_its_parent_is_told_where_that_one_lies(
+    folder: Path,
+) -> None:
+    first = migrate()["migration_id"]
+    path = write_workbook(folder)
+
+    def leave_one(book: OpenpyxlWorkbook) -> None:
+        for name in set(book.sheetnames) - {"Read me first", "invoice"}:
+            del book[name]
+        sheet = book["invoice"]
+        kept = row_of(sheet, "Bill", "B2")
+        for row in range(sheet.max_row, 1, -1):
+            if row != kept:
+                sheet.delete_rows(row)
+
+    as_json("resubmit", "acme", str(corrected(path, leave_one)))
+    (bill,) = [
+        r for r in as_json("quarantine", "acme")["records"] if (r["entity"], r["record"]) ==
+        ("invoice", 2)
+    ]  # fmt: skip
+    (reason,) = bill["reasons"]
+    assert reason["rule"] == "reference.rejected"
+    assert f"customer in record 2 of people.csv in migration {first}" in reason["message"]
+
+
+def test_a_spec_of_its_own_for_the_children_finds_the_parent_in_quarantine(folder: Path) -> None:
+    first = migrate()["migration_id"]
+    (folder / "later.csv").write_text('Bill,Account,Date,Sum\nB7,0002,13/07/2024,"20,00"\n')
+    entities = SPEC.partition("entities:")[2]
+    (folder / "later.yaml").write_text(
+        "version: 1\nname: later\nsources: {bills: {files: later.csv}}\nentities:\n"
+        + entities[entities.index("  invoice:") :]
+    )
+    as_json("migrate", "acme", "later.yaml", "--max-quarantined", "100%")
+    told = {
+        r["migration"]: [i["message"] for i in r["reasons"]]
+        for r in as_json("quarantine", "acme", "--entity", "invoice")["records"]
+        if r["path"].endswith("later.csv")
+    }
+    (messages,) = told.values()
+    assert [f"record 2 of people.csv in migration {first}" in m for m in messages] == [True]

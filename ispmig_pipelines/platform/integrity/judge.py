@@ -9,7 +9,8 @@ last, of what is going to be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
@@ -22,6 +23,7 @@ from ispmig_pipelines.platform.integrity import (
     billing,
     duplicates,
     findings,
+    held_back,
     identity,
     network,
     references,
@@ -47,6 +49,8 @@ def create_tables(driver: psycopg.Connection, feeds: Sequence[FeedTable]) -> Non
     for tenant, entity in dict.fromkeys((f.tenant, f.entity) for f in feeds):
         findings.create_table(driver, tenant, entity)
         world.create_table(driver, tenant, entity, _read(CHECKS).get(entity, ()))
+    for tenant in {feed.tenant for feed in feeds}:
+        held_back.create_table(driver, tenant)
 
 
 def _read(checks: Iterable[Check]) -> dict[str, set[str]]:
@@ -64,6 +68,7 @@ def judge(
     feeds: Sequence[FeedTable],
     policy: Policy,
     on_conflict: OnConflict,
+    earlier: Mapping[int, int] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Rejects what must not be published, in the current transaction.
 
@@ -72,17 +77,23 @@ def judge(
     Args:
         feeds: all of the migration, in the order of loading: parents before those that refer to
             them, and of an entity what makes rows before what completes them.
+        earlier: migrations whose quarantine counts: a parent that lies there was rejected, and
+            is not just missing; see :func:`ispmig_pipelines.platform.integrity.held_back.fill`.
 
     Returns:
         entity → records that are set aside because the tenant has other content, which is kept.
     """
     kept: dict[str, int] = {}
+    asked_for = {p for feed in feeds for p in feed.info.references.values()}
+    asked_for |= {feed.entity for feed in feeds if feed.partial}
+    if asked_for:
+        held_back.fill(driver, tenant, feeds[0].migration, asked_for, earlier)
     with as_tenant(driver, tenant):
         for index, feed in enumerate(feeds):
             duplicates.settle_duplicates(driver, feed)
-            for earlier in feeds[:index]:
-                if earlier.entity == feed.entity:
-                    duplicates.reject_contradictions(driver, feed, earlier)
+            for before in feeds[:index]:
+                if before.entity == feed.entity:
+                    duplicates.reject_contradictions(driver, feed, before)
             _hold_references(driver, feed, feeds, policy)
             if on_conflict is OnConflict.keep and (aside := publish.reject_conflicts(driver, feed)):
                 kept[feed.entity] = kept.get(feed.entity, 0) + aside

@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform.integrity import held_back
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
-from ispmig_pipelines.platform.journal import QUARANTINE
 from ispmig_pipelines.platform.publish import FeedTable, is_empty, place, reject
 from ispmig_pipelines.platform.undo import key_json
 
@@ -230,8 +230,8 @@ def _parent(feed: FeedTable, field: str, feeds: Sequence[FeedTable]) -> sql.Comp
 def _rejected(
     feed: FeedTable, entity: str, key: sql.Composed, feeds: Sequence[FeedTable]
 ) -> sql.Composed:
-    """SQL for where the first record stands that this migration put, or is about to put, in
-    quarantine under the key; null if none."""
+    """SQL for where the first record stands that lies in quarantine under the key, or that this
+    migration is about to put there; null if none."""
     found: list[sql.Composable] = [
         sql.SQL("(select {place} from {table} r where r.key = {key} order by 1 limit 1)").format(
             place=place("r"), table=f.rejects, key=key
@@ -239,19 +239,7 @@ def _rejected(
         for f in feeds
         if f.entity == entity
     ]
-    found.append(
-        sql.SQL(
-            """(select {place} from {table} q
-                where q.migration = {migration} and q.entity = {entity} and q.key = {key}
-                order by q.feed, q.file, q.record limit 1)"""
-        ).format(
-            place=place("q", "file", "record"),
-            table=sql.Identifier(feed.tenant.schema, QUARANTINE),
-            migration=sql.Literal(feed.migration),
-            entity=sql.Literal(entity),
-            key=key,
-        )
-    )
+    found.append(held_back.place_of(entity, key))
     return sql.SQL("coalesce({})").format(sql.SQL(", ").join(found))
 
 
