@@ -2,8 +2,11 @@
 
 A number is 13 to 19 digits with an issuer's prefix and a right check digit, written in one piece
 or in groups of any sizes with spaces, dashes, dots, slashes, underscores or invisible
-characters between them. What looks alike and is none: telephone numbers with their ``+`` or
-``00``, dates, decimals, amounts, addresses of networks and devices, UUIDs, hashes, IBANs, and
+characters between them; in the groups in which cards print them, with any signs or tags between;
+with marks between thousands, behind zeros that fill it up, as a spreadsheet's ``5.1E+15``, and as
+the hexadecimal digits of its characters.
+
+What looks alike and is none: telephone numbers with their ``+`` or ``00``, dates, decimals, amounts, addresses of networks and devices, UUIDs, hashes, IBANs, and
 digits of a longer undivided number.
 """
 
@@ -14,6 +17,8 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from stdnum import iban
 
 from ispmig_pipelines.validation.card_issuers import (
     LONGEST,
@@ -54,6 +59,7 @@ _ALIKE = {
     "\u3002": ".", "\ufe52": ".", "\u2043": "-", "\u2212": "-", "\u02d7": "-", "\uff0b": "+",
     "\u2044": "/", "\u2215": "/", "\uff0f": "/", "\uff3f": "_", "\u203f": "_", "\uff0a": "*",
     "\u2800": " ", "\u3164": " ", "\u115f": " ", "\u1160": " ", "\u034f": " ", "\uff1d": "=",
+    "\u2019": "'", "\u066c": ",", "\uff0c": ",",
 }  # fmt: skip
 
 
@@ -69,12 +75,10 @@ class _Plain(dict[int, str]):
                 plain = str(unicodedata.decimal(character))
             elif character in _ALIKE:
                 plain = _ALIKE[character]
-            elif category in _SPACES or unicodedata.combining(character):
+            elif category in _SPACES or category in ("Mn", "Me"):
                 plain = " "
             elif category == "Pd":
                 plain = "-"
-            elif 0xFE00 <= code <= 0xFE0F:
-                plain = " "
         self[code] = plain
         return plain
 
@@ -83,8 +87,8 @@ _PLAIN = _Plain()
 _ESCAPES = re.compile(
     r"&(?:nbsp|ensp|emsp|thinsp|shy|ndash|mdash|hyphen|zwj|zwnj);|&#0*(?:160|32|173|45|820[0-9]|"
     r"821[0-3]|8239);|&#x0*(?:a0|20|ad|2d|200[0-9a-f]|201[0-5]|202f|feff);"
-    r"|\\u(?:00a0|0020|00ad|200[0-9a-f]|201[0-5]|202f|feff)|\\[tnr]|%20|%a0|%c2%a0|=c2=a0"
-    r"|<w?br ?/?>",
+    r"|\\+u(?:00a0|0020|00ad|200[0-9a-f]|201[0-5]|202f|feff)|\\+[tnr]|%20|%a0|%c2%a0|=c2=a0"
+    r"|<w?br ?/?>|&quot;|&#34;|&[lg]t;|%22|%3a|%3d|<!\[CDATA\[",
     re.IGNORECASE,
 )
 
@@ -108,7 +112,8 @@ _DATES = re.compile(
 _OTHERS = re.compile(
     r"(?<![0-9.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}"
     r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:/[0-9]{1,2})?(?![0-9]|\.[0-9])"  # IPv4
-    r"|(?<![0-9.])[0-9]{1,3}\.[0-9]{4,}(?![0-9]|\.[0-9])"  # a decimal, as of coordinates
+    r"|(?<![0-9.])[0-9]{1,12}\.[0-9]{4,}(?![0-9]|\.[0-9])"  # a decimal, as of coordinates
+    r"|(?<![0-9A-Za-z])1Z[0-9A-Z]{16}(?![0-9A-Za-z])"  # a parcel of UPS
     r"|(?<![0-9.])[0-9]{1,7}\.[0-9]{2}(?![0-9]|\.[0-9])"  # an amount
     r"|(?<![0-9.])(?<![0-9][-/_ ])[0-9]{8,12}\.[0-9]{2,6}(?![0-9]|[-./_ ][0-9])"  # a large one
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"  # UUID
@@ -124,16 +129,14 @@ _LONGEST_OTHER = 64
 
 
 def _ibans(plain: str) -> Iterator[tuple[int, int]]:
-    """Where IBANs stand, by their check digits (ISO 13616)."""
+    """Where IBANs stand, by their check digits and their countries' lengths (ISO 13616)."""
     for match in _IBAN.finditer(plain):
         ends = [m.end() for m in re.finditer(r"[0-9A-Z]+", match[0])]
         for end in reversed(ends):
             whole = re.sub("[ -]", "", match[0][:end])
-            if 15 <= len(whole) <= 34:
-                turned = whole[4:] + whole[:4]
-                if int("".join(str(int(c, 36)) for c in turned)) % 97 == 1:
-                    yield match.start(), match.start() + end
-                    break
+            if iban.is_valid(whole, check_country=False):
+                yield match.start(), match.start() + end
+                break
 
 
 def _is_hash(plain: str, start: int, end: int) -> bool:
@@ -153,9 +156,21 @@ def _is_hash(plain: str, start: int, end: int) -> bool:
 
 # --- the numbers ---------------------------------------------------------------------------------
 
-_CHAIN = re.compile(r"[0-9]+(?:[ \-./_]{1,6}[0-9]+)*")
+_CHAIN = re.compile(r"[0-9]+(?:[ \-./_]{1,8}[0-9]+)*")
 _GROUP = re.compile(r"[0-9]+")
-_SCIENTIFIC = re.compile(r"(?<![0-9.,])([1-9])[.,]([0-9]{12,20})[Ee]\+?0?([0-9]{2})(?![0-9])")
+_SCIENTIFIC = re.compile(r"(?<![0-9.,])([1-9])[.,]([0-9]{10,20})[Ee]\+?0?([0-9]{2})(?![0-9])")
+_FILLED_UP = re.compile(r"(?<![0-9A-Za-z])0+(?P<number>[2-9][0-9]{14,15})(?![0-9])")
+_MARKED = re.compile(
+    r"(?<![0-9.,'])[0-9]{1,3}(?P<mark>[,'])[0-9]{3}(?:(?P=mark)[0-9]{3}){3,5}(?!(?P=mark)?[0-9])"
+)
+# Not with colons, as groups of IPv6 addresses have.
+_APART = re.compile(
+    r"(?<![0-9])[0-9]{4}(?P<between>(?:[^\w:]|_){1,16}|(?:<[^<>0-9]{1,30}> {0,16}){1,2})"
+    r"[0-9]{4,6}(?:(?P=between)[0-9]{2,6}){1,3}(?!(?P=between)?[0-9]{4}|[0-9])"
+)
+_PRINTED = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 3), (4, 4, 4, 2)}
+_VLAN = re.compile("[1-3][0-9]{3}|40[0-8][0-9]|409[0-4]")
+_HEXADECIMAL = re.compile(r"(?:3[0-9](?:2[0dDeEfF])?){12,}3[0-9]")
 _REGULAR = {
     (4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (4, 4, 4, 1), (4, 3, 3, 3), (6, 13),
     (4, 4, 4, 3), (4, 4, 4, 4, 2), (8, 8), (6, 10), (4, 5, 6), (5, 5, 5), (4, 4, 4, 4, 1),
@@ -184,6 +199,10 @@ def _find(text: str, plain: str) -> list[Found]:
     for chain in _CHAIN.finditer(plain):
         if chain.end() - chain.start() >= SHORTEST:
             found += _in_chain(plain, chain.start(), chain.end())
+    found += _filled_up(plain)
+    found += _marked(plain)
+    found += _apart(plain)
+    found += _hexadecimal(plain)
     if not found:
         return []
     return [Found(c.start, c.end, c.number, c.issuer.name) for c in _chosen(plain, found)]
@@ -193,8 +212,9 @@ def _scientific(plain: str, found: list[_Candidate]) -> str:
     """Takes the numbers that a spreadsheet wrote as ``4.111111111111111E+15``."""
 
     def take(match: re.Match[str]) -> str:
-        digits = match[1] + match[2]
         length = int(match[3]) + 1
+        # What is zero at the end is not written.
+        digits = (match[1] + match[2]).ljust(min(length, LONGEST), "0")
         number, rest = digits[:length], digits[length:]
         issuer = issuer_of(number) if len(number) == length and not rest.strip("0") else None
         if issuer is None or not luhn(number):
@@ -203,6 +223,61 @@ def _scientific(plain: str, found: list[_Candidate]) -> str:
         return "#" * len(match[0])
 
     return _SCIENTIFIC.sub(take, plain)
+
+
+def _filled_up(plain: str) -> Iterator[_Candidate]:
+    """Numbers that zeros before them bring to the width of a field."""
+    for match in _FILLED_UP.finditer(plain):
+        number = match["number"]
+        # Behind two zeros stand telephone numbers, of 15 digits at most.
+        if match.start("number") - match.start() == 2 and len(number) == 15:
+            continue
+        issuer = issuer_of(number)
+        if issuer is not None and not issuer.loose and luhn(number):
+            yield _Candidate(match.start(), match.end(), number, issuer, True)
+
+
+def _marked(plain: str) -> Iterator[_Candidate]:
+    """Numbers with marks between thousands, as spreadsheets show them."""
+    for match in _MARKED.finditer(plain):
+        number = match[0].replace(match["mark"], "")
+        # Six times three digits are rather a list.
+        if SHORTEST <= len(number) <= LONGEST and len(number) != 18:
+            issuer = issuer_of(number)
+            if issuer is not None and not issuer.loose and luhn(number):
+                yield _Candidate(match.start(), match.end(), number, issuer, True)
+
+
+def _apart(plain: str) -> Iterator[_Candidate]:
+    """Numbers in groups as they are printed, with the same signs or tags between all of them."""
+    for match in _APART.finditer(plain):
+        between = match["between"]
+        before = plain[: match.start()]
+        if before.endswith(between) and re.search(r"[0-9]{4}$", before[: -len(between)]):
+            # A list of many numbers.
+            continue
+        groups = [(m.start(), m.end()) for m in _GROUP.finditer(plain, *match.span())]
+        for first in range(len(groups)):
+            for last in range(first + 2, min(first + 4, len(groups))):
+                some = groups[first : last + 1]
+                texts = [plain[start:end] for start, end in some]
+                if tuple(map(len, texts)) not in _PRINTED or all(map(_VLAN.fullmatch, texts)):
+                    continue
+                number = "".join(texts)
+                issuer = issuer_of(number)
+                if issuer is not None and luhn(number):
+                    yield _Candidate(some[0][0], some[-1][1], number, issuer, True)
+
+
+def _hexadecimal(plain: str) -> Iterator[_Candidate]:
+    """Numbers whose characters are written in hexadecimal, as dumps write what is binary."""
+    for match in _HEXADECIMAL.finditer(plain):
+        for one in find(bytes.fromhex(match[0]).decode("ascii")):
+            issuer = issuer_of(one.number)
+            if issuer is not None:
+                start = match.start() + 2 * one.start
+                end = start + 2 * (one.end - one.start)
+                yield _Candidate(start, end, one.number, issuer, True)
 
 
 def _in_chain(plain: str, start: int, end: int) -> list[_Candidate]:
@@ -316,21 +391,27 @@ def _from(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[int
 
 # --- the text without them -----------------------------------------------------------------------
 
-_VERIFICATION = (
-    r"(?:(?:card[ _-]?)?(?:cvv[2]?|cvc[2]?|cvn[2]?|cvd[2]?|cvp2|cav2)"
-    r"(?:[ _-]?(?:code|number|no|value|num))?)"
+_VERIFICATION = r"(?:(?:card[ _-]?)?(?:cvv2?|cvc2?|cvn2?|cvd2?|cvp2|cav2|ccv2?))"
+_WORDS = (
+    r"is|was|ist|war|es|est|era|code|kod|код|number|nummer|n[uú]mero|num|nr|no|value|val|digits?"
+    r"|[34][ -]digits?|[si](?::[34])?"
 )
+_LINK = rf"(?:[\W_]{{0,10}}(?:{_WORDS})(?![A-Za-z])){{0,2}}[\W_]{{0,16}}?"
+_VALUE = r"[0-9]{3,4}|[0-9](?: [0-9]){2,3}"
 _NAMED = re.compile(
-    rf"(?<![A-Za-z]){_VERIFICATION}(?:\W|_){{0,8}}?(?:is|was|ist|=)?(?:\W|_){{0,8}}?"
-    r"(?P<value>[0-9]{3,4})(?![0-9]|[.,][0-9])"
-    rf"|(?<=[a-z_]){_VERIFICATION}[\"'>]{{1,2}}[ :=]{{0,4}}[\"']?(?P<quoted>[0-9]{{3,4}})(?![0-9])",
+    rf"(?<![A-Za-z]){_VERIFICATION}{_LINK}(?P<value>{_VALUE})(?![0-9])"
+    rf"|(?<=[a-z_]){_VERIFICATION}[\"'>]{{1,2}}[ :=]{{0,4}}[\"']?(?P<quoted>[0-9]{{3,4}})(?![0-9])"
+    rf"|<[^<>]{{0,40}}{_VERIFICATION}[^<>]{{0,80}}>[\W_]{{0,16}}(?P<tagged>{_VALUE})(?![0-9])",
     re.IGNORECASE,
 )
 _NEARBY = re.compile(
     r"(?:(?<![A-Za-z])(?:csc|cid)|(?:card|security|verification|sec\.?)[ _-]?(?:code|value)"
-    r"|card[ _-]?verification\w*|(?:karten)?pr(?:ü|ue|u)f(?:ziffer|nummer|zahl)"
-    r"|sicherheits(?:code|zahl)|cryptogramme|c[oó]digo de segur(?:idad|ança)|codice di sicurezza)"
-    r"(?:\W|_){0,8}?(?:is|ist|es|=)?(?:\W|_){0,8}?(?P<value>[0-9]{3,4})(?![0-9]|[.,/][0-9])",
+    r"|card[ _-]?(?:verification|validation|security)\w*"
+    r"|(?:karten)?pr(?:ü|ue|u)f(?:ziffer|nummer|zahl)"
+    r"|sicherheits(?:code|zahl|nummer)|cryptogramme|c[oó]d(?:igo)?\.? de segur(?:idad|an[cç]a)"
+    r"|codice di sicurezza|code de s[eé]curit[eé]|kod bezpiecze[nń]stwa|beveiligingscode"
+    r"|код безопасности)"
+    rf"{_LINK}(?P<value>[0-9]{{3,4}})(?![0-9]|[.,/][0-9])",
     re.IGNORECASE,
 )
 _CODE = re.compile(
@@ -371,8 +452,12 @@ def masked(text: str, replace: Replace = last_four) -> tuple[str, list[Found]]:
         for pattern in (_TRACK, _AFTER_EXPIRY, _CODE):
             if (match := pattern.match(plain, one.end, until)) is not None:
                 hidden.add(match.span("value"))
-        if (match := _NEARBY.search(plain, one.end, min(until, one.end + _NEAR))) is not None:
-            hidden.add(match.span("value"))
+        since = found[at - 1].end if at else 0
+        for first, last in (
+            (max(since, one.start - _NEAR), one.start), (one.end, min(until, one.end + _NEAR))
+        ):  # fmt: skip
+            if (match := _NEARBY.search(plain, first, last)) is not None:
+                hidden.add(match.span("value"))
     starts = [start for start, _, _ in pieces]
     for start, end in hidden:
         before = bisect_left(starts, end) - 1

@@ -45,12 +45,22 @@ _WHOLE = (
     rf"^(?:[0-9]{{{SHORTEST},{LONGEST}}}|[0-9]{{4}}(?:[ -][0-9]{{4}}){{3}}"
     r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5})$"
 )
+_FILLED_UP = r"^0+[2-9][0-9]{14,15}$"
+# Longer numbers, decimals and places on the map, of which nothing has to be looked at.
+_NONE = (
+    r"^(?:[1-9][0-9]{19,24}"
+    r"|-?[0-9]{1,12}\.[0-9]{4,}(?:[ ,;]{1,2}-?[0-9]{1,12}\.[0-9]{4,})?)$"
+)
 # Where digits have nothing else between them than what groups have, or the cell has characters
 # that may stand for such. RE2 takes this at 100 ns a cell; character by character costs a hundred
 # times as much.
 _MAYBE = (
-    r"(?:[0-9][ \-./_\x00-\x1f\x7f]{0,6}){12}[0-9]|[0-9][.,][0-9]{12}"
-    r"|&[#a-zA-Z]|\\[utnr]|%[0-9a-cA-C]|=[cC]2|<[wb]|[^\x00-\x7f]"
+    r"(?:[0-9][ \-./_\x00-\x1f\x7f]{0,6}){12}[0-9]|[0-9][.,][0-9]{10,}[eE]|[0-9][.,][0-9]{12}"
+    r"|&[#a-zA-Z]|\\[utnr]|%[0-9a-cA-C]|=[cC]2|[0-9]<|[^\x00-\x7f]"
+    # In the groups in which cards print them, between thousands, and in hexadecimal.
+    r"|(?:^|[^0-9])[0-9]{4}[^0-9A-Za-z:]{1,16}(?:[0-9]{4}[^0-9A-Za-z:]{1,16}[0-9]{4}"
+    r"[^0-9A-Za-z:]{1,16}[0-9]{2}|[0-9]{6}[^0-9A-Za-z:]{1,16}[0-9]{4})"
+    r"|[0-9][,'][0-9]{3}[,'][0-9]{3}[,'][0-9]{3}[,'][0-9]{3}|(?:3[0-9](?:2[0d-fD-F])?){13}"
 )
 _FEW = 10
 
@@ -115,7 +125,7 @@ def mask_column(cells: pa.StringArray, tokens: Tokens | None = None) -> Masked:
     if rows is None:
         return Masked(cells, None, NOTHING)
     some = cells.take(pa.array(rows))
-    plain = pc.match_substring_regex(some, _WHOLE).to_numpy(zero_copy_only=False)
+    plain = _matches(some, _WHOLE) & ~_matches(some, _FILLED_UP)
     found, values = ColumnCards(), np.empty(len(some), dtype=object)
     if plain.any():
         found = _whole(some, np.flatnonzero(plain), values, tokens)
@@ -153,7 +163,7 @@ def _suspects(cells: pa.StringArray) -> np.ndarray | None:
     picked = _with_digits(content, borders - borders[0], lengths) if longest >= SHORTEST else None
     noted = _with_notes(cells, content)
     if picked is not None and picked.size:
-        picked = picked[_maybe(cells, picked)]
+        picked = _maybe(cells, picked)
     if noted is not None:
         picked = noted if picked is None else np.union1d(picked, noted)
     if picked is None or not picked.size:
@@ -187,8 +197,12 @@ _LEADS[[0xD9, 0xDB, 0xDF, 0xE0, 0xE1, 0xEA, 0xEF, 0xF0]] = True
 
 
 def _maybe(cells: pa.StringArray, rows: np.ndarray) -> np.ndarray:
-    some = cells.take(pa.array(rows))
-    found: np.ndarray = pc.fill_null(pc.match_substring_regex(some, _MAYBE), False).to_numpy(
+    found = rows[_matches(cells.take(pa.array(rows)), _MAYBE)]
+    return found[~_matches(cells.take(pa.array(found)), _NONE)]
+
+
+def _matches(cells: pa.StringArray, pattern: str) -> np.ndarray:
+    found: np.ndarray = pc.fill_null(pc.match_substring_regex(cells, pattern), False).to_numpy(
         zero_copy_only=False
     )
     return found
@@ -196,21 +210,18 @@ def _maybe(cells: pa.StringArray, rows: np.ndarray) -> np.ndarray:
 
 def _with_notes(cells: pa.StringArray, content: np.ndarray) -> np.ndarray | None:
     """Cells in which a verification value is named."""
-    if content.size < _SHORTEST_NOTE:
-        return None
     lower = content | np.uint8(0x20)
-    pairs = (lower[:-1] == ord("c")) & (lower[1:] == ord("v"))
-    at = np.flatnonzero(pairs)
+    at = np.flatnonzero((lower[:-1] == ord("c")) & (lower[1:] == ord("v")))
     if not at.size:
         return None
-    after = lower[np.minimum(at + 2, lower.size - 1)]
-    if not np.isin(after, _AFTER_CV).any():
+    after, before = lower[np.minimum(at + 2, lower.size - 1)], lower[np.maximum(at - 1, 0)]
+    if not (np.isin(after, _AFTER_CV).any() or np.isin(before, _BEFORE_CV).any()):
         return None
-    said = pc.match_substring_regex(cells, r"(?i)cv[vcndp].*[0-9]{3}")
-    return np.flatnonzero(pc.fill_null(said, False).to_numpy(zero_copy_only=False))
+    return np.flatnonzero(_matches(cells, r"(?is)(?:cv[vcndp]|cav2|ccv).*[0-9][ 0-9]{2}"))
 
 
 _AFTER_CV = np.frombuffer(b"vcndp", np.uint8)
+_BEFORE_CV = np.frombuffer(b"c", np.uint8)
 
 
 # --- masking them --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 
 import pyarrow as pa
@@ -153,6 +154,35 @@ def test_borders_of_batches_do_not_matter(cells: list[str | None], size: int) ->
         ("CVV2=999;", "CVV2=***;"),
         (f"+{VISA}", f"+{STARS}1111"),
         (f"{VISA}|12|2025|123", f"{STARS}1111|12|2025|***"),
+        ("4111, 1111, 1111, 1111", f"{STARS}1111"),
+        ("(5555) (5555) (5555) (4444)", f"({STARS}4444)"),
+        ('["3782","822463","10005"]', f'["{STARS}0005"]'),
+        ("<b>4111</b><b>1111</b><b>1111</b><b>1111</b>", f"<b>{STARS}1111</b>"),
+        ("pan=4111+1111+1111+1111&x", f"pan={STARS}1111&x"),
+        ("K1,2023,4111,1111,1111,1111,7", f"K1,2023,{STARS}1111,7"),
+        ("4,111,111,111,111,111", f"{STARS}1111"),
+        ("378'282'246'310'005", f"{STARS}0005"),
+        ("5.1051051051051E+15", f"{STARS}5100"),
+        ("0004111111111111111", f"{STARS}1111"),
+        ("0378282246310005", f"{STARS}0005"),
+        (f"0x{VISA.encode().hex()}", f"0x{STARS}1111"),
+        (f"x'{b'pan 4111-1111-1111-1111.'.hex()}'", f"x'70616e20{STARS}11112e'"),
+        (json.dumps(json.dumps("4111\u00a01111\u00a01111\n1111")), f'"\\"{STARS}1111\\""'),
+        ("4\ufe0f\u20e3" + "1\ufe0f\u20e3" * 15, f"{STARS}1111\ufe0f\u20e3"),
+        ('<cvv type="a">123</cvv>', '<cvv type="a">***</cvv>'),
+        ("<cvv><![CDATA[123]]></cvv>", "<cvv><![CDATA[***]]></cvv>"),
+        ('<field name="cvv2" n="">123</field>', '<field name="cvv2" n="">***</field>'),
+        ('{"cvv": {"value": "123"}}', '{"cvv": {"value": "***"}}'),
+        ('s:3:"cvv";s:3:"123";', 's:3:"cvv";s:3:"***";'),
+        ('s:3:"cvv";i:123;', 's:3:"cvv";i:***;'),
+        ("cvv&quot;:&quot;123&quot;", "cvv&quot;:&quot;***&quot;"),
+        ("%22cvv%22%3A%22123%22", "%22cvv%22%3A%22***%22"),
+        ("CVV (3 digits): 123", "CVV (3 digits): ***"),
+        ("CVV 1 2 3", "CVV ***"),
+        ("CVC-Nummer 123", "CVC-Nummer ***"),
+        ("CCV: 123,12/25", "CCV: ***,12/25"),
+        (f"Security code 123, card {VISA}", f"Security code ***, card {STARS}1111"),
+        (f"{VISA} código de seguridad 123", f"{STARS}1111 código de seguridad ***"),
         # Two readings that overlap: no digit of either stays.
         ("+1 415 555 2671 4111 1111 1111 1111", f"+1 415 555 {STARS}1111"),
     ],
@@ -192,6 +222,15 @@ def test_ways_in_which_they_are_written(text: str, becomes: str) -> None:
         "************1111",
         "**** **** **** 1111",
         "41111111111111111111",
+        "4001, 4002, 4003, 4078",  # VLANs
+        "4001,4002,4003,4004,4005,4006,5105",
+        "2620:4111:1111:1111::1",
+        "1Z8185826017406875",  # a parcel
+        "00470093109720733585",  # a pallet
+        "00378282246310005",  # a telephone
+        "414341.6959668946",
+        "4111.111111111111 4111.111111111111",
+        "412,415,633,120,934,776",
         "cv 1234",
         "discovery 123",
     ],
