@@ -6,8 +6,9 @@ characters between them; in the groups in which cards print them, with any signs
 with marks between thousands, behind zeros that fill it up, as a spreadsheet's ``5.1E+15``, and as
 the hexadecimal digits of its characters.
 
-What looks alike and is none: telephone numbers with their ``+`` or ``00``, dates, decimals, amounts, addresses of networks and devices, UUIDs, hashes, IBANs, and
-digits of a longer undivided number.
+What looks alike and is none: telephone numbers with their ``+`` or ``00``, dates, decimals,
+amounts, addresses of networks and devices, UUIDs, hashes, IBANs, parcels, and digits of a longer
+undivided number.
 """
 
 from __future__ import annotations
