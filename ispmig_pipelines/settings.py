@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         description="Most keys of a lookup_table, which is held in memory. Unset: 2,000,000.",
     )
 
+    audit_witness: str = Field(
+        default="",
+        description="Folder, or s3://bucket/prefix, in which the ends of audit chains are written "
+        "down, out of reach of the database's users. Unset: audit in ISPMIG_HOME.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:

@@ -17,7 +17,7 @@ PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
 FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storage", "staging",
-              "database_url"}  # fmt: skip
+              "database_url", "account"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "up",
@@ -30,6 +30,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "account": set(),
     "issues": {"errors"},
     "nearest": set(),
     "remote": {"errors", "s3"},

@@ -22,7 +22,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0005"
+VERSION = "0006"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -72,7 +72,7 @@ data_migrations = sa.Table(
 data_migration_logs = sa.Table(
     "data_migration_logs",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=False), primary_key=True),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("tenant", sa.Text, nullable=False, index=True),
     sa.Column("operation", sa.Text, nullable=False),
@@ -80,8 +80,21 @@ data_migration_logs = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
     sa.Column("details", JSONB, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("previous", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("tenant", "position", name="data_migration_logs_place"),
 )
 """The audit trail; see :mod:`ispmig_pipelines.platform.trail`."""
+
+audit_heads = sa.Table(
+    "audit_heads",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+"""The newest entry of each chain; its row's lock is the order of a tenant's entries."""
 
 
 COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined", "repeated")

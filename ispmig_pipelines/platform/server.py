@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from ispmig_pipelines.errors import DatabaseError, PlatformError, StorageError, UsageError
 from ispmig_pipelines.platform import embedded
+from ispmig_pipelines.platform.session import Session
 from ispmig_pipelines.settings import settings
 
 OLDEST_VERSION = 15
@@ -281,7 +282,7 @@ def _open(url: str, **options: Any) -> psycopg.Connection:
     deadline = time.monotonic() + STARTING_SECONDS
     while True:
         try:
-            connection = psycopg.connect(url, **options)
+            connection = Session.connect(url, **options)
         except psycopg.OperationalError as error:
             state = error.sqlstate or _state_by_words(error)
             # An embedded server that died is started again by _url().

@@ -1,0 +1,1 @@
+"""What makes the audit trail one that cannot be rewritten unseen: chain, witness, verification."""
