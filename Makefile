@@ -64,6 +64,7 @@ docs: setup
 	@$(BIN)/python -m ispmig_pipelines.model.document > docs/entities.md
 	@$(BIN)/python -m ispmig_pipelines.mapping.spec_schema > docs/spec.schema.json
 	@$(BIN)/python -m ispmig_pipelines.validation.document > docs/rules.md
+	@$(BIN)/python -m ispmig_pipelines.report.schema > docs/report.schema.json
 
 clean:
 	rm -rf $(VENV)

@@ -21,7 +21,9 @@ from ispmig_pipelines.report.rule_kind import RuleKind
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", json_schema_serialization_defaults_required=True
+    )
 
 
 class SpecFacts(_Part):
