@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import (
+    closings,
     erased,
     journal,
     ledger,
@@ -199,6 +200,8 @@ def load(
             _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded, dry_run=dry_run)
         for feed in feeds:
             set_aside.tell(driver, connection, feed.table, feed.cells)
+        if continues is None and not dry_run:
+            closings.carry_over(connection, tenant, migration)
         with as_tenant(driver, tenant):
             _summarise(driver, tenant, migration, loaded)
             if continues is not None:

@@ -715,3 +715,27 @@ def test_a_spec_of_its_own_for_the_children_finds_the_parent_in_quarantine(folde
     }
     (messages,) = told.values()
     assert [f"record 2 of people.csv in migration {first}" in m for m in messages] == [True]
+
+
+def test_what_is_solved_stays_solved_when_the_spec_is_run_again(folder: Path) -> None:
+    migrate()
+    path = corrected(write_workbook(folder), fix_most)
+    (entry,) = as_json("resubmit", "acme", str(path))["migrations"]
+    left = set(open_records())
+    balances = "select account_number, balance, signup_date from tenant_acme.customer order by 1"
+    before = rows(balances)
+    # The export has grown since, and its records stand elsewhere.
+    text = (folder / "bills.csv").read_text()
+    (folder / "bills.csv").write_text(
+        text.replace("B1,0001,01", "B0,0001,30/06/2024,1\nB1,0001,01")
+    )
+    again = migrate()
+    holds_laws(again)
+    assert again["entities"]["customer"]["quarantined"] == 4
+    assert {(e, r) for e, r in open_records() if e != "invoice"} == {
+        (e, r) for e, r in left if e != "invoice"
+    }
+    assert {r for e, r in open_records() if e == "invoice"} == {4, 5}
+    closed = as_json("quarantine", "acme", "--closed", "--migration", str(again["migration_id"]))
+    assert {r["closed"]["by"] for r in closed["records"]} == {entry["migration_id"]}
+    assert rows(balances) == before
