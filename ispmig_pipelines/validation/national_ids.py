@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import lgamma, log, log1p
 
+from ispmig_pipelines.validation.personal_names import flat_pattern
+
 _BETWEEN = str.maketrans("", "", " -./\u00a0\u2011\u2013")
 
 
@@ -102,7 +104,7 @@ KINDS: tuple[NationalId, ...] = (
     _kind("CNPJ", "BR", "br.cnpj", rf"{_D}{{14}}", 0.01),
 )  # fmt: skip
 
-_NAME = re.compile(
+_WORDS = (
     r"(?:^| )(?:ssn|sin|nino|ni number|ni no|social security|social insurance|national insurance|"
     r"nhs|national id|nationalid|national number|identity|identity number|id card|idcard|"
     r"citizen(?:ship)?|passport\w*|personal (?:no|nr|number|code|id)|tax ?id|taxid|tin|itin|tfn|"
@@ -117,6 +119,7 @@ _NAME = re.compile(
     r"ідентифікаційний код|іпн|рнокпп|身份证|egn|cnp|oib|emso|jmbg|amka|afm|isikukood|"
     r"asmens kodas|kennitala|teudat zehut|zehut|nric|mykad)(?: |$)"
 )
+_NAME = re.compile(flat_pattern(_WORDS))
 _FEW = 5
 _FIRST = 40
 _UNLIKELY = log(1e-6)

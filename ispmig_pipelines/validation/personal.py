@@ -71,6 +71,12 @@ _SEARCHED, _SKIPPED = 100_000, 4
 """Cells of notes that are searched whatever it costs; then of every so many batches one is."""
 
 _FEW = 20
+_NOTE = 5
+"""Words from which on a cell with an address in it is a note."""
+
+_NO_INTERNET, _YEARS = 1985, 10
+"""Last year of which dates are nobody's contract's, and different years of it that tell."""
+
 _MOST = 0.6
 _NEARLY_ALL = 0.8
 
@@ -193,10 +199,12 @@ _OF_NAMES = (
 
 
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]+\.[^@\s,;<>\".\d]{2,24}")
+_EMAIL_WITHIN = re.compile(rf"(?:^|[\s,;<(\[:]){_EMAIL.pattern}(?:$|[\s,;>)\]])")
 _PHONE_PLUS = re.compile(r"(?:\+|00)[1-9][0-9 ().\-/]{6,22}")
 _PHONE_ANY = re.compile(
     r"(?:\+|00)?[0-9(][0-9 ().\-/]{5,22}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?(?:\.0)?"
 )
+_HAS_DIGIT = re.compile(r"[0-9]")
 _MAC = re.compile(
     r"(?i)(?:[0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}"
 )
@@ -212,8 +220,8 @@ _PAIR = re.compile(
 )
 _DECIMAL = re.compile(r"-?[0-9]{1,3}[.,][0-9]{2,}")
 _DATE = re.compile(
-    r"(?P<y>[0-9]{4})[-/.](?P<m>[0-9]{1,2})[-/.](?P<d>[0-9]{1,2})(?:[T ].*)?"
-    r"|(?P<a>[0-9]{1,2})[-/. ](?P<b>[0-9]{1,2})[-/. ](?P<c>[0-9]{4}|[0-9]{2})(?:[T ].*)?"
+    r"(?P<y>[0-9]{4})[-/.](?P<m>[0-9]{1,2})[-/.](?P<d>[0-9]{1,2})\.?(?:[T ].*)?"
+    r"|(?P<a>[0-9]{1,2})[-/. ](?P<b>[0-9]{1,2})[-/. ](?P<c>[0-9]{4}|[0-9]{2})\.?(?:[T ].*)?"
     r"|(?P<y2>(?:19|20)[0-9]{2})(?P<m2>[01][0-9])(?P<d2>[0-3][0-9])"
     r"|[0-9]{1,2}[-/. ][^\W\d_]{3,9}\.?[-/., ]{1,2}(?P<y3>[0-9]{4}|[0-9]{2})"
     r"|[^\W\d_]{3,9}\.? [0-9]{1,2},? (?P<y4>[0-9]{4})"
@@ -336,6 +344,9 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
     count, part = share(_EMAIL.fullmatch)
     if part >= (0.3 if by_name(names.EMAIL) else _MOST):
         return told(PersonalKind.EMAIL, count, by(names.EMAIL))
+    count, part = share(lambda v: _EMAIL_WITHIN.search(v) and len(v.split()) < _NOTE)
+    if part >= _MOST:
+        return told(PersonalKind.EMAIL, count, by(names.EMAIL))
     count, part = share(_is_iban)
     if part >= (0.3 if by_name(names.BANK) else _MOST):
         return told(PersonalKind.BANK_ACCOUNT, count, by(names.BANK), "IBAN")
@@ -354,7 +365,8 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
     count, part = share(_HASH.fullmatch)
     if part >= _NEARLY_ALL and len(values) >= 3:
         return told(PersonalKind.SECRET, count, "cells", "hash")
-    if by_name(names.SPECIAL):
+    doubted = by_name(names.CATEGORIES) and share(_HAS_DIGIT.search)[1] >= 0.5
+    if by_name(names.SPECIAL) and not doubted:
         return told(PersonalKind.SPECIAL, len(asked), "name")
     national = national_ids.recognise(asked, named=(named := national_ids.is_named_so(words)))
     if national is not None:
@@ -370,6 +382,9 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
             PersonalKind.BIRTH_DATE, count if part >= _MOST else len(asked), "name and cells"
         )
     if share(_year)[1] >= _MOST:
+        # Nobody had a contract then: most of those who had one later were born.
+        if _are_births(asked):
+            return told(PersonalKind.BIRTH_DATE, share(_is_birthday)[0], "cells")
         return None  # some other date
     count, part = share(_PHONE_PLUS.fullmatch)
     if part >= _MOST:
@@ -402,7 +417,8 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
     count, part = share(_STREET.search)
     if part >= 0.5 and is_words:
         return told(PersonalKind.ADDRESS, count, by(names.ADDRESS))
-    if by_name(names.ADDRESS) and varied:
+    few = len(values) < _FEW and 2 * len(values) < sample.filled
+    if by_name(names.ADDRESS) and varied and not (by_name(names.PLACES) and few):
         return told(PersonalKind.ADDRESS, len(asked), "name")
     count, part = share(_is_person)
     if part >= 0.25 and len(values) >= 5:
@@ -414,7 +430,9 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
         and is_words
         and varied
         and _may_be_people(
-            asked, doubted=names.NAME.sub("", words).strip() == "" and by_name(names.AMBIGUOUS)
+            asked,
+            doubted=by_name(names.AMBIGUOUS)
+            and (by_name(names.THINGS) or not names.NAME.sub("", words).strip()),
         )
     ):
         return told(PersonalKind.NAME, len(asked), "name")
@@ -424,6 +442,17 @@ def _classified(values: list[str], words: str, sample: ColumnSample) -> Personal
     if meant is not None and varied:
         return told(PersonalKind.ABOUT, len(asked), "name", f"called like {'.'.join(meant)}")
     return None
+
+
+def _are_births(values: Sequence[str]) -> bool:
+    """Dates of half a century, many of them from before there was an internet to sell."""
+    years = Counter(year for v in values if (year := _year(v)) is not None)
+    early = sum(count for year, count in years.items() if 1900 < year <= _NO_INTERNET)
+    return (
+        sum(1 for year in years if 1900 < year <= _NO_INTERNET) >= _YEARS
+        and early >= 0.3 * years.total()
+        and max(years) <= dt.datetime.now(dt.UTC).year
+    )
 
 
 def _are_ages(values: Iterable[str]) -> bool:

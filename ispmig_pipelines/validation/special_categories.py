@@ -30,11 +30,14 @@ _STEMS: dict[str, tuple[str, ...]] = {
         "deficiência", "cadeira de rodas", "grávida", "câncer", "maladie", "malade", "enceinte",
         "handicapé", "fauteuil roulant", "chorob", "chor[ya]", "niepełnospraw", "inwalid",
         "w ciąży", "nowotw", "ziekte", "zieke", "gehandicapt", "rolstoel", "zwanger", "kanker",
-        "nemocn[ýáé]", "onemocn", "postižen", "těhotn", "hasta", "hastalı", "engelli", "hamile",
+        "nemocn[ýáé]", "onemocn", "postižen", "těhotn", "hastalı", "hastası", "hastayım", "hasta olduğ", "engelli", "hamile",
         "kanser", "tekerlekli sandalye", "болезн", "больн(?:ой|ая|ого)", "инвалид", "беременн",
         "диабет", "хвороб", "хвор(?:ий|а)", "інвалід", "вагітн", "діабет", "penyakit", "hamil",
         "disabilitas", "kursi roda", "sjukdom", "rullstol", "funktionsnedsätt", "rullestol",
         "kørestol", "sygdom", "gravid", "vammainen", "pyörätuoli",
+        "καρκίνο", "ασθέν", "άρρωστ", "αναπηρί", "αναπηρικ", "έγκυος", "beteg", "rákos", "kerekesszék",
+        "fogyatékos", "terhes", "bolnav", "boală", "însărcinat", "dizabilit", "scaun cu rotile",
+        "invalidsk", "trudn", "مريض", "مرض", "السرطان", "بالسرطان", "حامل", "معاق", "إعاقة",
     ),
     "religion": (
         "catholic", "protestant", "muslim", "moslem", "islamic", "jewish", "judaism", "hindu",
@@ -43,7 +46,8 @@ _STEMS: dict[str, tuple[str, ...]] = {
         "evangélic", "musulm", "judí[oa]", "cattolic", "musulman", "ebre[oai]", "catholique",
         "juive?", "katolik", "żyd", "protestan", "joods", "moslim", "müslüman", "alevi", "yahudi",
         "православ", "католи", "мусульм", "иуде", "єврей", "еврей", "kristen", "agama",
-        "židovsk", "muçulman", "judeu", "judia",
+        "židovsk", "muçulman", "judeu", "judia", "μουσουλμάν", "ορθόδοξ", "εβραί", "katolikus",
+        "muszlim", "zsidó", "ortodox", "evreu", "musulmană", "مسلم", "مسيحي", "يهودي",
     ),
     "politics": (
         "political", "party member", "politisch", "parteimitglied", "politique", "polític",
@@ -68,7 +72,7 @@ _STEMS: dict[str, tuple[str, ...]] = {
         "этнич", "етнічн", "etniczn", "racial",
     ),
 }  # fmt: skip
-_WHOLE = {"hiv", "gay", "deaf", "hasta", "krank", "malade", "gravid", "hamil", "krebs", "covid",
+_WHOLE = {"hiv", "gay", "deaf", "krank", "malade", "gravid", "hamil", "krebs", "covid",
           "juive?", "agama", "alevi", "hindu", "żyd", "malat[oa]", "ebre[oai]", "chor[ya]", "judí[oa]",
           "cancer", "cáncer", "câncer", "kristen", "racial", "zieke", "judia", "judeu"}  # fmt: skip
 """Stems that are words of their own: longer words that begin so mean something else."""

@@ -1,4 +1,4 @@
-# ruff: noqa: S311
+# ruff: noqa: RUF001, S311
 """Columns that say something about people are known by their names and their cells, and by no
 accident; what is told of them holds no cell."""
 
@@ -80,6 +80,19 @@ def valid_ids(module: str, shape: str, count: int = 40) -> list[str]:
         ("login", ["ann7", "bob"], K.USERNAME),
         ("Gender", ["f", "m"], K.ABOUT),
         ("notes", ["call before you come", "none"], K.FREE_TEXT),
+        ("u1", ["ann@example.org; bob@example.net", "Eva <eva@example.org>"], K.EMAIL),
+        ("мобильный", ["0501234567", "0671234567"], K.PHONE),
+        ("Τηλέφωνο", ["2101234567", "2107654321"], K.PHONE),
+        ("携帯電話", ["090-1234-5678", "080-8765-4321"], K.PHONE),
+        ("رقم الهاتف", ["0551234567", "0557654321"], K.PHONE),
+        ("생년월일", ["19770312", "19900101"], K.BIRTH_DATE),
+        ("Datum rođenja", ["12.03.1977.", "01.01.1990."], K.BIRTH_DATE),
+        ("Születési idő", ["1977.03.12.", "1990.01.01."], K.BIRTH_DATE),
+        ("d2", [f"{year}-05-0{year % 9 + 1}" for year in range(1941, 2003)], K.BIRTH_DATE),
+        ("姓名", ["王伟", "李娜"], K.NAME),
+        ("客户地址", ["北京市朝阳区1号", "上海市2号"], K.ADDRESS),
+        ("серийный номер", ["AB12CD34", "EF56GH78"], K.DEVICE_ID),
+        ("Nazwisko właściciela", ["Kowal", "Nowak"], K.NAME),
     ],
 )
 def test_columns_are_known_by_name_or_cells(
@@ -105,6 +118,14 @@ def test_columns_are_known_by_name_or_cells(
         ("code", [digits(13, random.Random(n)) for n in range(300)]),
         ("name", ["Gold", "Silver", "Basic Plus"]),
         ("zone", ["North", "South"]),
+        ("plan_name", ["Fiber Home", "Mega Speed", "Family"]),
+        ("router name", ["edge", "core", "spare"]),
+        ("din", ["35mm", "70mm"]),
+        ("cap", ["100", "200"] * 5),
+        ("via", ["email", "sms"] * 5),
+        ("long", ["yes", "no"]),
+        ("started", [f"{year}-05-01" for year in range(1996, 2024)]),
+        ("never set", ["1970-01-01", "1900-01-01", "2019-03-02", "1899-12-30"] * 5),
         ("empty", [None, "", "  "]),
     ],
 )
@@ -176,6 +197,10 @@ def test_any_column_can_be_looked_at_and_no_cell_is_told(cells: list[str], name:
         ("Parteimitglied seit 1980", "politics"),
         ("étnica", "ethnic origin"),
         ("Étnica", "ethnic origin"),
+        ("ο πελάτης έχει καρκίνο", "health"),
+        ("kerekesszékes ügyfél", "health"),
+        ("العميل مسلم", "religion"),
+        ("hastası var", "health"),
     ],
 )
 def test_words_of_special_categories_are_counted(text: str, category: str) -> None:
@@ -188,7 +213,15 @@ def test_words_of_special_categories_are_counted(text: str, category: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["Gaylord Hotel", "the service is disabled", "gateway", "cancelled", "krankt nicht", "Chorus"],
+    [
+        "Gaylord Hotel",
+        "the service is disabled",
+        "gateway",
+        "cancelled",
+        "krankt nicht",
+        "Chorus",
+        "hasta luego",
+    ],
 )
 def test_words_that_only_begin_alike_are_not(text: str) -> None:
     assert special_categories.count(pa.array([text])) == {}
