@@ -4,7 +4,7 @@ The entities are written by the job ``tenant_migration``, which reports them her
 can also be run by themselves, at any time, from what the ledger and the tables then hold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
@@ -29,12 +29,12 @@ from dagster import (
 from ispmig_pipelines.defs import rule_checks
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.reporting import Kept
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.platform import ledger, verify
 from ispmig_pipelines.platform import tenants as tenant_registry
-from ispmig_pipelines.report.report import MigrationReport
 
 SOURCE = AssetKey("source_export")
 BACKUP = AssetKey("tenant_backup")
@@ -139,17 +139,16 @@ def record_entity(
     rows: int,
     problems: list[str],
     spec: Spec,
-    report: MigrationReport | None,
-    shown: Mapping[str, Any],
+    kept: Kept | None,
 ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
     """The events by which the graph learns of an entity that a migration wrote.
 
     Args:
         rows: rows the tenant's table now has.
         problems: what the tables do not bear out (:func:`verify.standing`).
-        report: of the migration, if it could be made; by it the entity's rules are judged.
-        shown: metadata besides: where the report lies.
+        kept: the migration's report, if it could be made; by it the entity's rules are judged.
     """
+    link = kept.link if kept else {}
     counts = entry.entities[entity]
     yield AssetMaterialization(
         asset_key=entity,
@@ -162,7 +161,7 @@ def record_entity(
             "dagster/column_schema": column_schema(ENTITIES[entity]),
             "dagster/column_lineage": column_lineage(spec, entity),
             "migration": entry.id,
-            **shown,
+            **link,
             **counts,
         },
     )
@@ -180,8 +179,8 @@ def record_entity(
             **_totals(entry, entity),
         },
     )
-    if report is not None:
-        yield from rule_checks.evaluations(report, entity, shown)
+    if kept is not None:
+        yield from rule_checks.evaluations(kept.report, entity, link)
 
 
 def column_schema(info: EntityInfo) -> TableSchema:

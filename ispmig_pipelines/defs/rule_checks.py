@@ -54,7 +54,7 @@ def evaluations(
     """What a migration says of an entity, kind by kind.
 
     Args:
-        shown: metadata besides: where the report lies.
+        shown: metadata besides: the link to the report.
     """
     for kind in kinds_of_entity(entity):
         judged = _judged({report.tenant: report.of_kind(kind, entity)})

@@ -1,8 +1,6 @@
 """The five ops of ``tenant_migration``. Only this module and the job know Dagster."""
 
 import datetime as dt
-import getpass
-import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +12,7 @@ from typing import Any
 from dagster import DynamicOut, DynamicOutput, In, OpExecutionContext, Out, op
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.assets import record_entity, record_source
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
@@ -49,6 +48,7 @@ from ispmig_pipelines.mapping.transform.plugin import digests_of
 from ispmig_pipelines.mapping.validation_words import RetentionWords, Validation
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, pools, quarantine, retention, tenants, verify
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
@@ -84,8 +84,9 @@ def extract_op(
                     spec_text=spec.text,
                     spec_digest=spec.digest,
                     dagster_run_id=context.run_id,
-                    actor=actor(),
+                    actor=actor(context),
                 )
+                entered.begun(connection, migration, actor(context))
     context.instance.add_run_tags(context.run_id, {closing.MIGRATION_TAG: str(migration)})
     options = Options(
         dry_run=config.mode is Mode.dry_run,
@@ -251,7 +252,7 @@ def load_op(
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            if not closing.may_load(connection, migration, context.run_id):
+            if not closing.may_load(connection, migration, context.run_id, actor(context)):
                 # This op died after the commit: what it did stands, and is not done twice.
                 context.log.info(f"Migration {migration} is published already.")
             else:
@@ -331,19 +332,20 @@ def audit_op(
                     raise broken
             elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
-            entry = closing.finish(connection, migration, options, usage()["peak_rss_mb"])
+            entry = closing.finish(
+                connection, tenant, migration, options, usage()["peak_rss_mb"]
+            )
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
-            report, shown = reporting.keep(context, connection, tenant, migration)
+            kept = reporting.keep(context, connection, tenant, migration)
     if not options.dry_run:
         for entity in entry.entities:
-            for event in record_entity(
-                entry, entity, rows[entity], problems[entity], spec, report, shown
-            ):
+            for event in record_entity(entry, entity, rows[entity], problems[entity], spec, kept):
                 # It takes check evaluations too, whatever its annotation says.
                 context.log_event(event)  # type: ignore[arg-type]
     platform.staging(slug, migration).remove()
+    shown = kept.metadata if kept else {}
     context.add_output_metadata({**shown, **counts_metadata(entry), **usage()})
     return entry.as_json()
 
@@ -427,14 +429,6 @@ def keep_report(
 def feed_name(entity: str, source: str) -> str:
     """How a feed is called in messages."""
     return f"{entity} from {source}"
-
-
-def actor() -> str:
-    """Who runs this process."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def teller(context: OpExecutionContext, stage: str) -> Begin:

@@ -4,6 +4,7 @@ A report can be made again at any time (``ispmig report``): that it could not be
 changes nothing of the migration.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,29 @@ from ispmig_pipelines.report.report import MigrationReport
 from ispmig_pipelines.settings import settings
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A report, and the place of its page."""
+
+    report: MigrationReport
+    place: Path
+
+    @property
+    def link(self) -> dict[str, Any]:
+        """What Dagster may know of it: how the migration went, and where that is told."""
+        address = store.ADDRESS.format(tenant=self.report.tenant, migration=self.report.migration)
+        return {"verdict": self.report.verdict, "migration report": MetadataValue.url(address)}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The same for a run: also where the file is."""
+        return {**self.link, "report file": MetadataValue.path(self.place)}
+
+
 def keep(
     context: OpExecutionContext, connection: Connection, tenant: tenants.Tenant, migration: int
-) -> tuple[MigrationReport | None, dict[str, Any]]:
-    """Keeps the report of a migration as it stands; returns it with what Dagster is to show.
+) -> Kept | None:
+    """Keeps the report of a migration as it stands.
 
     Args:
         connection: in no transaction.
@@ -40,14 +60,15 @@ def keep(
         )
     else:
         context.log.info(f"The report of this migration: {place}")
-        return made, metadata(made, place)
-    return None, {}
+        return Kept(made, place)
+    return None
 
 
 def keep_failed(
     context: OpExecutionContext, platform: Platform, migration: int | None
 ) -> dict[str, Any]:
-    """Keeps the report of a migration that has failed, once it is in the ledger."""
+    """Keeps the report of a migration that has failed, once it is in the ledger; returns what
+    Dagster is to show."""
     if migration is None:
         return {}
     try:
@@ -55,16 +76,7 @@ def keep_failed(
             entry = ledger.migration(connection, migration)
             tenant = tenants.get(connection, entry.tenant)
             connection.rollback()
-            return keep(context, connection, tenant, migration)[1]
+            kept = keep(context, connection, tenant, migration)
+            return kept.metadata if kept else {}
     except IspmigError:
         return {}  # the failure itself is told; this would only hide it
-
-
-def metadata(made: MigrationReport, place: Path) -> dict[str, Any]:
-    """What Dagster may know of a report: how it went, and where it is."""
-    address = store.ADDRESS.format(tenant=made.tenant, migration=made.migration)
-    return {
-        "verdict": made.verdict,
-        "migration report": MetadataValue.url(address),
-        "report file": MetadataValue.path(place),
-    }
