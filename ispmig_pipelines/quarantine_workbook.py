@@ -10,7 +10,7 @@ columns say which record a row is, for :mod:`ispmig_pipelines.resubmitting`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,9 @@ COMMENTED_ROWS = 1_000
 """Rows of a sheet whose coloured cells have a comment: comments are kept in memory until the sheet
 is written. All rows have their reasons in words, and their colours."""
 
+WAITS = "reference.rejected"
+"""The rule of records that wait for another one, and in which nothing is wrong."""
+
 _SAMPLED = 200
 _QUOTED = 60
 _WIDTHS = {WHERE: 26, WRONG: 60, TO_DO: 45, RAW_TEXT: 60}
@@ -67,6 +70,7 @@ _NARROWEST, _WIDEST = 8, 40
 _TEXT = "@"
 _RED = PatternFill("solid", fgColor="FFC7CE")
 _YELLOW = PatternFill("solid", fgColor="FFEB9C")
+_VIOLET = PatternFill("solid", fgColor="E4DFEC")
 _GREY = PatternFill("solid", fgColor="EDEDED")
 _BLUE = PatternFill("solid", fgColor="DDEBF7")
 
@@ -190,7 +194,10 @@ class _Book:
         count = 0
         for record in chain(sample, islice(rest, SHEET_ROWS - 1 - len(sample))):
             count += 1
-            sheet.append(_row(record, columns, told, styles, commented=count <= COMMENTED_ROWS))
+            cells = _row(
+                _by_itself(record), columns, told, styles, commented=count <= COMMENTED_ROWS
+            )
+            sheet.append(cells)
         sheet.auto_filter.ref = f"A1:{get_column_letter(len(heading))}{count + 1}"
         self.told.sheets[name] = count
         self.told.records += count
@@ -228,6 +235,11 @@ class _Book:
             sheet.append([cell])
         for text, fill in (
             ("This colour: the cell is a reason why the record was not loaded.", _RED),
+            (
+                "This colour: the record waits for the one that the cell names, which was not "
+                "loaded either. Correct that one, and leave this one as it is.",
+                _VIOLET,
+            ),
             ("This colour: the cell was noticed, and did not hold the record back.", _YELLOW),
         ):
             cell = WriteOnlyCell(sheet, text)
@@ -307,6 +319,7 @@ class _Styles:
         wrapped = Alignment(wrap_text=True, vertical="top")
         self._make("plain", alignment=Alignment(vertical="top"))
         self._make("error", alignment=Alignment(vertical="top"), fill=_RED)
+        self._make("waits", alignment=Alignment(vertical="top"), fill=_VIOLET)
         self._make("note", alignment=Alignment(vertical="top"), fill=_YELLOW)
         self._make("told", alignment=wrapped, fill=_GREY)
         self._make("heading", alignment=wrapped, font=Font(bold=True), fill=_BLUE)
@@ -359,10 +372,11 @@ def _row(
         cell = cells.get(column)
         text = shown(cell if cell is None or isinstance(cell, str) else str(cell))
         if column not in marks:
-            row.append(styles.cell(text, "plain"))
+            # Of a record that could not be split all cells are to be filled in.
+            row.append(styles.cell(text, "plain" if record.cells is not None else "error"))
             continue
-        severity, messages = marks[column]
-        made = styles.cell(text, "error" if severity is Severity.ERROR else "note")
+        look, messages = marks[column]
+        made = styles.cell(text, look)
         if commented:
             if is_cut(text):
                 messages = [*messages, "The cell is too long to be corrected here."]
@@ -370,6 +384,18 @@ def _row(
             made.comment = comment
         row.append(made)
     return row
+
+
+def _by_itself(record: HeldRecord) -> HeldRecord:
+    """The record without what is said of one that waits for itself: of the service that a row
+    holds beside its customer, which was rejected."""
+    itself = f" in record {record.record} of {PurePath(record.path).name}"
+    others = [
+        reason
+        for reason in record.reasons
+        if reason["rule"] != WAITS or not reason["accepted"].endswith(itself)
+    ]
+    return replace(record, reasons=others) if others else record
 
 
 def _where(record: HeldRecord) -> str:
@@ -407,16 +433,28 @@ def _remedies(record: HeldRecord) -> str:
     return "\n".join(dict.fromkeys(reason["remedy"] for reason in errors))
 
 
-def _marks(record: HeldRecord, columns: tuple[str, ...]) -> dict[str, tuple[Severity, list[str]]]:
-    """Column → what its cell is marked with, and why."""
-    marks: dict[str, tuple[Severity, list[str]]] = {}
+_LOOKS = ("note", "waits", "error")
+"""Looks of cells that are marked, the more pressing ones later."""
+
+
+def _marks(record: HeldRecord, columns: tuple[str, ...]) -> dict[str, tuple[str, list[str]]]:
+    """Column → the look of its cell, and what is said of it."""
+    marks: dict[str, tuple[str, list[str]]] = {}
     for reason in record.reasons:
-        severity = Severity(reason["severity"])
+        look = _look(reason)
         for column in columns_named(reason["column"], columns):
-            before, messages = marks.get(column, (severity, []))
-            worst = Severity.ERROR if Severity.ERROR in (before, severity) else severity
-            marks[column] = (worst, [*messages, _message(reason, record)])
+            before, messages = marks.get(column, (look, []))
+            marks[column] = (
+                max(before, look, key=_LOOKS.index),
+                [*messages, _message(reason, record)],
+            )
     return marks
+
+
+def _look(reason: Mapping[str, Any]) -> str:
+    if reason["severity"] != Severity.ERROR:
+        return "note"
+    return "waits" if reason["rule"] == WAITS else "error"
 
 
 def columns_named(text: str, columns: Sequence[str]) -> list[str]:

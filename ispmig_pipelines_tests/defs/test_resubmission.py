@@ -739,3 +739,27 @@ def test_what_is_solved_stays_solved_when_the_spec_is_run_again(folder: Path) ->
     closed = as_json("quarantine", "acme", "--closed", "--migration", str(again["migration_id"]))
     assert {r["closed"]["by"] for r in closed["records"]} == {entry["migration_id"]}
     assert rows(balances) == before
+
+
+RED, VIOLET, NONE = "00FFC7CE", "00E4DFEC", "00000000"
+
+
+def test_cells_are_coloured_by_what_they_have_to_do_with_it(folder: Path) -> None:
+    (folder / "bills.csv").write_text(BILLS + "B9,0001,02/07/2024\n")
+    migrate()
+    book = openpyxl.load_workbook(write_workbook(folder))
+
+    def colours(sheet: Any, row: int, *columns: str) -> list[str]:
+        return [sheet.cell(row, heading(sheet)[c]).fill.fgColor.rgb for c in columns]
+
+    people, bills, unread = book["customer"], book["invoice"], book["could not be read"]
+    assert colours(people, row_of(people, "No", "0002"), "No", "Mail") == [NONE, RED]
+    # That its service waits for the customer of the same row is nothing to be told there.
+    why = people.cell(row_of(people, "No", "0002"), heading(people)["Why it was not loaded"])
+    assert "Parent rejected" not in why.value
+    # Nothing is wrong with a bill that waits for its customer, or with the customer's number.
+    assert colours(bills, row_of(bills, "Bill", "B2"), "Bill", "Account") == [NONE, VIOLET]
+    assert colours(bills, row_of(bills, "Bill", "B3"), "Account") == [RED]
+    assert colours(unread, 2, "Bill", "Account", "Date", "Sum") == [RED] * 4
+    legend = {cell.fill.fgColor.rgb for (cell,) in book["Read me first"].iter_rows()}
+    assert {RED, VIOLET} <= legend
