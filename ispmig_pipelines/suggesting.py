@@ -6,9 +6,11 @@ so that memory is bounded by their number and not by the length of the files.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.converting import Reading
 from ispmig_pipelines.database_url import is_database_url
-from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.formats.bytes_in import zip_members
+from ispmig_pipelines.errors import SourceError, UsageError
+from ispmig_pipelines.formats.bytes_in import open_bytes, zip_members
 from ispmig_pipelines.formats.csv.dialect import HEADER_ROWS
-from ispmig_pipelines.formats.opening import open_source
+from ispmig_pipelines.formats.opening import look_at, open_source
 from ispmig_pipelines.guarding import GuardedReader
 from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Recognised, SeenTable, load_preset, recognise
@@ -34,6 +36,7 @@ from ispmig_pipelines.mapping.suggest.update import updated
 from ispmig_pipelines.mapping.suggest.write import flow, written
 from ispmig_pipelines.mapping.yaml_document import read_yaml
 from ispmig_pipelines.remote import is_url, source_file
+from ispmig_pipelines.validation.cards import redacted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 _MOST_RECORDS_OF_ALL = 400_000
 _LEAST_RECORDS = 1_000
 _BATCH = 5_000
+_MOST_BYTES = 8 << 20
+"""So much of a file must be text in an encoding that others are written in."""
 _SHAPES: tuple[tuple[ValueShape, str], ...] = (
     ("address", "address"), ("mac", "mac"), ("email", "email"), ("phone", "phone"),
     ("number", "number"), ("integer", "integer"), ("date", "date"), ("digits", "integer"),
@@ -132,6 +137,9 @@ class _Seen:
     sample: TableSample
     has_header: bool
     alone: bool
+    encoding: str = ""
+    assumed: bool = False
+    """Its encoding is that of other files; nothing in it says so."""
 
 
 def suggest(
@@ -163,7 +171,8 @@ def suggest(
     currency = _currency(currency)
     old = _old_text(out) if update else ""
     said = reading or Reading()
-    seen = _together(list(_tables(files, out.resolve().parent, said)))
+    opened = _Opener(out.resolve().parent, said).tables(files)
+    seen = _together(opened.seen)
     if not seen:
         raise UsageError("There is no table with columns in these files: nothing to suggest from.")
     chosen, found = recognise([_as_seen(one) for one in seen], preset)
@@ -176,6 +185,7 @@ def suggest(
         chosen, found = None, [None] * len(seen)
     sources = _named(seen, found, chosen)
     draft = compose(_title(out, files), sources, chosen, currency=currency)
+    draft.questions[:0] = opened.questions
     text = written(draft, out)
     if update:
         text = updated(old, draft, out)
@@ -258,31 +268,184 @@ def _title(out: Path, files: Sequence[str]) -> str:
 # --- opening ------------------------------------------------------------------------------------
 
 
-def _tables(files: Sequence[str], folder: Path, reading: Reading) -> Iterator[_Seen]:
-    """Every table of all files, in order."""
-    options = reading.options
-    words = _source_words(reading)
-    after = None
-    with ExitStack() as stack:
+@dataclass
+class _Part:
+    """A file, or a member of an archive, and what was made of it.
+
+    Attributes:
+        place: as the user names the file.
+        where: the same in a spec's words.
+        after: what the scripts before it leave behind.
+        encoding: in which its letters were read, "" if it has none but ASCII's.
+        failed: why it was not read, if it was not.
+        open_question: which encodings it may be written in, where that is all that is open.
+    """
+
+    place: str
+    member: str = ""
+    where: dict[str, Any] = field(default_factory=dict)
+    after: Any = None
+    seen: list[_Seen] = field(default_factory=list)
+    encoding: str = ""
+    failed: SourceError | None = None
+    open_question: str = ""
+
+
+@dataclass
+class _Found:
+    """The tables of all files, in order, and what is to be asked of the files."""
+
+    seen: list[_Seen]
+    questions: list[str]
+
+
+class _Opener:
+    """Opens files one by one; what cannot be read holds none of the others up."""
+
+    def __init__(self, folder: Path, reading: Reading) -> None:
+        self._folder = folder
+        self._options = reading.options
+        self._words = _source_words(reading)
+        self._after: Any = None
+
+    def tables(self, files: Sequence[str]) -> _Found:
+        """Every table of all files.
+
+        Raises:
+            SourceError: none of the files can be read, or one is not there.
+        """
+        parts: list[_Part] = []
         for place in files:
-            if is_database_url(place):
-                yield from _in_database(place, folder, stack)
-                continue
-            file = source_file(place)
-            wanted = options.get("member")
-            members = [wanted] if wanted else zip_members(file)
-            for member in members or [""]:
-                said = options | {"member": member, "after": after}
-                reader = stack.enter_context(GuardedReader(open_source(file, **said)))
-                # Scripts are read in order: what one defines holds for those after it.
-                after = getattr(reader, "context", None)
-                where: dict[str, Any] = {"files": _relative(place, folder)}
-                if member and len(zip_members(file)) > 1:
-                    where["member"] = member
-                yield from _read(reader, where | words, Path(member or place).stem)
+            parts += self._parts(place)
+        settled = Counter(p.encoding for p in parts if p.encoding)
+        questions = []
+        for part in parts:
+            if part.open_question:
+                self._assume(part, [name for name, _ in settled.most_common()])
+        seen = [one for part in parts for one in part.seen]
+        failed = [part.failed for part in parts if part.failed is not None]
+        if failed and not seen:
+            raise failed[0]
+        for part in parts:
+            where = _relative(part.place, self._folder)
+            if part.failed is not None:
+                why = str(part.failed).replace(str(source_file(part.place)), where)
+                where += f" ({part.member})" if part.member else ""
+                questions.append(
+                    f"{where} is left out of this spec: {why.removeprefix(f'{where}: ')}"
+                )
+            elif part.open_question:
+                questions.append(
+                    f"{where}: its encoding is assumed to be {part.encoding}, that of the other "
+                    f"files. {part.open_question}"
+                )
+        return _Found(seen, questions)
+
+    def _parts(self, place: str) -> list[_Part]:
+        if is_database_url(place):
+            with ExitStack() as stack:
+                return [_Part(place, seen=list(_in_database(place, self._folder, stack)))]
+        file = source_file(place)
+        if isinstance(file, Path) and not file.exists():
+            # Whoever mistypes a name wants to know at once.
+            open_source(file, **self._options)
+        wanted = self._options.get("member")
+        try:
+            there = zip_members(file)
+        except SourceError as error:
+            return [_Part(place, failed=error)]
+        parts = []
+        for member in ([wanted] if wanted else there) or [""]:
+            where: dict[str, Any] = {"files": _relative(place, self._folder)}
+            if member and len(there) > 1:
+                where["member"] = member
+            # Scripts are read in order: what one defines holds for those after it.
+            parts.append(_Part(place, member, where, self._after))
+            self._read(parts[-1])
+        return parts
+
+    def _read(self, part: _Part, encoding: str = "") -> None:
+        """Reads the first records of a part's tables, or says why it cannot."""
+        file = source_file(part.place)
+        said = self._options | {"member": part.member, "after": part.after}
+        words = part.where | self._words
+        if encoding:
+            said["encoding"] = words["encoding"] = encoding
+        try:
+            with GuardedReader(open_source(file, **said)) as reader:
+                part.seen = list(_read(reader, words, Path(part.member or part.place).stem))
+                self._after = reader.context
+                part.encoding = reader.detected.encoding
+        except SourceError as error:
+            part.seen, part.failed = [], error
+            if not said.get("encoding"):
+                part.open_question = _encoding_question(file, said)
+            return
+        part.failed = None
+        if part.encoding == "utf-8" or not _has_letters(part.seen):
+            # It says nothing of how others are written.
+            part.encoding = ""
+
+    def _assume(self, part: _Part, settled: Sequence[str]) -> None:
+        """Reads a part of which only the encoding is open in one that other files are surely
+        written in, if that is one of those in question and all of the part is text in it."""
+        for name in settled:
+            if _names(part.open_question, name) and _decodes(source_file(part.place), part, name):
+                self._read(part, name)
+                if part.failed is None:
+                    part.encoding = name
+                    for one in part.seen:
+                        one.assumed = True
+                return
+
+
+def _encoding_question(file: Any, said: dict[str, Any]) -> str:
+    """Which encodings a file may be in, "" if that is not what is open."""
+    try:
+        found = look_at(file, **said).encoding
+    except SourceError:
+        return ""
+    return found.question if found is not None else ""
+
+
+def _names(question: str, encoding: str) -> bool:
+    """Whether a question names an encoding, by whatever name."""
+
+    def same(word: str) -> str:
+        try:
+            return codecs.lookup(word).name
+        except LookupError:
+            return ""
+
+    return same(encoding) in {same(word.strip(".,()")) for word in question.split()} - {""}
+
+
+def _decodes(file: Any, part: _Part, encoding: str) -> bool:
+    """Whether the beginning of a part is text in an encoding, to the last byte."""
+    with open_bytes(file, member=part.member) as source:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            decoder.decode(source.read(_MOST_BYTES))
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _has_letters(seen: Sequence[_Seen]) -> bool:
+    """Whether names or cells have letters that are not ASCII's: only they prove an encoding."""
+    return any(
+        not text.isascii()
+        for one in seen for column in one.sample.columns for text in (column.name, *column.counts)
+    )  # fmt: skip
 
 
 def _relative(place: str, folder: Path) -> str:
+    """How a spec names a file: a card number in its name is left open, as of many files."""
+    named = _path_from(place, folder)
+    return named if redacted(named) == named else re.sub(r"\*+", "*", redacted(named))
+
+
+def _path_from(place: str, folder: Path) -> str:
     if is_url(place):
         return place
     # What a person gave as an absolute path on another disk has no relative one.
@@ -335,7 +498,8 @@ def _read(reader: GuardedReader, words: dict[str, Any], stem: str) -> Iterator[_
                 break
             sampler.add(records.cells)
         own = words if alone else words | {"table": table}
-        yield _Seen(name or table, dict(own), sampler.finish(), has_header, alone)
+        yield _Seen(name or table, dict(own), sampler.finish(), has_header, alone,
+                    detected.encoding)  # fmt: skip
 
 
 _DATED = re.compile(r"[\W_]*\d+(?:[\W_]+\d+)*[\W_]*$")
@@ -346,12 +510,22 @@ def _together(seen: list[_Seen]) -> list[_Seen]:
     found: dict[tuple[Any, ...], _Seen] = {}
     for number, one in enumerate(seen):
         further = {k: v for k, v in one.words.items() if k not in ("files", "member")}
+        if one.assumed:
+            del further["encoding"]
         key: tuple[Any, ...] = (one.sample.names, flow(further), one.has_header)
         if not one.has_header:
             key += (_DATED.sub("", one.stem),)
         if "database" in one.words:
             key = (number,)
-        if (first := found.get(key)) is None:
+        if (first := found.get(key)) is not None and first.assumed != one.assumed:
+            if first.encoding == one.encoding:
+                # What was proved of one part is said of both.
+                first.words["encoding"] = one.encoding
+                first.assumed = True
+            else:
+                key += (one.encoding,)
+                first = found.get(key)
+        if first is None:
             found[key] = one
             continue
         first.sample = _united(first.sample, one.sample)
@@ -381,7 +555,6 @@ def _both(first: str | list[str], other: str | list[str]) -> str | list[str]:
 
 
 def _united(first: TableSample, other: TableSample) -> TableSample:
-    from collections import Counter
     from dataclasses import replace
 
     columns = tuple(
@@ -394,7 +567,8 @@ def _united(first: TableSample, other: TableSample) -> TableSample:
         for a, b in zip(first.columns, other.columns, strict=True)
     )
     return TableSample(first.name, columns, first.records + other.records,
-                       first.complete and other.complete, first.dropped)  # fmt: skip
+                       first.complete and other.complete, first.dropped,
+                       first.rows + other.rows)  # fmt: skip
 
 
 def _as_seen(one: _Seen) -> SeenTable:

@@ -30,7 +30,8 @@ from ispmig_pipelines.mapping.suggest.style import (
     spoken_in,
 )
 from ispmig_pipelines.mapping.suggest.tables import Holding, Table
-from ispmig_pipelines.mapping.suggest.wording import Lean, worded
+from ispmig_pipelines.mapping.suggest.totals_of_lines import total_of_lines
+from ispmig_pipelines.mapping.suggest.wording import Lean, of_made, worded
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
 
@@ -421,17 +422,24 @@ class _Composer:
         from_preset: bool = False,
     ) -> Line:
         profile = table.profiles[match.column]
+        made = table.made.get(match.column)
+        columns = made.columns if made else (match.column,)
+        called = " + ".join(columns)
+        if made:
+            base = {"column": made.called}
         said = worded(
             entity, match.field, base, profile, self._leans[source], from_preset=from_preset
         )
+        if made:
+            said = of_made(said, made, entity, match.field)
         info = ENTITIES[entity].fields[match.field]
         reason = "; ".join([match.reason, *said.notes])
         if said.question:
             reason = f"{reason}; ask: {said.question}"
-            self._ask(f"{source}.{match.column} ({entity}.{match.field}): {said.question}")
+            self._ask(f"{source}.{called} ({entity}.{match.field}): {said.question}")
         for note in said.notes:
             if note.startswith("not sure"):
-                self._ask(f"{source}.{match.column} ({entity}.{match.field}): {note}")
+                self._ask(f"{source}.{called} ({entity}.{match.field}): {note}")
         mapping = said.mapping
         if said.null_words:
             mapping = mapping if isinstance(mapping, dict) else {"column": mapping}
@@ -441,7 +449,7 @@ class _Composer:
             self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
                       "it refer?")  # fmt: skip
         assumed = said.assumed or match.reason.startswith("assumed")
-        line = Line(match.field, mapping, (match.column,), match.score, reason, active,
+        line = Line(match.field, mapping, columns, match.score, reason, active,
                     assumed)  # fmt: skip
         if info.type is FieldType.PHONE and active:
             self._phone(line, profile)
@@ -492,6 +500,12 @@ class _Composer:
         """Adds what every record must have, and takes back what cannot stand alone."""
         info = ENTITIES[block.entity]
         partial = bool(block.further.pop("partial", False))
+        if block.entity == "invoice" and not any(x.field == "total" for x in block.active):
+            total = total_of_lines(block, self._tables)
+            if total is not None:
+                block.lines = [*(x for x in block.lines if x.field != "total"), total]
+                self._ask(f"{block.source}: the total of every invoice is assumed to be the sum of "
+                          "its lines")  # fmt: skip
         self._money(block)
         there = {line.field for line in block.active}
         for name in info.key:

@@ -150,7 +150,7 @@ bill: billed
 """
 
 _IGNORED = frozenset(
-    "al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
+    "fk principal present validite gmt al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
     "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
     "is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
     "subscribed assigned asignado asignada zugewiesen zugewiesene attribuee abonnierter mbps kbps gbps mbit kbit "
@@ -244,6 +244,9 @@ def _joined(words: list[str]) -> tuple[str, ...]:
     """Two words that are one of the list: ``ragione sociale``, ``bill to``; and a last word that
     says when something was."""
     found: list[str] = []
+    while len(words) > 1 and words[-1] in ("utc", "gmt"):
+        # In which zone a time is says nothing of what it is.
+        words = words[:-1]
     for word in words:
         if found and found[-1] + word in _CONCEPT_OF and len(word) > 1:
             found[-1] += word

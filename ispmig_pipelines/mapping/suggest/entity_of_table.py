@@ -26,6 +26,8 @@ _PERSON = frozenset(
     {"first_name", "last_name", "company_name", "billing_street", "phone", "mobile", "email",
      "national_id", "tax_id"}
 )  # fmt: skip
+_SOMEBODY = ("first_name", "last_name", "company_name", "contact_name", "email", "phone", "mobile",
+             "national_id", "tax_id", "portal_username", "balance")  # fmt: skip
 _KEPT_OF_ALL = frozenset({"created", "updated", "modified", "mod", "moddate", "timestamp"})
 """Words of times that any record has."""
 
@@ -218,6 +220,10 @@ def _against_customer(table: Table) -> str:
     owner = customer_column(table)
     if owner and repeats(table, owner):
         return "several of its rows name one customer of another table"
+    if table.hinted != "customer" and _sure(table, "customer", "billing_street") and not any(
+        _sure(table, "customer", f) for f in _SOMEBODY
+    ):  # fmt: skip
+        return "its rows are addresses, and name nobody"
     return ""
 
 

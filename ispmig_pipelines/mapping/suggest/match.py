@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
+from types import MappingProxyType
 
 from rapidfuzz import fuzz
 
@@ -16,6 +18,7 @@ from ispmig_pipelines.mapping.suggest.concepts import (
     unknown_words,
     words_of,
 )
+from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.siblings import spelled_out
@@ -115,6 +118,9 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
         "address complement",
         "apartment",
         "second address",
+        "apartment id",
+        "floor apartment",
+        "landmark",
     ),
     ("location", "street2"): ("landmark", "complement", "address complement", "second address"),
     ("location", "apartment"): ("apartment id",),
@@ -214,10 +220,110 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """What is usual in exports beyond the aliases, which name whole columns of known systems."""
 
+_USUAL: dict[tuple[str, str], tuple[str, ...]] = {
+    ("invoice", "customer"): ("partner id",),
+    ("invoice", "subtotal"): ("net total",),
+    ("invoice", "tax"): ("tax total",),
+    ("invoice_line", "amount"): (
+        "net total",
+        "total",
+        "line total",
+    ),
+    ("invoice_line", "tax"): ("tax total",),
+    ("service", "price"): (
+        "net price",
+        "month invoice",
+        "recurring amount",
+    ),
+    ("plan", "price"): (
+        "net price",
+        "retail price",
+    ),
+    ("customer", "billing_street2"): (
+        "bairro",
+        "barrio",
+        "neighborhood",
+        "neighbourhood",
+        "suburb",
+        "colonia",
+        "barangay",
+    ),
+    ("customer", "kind"): ("person",),
+    ("invoice", "amount_due"): (
+        "debt",
+        "amount debt",
+    ),
+    ("invoice", "payment_reference"): (
+        "linha digitavel",
+        "linhadig",
+        "nossonum",
+        "nosso num",
+    ),
+    ("service", "access_username"): ("router login",),
+    ("customer", "billing_postal_code"): ("postal id",),
+    ("location", "postal_code"): ("postal id",),
+    ("service", "cancellation_reason"): ("reason",),
+    ("payment", "provider_reference"): (
+        "payment intent id",
+        "gateway reference",
+        "mpesa code",
+    ),
+    ("payment", "reference"): ("bank reference",),
+    ("invoice_line", "unit_price"): (
+        "unit amount",
+        "unit cost",
+    ),
+    ("invoice_line", "item_code"): (
+        "inventory item code",
+    ),
+    ("invoice_line", "description"): (
+        "line description",
+        "item description",
+    ),
+    ("invoice", "bill_to_name"): ("contact name",),
+    ("payment_method", "mandate_date"): ("created date",),
+    ("customer", "due_days"): ("net term days",),
+    ("service", "billed_until"): (
+        "period end",
+        "current period end",
+    ),
+    ("customer", "invoice_delivery"): ("send method",),
+    ("service", "session_limit"): ("login limit",),
+    ("service", "start_date"): (
+        "service date",
+        "signup date",
+        "signup",
+    ),
+    ("service", "next_bill_date"): ("next due date",),
+    ("payment", "fee"): ("fees",),
+    ("location", "building"): ("building name",),
+    ("ip_assignment", "assigned_date"): ("allocated date",),
+    ("device", "status"): ("condition",),
+    ("device", "purchase_date"): ("purchase time",),
+    ("customer", "last_name"): ("display name",),
+    ("customer", "notes"): (
+        "note public",
+        "home note",
+    ),
+    ("invoice", "notes"): (
+        "note public",
+        "home note",
+    ),
+    ("customer", "signup_date"): ("created time",),
+    ("payment", "method"): ("payment source type",),
+    ("service", "quantity"): ("count",),
+    ("invoice_line", "quantity"): ("count",),
+    ("service", "billing_cycle"): ("cycle",),
+    ("plan", "billing_cycle"): ("cycle",),
+    ("customer", "portal_secret"): ("pin",),
+}
+"""More of them, as billing systems in use call their columns."""
+
 
 _LITERAL = {
     ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
+    ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),
     ("access_router", "router id"), ("national_id", "id card"), ("unit_price", "rate"),
 
 }  # fmt: skip
@@ -230,7 +336,12 @@ def _aliases(entity: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
     return tuple(
         (name, alias, frozenset() if (name, alias) in _LITERAL else frozenset(concepts_of(alias)))
         for name, info in ENTITIES[entity].fields.items()
-        for alias in (name.replace("_", " "), *info.aliases, *_FURTHER.get((entity, name), ()))
+        for alias in (
+            name.replace("_", " "),
+            *info.aliases,
+            *_FURTHER.get((entity, name), ()),
+            *_USUAL.get((entity, name), ()),
+        )
     )
 
 
@@ -317,6 +428,9 @@ def _elsewhere(entity: str, field: str, concepts: frozenset[str]) -> bool:
     """Whether a name of an address says that it is the other one: where the line is, or where bills
     go."""
     if field == "access_router" and "serial" in concepts:
+        return True
+    if field in ("national_id", "tax_id") and "type" in concepts:
+        # Of which kind a document is says nothing of its number.
         return True
     if not concepts & _PLACES:
         return False
@@ -434,6 +548,11 @@ _CHANGES = frozenset(
         "ship",
         "shipping",
         "wholesale",
+        "reconexion",
+        "reconnection",
+        "reconexao",
+        "penalty",
+        "multa",
         "cost",
         "late",
         "latest",
@@ -519,12 +638,17 @@ _BY_VALUE: dict[str, tuple[tuple[str, str, float], ...]] = {
 
 
 def matches(
-    table: TableSample, profiles: dict[str, Profile], entity: str, above: str = ""
+    table: TableSample,
+    profiles: dict[str, Profile],
+    entity: str,
+    above: str = "",
+    made: Mapping[str, MadeColumn] = MappingProxyType({}),
 ) -> list[Match]:
     """Every column that may be a field of the entity, best first.
 
     Args:
         above: the entity of the parents of these records, if they have any.
+        made: the columns that can be made of the table's, by their names.
     """
     context = frozenset(concepts_of(table.name)) | _prefixes(table.names)
     context |= {above} if above else frozenset()
@@ -536,9 +660,22 @@ def matches(
         # Where bills go is not where the line is.
         spelled |= {n: f"billing {rest}" for n, rest in _mailed(table.names).items()}
     others = of_others(table) if entity in ("customer", "location", "service") else frozenset()
-    for column in table.names:
+    keys = {*info.key, *info.references}
+    codes = {m.columns[0] for m in made.values() if m.source}
+    spelled |= {name: m.called for name, m in made.items()}
+    for column in (*table.names, *made):
         profile = profiles[column]
         if column in others:
+            continue
+        if column in made:
+            if entity not in (made[column].only or ENTITIES):
+                continue
+            found += [
+                replace(m, score=m.score + 0.01, reason=f"{m.reason}; {made[column].told}")
+                for m in _of_made(column, made[column], profile, entity, context)
+                if m.field not in keys
+                and not (made[column].source and info.fields[m.field].type in _OF_THE_RECORD)
+            ]
             continue
         if column.startswith(_PARENT):
             found += _of_parent(column, entity, context)
@@ -548,8 +685,13 @@ def matches(
             if any(len(w) == 1 and w.isalpha() for w in words_of(column)):
                 # s_iva stands behind iva.
                 weighed -= 0.02
+            if column in codes and field not in keys:
+                # What a code means says its table.
+                continue
             if weighed >= TOLD:
                 found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
+        if column in codes:
+            continue
         if not profile.is_empty:
             known = {m.field for m in found if m.score >= ACTIVE}
             for field, score in _headed(entity, column).items():
@@ -584,8 +726,25 @@ def matches(
         if old is None or match.score > old.score:
             best[match.field, match.column] = match
     order = {name: place for place, name in enumerate(info.fields)}
-    place = {name: p for p, name in enumerate(table.names)}
+    place = {name: p for p, name in enumerate((*table.names, *made))}
     return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
+
+
+_OF_THE_RECORD = (FieldType.MONEY, FieldType.DATE, FieldType.TIMESTAMP, FieldType.EMAIL,
+                  FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)  # fmt: skip
+"""What no code stands for: every record has its own."""
+
+
+def _of_made(
+    name: str, made: MadeColumn, profile: Profile, entity: str, context: frozenset[str]
+) -> list[Match]:
+    """What a column that is made may be, by what it would be called."""
+    found = []
+    for field, (score, why) in _named(entity, made.called, context).items():
+        weighed, seen = _weighed(score, profile, entity, field)
+        if weighed >= TOLD:
+            found.append(Match(entity, field, name, weighed, f"{why}{seen}"))
+    return found
 
 
 _ROLES = frozenset(

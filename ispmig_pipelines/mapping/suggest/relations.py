@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.links import Link, links_of
+from ispmig_pipelines.mapping.suggest.made_columns import cells_of, looked_up, put_together
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
 from ispmig_pipelines.mapping.suggest.sums import sums_of
@@ -46,8 +47,9 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
     free = [t for t in tables if not t.fixed]
     links = links_of([t.sample for t in tables])
     for table, found in zip(tables, links, strict=True):
-        if table.hinted in ("invoice", "payment"):
-            for link in found:
+        for link in found:
+            tables[link.table].is_named = True
+            if table.hinted in ("invoice", "payment"):
                 tables[link.table].is_billed = True
     for table in free:
         table.stands_below(above(table))
@@ -67,6 +69,35 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
             break
         for table in free:
             table.recognise()
+    for table in free:
+        if _make_columns(table, tables):
+            table.recognise()
+
+
+def _make_columns(table: Table, tables: Sequence[Table]) -> bool:
+    """Adds the columns that can be made of a table's own; whether there are any."""
+    if not table.sample.records:
+        return False
+    taken = [c for c in table.sample.names if table.links_by(c)]
+    for other in tables:
+        if other is table or other.fixed or not _are_codes(other, table):
+            continue
+        for made in looked_up(table.sample, other.sample, other.source, taken):
+            table.make(made, cells_of(made, table.sample, other.sample))
+    for made in put_together(table.sample):
+        table.make(made, cells_of(made, table.sample, None))
+    return bool(table.made)
+
+
+def _are_codes(codes: Table, table: Table) -> bool:
+    """Whether a table may be one of codes: it holds nothing itself, or places to which what
+    the other holds does not refer."""
+    if not codes.holdings:
+        return True
+    held = {h.entity for h in codes.holdings}
+    refers = {e for h in table.holdings for e in ENTITIES[h.entity].references.values()}
+    placed = any({"street", "latitude"} & h.fields.keys() for h in codes.holdings)
+    return held == {"location"} and not held & refers and not placed
 
 
 _LINKED = ("customer", "service", "plan", "invoice", "location", "device")
@@ -407,7 +438,8 @@ def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through 
     ):
         return None
     main = next((p for p in _parents(tables, "customer") if p[1].key_column), None)
-    links = links_of([t.sample for t in tables])[[t is table for t in tables].index(True)]
+    every = links_of([t.sample for t in tables])
+    links = every[[t is table for t in tables].index(True)]
     for link in links:
         other = tables[link.table]
         if other is table or other.is_strange or other.fixed:
@@ -428,7 +460,44 @@ def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through 
         ):
             continue
         return Through(link.column, link.table, link.key, named.column)
+    return _named_by_others(tables, every, table, holding)
+
+
+def _named_by_others(
+    tables: Sequence[Table], links: Sequence[Sequence[Link]], table: Table, holding: Holding
+) -> Through | None:
+    """The customer of records that another table names beside him: places that customers or their
+    lines refer to, and tables that hold nothing but who has which."""
+    own = holding.key_column
+    if not own:
+        return None
+    for place, (other, found) in enumerate(zip(tables, links, strict=True)):
+        if other is table or other.fixed:
+            continue
+        back = next((x.column for x in found if tables[x.table] is table and x.key == own), "")
+        owner = _owner(other)
+        if not back or not owner or owner == back:
+            continue
+        held = other.sample.column(back)
+        # A table to look up in must say one thing of each key, and one of most.
+        if len(held.counts) == held.filled and overlap(table.sample.column(own), held) >= 0.5:
+            return Through(own, place, back, owner)
     return None
+
+
+def _owner(table: Table) -> str:
+    """The column of a table that says whose its rows are, in the numbers of customers."""
+    for held in table.holdings:
+        if held.doubt:
+            continue
+        if held.entity == "customer" and held.key_column:
+            return held.key_column
+        named = held.fields.get("customer")
+        if named is not None and named.score >= 0.8:
+            return named.column
+    if table.holdings or table.is_strange:
+        return ""
+    return next((c for c in table.sample.names if table.links_by(c) == "customer"), "")
 
 
 def _clash(table: Table, holding: Holding, main_table: Table, main: Holding) -> bool:

@@ -24,6 +24,9 @@ NOTHING = frozenset(
 MOST_RECORDS = 20_000
 _WHOLE = 200
 """So many records are kept whole."""
+_WHOLE_OF_NARROW = 5_000
+_NARROW = 8
+"""Of tables of so few columns, which may be lists of codes, more are."""
 _MOST_CHARACTERS = 400
 """A longer cell is free text, and its beginning shows it."""
 
@@ -84,6 +87,8 @@ class TableSample:
     dropped: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     """The first few records, whole: what adds up does so in each of them."""
+    made: tuple[ColumnSample, ...] = field(default=(), repr=False)
+    """Columns that it has not, and that can be made of those that it has."""
 
     def column(self, name: str) -> ColumnSample:
         """The column of that name.
@@ -91,7 +96,7 @@ class TableSample:
         Raises:
             KeyError: there is none.
         """
-        for column in self.columns:
+        for column in (*self.columns, *self.made):
             if column.name == name:
                 return column
         raise KeyError(name)
@@ -124,6 +129,7 @@ class Sampler:
         self._nothing: dict[str, Counter[str]] = {c: Counter() for c in columns}
         self._empty: Counter[str] = Counter()
         self._most = most
+        self._whole = _WHOLE_OF_NARROW if len(columns) <= _NARROW else _WHOLE
         self._dropped = tuple(dropped)
         self._records = 0
         self._cut = False
@@ -140,8 +146,8 @@ class Sampler:
             cells = cells.slice(0, self._most - self._records)
             self._cut = True
         self._records += cells.num_rows
-        if len(self._rows) < _WHOLE:
-            self._keep(cells.slice(0, _WHOLE - len(self._rows)))
+        if len(self._rows) < self._whole:
+            self._keep(cells.slice(0, self._whole - len(self._rows)))
         for name in self._counts:
             if name not in cells.schema.names:
                 self._empty[name] += cells.num_rows

@@ -28,6 +28,10 @@ def spelled_out(names: Sequence[str]) -> dict[str, str]:
     found |= _house_number(names)
     found |= _references(names)
     found |= _address_lines(names)
+    found |= _codes_of_places(names)
+    if not any("city" in concepts_of(name) for name in names):
+        # An Australian list has no towns but suburbs.
+        found |= {name: "city" for name in names if words_of(name)[-1:] == ("suburb",)}
     return found
 
 
@@ -77,6 +81,19 @@ def _house_number(names: Sequence[str]) -> dict[str, str]:
         same = not prefix or before.startswith(prefix)
         if not others and same and street and said == {"id"} and "id" not in concepts_of(before):
             found[name] = "house number"
+    return found
+
+
+def _codes_of_places(names: Sequence[str]) -> dict[str, str]:
+    """``Billing Code`` beside ``Billing City`` and ``Billing Country`` is the postal code."""
+    found = {}
+    for name in names:
+        words = words_of(name)
+        if len(words) != 2 or words[1] != "code" or any("postal" in concepts_of(n) for n in names):
+            continue
+        beside = {c for n in names if words_of(n)[:1] == words[:1] for c in concepts_of(n)}
+        if {"city"} <= beside and beside & {"country", "region", "street"}:
+            found[name] = f"{words[0]} postal code"
     return found
 
 

@@ -22,6 +22,7 @@ _LEAST = 8
 _SHARE = 0.95
 """Of the records in which it must add up."""
 _CENT = 0.015
+_MOST_ROWS = 200
 _MOST = 10
 """Tables of more columns of amounts are no plain lists of invoices."""
 
@@ -37,7 +38,7 @@ def _amounts(table: Table) -> dict[str, list[float]]:
         if profile.fit(info, "invoice", "total") < 0.95 or profile.has_cents < 0.2:
             continue
         mark = number_style(profile, info, "").decimal_mark or "."
-        values = [_number(row[at], mark) for row in table.sample.rows]
+        values = [_number(row[at], mark) for row in table.sample.rows[:_MOST_ROWS]]
         if any(values):
             found[name] = values
     return found

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from ispmig_pipelines.mapping.suggest.composed_keys import composed_key
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, is_known, words_of
 from ispmig_pipelines.mapping.suggest.entity_of_table import (
     against,
@@ -16,6 +17,7 @@ from ispmig_pipelines.mapping.suggest.entity_of_table import (
     holds_tickets,
     speaks_for,
 )
+from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match, matches
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
@@ -106,7 +108,7 @@ def _are_circuits(concepts: set[str], profile: Profile) -> bool:
     return "cvc" in concepts and bool(some) and numbered >= 0.9 * len(some)
 
 
-_LISTS = frozenset({"type", "group", "role", "template", "setting", "category"})
+_LISTS = frozenset({"type", "group", "role", "template", "setting", "category", "status"})
 """What a table is called whose rows are kinds of something, and not the things: device types."""
 
 _VERIFIES = "verification values of cards are never loaded (PCI DSS)"
@@ -229,21 +231,40 @@ class Table:
         self._linked: dict[str, str] = {}
         self.is_billed = False
         """Whether tables of invoices or payments refer to it."""
+        self.is_named = False
+        """Whether columns of other tables are called like its key and have its values."""
         self.holdings: list[Holding] = []
         self.kept: frozenset[str] = frozenset()
         """Columns of passwords out of which a preset takes the hashes."""
+        self.made: dict[str, MadeColumn] = {}
+        """Columns that can be made of its own, by their names."""
         self.above = ""
         """The entity of the records whose children these are (JSON), if they are any's."""
 
     def matches(self, entity: str) -> list[Match]:
         """Every column that may be a field of the entity, best first."""
         if entity not in self._matches:
-            found = matches(self.sample, self.profiles, entity, self.above)
+            found = matches(self.sample, self.profiles, entity, self.above, self.made)
             known = [m for m in self._by_cells if m.entity == entity]
             mine = {(m.field, m.column) for m in known}
             found = [*known, *(m for m in found if (m.field, m.column) not in mine)]
             self._matches[entity] = self._with_links(entity, found)
         return self._matches[entity]
+
+    def make(self, made: MadeColumn, cells: ColumnSample) -> None:
+        """Adds a column that can be made of its own."""
+        if made.name in self.profiles or not cells.counts:
+            return
+        self.made[made.name] = made
+        self.sample = replace(self.sample, made=(*self.sample.made, cells))
+        self.profiles[made.name] = Profile(cells)
+        self._matches = {}
+
+    def parts_of(self, column: str) -> tuple[str, ...]:
+        """A column, and those that are put together in it."""
+        made = self.made.get(column)
+        alone = made is None or made.source or made.is_key
+        return (column,) if alone else (column, *made.columns)
 
     @cached_property
     def _by_cells(self) -> list[Match]:
@@ -292,6 +313,11 @@ class Table:
     def is_surely(self, entity: str) -> bool:
         """Whether its name says the entity, and nothing else."""
         return self.fixed or (self.hinted == entity and not self._is_weakly_hinted)
+
+    @property
+    def named_surely(self) -> str:
+        """The entity that its name says, and nothing else; "" if it does not."""
+        return self.hinted if self.is_surely(self.hinted) else ""
 
     @property
     def links(self) -> frozenset[str]:
@@ -364,13 +390,14 @@ class Table:
             key: what the key is, whatever else is called one.
         """
         fields: dict[str, Match] = {key.field: key} if key else {}
-        used = {*taken, *self.never}
+        used = {p for c in taken for p in self.parts_of(c)} | {*self.never}
         if entity == "customer":
             self._names(fields, used)
         for match in self.matches(entity):
-            if match.field not in fields and match.column not in used:
+            parts = self.parts_of(match.column)
+            if match.field not in fields and not used & set(parts):
                 fields[match.field] = match
-                used.add(match.column)
+                used |= set(parts)
         return fields
 
     def _names(self, fields: dict[str, Match], used: set[str]) -> None:
@@ -379,6 +406,12 @@ class Table:
             c: set(concepts_of(c)) - {"customer", "contact", "full"}
             for c in self.sample.names if c not in used
         }  # fmt: skip
+        for name, made in self.made.items():
+            # Names of several parts come before any one of these.
+            if made.only == {"customer"} and made.called in ("first name", "last name"):
+                said = {c: words for c, words in said.items() if c not in made.columns}
+                if not used & set(made.columns):
+                    said[name] = set(concepts_of(made.called))
         family = next((c for c, words in said.items() if words == {"last", "name"}), None)
         given = next((c for c, words in said.items() if words == {"first", "name"}), None)
         given = given or next((c for c, words in said.items() if words == {"name"}), None)
@@ -390,7 +423,7 @@ class Table:
         fields["last_name"] = Match("customer", "last_name", family, 0.95, "means family name")
         fields["first_name"] = Match("customer", "first_name", given, 0.9,
                                      "means a name, and family names stand apart")  # fmt: skip
-        used |= {family, given}
+        used |= {*self.parts_of(family), *self.parts_of(given)}
 
     def score(self, entity: str) -> float:
         """How likely the table's records are of the entity; 0 is not at all."""
@@ -437,6 +470,9 @@ class Table:
             points += 1.0 if self._is_weakly_hinted else 2.0
         for needed in _NEEDED[entity]:
             match = fields.get(needed)
+            if entity == "location" and match is None and self.is_named:
+                # Whoever refers to a place may say whose it is.
+                continue
             points -= 1.0 if match is None or match.score < ACTIVE else -0.3
         return points
 
@@ -553,9 +589,10 @@ class Table:
     def _by_elimination(self, holding: Holding) -> None:
         """The only date of a payment is when it was paid, whatever it is called."""
         self._only_amount(holding)
-        wanted = {"payment": "paid_at", "invoice": "issue_date", "customer": "signup_date"}.get(
-            holding.entity, ""
-        )
+        wanted = {
+            "payment": "paid_at", "invoice": "issue_date", "customer": "signup_date",
+            "service": "start_date",
+        }.get(holding.entity, "")  # fmt: skip
         found = holding.fields.get(wanted)
         if not wanted or (found is not None and found.score >= ACTIVE):
             return
@@ -564,9 +601,15 @@ class Table:
             n for n, p in self.profiles.items()
             if set(words_of(n)) & _STAMPS and p.is_stamp and n not in dates
         ]  # fmt: skip
-        if not dates or holding.entity == "customer":
+        if holding.entity == "service" and any(
+            not {"created", "updated"} & {*concepts_of(n), *words_of(n)} for n in dates
+        ):
+            # Its own days say when it began.
+            return
+        if not dates or holding.entity in ("customer", "service"):
             # Of a customer only what is called a time of the record itself.
-            dates = stamps if not dates else []
+            dates = stamps or [n for n in dates if set(concepts_of(n)) <= {"created", "date"}
+                               and "created" in concepts_of(n)]  # fmt: skip
         used = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
         free = [n for n in dates if n not in used and self.profiles[n].column.filled
                 and not _LATER & set(concepts_of(n))]  # fmt: skip
@@ -652,6 +695,7 @@ class Table:
             c for c in sample.columns
             if c.is_unique and c.filled == sample.records and c.name not in self.never
             and self.profiles[c.name].fit(info, entity, name) > 0.9
+            and self.profiles[c.name].share("date") < 0.5
         ]  # fmt: skip
         if info.type is FieldType.ADDRESS:
             return None
@@ -688,9 +732,10 @@ class Table:
                 other_key
                 and other_key.score >= ACTIVE
                 and sample.column(other_key.column).is_unique
+                and self.profiles[other_key.column].share("date") < 0.5
             ):
                 return Match(entity, name, other_key.column, 0.7, "unique, for want of a number")
-        return None
+        return composed_key(self, entity)
 
     def _is_id(self, column: ColumnSample) -> bool:
         return (
@@ -772,8 +817,8 @@ class Table:
 
     def _used(self, *holdings: Holding) -> set[str]:
         return {
-            m.column for h in holdings for m in h.fields.values()
-            if m.score >= ACTIVE
+            part for h in holdings for m in h.fields.values()
+            if m.score >= ACTIVE for part in self.parts_of(m.column)
         }  # fmt: skip
 
     def _services_of(self, main: Holding, key: Match) -> None:
@@ -964,9 +1009,11 @@ class Table:
                   "latitude", "longitude", "physical", "ship", "service", "start"}  # fmt: skip
         said = {c for c in self.sample.names if spoken & set(concepts_of(c))}
         used = {
-            m.column for h in self.holdings for n, m in h.fields.items()
-            if m.score >= ACTIVE and n != "location"
+            part for h in self.holdings for n, m in h.fields.items()
+            if m.score >= ACTIVE and n != "location" for part in self.parts_of(m.column)
         }  # fmt: skip
+        said -= {p for h in self.holdings for m in h.fields.values() if m.score >= ACTIVE
+                 for p in self.parts_of(m.column) if m.column in self.made}  # fmt: skip
         known = self.assigned("location", [owner.column, *(used - said)])
         fields = {
             n: m for n, m in known.items()

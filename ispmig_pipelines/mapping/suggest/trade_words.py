@@ -77,4 +77,39 @@ deleted: deleted borrado eliminado excluido
 download: veldown downrate downlimit
 upload: velup uprate uplimit
 vendor: producer
+customer: soc
+issue date: datef
+created date: datec
+payment date: datep
+company id: siren
+position: rang rank
+tax rate: tvatx tauxtva aliquota alicuota alícuota alíquota
+start: ouverture
+company: fantasia nomefantasia
+person: pessoa persona personne persoon juridical
+debt: aberto abierto
+authentication: autenticacao autenticacion autenticación authtype
+signup: registro joining onboarding
+cashier: recibidopor recebidopor registradopor cobradopor coletor recaudador
+national id: identificacion identificación identificacao identificação
+due day: diapago diadepago
+suspended date: fechacorte datacorte feccorte
+cancelled: retiro retirada inactivacion inactivación desativacao desativação tutup penutupan cabut
+profile: perfil profil
+issue: emitido emitida generated
+tax: igv itbis isv
+reference: comprobante
+transaction: operacion operación operacao operação
+street: road
+tax id: krapin
+setup price: otc
+created: create
+note: info
+contact: responsavel responsável responsable responsabile
+setup: adesao adesão
+payment method: formapag formapago formadepago
+discount amount: valordesc
+warranty: guarantee guaranty garantía
+cycle: interval
+year: tahun
 """

@@ -12,9 +12,10 @@ from statistics import median
 from typing import Any
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.style import date_style, number_style
-from ispmig_pipelines.mapping.suggest.words import lookup_of, yes_and_no_words
+from ispmig_pipelines.mapping.suggest.words import lookup_of, meaning_of, yes_and_no_words
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldInfo, FieldType
@@ -119,6 +120,51 @@ def worded(
         open_question = "positive" in said.question or "day or the month" in said.question
         said = replace(said, question=said.question if open_question else "")
     return replace(said, mapping=_short(said.mapping))
+
+
+def of_made(said: Worded, made: MadeColumn, entity: str, name: str) -> Worded:
+    """The mapping of a column that is made, out of what it would be if it were there.
+
+    Args:
+        said: of a column of its cells.
+    """
+    words = dict(said.mapping) if isinstance(said.mapping, dict) else {}
+    words.pop("column", None)
+    lookup = words.pop("lookup", None)
+    if not made.source:
+        if lookup is not None:
+            words["lookup"] = lookup
+        return replace(said, mapping={**made.mapping, **words}, null_words=())
+    if lookup is not None:
+        return _codes_looked_up(said, made, entity, name, lookup, words)
+    question = said.question
+    if not question and words.keys() & {"split", "transform"}:
+        question = "can it be taken apart before it is looked up?"
+    kept = {k: v for k, v in words.items() if k not in ("split", "transform")}
+    return replace(said, mapping={**made.mapping, **kept}, question=question, null_words=())
+
+
+def _codes_looked_up(
+    said: Worded,
+    made: MadeColumn,
+    entity: str,
+    name: str,
+    lookup: dict[str, str],
+    words: dict[str, Any],
+) -> Worded:
+    """``{1: active, 2: suspended}``: what the words of a table of codes are on the platform."""
+    choices = ENTITIES[entity].fields[name].choices
+    if not made.codes:
+        return replace(said, question=said.question or "there are too many codes to look them up")
+    by_code = {}
+    for code, text in made.codes.items():
+        value = lookup.get(text) or (meaning_of(text, choices) if choices else None)
+        if value is not None:
+            by_code[code] = value
+    mapping: dict[str, Any] = {"column": made.columns[0], "lookup": by_code, **words}
+    if made.no_code:
+        mapping["null_words"] = ["", *made.no_code]
+    return replace(said, mapping=mapping, null_words=())
 
 
 def _expiry(said: Worded, name: str) -> Worded:
