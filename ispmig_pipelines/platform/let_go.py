@@ -45,9 +45,14 @@ REJECTED_SCHEMA = pa.schema(
         pa.field("own", pa.string()),
         pa.field("parent", pa.string()),
         pa.field("parent_key", pa.string()),
+        pa.field("status", pa.string()),
+        pa.field("cancelled_date", pa.date32()),
+        pa.field("retain_until", pa.date32()),
+        pa.field("owes", pa.bool_()),
     ]
 )
-"""Records that were rejected before: their own key, if it is of one part, and whose they are."""
+"""Records that were rejected before: their own key, if it is of one part, and whose they are. Of
+customers also what their retention is judged by; ``owes`` is true where it cannot be read."""
 
 Rejected = Callable[[], Iterator[pa.RecordBatch]]
 
@@ -90,8 +95,10 @@ def create_tables(driver: psycopg.Connection, tenant: Tenant) -> None:
     for name, columns in (
         ("let_go", "rule text, entity text, key text, primary key (entity, key)"),
         ("rejected_of", "entity text, feed integer, file integer, record bigint, own text, "
-                        "parent text, parent_key text, rule text"),
-        ("rejected_in", "file integer, record bigint, own text, parent text, parent_key text"),
+                        "parent text, parent_key text, status text, cancelled_date date, "
+                        "retain_until date, owes boolean, rule text"),
+        ("rejected_in", "file integer, record bigint, own text, parent text, parent_key text, "
+                        "status text, cancelled_date date, retain_until date, owes boolean"),
     ):  # fmt: skip
         table = sql.Identifier("pg_temp", name)
         driver.execute(sql.SQL("drop table if exists {}").format(table))
@@ -164,7 +171,7 @@ def _take_rejected(driver: psycopg.Connection, table: FeedTable, rejected: Rejec
     copy_batches(driver, sql.Identifier("pg_temp", "rejected_in"), rejected())
     driver.execute(
         """insert into pg_temp.rejected_of
-           select %s, %s, file, record, own, parent, parent_key from pg_temp.rejected_in""",
+           select %s, %s, * from pg_temp.rejected_in""",
         [table.entity, table.index],
     )
 
@@ -233,8 +240,8 @@ def _mark_nameless(driver: psycopg.Connection, tenant: Tenant, migration: int, k
            ), known as (
                delete from pg_temp.rejected_of r using nameless n
                where (r.entity, r.feed, r.file, r.record) = (n.entity, n.feed, n.file, n.record))
-           insert into pg_temp.rejected_of
-           select entity, feed, file, record, null, null, null, %s from nameless""",
+           insert into pg_temp.rejected_of (entity, feed, file, record, rule)
+           select entity, feed, file, record, %s from nameless""",
         [*([place[at] for place in marked] for at in range(4)), WAS_ERASED],
     )
     return bool(marked)

@@ -98,11 +98,29 @@ def create_table(driver: psycopg.Connection, tenant: Tenant) -> None:
 def find(
     driver: psycopg.Connection, tenant: Tenant, feeds: Sequence[FeedTable], retention: Retention
 ) -> Past:
-    """Finds them among the customers that the feeds bring, as the tenant's role. Those that are not
-    held stand in ``past_retention`` with ``held`` null."""
+    """Finds them among the customers that the feeds bring, as the tenant's role, also among those
+    that were rejected. Those that are not held stand in ``past_retention`` with ``held`` null."""
     own = [f for f in feeds if f.entity == "customer"]
     if not own:
         return Past()
+    for people in (_people(tenant, own), _rejected(tenant, own)):
+        _judge(driver, tenant, feeds, retention, people)
+    row = driver.execute(
+        """select count(*), count(*) filter (where held = 'served'),
+                  count(*) filter (where held = 'owes')
+           from pg_temp.past_retention"""
+    ).fetchone()
+    return Past(*row) if row else Past()
+
+
+def _judge(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    feeds: Sequence[FeedTable],
+    retention: Retention,
+    people: sql.Composable,
+) -> None:
+    """Enters those of ``people`` who are past it."""
     driver.execute(
         sql.SQL(
             """insert into pg_temp.past_retention
@@ -113,7 +131,7 @@ def find(
                where retain_until < %(as_of)s
                   or cancelled_date < %(as_of)s - make_interval(months => %(months)s)"""
         ).format(
-            people=_people(tenant, own),
+            people=people,
             served=_among(
                 tenant, feeds, "service", "customer", ("status",),
                 sql.SQL("c.status = any(%(served)s)"),
@@ -135,12 +153,24 @@ def find(
             "months": retention.cancelled_months,
         },
     )  # fmt: skip
-    row = driver.execute(
-        """select count(*), count(*) filter (where held = 'served'),
-                  count(*) filter (where held = 'owes')
-           from pg_temp.past_retention"""
-    ).fetchone()
-    return Past(*row) if row else Past()
+
+
+def _rejected(tenant: Tenant, feeds: Sequence[FeedTable]) -> sql.Composed:
+    """SQL: the customers whose record was rejected before, for cells that retention is not judged
+    by, and of whom nothing else is known."""
+    there = [*(f.staged for f in feeds), sql.Identifier(tenant.schema, "customer")]
+    return sql.SQL(
+        """select distinct on (own) own as key, status, cancelled_date, retain_until,
+                  case when owes then 1 else 0 end as balance, 0 as deposit
+           from pg_temp.rejected_of r
+           where entity = 'customer' and own is not null and status is not null and {}
+           order by own, owes desc"""
+    ).format(
+        sql.SQL(" and ").join(
+            sql.SQL("not exists (select from {} t where t.account_number = r.own)").format(table)
+            for table in there
+        )
+    )
 
 
 def _people(tenant: Tenant, feeds: Sequence[FeedTable]) -> sql.Composed:

@@ -124,9 +124,29 @@ class _StagedFeed:
             )
             own = rows.column(info.key[0]) if len(info.key) == 1 else nothing
             yield pa.RecordBatch.from_arrays(
-                [rows.column(0), rows.column(1), own.cast(pa.string()), parent, whose],
+                [rows.column(0), rows.column(1), own.cast(pa.string()), parent, whose,
+                 *self._retained_by(rows)],
                 schema=REJECTED_SCHEMA,
-            )
+            )  # fmt: skip
+
+    def _retained_by(self, rows: pa.RecordBatch) -> list[pa.Array]:
+        """What the retention of rejected customers is judged by; nothing of other entities."""
+        fields = self._feed.fields if self._feed.entity == "customer" else ()
+        owes = pa.repeat(pa.scalar(False), rows.num_rows)
+        for name in {"balance", "deposit"}.intersection(fields):
+            some = pc.fill_null(pc.not_equal(rows.column(name), 0), False)
+            owes = pc.or_(owes, pc.or_(some, rows.column(unreadable(name))))
+        return [
+            *(
+                rows.column(field.name).cast(field.type)
+                if field.name in fields
+                else pa.nulls(rows.num_rows, field.type)
+                for field in map(
+                    REJECTED_SCHEMA.field, ("status", "cancelled_date", "retain_until")
+                )
+            ),
+            owes,
+        ]
 
     def _rejected(self, mapped: pa.RecordBatch, source: pa.RecordBatch) -> pa.RecordBatch:
         key = ENTITIES[self._feed.entity].key
