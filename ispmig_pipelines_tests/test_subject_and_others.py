@@ -200,3 +200,20 @@ def test_a_workbook_from_before_names_the_rows_that_are_to_go(house: House, tmp_
     assert result.exit_code == 2
     assert message.count("is of somebody who was erased") == 3
     assert "hidden columns" not in message
+
+
+def test_an_erasure_that_fails_halfway_has_erased_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tables(house)
+    staged = files()
+
+    def broken(*_: object) -> int:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ispmig_pipelines.platform.erased.remember", broken)
+        assert run("--account", "100001", "--erase", "--yes")[0] == 3
+    assert tables(house) == before
+    assert files().count("zyx") == staged.count("zyx")
+    assert run("--account", "100001", "--erase", "--yes")[0] == 0
