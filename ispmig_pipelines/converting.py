@@ -37,6 +37,7 @@ from ispmig_pipelines.guarding import GuardedReader
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.remote import is_url, source_file
 from ispmig_pipelines.staging import storage_errors
+from ispmig_pipelines.validation.cards import redacted
 
 STANDARD_OUTPUT = "-"
 
@@ -245,7 +246,8 @@ def _opened(
             reader = stack.enter_context(
                 GuardedReader(open_source(file, **said), keep=keep_card_numbers)
             )
-            found.append(_Source(f"{file}, {member}" if member else str(file), reader))
+            name = f"{file}, {member}" if member else str(file)
+            found.append(_Source(name if keep_card_numbers else redacted(name), reader))
     return found
 
 

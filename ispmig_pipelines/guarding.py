@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -365,12 +366,28 @@ def tokens_by(step: Callable[[pa.StringArray], pa.StringArray], name: str) -> To
     return tokens
 
 
+def refuse_name(path: Path) -> None:
+    """Refuses a file whose name has a card number: what is run keeps where its files lie.
+
+    Raises:
+        UsageError: it has.
+    """
+    name = str(path)
+    if find(name):
+        raise UsageError(
+            f"The name of {redacted(name)} has a card number in it, and Dagster and the ledger "
+            "keep the names of files. Rename it."
+        )
+
+
 def refuse_cards(spec: Spec) -> None:
     """Refuses a spec with a card number in it: its text is kept with every migration.
 
     Raises:
         SpecError: with every line that has one.
+        UsageError: the name of its file has one.
     """
+    refuse_name(spec.path)
     problems = [
         f"{spec.path.name}:{number}: a card number stands here ({redacted(line.strip())[:80]}), "
         "and the spec's text is kept with the migration. Take it out; a column or table whose name "

@@ -63,11 +63,13 @@ def migrate(
         UsageError: tenant, spec, files or threshold are wrong; nothing was run.
         MigrationFailed: the run failed.
     """
+    from ispmig_pipelines.guarding import refuse_name
     from ispmig_pipelines.mapping.spec import load_spec
     from ispmig_pipelines.platform import tenants
 
     tenants.get(connection, tenant)
     connection.rollback()
+    refuse_name(spec.absolute())
     checked = load_spec(spec.absolute())
     for source in checked.sources:
         checked.source_files(source)

@@ -21,7 +21,7 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats import CsvOptions, open_source
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
-from ispmig_pipelines.guarding import Finding, GuardedReader
+from ispmig_pipelines.guarding import Finding, GuardedReader, refuse_name
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.platform.resubmitted import ROW_SCHEMA, SHOWN
 from ispmig_pipelines.quarantine_cells import (
@@ -74,8 +74,9 @@ class ResubmittedFile:
 
         Raises:
             SourceError: the file is missing or cannot be read.
-            UsageError: it has no row that says which record it is.
+            UsageError: it has no row that says which record it is, or a card number in its name.
         """
+        refuse_name(self.path)
         known = False
         with ExitStack() as files:
             opened = open_source(self.path, csv=CsvOptions(header=1))

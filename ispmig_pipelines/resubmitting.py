@@ -79,11 +79,13 @@ def resubmit(
         MigrationFailed: a run failed; those before it stand.
     """
     from ispmig_pipelines.defs.tenant_migration import resubmission
+    from ispmig_pipelines.guarding import refuse_name
     from ispmig_pipelines.platform import tenants
 
     known = tenants.get(connection, tenant)
     connection.rollback()
     path = file.absolute()
+    refuse_name(path)
     if not path.is_file():
         raise UsageError(f"There is no file {file}. Name the corrected workbook.")
     held, ignored = resubmission.look_at(connection, known, path)

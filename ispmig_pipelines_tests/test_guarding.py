@@ -221,6 +221,22 @@ def test_suggest_leaves_them_out(export: Path) -> None:
     assert not any(number in text for number in (VISA, AMEX, "737"))
 
 
+def test_a_number_in_the_name_of_a_file_is_told_nowhere(export: Path) -> None:
+    file = export.rename(export.with_name(f"people_{VISA}.csv"))
+    with file.open("a") as more:
+        more.write("too,few\n")
+    assert VISA not in run("inspect", file, "--json")
+    assert VISA not in run("inspect", file)
+    spec = export.with_name("spec.yaml")
+    assert VISA not in run("suggest", file, "-o", spec)
+    assert "people_*1111.csv" in spec.read_text(encoding="utf-8")
+    assert "no mistakes" in run("spec", "check", spec, "--sources")
+    rejects = export.with_name("rejects.csv")
+    told = run("convert", file, "--to", "json", "-o", export.with_name("out.json"),
+               "--rejects", rejects)  # fmt: skip
+    assert VISA not in told + rejects.read_text(encoding="utf-8")
+
+
 def test_convert_masks_unless_told_in_so_many_words(export: Path) -> None:
     masked, plain = export.parent / "masked.csv", export.parent / "plain.csv"
     run("convert", export, "--to", "csv", "-o", masked)

@@ -43,6 +43,7 @@ def inspect(
         from ispmig_pipelines.database_url import is_database_url
         from ispmig_pipelines.formats.inspect import inspect_all
         from ispmig_pipelines.guarding import GuardedReader
+        from ispmig_pipelines.validation.cards import redacted
 
         options = Reading(format, encoding, delimiter, member, source).options
         found: list[dict[str, Any]] = []
@@ -53,6 +54,8 @@ def inspect(
                 found.append(inspect_database(place, guard=GuardedReader))
             else:
                 found += inspect_all(place, guard=GuardedReader, **options)
+        for one in found:
+            one |= {"path": redacted(one["path"]), "member": redacted(one["member"])}
         say({"files": found}, lambda out: tables.inspected(out, found))
 
 

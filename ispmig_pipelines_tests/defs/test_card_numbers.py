@@ -22,7 +22,10 @@ import pytest
 from psycopg import sql
 
 from ispmig_pipelines.defs.instance import instance as open_instance
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.migrating import migrate
 from ispmig_pipelines.platform import tenants
+from ispmig_pipelines.resubmitting import resubmit
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.defs.migrating import House
 
@@ -319,6 +322,17 @@ def test_a_spec_that_has_one_is_refused_before_it_is_kept(house: House, ispmig_h
     assert "spec.yaml:7: a card number stands here (# ************1111)" in message
     assert code == 2
     assert_nowhere(house, [number], ispmig_home)
+
+
+def test_what_has_one_in_its_name_is_refused(house: House, ispmig_home: Path) -> None:
+    spec = house.write(f"spec_{PANS['note']}.yaml", ONE % "")
+    corrected = house.write(f"corrected_{PANS['note']}.csv", "ispmig migration\n1\n")
+    with house.engine.connect() as connection:
+        with pytest.raises(UsageError, match=r"spec_\*{12}1111"):
+            migrate(connection, house.tenant.slug, spec)
+        with pytest.raises(UsageError, match=r"corrected_\*{12}1111"):
+            resubmit(connection, house.tenant.slug, corrected)
+    assert_nowhere(house, [PANS["note"]], ispmig_home)
 
 
 def test_a_column_of_verification_values_cannot_be_mapped(house: House) -> None:
