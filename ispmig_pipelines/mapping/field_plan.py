@@ -216,9 +216,10 @@ class FieldPlan:
 
     @property
     def takes_whole(self) -> bool:
-        """Whether the field holds all that the cell of its one column says."""
+        """Whether the field holds all that the cell of its one column says, whatever it is."""
         return (
             len(self.origins) == 1
+            and self.info.type is not FieldType.DATE  # a time beside the day is not held
             and self.lookup is None
             and self.from_table is None
             and self.mapping.split is None

@@ -286,6 +286,19 @@ def test_of_a_cell_that_was_kept_in_part_the_whole_is_under_legacy() -> None:
     assert result.legacy.to_pylist() == ['{"C":"555-123-4567 x12"}', "{}"]
 
 
+@pytest.mark.parametrize("more", [(), ("consent_date: {column: C, timezone: Europe/Madrid}",)])
+def test_the_time_beside_a_day_is_kept_under_legacy(more: tuple[str, ...]) -> None:
+    cells = ["2019-03-02 23:15", "2019-03-02 00:00:00", "2019-03-02", "2019-03-02T12:00:00Z"]
+    cells += ["2019-03-01T23:00:00Z", None]
+    spec = customer("signup_date: {column: C, timezone: Europe/Madrid}", *more)
+    result = mapped(spec, {"No": list("123456"), "C": cells})
+    assert rules(result) == []
+    assert [str(day) for day in result.frame["signup_date"]][:5] == ["2019-03-02"] * 5
+    assert result.legacy is not None
+    kept = [json.loads(text) for text in result.legacy.to_pylist()]
+    assert kept == [{"C": cells[0]}, {}, {}, {"C": cells[3]}, {}, {}]
+
+
 def test_a_plan_reads_only_the_columns_it_needs() -> None:
     spec = spec_of(WIDE)
     plan, service = spec.feeds

@@ -333,7 +333,8 @@ def timestamp_converter(style: Style) -> Converter:
 
 
 def date_converter(style: Style) -> Converter:
-    """Days."""
+    """Days. A time beside the day is in no field, unless it is the midnight at which the day
+    begins, here or where it was written."""
 
     def convert(values: pa.StringArray) -> Converted:
         column = _Column(values, style)
@@ -348,8 +349,15 @@ def date_converter(style: Style) -> Converter:
             micros[elsewhere] = _utc_to_local(utc, style.timezone)
         whole, missing = column.result(micros)
         days = (whole // DAY).astype(np.int32)
+        timed = column.good & (micros % DAY != 0) & (read.micros % DAY != 0)
+        dropped = None
+        if timed.any():
+            dropped = np.zeros(column.size, dtype=bool)
+            dropped[column.rows[timed]] = True
         return Converted(
-            pa.array(days, pa.int32(), mask=missing).cast(pa.date32()), tuple(column.refusals)
+            pa.array(days, pa.int32(), mask=missing).cast(pa.date32()),
+            tuple(column.refusals),
+            dropped=dropped,
         )
 
     return convert

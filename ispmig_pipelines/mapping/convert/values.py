@@ -56,8 +56,8 @@ class Converted:
         currency: for money: the ISO 4217 code a cell states beside its amount (``12 EUR``),
             null where it states none; None when no cell does.
         dropped: boolean mask of cells that hold something which the field has not, as the spec
-            has it: a step took it away, or a lookup does not know them. They are no issue, and
-            are kept under ``legacy``. None if there are none.
+            has it: a step took it away, a lookup does not know them, or a day has a time beside
+            it. They are no issue, and are kept under ``legacy``. None if there are none.
     """
 
     values: pa.Array
