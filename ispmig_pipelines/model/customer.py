@@ -357,6 +357,8 @@ class Customer(Entity):
             ),
             b.NotEarlierThan("birth_date", 1900, why="Hardly anybody is so old."),
             b.NotEarlierThan("signup_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.Happened("cancelled_date", why="Hardly anybody leaves on a day so far ahead."),
+            b.Happened("consent_date", 1, why="Nobody has consented in the future."),
             b.Signed("credit_limit", why="A limit below zero allows nothing."),
             b.Signed("deposit", why="A deposit is held for the customer, not owed."),
         )

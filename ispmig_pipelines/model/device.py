@@ -215,6 +215,10 @@ class Device(Entity):
                 "returned_date",
                 why="It was taken back, and is in use still.",
             ),
+            b.Happened("returned_date", 1, why="What is yet to be taken back was not."),
+            b.NotEarlierThan("installed_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.NotEarlierThan("purchase_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.GivenOut("management_address", why="No device is managed under such an address."),
             b.RealMac("mac", why="Devices with such an address cannot be told apart."),
             b.Signed("purchase_price", why="A device that is paid for by its seller is rare."),
         )

@@ -57,7 +57,8 @@ class EntityInfo:
         model: the Pandera model.
         fields: every field by name, in order of declaration.
         row_rules: what must hold between fields of a row; constraints of the database, too.
-        business_rules: what a sound row keeps besides, the most severe first.
+        business_rules: what a sound row keeps besides: the most severe first, and of these what is
+            asked of one field.
         doc: description for people.
     """
 
@@ -154,7 +155,11 @@ def describe(name: str, model: type[Entity]) -> EntityInfo:
         fields=fields,
         row_rules=(*declared, *currencies),
         business_rules=tuple(
-            sorted(metadata.get("business_rules", ()), key=lambda rule: order.index(rule.severity))
+            sorted(
+                metadata.get("business_rules", ()),
+                # A day that is wrong in itself is not told as one that contradicts another.
+                key=lambda rule: (order.index(rule.severity), len(rule.fields) > 1),
+            )
         ),
         doc=" ".join((model.__doc__ or "").split()),
     )

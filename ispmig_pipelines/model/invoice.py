@@ -202,5 +202,25 @@ class Invoice(Entity):
             b.Within(
                 "period_start", "period_end", 1_100, why="Hardly anybody is billed for three years."
             ),
+            b.AmountBy(
+                "paid_has_been_paid",
+                "status",
+                ("paid",),
+                "amount_paid",
+                some=True,
+                of="total",
+                why="It is said to be paid, and nothing was.",
+            ),
+            b.Signed(
+                "amount_paid",
+                kind="kind",
+                values=("invoice",),
+                why="Less than nothing was paid of it: what is given back stands in a credit note.",
+            ),
+            b.SameSign("tax", "subtotal", why="What is charged is taxed, not what is paid out."),
+            b.NotBefore("issue_date", "sent_at", 31, why="It was sent before it was issued."),
+            b.Happened("sent_at", 1, why="What is yet to be sent was not sent."),
+            b.Happened("period_start", why="Hardly anybody is billed for days so far ahead."),
             b.NotEarlierThan("issue_date", 1980, why='Such a day mostly stands for "unknown".'),
+            b.NotEarlierThan("period_start", 1980, why='Such a day mostly stands for "unknown".'),
         )

@@ -121,6 +121,8 @@ class InvoiceLine(Entity):
                 values=("discount",),
                 why="A discount takes something off; this one would be charged.",
             ),
+            b.Happened("period_start", why="Hardly anybody is billed for days so far ahead."),
+            b.NotEarlierThan("period_start", 1980, why='Such a day mostly stands for "unknown".'),
             b.Within(
                 "period_start", "period_end", 1_100, why="Hardly anybody is billed for three years."
             ),

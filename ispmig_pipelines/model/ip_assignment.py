@@ -120,6 +120,22 @@ class IpAssignment(Entity):
                 severity=Severity.ERROR,
                 why="No line can use such an address; it mostly stands for none.",
             ),
+            b.InNetwork(
+                "address",
+                "network",
+                severity=Severity.ERROR,
+                why="One of the two is wrong, and the line would not work.",
+            ),
+            b.NoHost(
+                "address",
+                "prefix_length",
+                "network",
+                why="Only lines without neighbours (PPPoE) can use such an address.",
+            ),
+            b.GatewayOfOther("address", "gateway", why="Nothing can be reached through it."),
+            b.GivenOut("gateway", why="No router has such an address."),
+            b.Happened("assigned_date", why="Hardly any address is assigned so far ahead."),
+            b.NotEarlierThan("assigned_date", 1980, why='Such a day mostly stands for "unknown".'),
             b.Asks(
                 "active_needs_holder",
                 "status",

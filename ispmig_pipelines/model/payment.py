@@ -157,5 +157,6 @@ class Payment(Entity):
                 why="A payment of less than nothing is a refund.",
             ),
             b.NoMoreThan("fee", "amount", why="The provider kept more than was paid."),
+            b.NotZero("amount", why="Nothing was paid."),
             b.NotEarlierThan("paid_at", 1980, why='Such a day mostly stands for "unknown".'),
         )

@@ -23,6 +23,26 @@ BILLING_CYCLES = (
 )
 """How often a recurring price falls due; ``one_time`` never again."""
 
+SPEEDS: tuple[b.BusinessRule, ...] = (
+    b.NoMoreThan(
+        "upload_kbps",
+        "download_kbps",
+        free=True,
+        why="Lines seldom send faster than they receive: the two may stand the wrong way round.",
+    ),
+    *(
+        b.Plausible(
+            field,
+            64,
+            99_999_999,
+            "kbit/s",
+            why="Hardly any line is so slow, or so fast: it may be meant in another unit.",
+        )
+        for field in ("download_kbps", "upload_kbps")
+    ),
+)
+"""What the speeds of a plan, or of a service that has its own, say of each other."""
+
 
 class Plan(Entity):
     """An offer that services are subscribed to: speed, price, billing cycle, limits."""
@@ -248,6 +268,7 @@ class Plan(Entity):
                 free=True,
                 why="A burst slower than the plan's own speed is none.",
             ),
+            *SPEEDS,
             b.Asks(
                 "overage_needs_data_cap",
                 "overage_price",

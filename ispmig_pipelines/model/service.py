@@ -6,7 +6,7 @@ from ispmig_pipelines.issues import Severity
 from ispmig_pipelines.model import business_rule as b
 from ispmig_pipelines.model import field as f
 from ispmig_pipelines.model.entity import Entity, business_rules, row_rules
-from ispmig_pipelines.model.plan import BILLING_CYCLES
+from ispmig_pipelines.model.plan import BILLING_CYCLES, SPEEDS
 from ispmig_pipelines.model.row_rule import InOrder
 
 _PERSONAL = f.Privacy.PERSONAL
@@ -316,6 +316,15 @@ class Service(Entity):
             b.NoMoreThan(
                 "discount_amount", "price", free=True, why="More is taken off than the price is."
             ),
+            b.AmountBy(
+                "active_is_of_some_quantity",
+                "status",
+                ("active",),
+                "quantity",
+                some=True,
+                why="Nothing is delivered.",
+            ),
+            *SPEEDS,
             b.Signed("price", why="A service that pays its customer is rare."),
             b.Signed("setup_fee", why="A fee that is paid out is rare."),
             b.Signed("discount_amount", why="A discount below zero is a surcharge."),

@@ -66,7 +66,7 @@ def _value(name: str, info: FieldInfo, rng: random.Random) -> Any:
         case FieldType.TIME:
             return dt.time(rng.randrange(24), 30)
         case FieldType.ADDRESS:
-            return rng.choice([f"10.0.0.{rng.randrange(1, 255)}", "2001:db8::7"])
+            return rng.choice([f"10.0.0.{rng.randrange(1, 254)}", "2001:db8::7"])
         case FieldType.NETWORK:
             return "10.0.0.0/24"
         case FieldType.MAC:
@@ -93,12 +93,19 @@ def _customer(row: dict[str, Any], rng: random.Random) -> None:
     row["birth_date"] = dt.date(1980, 2, 29)
 
 
+def _speeds(row: dict[str, Any], rng: random.Random) -> None:
+    row["download_kbps"] = rng.choice([512, 100_000, 10_000_000])
+    row["upload_kbps"] = row["download_kbps"] // rng.choice([1, 4])
+
+
 def _plan(row: dict[str, Any], rng: random.Random) -> None:
+    _speeds(row, rng)
     row["burst_download_kbps"] = row["download_kbps"] * 2
     row["burst_upload_kbps"] = row["upload_kbps"]
 
 
 def _service(row: dict[str, Any], rng: random.Random) -> None:
+    _speeds(row, rng)
     if row["status"] == "active":
         row["end_date"] = None
     row["discount_amount"] = row["price"] / 2
@@ -145,7 +152,10 @@ def _device(row: dict[str, Any], rng: random.Random) -> None:
 
 
 def _ip_assignment(row: dict[str, Any], rng: random.Random) -> None:
-    row["prefix_length"] = 32
+    is_ipv6 = ":" in row["address"]
+    row["prefix_length"] = 128 if is_ipv6 else 32
+    row["network"] = "2001:db8::/32" if is_ipv6 else "10.0.0.0/24"
+    row["gateway"] = "2001:db8::1" if is_ipv6 else "10.0.0.254"
     if row["status"] == "active":
         row["released_date"] = None
 

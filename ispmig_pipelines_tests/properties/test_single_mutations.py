@@ -144,6 +144,7 @@ def _(rule: r.Needs, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: r.PrefixFits, entity: EntityInfo, row: Row) -> None:
     row |= {rule.address: "10.0.0.1", rule.prefix: 33}
+    row |= {"network": None, "gateway": None}
 
 
 @broken.register
@@ -151,6 +152,42 @@ def _(rule: b.NotBefore, entity: EntityInfo, row: Row) -> None:
     day = row[rule.first] - dt.timedelta(days=rule.spare_days + 2)
     is_instant = entity.fields[rule.second].type is FieldType.TIMESTAMP
     row[rule.second] = dt.datetime.combine(day, dt.time(), dt.UTC) if is_instant else day
+
+
+@broken.register
+def _(rule: b.NotZero, entity: EntityInfo, row: Row) -> None:
+    _without(entity, row, FieldType.MONEY, (rule.amount,))
+    row[rule.amount] = Decimal(0)
+
+
+@broken.register
+def _(rule: b.SameSign, entity: EntityInfo, row: Row) -> None:
+    row |= {"kind": "proforma", rule.first: Decimal(-1), rule.second: Decimal(10)}
+    row |= {"total": Decimal(9), "discount": None, "amount_paid": None, "amount_due": None}
+
+
+@broken.register
+def _(rule: b.Plausible, entity: EntityInfo, row: Row) -> None:
+    for name, info in entity.fields.items():
+        if info.type is FieldType.DATA_RATE:
+            row[name] = None
+    row[rule.field] = rule.least - 1
+
+
+@broken.register
+def _(rule: b.InNetwork, entity: EntityInfo, row: Row) -> None:
+    row[rule.network] = "192.0.2.0/24"
+
+
+@broken.register
+def _(rule: b.NoHost, entity: EntityInfo, row: Row) -> None:
+    row |= {rule.address: "10.0.0.255", rule.prefix: 32, rule.network: "10.0.0.0/24"}
+    row["gateway"] = None
+
+
+@broken.register
+def _(rule: b.GatewayOfOther, entity: EntityInfo, row: Row) -> None:
+    row[rule.gateway] = row[rule.address]
 
 
 @broken.register
@@ -195,6 +232,7 @@ def _(rule: b.Asks, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: b.Signed, entity: EntityInfo, row: Row) -> None:
     _without(entity, row, FieldType.MONEY, (rule.amount,))
+    row |= {"total": abs(row["total"])} if "total" in row else {}
     row[rule.amount] = Decimal(5 if rule.negative else -5)
     if rule.kind:
         row[rule.kind] = rule.values[0]
@@ -203,6 +241,8 @@ def _(rule: b.Signed, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: b.NoMoreThan, entity: EntityInfo, row: Row) -> None:
     row[rule.part] = abs(row[rule.whole]) * 2 + 1
+    if rule.whole == "download_kbps":
+        row |= dict.fromkeys({"burst_download_kbps", "burst_upload_kbps"} & row.keys())
 
 
 @broken.register
@@ -222,7 +262,10 @@ def _(rule: b.PaidAndDue, entity: EntityInfo, row: Row) -> None:
 def _(rule: b.AmountBy, entity: EntityInfo, row: Row) -> None:
     row[rule.status] = rule.values[0]
     row[rule.amount] = 0 if rule.some else 5
-    if "amount_paid" in row:
+    row |= dict.fromkeys({"end_date"} & row.keys())
+    if rule.of:
+        row["amount_due"] = None
+    elif "amount_paid" in row:
         row |= {"kind": "proforma", "amount_paid": row["total"] - row[rule.amount]}
 
 
@@ -255,6 +298,9 @@ def _(rule: b.RealMac, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: b.GivenOut, entity: EntityInfo, row: Row) -> None:
     row[rule.field] = "0.0.0.0"  # noqa: S104
+    if entity.name == "ip_assignment":
+        row |= {"address": "10.0.0.1", "prefix_length": 32, "network": None, "gateway": None}
+        row[rule.field] = "0.0.0.0"  # noqa: S104
 
 
 @broken.register
