@@ -9,7 +9,6 @@ What is somebody else's and only names them is told apart: it is no part of what
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -405,23 +404,20 @@ class _Whose:
 def _take_mentions(driver: psycopg.Connection, tenant: Tenant, held: Held) -> None:
     """What names the person in rows of others, and in what these were before."""
     known = KnownBy(held.accounts, held.addresses)
+    if not (known.words or known.phones):
+        return
+    # A first look at whole rows, of which there may be millions; what stands in them is told after.
+    may = sql.SQL("""(lower({row}::text) like any(%(words)s) or {row}::text ~ %(phones)s)""")
     words = [
-        "%" + re.sub(r"([\\%_])", r"\\\1", json.dumps(word, ensure_ascii=False)[1:-1]) + "%"
+        "%" + re.sub(r"([%_])", r"\\\1", max(re.split(r'["\\]', word), key=len)) + "%"
         for word in known.words
     ]
-    phones = [f"%{phone}%" for phone in known.phones]
-    if not (words or phones):
-        return
-    may = sql.SQL(
-        """(lower({row}::text) like any(%(words)s)
-            or (cardinality(%(phones)s::text[]) > 0
-                and regexp_replace({row}::text, '[^0-9]', '', 'g') like any(%(phones)s)))"""
-    )
+    phones = "|".join("[ ()./-]*".join(phone) for phone in known.phones) or "$^"
     for entity, info in ENTITIES.items():
         theirs = {tuple(str(row[k]) for k in info.key) for row in held.rows[entity]}
         was_theirs = {tuple(map(str, e["key"])) for e in held.earlier if e["entity"] == entity}
         rows = sql.SQL("select to_jsonb(t) as row from {} t where {}").format(
-            sql.Identifier(tenant.schema, entity), may.format(row=sql.SQL("to_jsonb(t)"))
+            sql.Identifier(tenant.schema, entity), may.format(row=sql.SQL("t"))
         )
         earlier = sql.SQL("select row from {} t where entity = %(entity)s and {}").format(
             sql.Identifier(tenant.schema, UNDO), may.format(row=sql.SQL("t.row"))
