@@ -95,6 +95,13 @@ def test_ip_addresses(cell: str, address: str) -> None:
     assert one(FieldType.ADDRESS, cell) == address
 
 
+@pytest.mark.parametrize("cell", ["::ffff:100.64.0.16", "::FFFF:6440:10", "0:0:0:0:0:ffff:6440:10"])
+def test_an_address_of_version_4_written_as_one_of_version_6_is_the_same_address(
+    cell: str,
+) -> None:
+    assert one(FieldType.ADDRESS, cell) == "100.64.0.16"
+
+
 @pytest.mark.parametrize(
     "cell",
     ["001A2B3C4D5E", "00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 
@@ -93,6 +94,8 @@ def verbatim_converter(info: FieldInfo, style: Style) -> Converter:
     Texts are taken as they are, the empty one too: whether the field may hold them is for its
     checks to say. Numbers, dates and addresses are read as the platform writes them.
     """
+    if info.type is FieldType.ADDRESS:
+        return partial(convert_address, unfold=False)
     return unchanged if is_taken_whole(info) else converter(info, style)
 
 

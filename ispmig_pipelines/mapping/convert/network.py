@@ -47,10 +47,11 @@ def _read_hextets(text: str) -> str | None:
     return None if "." in found else found
 
 
-def convert_address(values: pa.StringArray) -> Converted:
-    """One host's address as text: IPv4 dotted, IPv6 as in RFC 5952. ``/32`` and ``/128`` may
-    follow; another length names a network, and octets with leading zeros are octal to some
-    programs and decimal to others: both are refused."""
+def convert_address(values: pa.StringArray, *, unfold: bool = True) -> Converted:
+    """One host's address as text: IPv4 dotted, IPv6 as in RFC 5952; with ``unfold`` an IPv4
+    address that is written as one of IPv6 (``::ffff:192.0.2.1``) is the IPv4 address. ``/32``
+    and ``/128`` may follow; another length names a network, and octets with leading zeros are
+    octal to some programs and decimal to others: both are refused."""
 
     def one(text: str) -> str:
         if found := _read_hextets(text):
@@ -65,7 +66,9 @@ def convert_address(values: pa.StringArray) -> Converted:
         if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
             # fe80::1%eth0 means something on one machine only.
             raise Refused("value.type", ADDRESS_ACCEPTED)
-        return str(address)
+        # ::ffff:192.0.2.1 is a way of writing 192.0.2.1 (RFC 4291, 2.5.5.2).
+        mapped = unfold and isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
+        return str(mapped or address)
 
     def others(cells: pa.StringArray) -> Converted:
         return plain_or(
