@@ -71,7 +71,8 @@ def _lines_add_up(world: World, policy: Policy) -> sql.Composed:
            select b.invoice_number, round(b.net, 2)::text as accepted, null as other,
                   coalesce(b.subtotal, b.total)::text as found
            from broken b
-           where b.invoice_number not in ({rejected})"""
+           where not exists (
+               select from ({rejected}) gone where gone.value = b.invoice_number)"""
     ).format(
         lines=world.rows("invoice_line"),
         invoices=world.rows("invoice"),

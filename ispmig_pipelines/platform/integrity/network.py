@@ -63,23 +63,26 @@ def _with_access(world: World) -> sql.Composed:
 
     A device without a service serves those of its customer or at its location.
     """
+    # Each way in by a join of its own: a subquery among others of an OR is asked for every row as
+    # soon as its answer is more than the working memory holds.
     return sql.SQL(
-        """select a.service as code from {assignments} a where a.service is not null
+        """with reached as materialized (
+               select d.service, d.customer, d.location from {devices} d
+               where d.mac is not null and not {no_mac} or d.management_address is not null
+                  or (d.service is not null and d.serial_number <> '')
+               union all
+               select d.service, d.customer, null from {devices} d
+               join {assignments} a on a.device = d.device_code
+           )
+           select a.service as code from {assignments} a where a.service is not null
            union all
-           select d.service from {devices} d
-           where d.service is not null
-             and (d.mac is not null and not {no_mac} or d.management_address is not null
-                  or d.serial_number <> '' or d.device_code in (
-                      select a.device from {assignments} a where a.device is not null))
+           select r.service from reached r where r.service is not null
            union all
-           select s.service_code from {services} s join {devices} d on d.customer = s.customer
-           where d.service is null and (d.mac is not null and not {no_mac}
-                  or d.management_address is not null or d.device_code in (
-                      select a.device from {assignments} a where a.device is not null))
+           select s.service_code from {services} s join reached r on r.customer = s.customer
+           where r.service is null
            union all
-           select s.service_code from {services} s join {devices} d on d.location = s.location
-           where d.service is null and d.customer is null and (d.mac is not null and not {no_mac}
-                  or d.management_address is not null)"""
+           select s.service_code from {services} s join reached r on r.location = s.location
+           where r.service is null and r.customer is null"""
     ).format(
         services=world.rows("service"),
         assignments=world.rows("ip_assignment"),
@@ -292,8 +295,8 @@ def _overlaps(world: World, policy: Policy) -> sql.Composed:
            )
            select distinct on (address) address, 'the ip assignment in {{other}}' as accepted,
                   other, host(address) as found
-           from later
-           where first not in (select address from later)
+           from later l
+           where not exists (select from later f where f.address = l.first)
            order by address, other"""
     ).format(
         assignments=assignments(world),
