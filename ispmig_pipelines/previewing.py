@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
 from ispmig_pipelines.migrating import PREVIEW_ROWS, MigrationFailed, migrate
 from ispmig_pipelines.nearest import did_you_mean
@@ -82,9 +84,31 @@ def preview(
         if failure.kind not in REFUSALS or failure.entry is None:
             raise
         entry = failure.entry
-    report = store.read(settings().reports_folder, tenant, entry.id)
-    if entities:
-        report = report.of_entities(entities)
-    if html is not None:
-        publish(html, page(report))
+    with _on_record(connection, tenant, entry.id, html, masked=masked):
+        report = store.read(settings().reports_folder, tenant, entry.id)
+        if entities:
+            report = report.of_entities(entities)
+        if html is not None:
+            publish(html, page(report))
     return report
+
+
+def _on_record(
+    connection: Connection, tenant: str, migration: int, html: Path | None, *, masked: bool
+) -> AbstractContextManager[object]:
+    """The audit trail has who was shown cells; shapes of them are none."""
+    from ispmig_pipelines.platform import trail
+
+    if masked:
+        return nullcontext()
+    return trail.on_record(
+        connection.engine.connect,
+        tenant,
+        trail.Operation.ACCESS,
+        actor=account(),
+        details={
+            "what": "preview",
+            "migration": migration,
+            "to": str(html.absolute()) if html else "the terminal",
+        },
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.issues import mask
 from ispmig_pipelines.nearest import did_you_mean
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ispmig_pipelines.platform.purging import Counted
     from ispmig_pipelines.platform.quarantine import Chosen
     from ispmig_pipelines.platform.tenants import Tenant
+    from ispmig_pipelines.platform.trail import Record
 
 PAGE = 100
 """Records of a page, unless --limit says otherwise."""
@@ -70,6 +71,36 @@ def masked(listing: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "original": original
             and {"cells": _shapes(original["cells"]), "text": _shape(original["text"])},
         }
+
+
+@contextmanager
+def on_record(
+    connection: Connection, tenant: Tenant, chosen: Chosen, *, format: str, to: str
+) -> Iterator[Record]:
+    """Does the block's showing of cells on record: the audit trail has who was given them.
+
+    Args:
+        format: what they are written as; to: the file, or where else.
+    """
+    from ispmig_pipelines.platform import trail
+
+    details = {
+        "what": "quarantine",
+        "migrations": list(chosen.migrations),
+        "entities": list(chosen.entities),
+        "rule": chosen.rule or None,
+        "which": chosen.which.value,
+        "format": format,
+        "to": to,
+    }
+    with trail.on_record(
+        connection.engine.connect,
+        tenant.slug,
+        trail.Operation.ACCESS,
+        actor=account(),
+        details=details,
+    ) as record:
+        yield record
 
 
 def _shapes(cells: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -171,7 +202,7 @@ def purge(
         "only_closed": only_closed,
     }
     with tenants.lock(connection, slug), connection.begin():
-        return purging.purge(connection, tenant, chosen, actor=_actor(), asked=asked)
+        return purging.purge(connection, tenant, chosen, actor=account(), asked=asked)
 
 
 def _not_confirmed(found: Counted, slug: str) -> str:
@@ -195,10 +226,3 @@ def _day(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--before takes a day such as 2026-03-31, not {text[:40]!r}.") from None
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import getpass
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import SpecError, UsageError
 from ispmig_pipelines.quarantine_file import private_file
 from ispmig_pipelines.settings import settings
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ispmig_pipelines.platform.subject import Asked, Held
     from ispmig_pipelines.platform.tenants import Tenant
+    from ispmig_pipelines.platform.trail import Operation
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -70,15 +70,24 @@ def access(connection: Connection, slug: str, asked: Asked, out: Path | None) ->
     tenant = tenants.get(connection, slug)
     held = _held(connection, tenant, asked)
     told = _told(connection, tenant, asked, held)
-    if out is not None:
-        _enter(connection, tenant, trail.Operation.SUBJECT_ACCESS, trail.Stage.BEGUN, told)
-        whole = _answer(connection, tenant, asked, held)
-        with private_file(out) as part:
-            if out.suffix == ".zip":
-                _write_zip(part, whole)
-            else:
-                part.write_text(_json(whole), encoding="utf-8")
-    _enter(connection, tenant, trail.Operation.SUBJECT_ACCESS, trail.Stage.FINISHED, told)
+    connection.commit()
+    if out is None:
+        with connection.begin():
+            _enter(connection, tenant, trail.Operation.SUBJECT_ACCESS, told)
+    else:
+        with trail.on_record(
+            connection.engine.connect,
+            slug,
+            trail.Operation.SUBJECT_ACCESS,
+            actor=account(),
+            details=told,
+        ):
+            whole = _answer(connection, tenant, asked, held)
+            with private_file(out) as part:
+                if out.suffix == ".zip":
+                    _write_zip(part, whole)
+                else:
+                    part.write_text(_json(whole), encoding="utf-8")
     return {
         "tenant": slug,
         "accounts": list(held.accounts) if not held.is_empty else [],
@@ -144,9 +153,7 @@ def erase(
                     "erased": done.as_json(),
                     "invoices_before": invoices_before or None,
                 }
-                _enter_now(
-                    connection, tenant, trail.Operation.SUBJECT_ERASURE, trail.Stage.FINISHED, told
-                )
+                _enter(connection, tenant, trail.Operation.SUBJECT_ERASURE, told)
         if not dry_run:
             made_again = _remove_what_can_be_made_again(connection, tenant)
     return {
@@ -179,9 +186,7 @@ def allow(connection: Connection, slug: str, asked: Asked) -> dict[str, Any]:
             count = erased.allow(driver, tenant, digests)
         if count:
             told = {"subjects": [d.hex() for d in digests]}
-            _enter_now(
-                connection, tenant, trail.Operation.SUBJECT_ALLOWED, trail.Stage.FINISHED, told
-            )
+            _enter(connection, tenant, trail.Operation.SUBJECT_ALLOWED, told)
     if not count:
         raise UsageError("Nobody known by that was erased. Nothing was changed.")
     return {"tenant": slug, "allowed": count}
@@ -395,21 +400,14 @@ def _told(connection: Connection, tenant: Tenant, asked: Asked, held: Held) -> d
 
 
 def _enter(
-    connection: Connection, tenant: Tenant, operation: Any, stage: Any, told: dict[str, Any]
-) -> None:
-    connection.commit()
-    with connection.begin():
-        _enter_now(connection, tenant, operation, stage, told)
-
-
-def _enter_now(
-    connection: Connection, tenant: Tenant, operation: Any, stage: Any, told: dict[str, Any]
+    connection: Connection, tenant: Tenant, operation: Operation, told: dict[str, Any]
 ) -> None:
     from ispmig_pipelines.platform import trail
 
     trail.enter(
-        connection, tenant.slug, operation, stage, actor=_actor(), dagster_run_id="", details=told
-    )
+        connection, tenant.slug, operation, trail.Stage.FINISHED, actor=account(),
+        dagster_run_id="", details=told,
+    )  # fmt: skip
 
 
 def _answer(connection: Connection, tenant: Tenant, asked: Asked, held: Held) -> dict[str, Any]:
@@ -541,10 +539,3 @@ def _day(text: str) -> dt.date:
         raise UsageError(
             f"--erase-invoices-before takes a day such as 2016-03-31, not {text[:40]!r}."
         ) from None
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

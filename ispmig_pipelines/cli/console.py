@@ -34,17 +34,21 @@ def console(*, to_errors: bool = False) -> Console:
     return Console(stderr=to_errors, highlight=False, soft_wrap=True)
 
 
-def write_records(tenant: str, records: Iterator[dict[str, Any]], total: int | None = None) -> None:
-    """The listing as one JSON object, record by record: it may be longer than memory.
+def write_records(tenant: str, records: Iterator[dict[str, Any]], total: int | None = None) -> int:
+    """The listing as one JSON object, record by record: it may be longer than memory. Returns how
+    many records there are.
 
     ``total``: of a page, how many records there are.
     """
     counted = "" if total is None else f'"total": {total}, '
     sys.stdout.write(f'{{"tenant": {json.dumps(tenant)}, {counted}"records": [')
-    for number, record in enumerate(records):
+    written = 0
+    for record in records:
         text = json.dumps(record, ensure_ascii=False, default=str)
-        sys.stdout.write(f", {text}" if number else text)
+        sys.stdout.write(f", {text}" if written else text)
+        written += 1
     sys.stdout.write("]}\n")
+    return written
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,6 +72,7 @@ def quarantine_list(
         from ispmig_pipelines import quarantining
         from ispmig_pipelines.platform import quarantine as records
         from ispmig_pipelines.platform import tenants
+        from ispmig_pipelines.platform.trail import Record
 
         known = tenants.get(connection, tenant)
         chosen = quarantining.choose(
@@ -86,7 +88,11 @@ def quarantine_list(
                 raise UsageError("A workbook is to be corrected, so its cells cannot be masked.")
             from ispmig_pipelines import quarantine_workbook
 
-            book = quarantine_workbook.write(connection, known, chosen, out)
+            with quarantining.on_record(
+                connection, known, chosen, format="xlsx", to=str(out.absolute())
+            ) as record:
+                book = quarantine_workbook.write(connection, known, chosen, out)
+                record.result["records"] = book.records
             say(
                 {"tenant": tenant, "records": book.records, "sheets": book.sheets,
                  "file": str(out)},
@@ -96,17 +102,25 @@ def quarantine_list(
         listing = records.listing(driver, known, chosen, limit=most, offset=first)
         if mask:
             listing = quarantining.masked(listing)
+
+        def shown(format: str, to: str) -> AbstractContextManager[Record]:
+            if mask:
+                return nullcontext(Record(0, {}))
+            return quarantining.on_record(connection, known, chosen, format=format, to=to)
+
         if out is not None:
             from ispmig_pipelines.quarantine_file import write
 
-            written = write(listing, out)
+            with shown("csv", str(out.absolute())) as record:
+                written = record.result["records"] = write(listing, out)
             say(
                 {"tenant": tenant, "records": written, "file": str(out)},
                 lambda console: console.print(f"{written:,} records written to {out}"),
             )
         elif as_json:
             total = records.count(driver, known, chosen) if most or first else None
-            write_records(tenant, listing, total)
+            with shown("json", "standard output") as record:
+                record.result["records"] = write_records(tenant, listing, total)
         else:
             total = records.count(driver, known, chosen) if most or first else None
             tables.quarantine(console(), tenant, listing, first=first, total=total)

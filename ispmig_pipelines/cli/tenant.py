@@ -8,6 +8,7 @@ import typer
 import typer.core
 
 from ispmig_pipelines import tables
+from ispmig_pipelines.account import account
 from ispmig_pipelines.cli.console import connected, platform, say, told
 from ispmig_pipelines.cli.words import (
     Json,
@@ -86,7 +87,7 @@ def tenant_set(
     """Set what holds for a tenant's migrations."""
     with told(as_json), platform() as engine:
         from ispmig_pipelines.model import period
-        from ispmig_pipelines.platform import pools, tenants
+        from ispmig_pipelines.platform import pools, tenants, trail
         from ispmig_pipelines.platform import retention as kept
 
         if bool(pool) == no_pools and not (retention and not pool):
@@ -107,6 +108,11 @@ def tenant_set(
                 pools.declare(connection, slug, pool or ())
             declared = pools.of(connection, slug)
             months = kept.of(connection, slug)
+            trail.enter(
+                connection, slug, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
+                actor=account(), dagster_run_id="",
+                details={"pools": list(declared), "cancelled_months": months},
+            )  # fmt: skip
         how_long = "for ever" if months is None else f"for {period.in_words(months)}"
         say(
             {"tenant": slug, "pools": list(declared), "cancelled_months": months},

@@ -9,6 +9,8 @@ from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
+from ispmig_pipelines.account import account
+from ispmig_pipelines.defs.actor import ACTOR_TAG, COMMAND_LINE, FROM_TAG
 from ispmig_pipelines.defs.instance import shipped_file
 from ispmig_pipelines.defs.partitions import NAME
 
@@ -62,7 +64,8 @@ def run_job(
         },
         tags={
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
-            "ispmig/from": "command line",
+            FROM_TAG: COMMAND_LINE,
+            ACTOR_TAG: account(),
         },
         # By these the UI knows the run as one of its job, and can run it again.
         remote_job_origin=_origin(name),

@@ -35,6 +35,7 @@ from ispmig_pipelines.platform import (
     resubmitted,
     set_aside,
 )
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.changes import Changes, changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
@@ -225,6 +226,8 @@ def load(
         if refusal is None and not dry_run:
             ledger.add_findings(connection, migration, loaded.let_go.findings())
             ledger.publish_migration(connection, migration, **loaded.ledger_values())
+            # Last, because it makes the tenant's other entries wait.
+            entered.published(connection, migration)
         else:
             # Nothing is published, but why records would lie in quarantine is worth keeping.
             with as_tenant(driver, tenant):

@@ -11,15 +11,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection, Engine
 
+from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import TenantBusy, TenantError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import additions, ddl, journal, ledger
+from ispmig_pipelines.platform import additions, ddl, journal, ledger, trail
+from ispmig_pipelines.platform.audit.chain import PLATFORM
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_all
 
@@ -93,7 +96,24 @@ def add(engine: Engine, slug: str) -> Tenant:
         ):
             driver.execute(statement)
         connection.execute(sa.insert(ledger.tenants).values(slug=slug, created_at=ledger.now()))
+        told = {"schema": tenant.schema, "role": tenant.role}
+        _enter(connection, slug, trail.Operation.TENANT_ADDED, told)
     return tenant
+
+
+def _enter(
+    connection: Connection, slug: str, operation: trail.Operation, details: dict[str, Any]
+) -> None:
+    """Enters it into the tenant's chain; and into the platform's, by which it is known that the
+    tenant's was begun."""
+    entry = trail.enter(
+        connection, slug, operation, trail.Stage.FINISHED, actor=account(), dagster_run_id="",
+        details=details,
+    )  # fmt: skip
+    trail.enter(
+        connection, PLATFORM, operation, trail.Stage.FINISHED, actor=account(), dagster_run_id="",
+        details={"tenant": slug, "entry": entry},
+    )  # fmt: skip
 
 
 def _make_role(driver: psycopg.Connection, tenant: Tenant) -> None:
@@ -197,6 +217,7 @@ def remove(engine: Engine, slug: str) -> None:
     """
     with engine.connect() as connection, lock(connection, slug):
         tenant = get(connection, slug)
+        destroyed = {name: count for name, count in contents(connection, tenant).items() if count}
         remove_all(settings().staging_folder, slug)
         remove_all(settings().reports_folder, slug)
         driver = raw(connection)
@@ -212,6 +233,7 @@ def remove(engine: Engine, slug: str) -> None:
         driver.execute(sql.SQL("drop owned by {}").format(sql.Identifier(tenant.role)))
         driver.execute(sql.SQL("drop role {}").format(sql.Identifier(tenant.role)))
         connection.execute(sa.delete(ledger.tenants).where(ledger.tenants.c.slug == slug))
+        _enter(connection, slug, trail.Operation.TENANT_REMOVED, {"rows": destroyed})
         connection.commit()
 
 

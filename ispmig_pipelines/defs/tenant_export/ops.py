@@ -9,6 +9,7 @@ from typing import Any
 
 from dagster import MetadataValue, OpExecutionContext, Out, op
 
+from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.assets import record_export
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export import export as exporting
@@ -21,7 +22,7 @@ from ispmig_pipelines.defs.tenant_export.prepare import (
 )
 from ispmig_pipelines.defs.tenant_export.request import Asked
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
-from ispmig_pipelines.defs.tenant_migration.ops import actor, teller, usage
+from ispmig_pipelines.defs.tenant_migration.ops import teller, usage
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.settings import project_folder
@@ -46,7 +47,7 @@ def export_op(
             request,
             storage,
             transform=transform,
-            run=exporting.Run(context.run_id, actor()),
+            run=exporting.Run(context.run_id, actor(context)),
             progress=teller(context, "export"),
             tell=context.log.warning,
         )

@@ -25,6 +25,8 @@ from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
 from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
+from ispmig_pipelines.platform.audit import migrations as entered
+from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
@@ -39,11 +41,13 @@ def sweep(connection: Connection, tenant: tenants.Tenant, instance: DagsterInsta
     The caller holds the tenant, so no other run of it is alive.
     """
     with connection.begin():
-        ledger.close_abandoned(connection, tenant.slug)
+        abandoned = ledger.close_abandoned(connection, tenant.slug)
         entries = ledger.migrations(connection, tenant.slug)
         driver = tenants.raw(connection)
         with tenants.as_tenant(driver, tenant):
             quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
+        for migration in abandoned:
+            entered.failed(connection, migration, entered.ABANDONED)
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is State.PUBLISHED:
             take_back(connection, tenant, entry.id, "It was never audited, so it was taken back.")
@@ -65,8 +69,11 @@ def _bury_dead_runs(instance: DagsterInstance, slug: str) -> None:
             instance.report_run_failed(run, "The process of this run has died.")
 
 
-def may_load(connection: Connection, migration: int, run_id: str) -> bool:
+def may_load(connection: Connection, migration: int, run_id: str, actor: str) -> bool:
     """Whether there is anything to load; takes the migration over for this run.
+
+    Args:
+        actor: who started the run.
 
     Raises:
         MigrationError: it has ended in a way that cannot be gone on from.
@@ -85,6 +92,8 @@ def may_load(connection: Connection, migration: int, run_id: str) -> bool:
         ledger.update_migration(
             connection, migration, state=State.RUNNING, dagster_run_id=run_id, error=None
         )
+        if entry.state is State.FAILED:
+            entered.begun(connection, migration, actor)
     return True
 
 
@@ -124,12 +133,24 @@ def take_back(connection: Connection, tenant: tenants.Tenant, migration: int, wh
         with tenants.as_tenant(driver, tenant):
             undo.undo(driver, tenant, migration)
         ledger.update_migration(connection, migration, state=State.UNDONE, error=why)
+        entered.failed(connection, migration, entered.TAKEN_BACK)
 
 
 def finish(
-    connection: Connection, migration: int, options: Options, peak_rss_mb: float
+    connection: Connection,
+    tenant: tenants.Tenant,
+    migration: int,
+    options: Options,
+    peak_rss_mb: float,
 ) -> ledger.Migration:
     """Closes the migration in the ledger; one that is closed stays as it is."""
+    with connection.begin():
+        entry = ledger.migration(connection, migration)
+    if entry.state in ledger.FINAL:
+        return entry
+    # Six seconds for a million rows, while nobody waits for anything.
+    content = None if options.dry_run else digest(tenants.raw(connection), tenant)["digest"]
+    connection.rollback()
     seconds = max(time.time() - options.started, 0.001)
     with connection.begin():
         entry = ledger.migration(connection, migration)
@@ -145,4 +166,5 @@ def finish(
             peak_rss_mb=peak_rss_mb,
             error=None,
         )
+        entered.finished(connection, migration, content)
         return ledger.migration(connection, migration)

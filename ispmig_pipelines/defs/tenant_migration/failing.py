@@ -11,6 +11,7 @@ from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.reporting import keep_failed
 from ispmig_pipelines.errors import IspmigError, PlatformError
 from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.server import told_plainly
 from ispmig_pipelines.validation.cards import redacted
@@ -31,7 +32,7 @@ def failing_plainly(
     except IspmigError as error:
         # It may quote a name that is a record's first cell.
         told = redacted(str(error))
-        note_failure(context, platform, migration, told)
+        note_failure(context, platform, migration, told, error.code)
         report = keep_failed(context, platform, migration)
         raise Failure(
             description=told,
@@ -39,12 +40,12 @@ def failing_plainly(
             allow_retries=error.transient,
         ) from None
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        note_failure(context, platform, migration, "It was stopped.")
+        note_failure(context, platform, migration, "It was stopped.", "interrupted")
         keep_failed(context, platform, migration)
         raise
     except Exception as error:
         kind = type(error).__name__
-        note_failure(context, platform, migration, f"An unexpected error ({kind}).")
+        note_failure(context, platform, migration, f"An unexpected error ({kind}).", "unexpected")
         report = keep_failed(context, platform, migration)
         raise Failure(
             description=f"An unexpected error ({kind}). This is a defect; please report where it "
@@ -72,9 +73,13 @@ _AFTERWARDS = {
 
 
 def note_failure(
-    context: OpExecutionContext, platform: Platform, migration: int | None, why: str
+    context: OpExecutionContext, platform: Platform, migration: int | None, why: str, kind: str
 ) -> None:
-    """Writes into the ledger how the migration failed, where that is possible."""
+    """Writes into the ledger and the audit trail how the migration failed, where that is possible.
+
+    Args:
+        why: in words; kind: the stable name of the kind of error.
+    """
     if migration is None:
         return
     try:
@@ -86,5 +91,7 @@ def note_failure(
             if state is State.RUNNING:
                 values["state"] = State.FAILED
             ledger.update_migration(connection, migration, **values)
+            if state is State.RUNNING:
+                entered.failed(connection, migration, kind)
     except PlatformError as second:
         context.log.warning(f"The failure could not be noted in the ledger: {second}")

@@ -6,17 +6,19 @@ from pathlib import Path
 
 from dagster import DynamicOut, DynamicOutput, OpExecutionContext, op
 
+from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing, resubmission
 from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_migration.manifests import Extracted, Options, StagedSource
-from ispmig_pipelines.defs.tenant_migration.ops import actor, teller, usage
+from ispmig_pipelines.defs.tenant_migration.ops import teller, usage
 from ispmig_pipelines.defs.tenant_migration.settled import columns_of, styles_of
 from ispmig_pipelines.defs.tenant_resubmit.config import ResubmitConfig
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.resubmitted import Held
 from ispmig_pipelines.settings import project_folder, settings
 
@@ -48,9 +50,10 @@ def take_op(
                     spec_text=origin.spec_text,
                     spec_digest=origin.spec_digest,
                     dagster_run_id=context.run_id,
-                    actor=actor(),
+                    actor=actor(context),
                     origin=origin.id,
                 )
+                entered.begun(connection, migration, actor(context))
     for note in ignored:
         context.log.info(note)
     context.instance.add_run_tags(context.run_id, {closing.MIGRATION_TAG: str(migration)})
