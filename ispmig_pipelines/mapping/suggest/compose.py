@@ -15,6 +15,7 @@ from ispmig_pipelines.mapping.presets import Preset, Recognised, bind
 from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
+from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.relations import UNRELATED, recognise, relate, through
@@ -29,7 +30,7 @@ from ispmig_pipelines.mapping.suggest.style import (
     phone_country,
     spoken_in,
 )
-from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+from ispmig_pipelines.mapping.suggest.tables import Table
 from ispmig_pipelines.mapping.suggest.totals_of_lines import total_of_lines
 from ispmig_pipelines.mapping.suggest.wording import Lean, of_made, worded
 from ispmig_pipelines.model import ENTITIES
@@ -299,6 +300,9 @@ class _Composer:
             self._complete(block, table)
             if not source.sample.records:
                 block.asked = "it holds no records"
+        if table.rival and blocks and not blocks[0].asked:
+            self._ask(f"{source.name}: its rows are taken for records of {table.holdings[0].entity}, "
+                      f"and may as well be of {table.rival}: which are they?")  # fmt: skip
         whole = [b for b in blocks if not b.asked and "when_filled" not in b.further
                  and "when" not in b.further]  # fmt: skip
         if blocks and not whole:

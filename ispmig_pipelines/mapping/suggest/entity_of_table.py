@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
-from ispmig_pipelines.mapping.suggest.match import ACTIVE
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
+from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 
 if TYPE_CHECKING:
@@ -39,6 +40,41 @@ _OF_TICKETS = frozenset(
      "radicado", "ticket", "complaint", "keluhan", "queja", "reclamo", "problem", "problema", "falla", "issue"}
 )  # fmt: skip
 """Words of columns, without accents, of what is asked and answered; two of them make tickets."""
+
+_SELDOM_MEANT = frozenset({"status", "kind", "notes", "currency", "description", "name", "type"})
+"""Fields that many entities have: they say little of which one a table holds."""
+
+_CORE: dict[str, tuple[frozenset[str], int]] = {
+    "customer": (
+        frozenset(
+            {"first_name", "email", "phone", "mobile", "billing_street", "billing_city",
+             "billing_postal_code", "balance", "tax_id", "company_name", "portal_username",
+             "national_id"}
+        ),
+        2,
+    ),
+    "plan": (frozenset({"price", "download_kbps", "billing_cycle", "data_cap_gb"}), 1),
+    "device": (frozenset({"mac", "serial_number", "model", "management_address", "firmware"}), 1),
+    "location": (frozenset({"street", "latitude", "city", "postal_code"}), 1),
+    "service": (frozenset({"plan"}), 1),
+}  # fmt: skip
+"""Entity → the fields that make it one where the table's name does not, and how many must be there."""
+
+_NEEDED = {
+    "customer": (),
+    "location": ("customer",),
+    "plan": (),
+    "service": ("customer",),
+    "invoice": ("customer", "total"),
+    "invoice_line": (),
+    "payment": ("customer", "amount"),
+    "payment_method": ("customer",),
+    "device": (),
+    "ip_assignment": (),
+}
+"""Fields without which a record of the entity says too little to be one."""
+
+CORE_OF_CUSTOMER = _CORE["customer"][0]
 
 _RUNNING = ("debit", "credit", "balance")
 
@@ -245,3 +281,97 @@ def _against_location(table: Table, named: str) -> str:
     if owner and not repeats(table, owner) and _persons(table) >= 2:
         return "its rows tell of customers"
     return ""
+
+
+def score(table: Table, entity: str) -> float:
+    """How likely the table's records are of the entity; 0 is not at all."""
+    if against(table, entity):
+        return 0.0
+    fields = table.assigned(entity)
+    sure = [m for m in fields.values() if m.score >= ACTIVE]
+    # A column says the less, the more entities have a field for it.
+    points = sum(
+        m.score * (0.3 if m.field in _SELDOM_MEANT else 1.0) / _claims(table, m.column)
+        for m in sure
+    )
+    if entity == "payment_method" and table.hinted != entity and score(table, "customer") > 0:
+        # Cards stand in lists of customers, too.
+        return 0.0
+    key = fields.get(ENTITIES[entity].key[0])
+    core, least = _CORE.get(entity, (frozenset(), 0))
+    own_key = entity == "customer" and key is not None and key.score >= 0.9
+    if _is_rather_below(table, entity, fields):
+        return 0.0
+    core_there = core & {m.field for m in sure}
+    if "customer" in table.links:
+        # A line has its login, too.
+        core_there -= {"portal_username"}
+    if (
+        entity == "customer"
+        and not core_there
+        and (
+            (table.is_weakly_hinted and table.hinted == entity and not table.is_billed)
+            or ("customer" in table.links and not table.is_surely(entity))
+        )
+    ):
+        # Accounts of money and settings of users have their numbers, too.
+        return 0.0
+    if table.hinted != entity and not own_key and len(core & {m.field for m in sure}) < least:
+        # An id and a name may be anything's.
+        return 0.0
+    if entity == "customer" and {m.field for m in sure} <= {"account_number"}:
+        # Settings of users have their numbers, too.
+        return 0.0
+    points += speaks_for(table, entity)
+    points += 0.8 if key and key.score >= 0.8 else 0.0
+    if table.hinted == entity:
+        points += 1.0 if table.is_weakly_hinted else 2.0
+    for needed in _NEEDED[entity]:
+        match = fields.get(needed)
+        if entity == "location" and match is None and table.is_named:
+            # Whoever refers to a place may say whose it is.
+            continue
+        points -= 1.0 if match is None or match.score < ACTIVE else -0.3
+    return points
+
+
+def _is_rather_below(table: Table, entity: str, fields: dict[str, Match]) -> bool:
+    """Whether its records rather refer to one of the entity: several have its number, or they
+    have one of their own besides."""
+    if table.hinted == entity and not table.is_weakly_hinted:
+        return False
+    if entity == "plan" and {"customer", "service"} & table.links:
+        return True
+    if entity == "plan" and any(
+        m.field == "customer" and m.score >= 0.85
+        for of in ("service", "invoice")
+        for m in table.matches(of)
+    ):
+        # What is offered to all names none of the customers.
+        return True
+    if entity == "invoice_line":
+        sure = {n for n, m in fields.items() if m.score >= ACTIVE}
+        return not ({"description", "quantity", "unit_price"} & sure and
+                    {"amount", "unit_price"} & sure)  # fmt: skip
+    if entity not in ("invoice", "payment", "service", "device", "location"):
+        return False
+    key = fields.get(ENTITIES[entity].key[0])
+    if key is None or key.score < 0.85 or not {"id", entity} <= set(concepts_of(key.column)):
+        return False
+    own = any(
+        c.is_unique and c.filled == table.sample.records and c.name != key.column
+        and set(concepts_of(c.name)) == {"id"}
+        for c in table.sample.columns
+    )  # fmt: skip
+    called = column_key(key.column)
+    by_number = not (called.endswith("id") or called.startswith("id"))
+    return not table.sample.column(key.column).is_unique or (
+        own and not by_number and entity in ("invoice", "payment")
+    )
+
+
+def _claims(table: Table, column: str) -> float:
+    claims = sum(
+        any(m.column == column and m.score >= 0.8 for m in table.matches(e)) for e in ENTITIES
+    )
+    return max(claims, 1) ** 0.7

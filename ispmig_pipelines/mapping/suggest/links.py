@@ -19,7 +19,7 @@ _FEWEST = 3
 """Fewer distinct values prove nothing."""
 _BARE = frozenset(
     {"id", "uid", "code", "codigo", "no", "nr", "num", "number", "nummer", "numero", "key", "uuid",
-     "guid", "pk", "rowid"}
+     "guid", "pk", "rowid", "ref", "reference", "referencia"}
 )  # fmt: skip
 """Keys, as compared, that every table may have of its own."""
 _PEOPLE = frozenset({"customer", "login", "account"})
@@ -90,9 +90,9 @@ def _named_like(column: str, key: str, table: str) -> bool:
             return True
         return says_key and (mine not in _BARE or mine == "uid")
     said = set(concepts_of(column))
-    if "id" not in said or other not in _BARE:
+    if not said & {"id", "reference"} or other not in _BARE:
         return False
-    meant = said - {"id"}
+    meant = said - {"id", "reference"}
     of = set(concepts_of(table)) | set(words_of(table))
     if meant & {"owner"} and of & _PEOPLE:
         # What somebody owns names him by his number.

@@ -153,7 +153,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("payment_method", "expiry_year"): ("card expiry", "expiry year", "card expiry year"),
     ("customer", "cancelled_date"): ("left",),
     ("customer", "national_id"): ("national id", "pan"),
-    ("customer", "tax_id"): ("tax id number",),
+    ("customer", "tax_id"): ("tax id number", "national id tax id", "company tax"),
     ("customer", "marketing_consent"): ("consent", "marketing consent", "consent message"),
     ("payment", "provider"): ("gateway", "provider", "payment provider", "payment gateway"),
     ("invoice", "amount_due"): ("due amount", "next due", "amount remaining"),
@@ -273,9 +273,7 @@ _USUAL: dict[tuple[str, str], tuple[str, ...]] = {
         "unit amount",
         "unit cost",
     ),
-    ("invoice_line", "item_code"): (
-        "inventory item code",
-    ),
+    ("invoice_line", "item_code"): ("inventory item code",),
     ("invoice_line", "description"): (
         "line description",
         "item description",
@@ -324,7 +322,7 @@ _LITERAL = {
     ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
     ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),
-    ("access_router", "router id"), ("national_id", "id card"), ("unit_price", "rate"),
+    ("access_router", "router id"), ("national_id", "pan"), ("tax_exempt", "tax code"), ("national_id", "id card"), ("unit_price", "rate"),
 
 }  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""

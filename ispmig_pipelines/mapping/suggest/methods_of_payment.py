@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 
 if TYPE_CHECKING:
-    from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+    from ispmig_pipelines.mapping.suggest.tables import Table
 
 PROOF = ("last_four", "mandate_reference", "token")
 """Without one of them nobody has a method of payment on file, only a way to pay."""
@@ -49,8 +50,6 @@ def methods_of(table: Table, customer: Holding) -> Holding | None:
     )
     fields["customer"] = Match("payment_method", "customer", account.column, account.score,
                                account.reason)  # fmt: skip
-    from ispmig_pipelines.mapping.suggest.tables import Holding
-
     return Holding("payment_method", fields, fields[proof].column)
 
 

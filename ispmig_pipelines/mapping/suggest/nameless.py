@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import Match, names_nothing
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.style import country_of_postal_codes
@@ -19,7 +20,7 @@ from ispmig_pipelines.model import ENTITIES
 
 if TYPE_CHECKING:
     from ispmig_pipelines.mapping.suggest.sample import ColumnSample
-    from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+    from ispmig_pipelines.mapping.suggest.tables import Table
 
 _LEAST = 10
 """Fewer records prove nothing."""
@@ -114,8 +115,6 @@ def _states(table: Table, entity: str, field: str, used: Sequence[str]) -> str:
 
 
 def _held(entity: str, fields: dict[str, tuple[str, float, str]]) -> Holding:
-    from ispmig_pipelines.mapping.suggest.tables import Holding
-
     return Holding(entity, {
         name: Match(entity, name, column, score, why)
         for name, (column, score, why) in fields.items() if column

@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.links import Link, links_of
 from ispmig_pipelines.mapping.suggest.made_columns import cells_of, looked_up, put_together
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
 from ispmig_pipelines.mapping.suggest.sums import sums_of
-from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+from ispmig_pipelines.mapping.suggest.tables import Table
+from ispmig_pipelines.mapping.suggest.wide_rows import plan_for_want
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 
@@ -154,7 +156,7 @@ def _plans_for_want(tables: Sequence[Table]) -> None:
         match = holding.fields.get("plan")
         if table.fixed or (match is not None and match.score >= ACTIVE):
             continue
-        made = table.plan_for_want(holding)
+        made = plan_for_want(table, holding)
         if made is not None:
             holding.fields["plan"] = made
 
@@ -307,6 +309,11 @@ def _refer(
                     )  # fmt: skip
                 continue
         better = _better(shares)
+        if better is None and (match is None or match.score < ACTIVE):
+            by_name = _named_otherwise(table, holding, name, parents)
+            if by_name is not None:
+                holding.fields[name] = by_name
+                continue
         _demote(table, holding, name, shares, keys)
         if better is None or (match is not None and shares.get(match.column, 0) >= 0.2):
             continue
@@ -363,6 +370,24 @@ def _other_key(
             other = whole and column.name != holding.key_column
             if other and holding.key_column and overlap(values, column) >= 0.95:
                 return parent.source, column.name, holding.key_column
+    return None
+
+
+def _named_otherwise(
+    table: Table, holding: Holding, name: str, parents: Sequence[tuple[Table, Holding]]
+) -> Match | None:
+    """The column that names the parents of records in words: bills to a customer by his name."""
+    if not ENTITIES[holding.entity].fields[name].required:
+        return None
+    for column in table.sample.columns:
+        words = table.profiles[column.name].share("letters") >= 0.9
+        if not words or column.name in table.never or column.name == holding.key_column:
+            continue
+        through = _other_key(column, parents)
+        if through is not None:
+            source, other_key, key = through
+            return Match(holding.entity, name, column.name, 0.75,
+                         f"its values are {source}.{other_key}, which has {key}", through)  # fmt: skip
     return None
 
 

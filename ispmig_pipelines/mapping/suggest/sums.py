@@ -15,7 +15,8 @@ from ispmig_pipelines.mapping.suggest.style import number_style
 from ispmig_pipelines.model import ENTITIES
 
 if TYPE_CHECKING:
-    from ispmig_pipelines.mapping.suggest.tables import Holding, Table
+    from ispmig_pipelines.mapping.suggest.holding import Holding
+    from ispmig_pipelines.mapping.suggest.tables import Table
 
 _LEAST = 8
 """Fewer records prove nothing."""

@@ -112,4 +112,5 @@ discount amount: valordesc
 warranty: guarantee guaranty garantía
 cycle: interval
 year: tahun
+national id: codfiscale codfisc
 """

@@ -186,3 +186,53 @@ def test_likeness_by_half_and_empty_columns_are_comments(tmp_path: Path) -> None
     }
     columns = active(suggested(tmp_path, customers=people))
     assert not {("banktype",), ("isp_company_id",), ("approved_by",)} & set(columns.values())
+
+
+def test_bills_that_name_customers_by_their_names_find_their_numbers(tmp_path: Path) -> None:
+    people = {"client_no": lambda i: f"C-{i:04}", "client_name": lambda i: f"Firm {i} Ltd",
+              "email": lambda i: f"p{i}@example.com", "city": lambda i: "Fargo"}  # fmt: skip
+    bills = {
+        "invoice_number": lambda i: f"R{i:05}",
+        "billed_party": lambda i: f"Firm {i % 40} Ltd",
+        "issue_date": lambda i: f"2024-03-{1 + i % 28:02}",
+        "due_date": lambda i: f"2024-04-{1 + i % 28:02}",
+        "total": lambda i: f"{20 + i}.50",
+    }
+    found = suggested(tmp_path, clients=people, invoices=bills)
+    assert mapping(found, "invoice.customer") == {
+        "column": "billed_party",
+        "lookup_table": {"source": "clients", "key": "client_name", "value": "client_no"},
+    }
+
+
+def test_what_others_call_a_reference_is_the_key(tmp_path: Path) -> None:
+    people = {"id": lambda i: 1 + i, "ref": lambda i: f"ACME{i:04}",
+              "last_name": CUSTOMERS["name"], "email": CUSTOMERS["email"]}  # fmt: skip
+    payments = {
+        "doc_no": lambda i: 50 + i,
+        "client_ref": lambda i: f"ACME{i % 40:04}",
+        "amount": lambda i: f"{10 + i}.00",
+        "payment_date": lambda i: f"2024-04-{1 + i % 28:02}",
+    }
+    columns = active(suggested(tmp_path, clients=people, payment_history=payments))
+    assert columns["customer.account_number"] == ("ref",)
+    assert columns["payment.customer"] == ("client_ref",)
+    assert columns["payment.amount"] == ("amount",)
+
+
+def test_a_table_that_may_as_well_be_of_another_entity_is_asked_about(tmp_path: Path) -> None:
+    rows = {
+        "id": lambda i: 1 + i,
+        "customer_id": lambda i: 500 + i % 9,
+        "amount": lambda i: f"{i}.50",
+        "date": lambda i: f"2024-03-{1 + i % 28:02}",
+        "reference": lambda i: f"R{i}",
+        "tax": lambda i: "1.00",
+        "method": lambda i: "cash",
+    }
+    unnamed = suggested(tmp_path, book=rows)
+    (asked,) = [q for q in unnamed.questions if "may as well be" in q]
+    assert asked.startswith("book: ")
+    assert "payment, and may as well be of invoice" in asked
+    named = suggested(tmp_path, payments=rows)
+    assert not any("may as well be" in q for q in named.questions)
