@@ -8,7 +8,7 @@ before it, 760,000 to 1,400,000 rows/s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ def check(
     partial: bool,
     today: dt.date,
     severities: Mapping[str, Severity],
+    elsewhere: Collection[BusinessRule] = (),
 ) -> None:
     """Adds to ``log`` every row that breaks a business rule.
 
@@ -43,6 +44,7 @@ def check(
             which breaks only rules that ask for something the block could have.
         today: the day of the migration.
         severities: rule code → the severity that a spec gives it.
+        elsewhere: rules that are not judged here; see :func:`of_several_blocks`.
     """
     size = len(log.rejected)
     nothing: dict[str, pa.Array] = {}
@@ -53,7 +55,7 @@ def check(
         key=lambda one: order.index(one[0]),
     )
     for severity, rule in rules:
-        if not _is_judged(rule, columns, partial):
+        if rule in elsewhere or not _is_judged(rule, columns, partial):
             continue
         read = {}
         for field in rule.fields:
@@ -78,6 +80,29 @@ def check(
             accepted=rule.doc,
             severity=severity,
         )
+
+
+def of_several_blocks(
+    entity: EntityInfo, blocks: Sequence[tuple[Sequence[str], bool]]
+) -> list[BusinessRule]:
+    """The rules that no block's records can be judged by, since another block completes them: they
+    are put to whole rows, in the database.
+
+    Args:
+        blocks: of each of the entity's blocks the fields it fills, and whether it completes rows.
+    """
+    filled = {field for fields, _ in blocks for field in fields}
+    return [
+        rule
+        for rule in entity.business_rules
+        if (not rule.asks or filled.intersection(rule.asks))
+        and any(
+            partial
+            and set(rule.fields).intersection(fields).difference(entity.key)
+            and not set(rule.fields) <= set(fields)
+            for fields, partial in blocks
+        )
+    ]
 
 
 def named(fields: tuple[str, ...], columns_of: Mapping[str, str]) -> str:

@@ -123,3 +123,69 @@ def test_a_column_of_a_check_must_be_there(house: House) -> None:
     house.write("people.csv", PEOPLE.replace("Zone", "Area"))
     message, _ = house.migrate().failure()
     assert "check customer.known_zone: source 'people' has no column 'Zone'" in message
+
+
+BLOCKS = """\
+version: 1
+sources:
+  bills: {files: bills.csv}
+  states: {files: states.csv}
+entities:
+  customer:
+    from: bills
+    fields: {account_number: Customer, status: {constant: active}}
+  invoice:
+  - from: bills
+    fields:
+      invoice_number: No
+      customer: Customer
+      subtotal: Net
+      tax: Tax
+      total: Sum
+      currency: {constant: EUR}
+  - from: states
+    fields:
+      invoice_number: Bill
+      discount: Off
+      status: State
+      amount_due: Open
+      currency: {constant: EUR}
+"""
+
+
+def test_what_two_blocks_say_together_is_judged_and_nothing_else_is(house: House) -> None:
+    house.write("spec.yaml", BLOCKS)
+    house.write(
+        "bills.csv",
+        "No,Customer,Net,Tax,Sum\n"
+        "I1,7,100,19,109\n"  # less the discount that the other file has
+        "I2,7,100,19,119\n"
+        "I3,7,100,19,150\n"  # nobody completes it
+        "I4,7,100,0,100\n"
+        "I5,7,100,19,150\n",
+    )
+    states = "Bill,Off,State,Open\nI1,10,open,109\nI2,,paid,0\nI4,,open,300\nI5,3,paid,0\n"
+    house.write("states.csv", states)
+    ran = house.migrate(max_quarantined="100%")
+    assert ran.ok, ran.failure()
+    found = [
+        (row["path"].rpartition("/")[2], row["record"], reason["rule"])
+        for row in house.quarantine()
+        for reason in row["reasons"]
+    ]
+    assert sorted(found) == [
+        ("bills.csv", 3, "invoice.total_adds_up"),
+        ("bills.csv", 5, "invoice.total_adds_up"),
+        ("states.csv", 3, "invoice.paid_and_due_within_total"),
+        ("states.csv", 4, "reference.rejected"),
+    ]
+
+    # What completes rows that the tenant has is held against these.
+    alone = BLOCKS.replace("  bills: {files: bills.csv}\n", "")
+    first, _, rest = alone.partition("  customer:\n")
+    house.write("spec.yaml", f"{first}  invoice:\n{rest[rest.index('  - from: states') :]}")
+    house.write("states.csv", "Bill,Off,State,Open\nI1,10,open,200\nI2,,paid,0\n")
+    ran = house.migrate(max_quarantined="100%")
+    assert ran.ok, ran.failure()
+    assert ran.entry is not None
+    assert ran.entry.issues["invoice"] == {"invoice.paid_and_due_within_total": 1}

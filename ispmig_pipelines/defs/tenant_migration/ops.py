@@ -187,7 +187,9 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
     """Holds one entity's mapped columns against its Pandera model, its rules and the spec's own
     checks."""
     with failing_plainly(context, platform, mapped.migration):
-        demands = demands_of(spec_of(platform, mapped.migration), mapped.options.started)
+        demands = demands_of(
+            spec_of(platform, mapped.migration), mapped.entity, mapped.feeds, mapped.options.started
+        )
         staging = platform.staging(mapped.tenant, mapped.migration)
         started = teller(context, "validate")
         feeds = tuple(
@@ -262,6 +264,7 @@ def load_op(
                         severities=validation.severities,
                         rejected_parent=RejectedParent(validation.rejected_parent),
                         pools=pools.of(connection, slug),
+                        today=dt.datetime.fromtimestamp(options.started, dt.UTC).date(),
                     )
                     asked = retention_of(
                         validation, retention.of(connection, slug), options.started

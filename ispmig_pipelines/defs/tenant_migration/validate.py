@@ -8,7 +8,7 @@ behind those of mapping.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from ispmig_pipelines.mapping.cells import SourceCells
 from ispmig_pipelines.mapping.condition_cells import cells_of
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.business_rule import BusinessRule
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation import business, fields, own_checks
@@ -50,6 +51,7 @@ class Demands:
         null_words: cells of columns that mean nothing.
         date_formats: how columns that checks compare with days write them, where none says it.
         today: the day of the migration.
+        elsewhere: rules that are put to whole rows, in the database.
     """
 
     checks: tuple[OwnCheck, ...]
@@ -57,16 +59,21 @@ class Demands:
     null_words: tuple[str, ...]
     date_formats: tuple[str, ...]
     today: dt.date
+    elsewhere: Collection[BusinessRule] = ()
 
 
-def demands_of(spec: Spec, started: float) -> Demands:
-    """What a spec demands; ``started`` is the Unix time at which the migration began."""
+def demands_of(spec: Spec, entity: str, feeds: Sequence[MappedFeed], started: float) -> Demands:
+    """What a spec demands of the feeds of an entity; ``started`` is the Unix time at which the
+    migration began."""
     return Demands(
         checks=spec.checks,
         severities=spec.severities,
         null_words=spec.defaults.null_words,
         date_formats=spec.defaults.date_format or (),
         today=dt.datetime.fromtimestamp(started, dt.UTC).date(),
+        elsewhere=business.of_several_blocks(
+            ENTITIES[entity], [(feed.fields, feed.partial) for feed in feeds]
+        ),
     )
 
 
@@ -161,6 +168,7 @@ class _Judge:
             partial=mapped.partial,
             today=demands.today,
             severities=demands.severities,
+            elsewhere=demands.elsewhere,
         )
 
         def column(operand: ColumnName) -> pa.Array:

@@ -156,7 +156,9 @@ class PaidAndDue(Declared):
     def broken(self, columns: Columns, today: dt.date) -> np.ndarray:
         due, total = columns[self.due], columns[self.total]
         zero = pa.scalar(0, due.type)
-        over = pc.subtract(pc.add(columns[self.paid], due), total)
+        # Where it is not said what was paid, what is due is too much by itself, or nothing is.
+        paid = columns[self.paid] if self.reach else pc.fill_null(columns[self.paid], zero)
+        over = pc.subtract(pc.add(paid, due), total)
         # A credit note's amounts are negative: more of it is less.
         over = pc.if_else(pc.less(total, zero), pc.negate(over), over)
         over = pc.negate(over) if self.reach else over

@@ -39,6 +39,8 @@ class Check:
             them stands for the other record), ``other`` (as
             :func:`ispmig_pipelines.platform.publish.place` writes it) and ``found``, a value, which
             is masked before anybody sees it. Each may be null.
+        judge: in the place of ``query``: writes findings into :func:`findings_table` itself, and
+            returns how many.
         pairs: it holds records against each other, so it is to come after those that ask each
             record by itself: what these reject is in nobody's way.
         again: what it rejects may leave more for it to find.
@@ -51,7 +53,8 @@ class Check:
     entity: str
     fields: tuple[str, ...]
     reads: Mapping[str, tuple[str, ...]]
-    query: Callable[[World, Policy], sql.Composed]
+    query: Callable[[World, Policy], sql.Composed] | None = None
+    judge: Callable[[psycopg.Connection, World, Policy], int] | None = None
     shown: tuple[str, ...] = ()
     pairs: bool = False
     again: bool = False
@@ -61,7 +64,7 @@ class Check:
 
 def create_table(driver: psycopg.Connection, tenant: Tenant, entity: str) -> None:
     """Makes the temporary table for the findings of an entity's rows."""
-    table = _table(entity)
+    table = findings_table(entity)
     driver.execute(sql.SQL("drop table if exists {}").format(table))
     driver.execute(
         sql.SQL("create temporary table {} ({}, accepted text, other text, found text)").format(
@@ -81,7 +84,8 @@ def create_table(driver: psycopg.Connection, tenant: Tenant, entity: str) -> Non
     )
 
 
-def _table(entity: str) -> sql.Identifier:
+def findings_table(entity: str) -> sql.Identifier:
+    """The temporary table for the findings of an entity's rows."""
     return sql.Identifier("pg_temp", f"findings_{entity}")
 
 
@@ -112,17 +116,8 @@ def note(driver: psycopg.Connection, world: World, check: Check, policy: Policy)
     feeds = to_blame(check, world.feeds)
     if not feeds or not check.applies(world, policy):
         return False
-    table = _table(check.entity)
-    key = ENTITIES[check.entity].key
-    found = driver.execute(
-        sql.SQL("insert into {} ({}) select {} from ({}) as found").format(
-            table,
-            sql.SQL(", ").join(map(sql.Identifier, [*key, *_SAID])),
-            sql.SQL(", ").join(map(sql.Identifier, [*key, *_SAID])),
-            check.query(world, policy),
-        )
-    ).rowcount
-    if not found:
+    table = findings_table(check.entity)
+    if not _find(driver, world, check, policy):
         return False
     noted = 0
     for feed in feeds:
@@ -148,6 +143,19 @@ def note(driver: psycopg.Connection, world: World, check: Check, policy: Policy)
         ).rowcount
     driver.execute(sql.SQL("truncate {}").format(table))
     return noted > 0
+
+
+def _find(driver: psycopg.Connection, world: World, check: Check, policy: Policy) -> int:
+    if check.judge is not None:
+        return check.judge(driver, world, policy)
+    if check.query is None:
+        raise TypeError(f"{check.rule} asks nothing")
+    named = sql.SQL(", ").join(map(sql.Identifier, [*ENTITIES[check.entity].key, *_SAID]))
+    return driver.execute(
+        sql.SQL("insert into {} ({}) select {} from ({}) as found").format(
+            findings_table(check.entity), named, named, check.query(world, policy)
+        )
+    ).rowcount
 
 
 def reject_noted(driver: psycopg.Connection, feed: FeedTable) -> int:

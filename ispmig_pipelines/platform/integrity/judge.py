@@ -21,6 +21,7 @@ from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity import (
     belonging,
     billing,
+    completed,
     duplicates,
     findings,
     held_back,
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     *belonging.CHECKS,
     *network.CHECKS,
     *identity.CHECKS,
+    *completed.CHECKS,
 )
 """Every check over rows and entities, in the order in which it is asked."""
 
@@ -97,7 +99,8 @@ def judge(
             _hold_references(driver, feed, feeds, policy)
             if on_conflict is OnConflict.keep and (aside := publish.reject_conflicts(driver, feed)):
                 kept[feed.entity] = kept.get(feed.entity, 0) + aside
-    asked = [c for c in CHECKS if findings.to_blame(c, feeds)]
+    seen = World(driver, tenant, feeds, {})
+    asked = [c for c in CHECKS if findings.to_blame(c, feeds) and c.applies(seen, policy)]
     if asked:
         _ask(driver, tenant, feeds, policy, asked)
     with as_tenant(driver, tenant):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,11 +29,13 @@ class Policy:
         severities: rule code → severity, for rules that are to have another than their own.
         rejected_parent: what becomes of children.
         pools: the tenant's networks, as text; none: addresses are not held against any.
+        today: the day of the migration.
     """
 
     severities: Mapping[str, Severity] = field(default_factory=dict)
     rejected_parent: RejectedParent = RejectedParent.quarantine
     pools: tuple[str, ...] = ()
+    today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
 
     def severity(self, code: str) -> Severity:
         """What a finding of the rule does to its record."""
