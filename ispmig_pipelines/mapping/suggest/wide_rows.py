@@ -75,10 +75,30 @@ def _invoices_of(table: Table, lines: Holding) -> None:
     fields[key] = Match("invoice", key, number.column, number.score, number.reason)
     invoices = Holding("invoice", fields)
     by_elimination(table, invoices)
+    for name, match in list(invoices.fields.items()):
+        if name != key and _differs(table, number.column, match.column):
+            # What differs from line to line is no bill's.
+            del invoices.fields[name]
+    fields = invoices.fields
     mine = {m.column for n, m in fields.items() if n != key and m.score >= ACTIVE}
     lines.fields = {n: m for n, m in lines.fields.items()
                     if m.column not in mine or n in ENTITIES["invoice_line"].key}  # fmt: skip
     table.holdings.insert(0, invoices)
+
+
+def _differs(table: Table, number: str, column: str) -> bool:
+    """Whether records of one number often have different cells in a column."""
+    names = table.sample.names
+    if column not in names or number not in names:
+        return False
+    at, of = names.index(column), names.index(number)
+    cells: dict[str, set[str]] = {}
+    several: set[str] = set()
+    for row in table.sample.rows:
+        if row[of] in cells:
+            several.add(row[of])
+        cells.setdefault(row[of], set()).add(row[at])
+    return bool(several) and sum(len(cells[n]) > 1 for n in several) > 0.1 * len(several)
 
 
 def _share_status(table: Table) -> None:

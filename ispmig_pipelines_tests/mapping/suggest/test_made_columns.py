@@ -232,3 +232,27 @@ def test_an_invoice_comes_to_what_its_lines_do_where_nothing_else_says_it(
                          "duplicates": "sum"},
     }  # fmt: skip
     assert next(x for x in found.lines if x.active and x.field == "total").assumed
+
+
+def test_of_bills_whose_rows_are_lines_what_each_line_has_is_none_of_the_bill(
+    tmp_path: Path,
+) -> None:
+    people = {"client": lambda i: f"Firm {i} Ltd", "client_no": SUBSCRIBERS["id"],
+              "email": SUBSCRIBERS["email"]}  # fmt: skip
+    rows = {
+        "Invoice #": lambda i: f"R{i // 2:05}",
+        "Client No": lambda i: 700 + i // 2,
+        "Date Issued": lambda i: f"2024-02-{i // 2 % 28 + 1:02}",
+        "Description": lambda i: f"Internet {i % 5}",
+        "Quantity": lambda i: 1,
+        "Rate": lambda i: f"{10 + i}.00",
+        "Tax Amount": lambda i: f"{1 + i}.00",
+        "Line Total": lambda i: f"{11 + 2 * i}.00",
+    }
+    found = suggested(tmp_path, clients=people, invoices=rows)
+    lines = active(found)
+    assert mapping(found, "invoice.total")["lookup_table"] == {
+        "source": "invoices", "key": "Invoice #", "value": "Line Total", "duplicates": "sum"
+    }  # fmt: skip
+    assert "invoice.tax" not in lines
+    assert lines["invoice.issue_date"] == ("Date Issued",)
