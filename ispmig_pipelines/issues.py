@@ -292,6 +292,23 @@ RULES: dict[str, Rule] = _rules(
         adjustable=True,
     ),
     Rule(
+        "service.start_before_signup",
+        Severity.WARNING,
+        "The service starts before the day on which its customer signed up ({accepted}).",
+        "Look which of the two days is right, if the line was not taken over from somebody else.",
+        adjustable=True,
+    ),
+    *(
+        Rule(
+            f"{entity}.currency_of_customer",
+            Severity.WARNING,
+            f"The {entity} is in another currency than its customer's balance ({{accepted}}).",
+            "Correct the currency, if the customer does not have accounts in several.",
+            adjustable=True,
+        )
+        for entity in ("service", "invoice", "payment")
+    ),
+    Rule(
         "service.location_of_other",
         Severity.WARNING,
         "The service is delivered at a location of another customer ({accepted}).",

@@ -142,13 +142,16 @@ WORLD: tuple[str, ...] = (
 )  # fmt: skip
 
 
+SOLD = {"start_date": dt.date(2020, 1, 1), "price": Decimal("9.90"), "currency": "EUR"}
+
+
 def sound() -> World:
     """Two customers with all that is theirs; nothing is wrong with any of it."""
     return {
         "customer": [
             {"account_number": a, "status": "active", "email": f"{a}@example.org",
              "first_name": "Ann", "last_name": a, "phone": f"+49301234{i}", "mobile": None,
-             "company_name": None}
+             "company_name": None, "signup_date": dt.date(2020, 1, 1), "currency": "EUR"}
             for i, a in enumerate("AB")
         ],
         "location": [
@@ -164,13 +167,13 @@ def sound() -> World:
         ],
         "service": [
             {"service_code": "SA", "customer": "A", "plan": "NET", "location": "LA",
-             "status": "active", "access_username": "ann"},
+             "status": "active", "access_username": "ann", **SOLD},
             {"service_code": "SB", "customer": "B", "plan": "NET", "location": "TOWER",
-             "status": "active", "access_username": None},
+             "status": "active", "access_username": None, **SOLD},
             {"service_code": "TB", "customer": "B", "plan": "TEL", "location": "LB",
-             "status": "active", "access_username": None},
+             "status": "active", "access_username": None, **SOLD},
             {"service_code": "OLD", "customer": "B", "plan": "NET", "location": "LB",
-             "status": "cancelled", "access_username": "ann"},
+             "status": "cancelled", "access_username": "ann", **SOLD},
         ],
         "invoice": [
             {"invoice_number": "I1", "customer": "A", "subtotal": Decimal("30.00"),
@@ -236,6 +239,12 @@ PLANTED: list[tuple[str, str, int, dict[str, Any], set[Issue]]] = [
       ("ip_assignment", 2, "reference.rejected", "error")}),
     ("a service of one who is suspended", "customer", 0, {"status": "suspended"},
      {("service", 1, "service.customer_not_active", "warning")}),
+    ("a line that starts before its customer signed up", "service", 0,
+     {"start_date": dt.date(2019, 12, 31)}, {("service", 1, "service.start_before_signup", "warning")}),
+    ("a customer whose money is of another currency", "customer", 0, {"currency": "USD"},
+     {("service", 1, "service.currency_of_customer", "warning"),
+      ("invoice", 1, "invoice.currency_of_customer", "warning"),
+      ("payment", 1, "payment.currency_of_customer", "warning")}),
     ("one email of two", "customer", 1, {"email": "A@Example.ORG"},
      {("customer", 2, "duplicate.identity", "warning")}),
     ("one mobile and name of two", "customer", 1,

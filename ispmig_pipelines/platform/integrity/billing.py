@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from psycopg import sql
 
+from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.integrity.asking import lines_in_quarantine, other
 from ispmig_pipelines.platform.integrity.findings import Check
 from ispmig_pipelines.platform.integrity.policy import Policy
@@ -123,6 +124,50 @@ def _differs_from_invoice(entity: str, key: str, invoice: str, field: str) -> Ch
     )
 
 
+def _of_customer(
+    rule: str, entity: str, own: str, customers: str, differs: sql.SQL, amount: str = ""
+) -> Check:
+    """What a record and its customer say of the same.
+
+    Args:
+        own, customers: the fields of the record and of its customer.
+        differs: SQL over the two that is true where they do not agree.
+        amount: a field without which the record says nothing of money.
+    """
+    key = ENTITIES[entity].key[0]
+
+    def query(world: World, policy: Policy) -> sql.Composed:
+        return sql.SQL(
+            """select r.{key}, 'the customer in {{other}}' as accepted, {other} as other,
+                      r.{own}::text as found
+               from {rows} r join {customers} c on c.account_number = r.customer
+               where r._rank > 0 and {differs} {some}"""
+        ).format(
+            key=sql.Identifier(key),
+            other=other("c"),
+            own=sql.Identifier(own),
+            rows=world.rows(entity),
+            customers=world.rows("customer"),
+            differs=differs.format(
+                own=sql.Identifier("r", own), their=sql.Identifier("c", customers)
+            ),
+            some=sql.SQL("and r.{} is not null").format(sql.Identifier(amount))
+            if amount
+            else sql.SQL(""),
+        )
+
+    return Check(
+        rule=rule,
+        entity=entity,
+        fields=(own, "customer"),
+        reads={entity: (own, "customer", *([amount] if amount else [])), "customer": (customers,)},
+        query=query,
+    )
+
+
+_OTHER = sql.SQL("{own} <> {their}")
+
+
 def _days(cycle: sql.Composable) -> sql.Composed:
     """SQL for the most days of a billing cycle; null where it has none."""
     return sql.SQL("case {} {} end").format(
@@ -201,6 +246,22 @@ def _active_service_of(rule: str, *statuses: str) -> Check:
 CHECKS = (
     _active_service_of("service.customer_cancelled", "cancelled"),
     _active_service_of("service.customer_not_active", "lead", "suspended"),
+    _of_customer(
+        "service.start_before_signup",
+        "service",
+        "start_date",
+        "signup_date",
+        sql.SQL("{own} < {their}"),
+    ),
+    _of_customer(
+        "service.currency_of_customer", "service", "currency", "currency", _OTHER, "price"
+    ),
+    _of_customer(
+        "invoice.currency_of_customer", "invoice", "currency", "currency", _OTHER, "total"
+    ),
+    _of_customer(
+        "payment.currency_of_customer", "payment", "currency", "currency", _OTHER, "amount"
+    ),
     Check(
         rule="invoice.lines_add_up",
         entity="invoice",
