@@ -9,14 +9,21 @@ from ispmig_pipelines.defs.assets import (
     tenant_backup,
     tenant_files,
 )
+from ispmig_pipelines.defs.audit_chain import (
+    audit_chain,
+    audit_trail,
+    every_night,
+    unbroken,
+)
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
 
 defs = Definitions(
-    assets=[source_export, *entities, tenant_backup, tenant_files],
-    asset_checks=checks,
-    jobs=[tenant_migration, tenant_resubmit, tenant_export],
+    assets=[source_export, *entities, tenant_backup, tenant_files, audit_trail],
+    asset_checks=[*checks, unbroken],
+    jobs=[tenant_migration, tenant_resubmit, tenant_export, audit_chain],
+    schedules=[every_night],
     resources={"platform": Platform()},
 )

@@ -12,6 +12,7 @@
     │   ├── LawBroken              rows or money do not add up
     │   ├── ThresholdExceeded      more records in quarantine than allowed
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
+    ├── AuditBroken                exit 1: somebody tampered with the audit trail
     └── PlatformError              exit 3: what we stand on failed
         ├── DatabaseError          PostgreSQL, or a source's database, is not there or refused
         │   └── TenantBusy         another run works on this tenant
@@ -109,6 +110,12 @@ class ConflictRefused(MigrationError):
     """The tenant already holds different content and the policy is ``fail``."""
 
     code = "conflict"
+
+
+class AuditBroken(IspmigError):
+    """An audit chain does not hold: an entry was altered, taken away, forged or moved."""
+
+    code = "audit"
 
 
 class PlatformError(IspmigError):
