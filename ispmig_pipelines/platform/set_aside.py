@@ -72,9 +72,7 @@ def tell(
         cells: original cells, as JSON, of records at ascending positions.
     """
     others = OtherRecords(connection, table)
-    last = (-1, -1)
-    while rows := _rejects(driver, table, last):
-        last = (rows[-1][0], rows[-1][1])
+    for rows in _rejects(driver, table):
         issues = _issues_of_rejects(table, rows, others)
         with as_tenant(driver, table.tenant):
             batch = _quarantined(table, rows, cells)
@@ -85,17 +83,20 @@ def tell(
     _tell_notes(driver, table, others)
 
 
-def _rejects(driver: psycopg.Connection, table: FeedTable, after: tuple[int, int]) -> list[tuple]:
-    return driver.execute(
-        sql.SQL(
-            """select _file, _record, _line, key::text, amounts::text, rule, field, accepted, other,
-                      rule = any(%s) or (_file, _record) in (
-                          select _file, _record from {} where rule = %s)
-               from {} where (_file, _record) > (%s, %s)
-               order by _file, _record limit %s"""
-        ).format(table.notes, table.rejects),
-        [list(WITHOUT_CELLS), ANONYMISED, *after, _AT_A_TIME],
-    ).fetchall()
+def _rejects(driver: psycopg.Connection, table: FeedTable) -> Iterator[list[tuple]]:
+    """Chunks of a feed's rejects at ascending positions, which are sorted once."""
+    with driver.cursor("rejects") as cursor:
+        cursor.execute(
+            sql.SQL(
+                """select _file, _record, _line, key::text, amounts::text, rule, field, accepted,
+                          other, rule = any(%s) or (_file, _record) in (
+                              select _file, _record from {} where rule = %s)
+                   from {} order by _file, _record"""
+            ).format(table.notes, table.rejects),
+            [list(WITHOUT_CELLS), ANONYMISED],
+        )
+        while rows := cursor.fetchmany(_AT_A_TIME):
+            yield rows
 
 
 def _quarantined(table: FeedTable, rows: Sequence[tuple], cells: Cells) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, LawBroken, TenantBusy, ThresholdExceeded
-from ispmig_pipelines.platform import ledger, quarantine, reconcile, tenants
+from ispmig_pipelines.platform import ledger, quarantine, reconcile, set_aside, tenants
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.load import load
@@ -356,3 +356,19 @@ def test_a_second_run_for_the_same_tenant_is_refused(connection: Connection, acm
         pass
     with connection.engine.connect() as other, tenants.lock(other, "acme"):
         pass
+
+
+def test_rejects_are_told_in_chunks_each_once_and_with_its_own_cells(
+    connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_aside, "_AT_A_TIME", 3)
+    services = [
+        {"service_code": f"s{n}", "customer": f"nobody {n}", "plan": "p", "status": "active"}
+        for n in range(10)
+    ]
+    migration, _ = load_rows(connection, acme, {"service": services})
+    told = list(quarantine.listing(raw(connection), acme, [migration]))
+    connection.rollback()
+    assert [row["record"] for row in told] == list(range(1, 11))
+    assert [row["cells"]["service_code"] for row in told] == [s["service_code"] for s in services]
+    assert all("reference.missing" in {r["rule"] for r in row["reasons"]} for row in told)
