@@ -17,12 +17,11 @@ from psycopg.rows import dict_row
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.copy import copy_batches
-from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE, UNDO
+from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE, UNDO, key_json
 from ispmig_pipelines.platform.publish import FeedTable, place, reject
 from ispmig_pipelines.platform.quarantine import attempts
-from ispmig_pipelines.platform.quarantine_records import code
+from ispmig_pipelines.platform.quarantine_records import proves
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
-from ispmig_pipelines.platform.undo import key_json
 
 ROW_SCHEMA = pa.schema(
     [
@@ -124,14 +123,16 @@ def mistakes(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
                        select distinct r.sheet, r."row", r.code from {rows} r
                        join {quarantine} q on (q.migration, q.file, q.record)
                            = (r.migration, r.file, r.record)
-                       where r.code is distinct from {code}
+                       where not {proved}
                          and (q.cells is not null or q.text is not null)) wrong
                    order by 1, 2 limit {shown}"""
             ).format(
-                rows=_ROWS, quarantine=quarantine, code=code(tenant, "q"),
+                rows=_ROWS,
+                quarantine=quarantine,
+                proved=proves(tenant, sql.Identifier("r", "code"), "q"),
                 shown=sql.Literal(SHOWN),
             )
-        ).fetchall()  # fmt: skip
+        ).fetchall()
         emptied = driver.execute(
             sql.SQL(
                 """select sheet, "row", count(*) over () from {} r

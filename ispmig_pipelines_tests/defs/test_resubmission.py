@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -672,6 +673,26 @@ def test_a_csv_in_which_zeros_were_lost_is_of_the_same_records(folder: Path) -> 
     as_json("resubmit", "acme", str(path))
     assert ("0002",) in rows("select account_number from tenant_acme.customer")
     assert ("2",) not in rows("select account_number from tenant_acme.customer")
+
+
+def test_the_codes_of_rows_look_like_no_number_and_those_of_old_workbooks_are_known(
+    folder: Path,
+) -> None:
+    migrate()
+    path = write_workbook(folder)
+
+    def as_before(book: OpenpyxlWorkbook) -> None:
+        for sheet in book.worksheets[1:]:
+            column = heading(sheet)["ispmig check"]
+            for row in range(2, sheet.max_row + 1):
+                cell = sheet.cell(row, column)
+                assert re.fullmatch("r[0-9a-f]{12}", cell.value)
+                cell.value = cell.value[1:]
+        sheet = book["customer"]
+        sheet.cell(row_of(sheet, "No", "0002"), heading(sheet)["Mail"]).value = "bob@example.com"
+
+    as_json("resubmit", "acme", str(corrected(path, as_before)))
+    assert ("0002",) in rows("select account_number from tenant_acme.customer")
 
 
 def test_a_child_that_is_sent_in_without_its_parent_is_told_where_that_one_lies(
