@@ -30,6 +30,8 @@ from ispmig_pipelines.platform.audit.verify import Kind, Verified, verify_chains
 from ispmig_pipelines.platform.server import connect as connect_driver
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.trail import Operation, Stage
+from ispmig_pipelines.settings import settings
+from ispmig_pipelines_tests.bucket import s3_server
 from ispmig_pipelines_tests.platform.test_ledger import downgrade
 
 
@@ -670,3 +672,29 @@ def test_a_downgrade_leaves_the_entries(five: Engine) -> None:
         downgrade(connection, "0005")
         count = sa.text("select count(*) from ispmig.data_migration_logs")
         assert connection.execute(count).scalar() == 7
+
+
+def test_a_bucket_can_be_the_witness(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, ispmig_home: Path
+) -> None:
+    with s3_server(monkeypatch) as bucket:
+        monkeypatch.setenv("ISPMIG_AUDIT_WITNESS", f"s3://{bucket}/witness/of-ours")
+        settings.cache_clear()
+        witness._bucket.cache_clear()
+        tenants.add(database, "acme")
+        enter(database)
+        enter(database)
+        assert witness.tenants() == ["", "acme"]
+        found = verified(database)
+        assert (found.problems, found.witnessed, found.notes) == ([], 3, [])
+        rewrite()
+        (problem,) = verified(database).problems
+        assert (problem.kind, problem.position, problem.last) == (Kind.REWRITTEN, 1, 3)
+        assert f"s3://{bucket}/witness/of-ours/acme/" in problem.message
+        tamper(
+            f"delete from {LOG} where tenant = 'acme'",
+            "delete from ispmig.audit_heads where tenant = 'acme'",
+        )
+        assert ("cut off", 1) in told(verified(database))
+    assert not (ispmig_home / "audit").exists()
+    witness._bucket.cache_clear()
