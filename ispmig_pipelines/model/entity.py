@@ -7,6 +7,7 @@ An entity is a Pandera ``DataFrameModel`` whose fields are declared with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,6 +96,27 @@ class EntityInfo:
             )
             for rule in self.business_rules
         )
+
+    def rules_of_several(self, blocks: Sequence[tuple[Sequence[str], bool]]) -> list[BusinessRule]:
+        """The business rules that no block's records can be judged by, since another block completes
+        them: they are put to whole rows, in the database.
+
+        Args:
+            blocks: of each of the entity's blocks the fields it fills, and whether it completes
+                rows.
+        """
+        filled = {field for fields, _ in blocks for field in fields}
+        return [
+            rule
+            for rule in self.business_rules
+            if (not rule.asks or filled.intersection(rule.asks))
+            and any(
+                partial
+                and set(rule.fields).intersection(fields).difference(self.key)
+                and not set(rule.fields) <= set(fields)
+                for fields, partial in blocks
+            )
+        ]
 
     @cached_property
     def key(self) -> tuple[str, ...]:

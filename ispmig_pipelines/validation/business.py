@@ -8,7 +8,7 @@ before it, 760,000 to 1,400,000 rows/s.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +44,8 @@ def check(
             which breaks only rules that ask for something the block could have.
         today: the day of the migration.
         severities: rule code → the severity that a spec gives it.
-        elsewhere: rules that are not judged here; see :func:`of_several_blocks`.
+        elsewhere: rules that are not judged here; see
+            :meth:`~ispmig_pipelines.model.entity.EntityInfo.rules_of_several`.
     """
     size = len(log.rejected)
     nothing: dict[str, pa.Array] = {}
@@ -80,29 +81,6 @@ def check(
             accepted=rule.doc,
             severity=severity,
         )
-
-
-def of_several_blocks(
-    entity: EntityInfo, blocks: Sequence[tuple[Sequence[str], bool]]
-) -> list[BusinessRule]:
-    """The rules that no block's records can be judged by, since another block completes them: they
-    are put to whole rows, in the database.
-
-    Args:
-        blocks: of each of the entity's blocks the fields it fills, and whether it completes rows.
-    """
-    filled = {field for fields, _ in blocks for field in fields}
-    return [
-        rule
-        for rule in entity.business_rules
-        if (not rule.asks or filled.intersection(rule.asks))
-        and any(
-            partial
-            and set(rule.fields).intersection(fields).difference(entity.key)
-            and not set(rule.fields) <= set(fields)
-            for fields, partial in blocks
-        )
-    ]
 
 
 def named(fields: tuple[str, ...], columns_of: Mapping[str, str]) -> str:

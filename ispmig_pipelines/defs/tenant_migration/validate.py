@@ -71,8 +71,8 @@ def demands_of(spec: Spec, entity: str, feeds: Sequence[MappedFeed], started: fl
         null_words=spec.defaults.null_words,
         date_formats=spec.defaults.date_format or (),
         today=dt.datetime.fromtimestamp(started, dt.UTC).date(),
-        elsewhere=business.of_several_blocks(
-            ENTITIES[entity], [(feed.fields, feed.partial) for feed in feeds]
+        elsewhere=ENTITIES[entity].rules_of_several(
+            [(feed.fields, feed.partial) for feed in feeds]
         ),
     )
 

@@ -22,14 +22,13 @@ from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.integrity.findings import Check, findings_table
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.integrity.world import World
-from ispmig_pipelines.validation.business import of_several_blocks
 
 _PORTION = 20_000
 
 
 def _asks_rows(entity: EntityInfo, rule: BusinessRule, world: World, policy: Policy) -> bool:
     blocks = [(feed.fields, feed.partial) for feed in world.feeds_of(entity.name)]
-    return rule in of_several_blocks(entity, blocks)
+    return rule in entity.rules_of_several(blocks)
 
 
 def _broken(
