@@ -98,8 +98,8 @@ class EntityInfo:
         )
 
     def rules_of_several(self, blocks: Sequence[tuple[Sequence[str], bool]]) -> list[BusinessRule]:
-        """The business rules that no block's records can be judged by, since another block completes
-        them: they are put to whole rows, in the database.
+        """Business rules that no block's records can be judged by, since another one completes
+        these: they are put to whole rows, in the database.
 
         Args:
             blocks: of each of the entity's blocks the fields it fills, and whether it completes
