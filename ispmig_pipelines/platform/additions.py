@@ -1,9 +1,10 @@
-"""Fields that the model has gained since a tenant's tables were made, and the table of closings.
+"""Fields that the model has gained since a tenant's tables were made, and tables beside them.
 
 A tenant's tables are as old as the tenant; a newer release may know fields that they have no
 column for. Such columns are added when the tenant is next asked for, with their checks, all of
 them empty: a digest passes over what is empty, and so the tenant's content is the same as before.
-Likewise a tenant of before closings gains their table. Nothing else of a table is ever changed
+Likewise a tenant of before closings gains their table, and one of before rollbacks what tells them
+who changed a row; what others changed before is not known. Nothing else of a table is ever changed
 here.
 """
 
@@ -69,6 +70,46 @@ def add_closings(driver: psycopg.Connection, schema: str, role: str) -> None:
                 for name in (journal.CLOSINGS, journal.ERASED, journal.ERASURES)
             ),
             sql.Identifier(role),
+        )
+    )
+
+
+def lacks_marks(driver: psycopg.Connection, schema: str) -> bool:
+    """Whether the schema is of before rollbacks: its tables do not tell who changed a row."""
+    row = driver.execute(
+        """select (select count(*) from pg_catalog.pg_class t
+                   join pg_catalog.pg_trigger g on g.tgrelid = t.oid and g.tgname = '_mark_changed'
+                   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attname = %(changed)s
+                       and not a.attisdropped
+                   where t.relnamespace = n.oid and t.relname = any(%(entities)s))
+                  < cardinality(%(entities)s::text[])
+                  or not exists (select from pg_catalog.pg_class t
+                       where t.relnamespace = n.oid and t.relname = %(kept)s)
+           from pg_catalog.pg_namespace n where n.nspname = %(schema)s""",
+        {
+            "schema": schema,
+            "changed": ddl.CHANGED,
+            "entities": list(ENTITIES),
+            "kept": journal.KEPT,
+        },
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def add_marks(driver: psycopg.Connection, schema: str, role: str) -> None:
+    """Lets the tables tell in the current transaction who changed a row, as their owner.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody works on a table for longer than
+            :data:`LOCK_TIMEOUT`.
+    """
+    driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+    driver.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [_LOCK])
+    for statement in (*ddl.add_marks(schema), *journal.create_kept(schema)):
+        driver.execute(statement)
+    driver.execute(
+        sql.SQL("grant select, insert, delete on {} to {}").format(
+            sql.Identifier(schema, journal.KEPT), sql.Identifier(role)
         )
     )
 

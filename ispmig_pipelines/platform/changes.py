@@ -17,9 +17,8 @@ from psycopg.rows import dict_row
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ddl
-from ispmig_pipelines.platform.journal import UNDO
+from ispmig_pipelines.platform.journal import UNDO, key_json
 from ispmig_pipelines.platform.tenants import Tenant
-from ispmig_pipelines.platform.undo import key_json
 
 EXAMPLES = 20
 """Changed rows of an entity whose records are named."""

@@ -8,7 +8,11 @@ the fields come the columns that every row has:
     the source's columns that no mapping used, or null;
 ``_migration``, ``_file``, ``_record``
     which migration wrote the row last, from which of its files, and from which record of the
-    table in that file.
+    table in that file;
+``_changed``
+    when somebody other than a migration wrote the row last, or null. A trigger sets it for every
+    insert and update of a session that does not say in :data:`WRITING` that it is ours. It needs
+    no digest of the row to be kept, and stays with the row through a dump.
 
 Texts compare bytewise (``COLLATE "C"``): order and index are then the same on every machine
 and after every upgrade of its C library, digests do not depend on a locale, and comparing is
@@ -45,12 +49,20 @@ MIGRATION = "_migration"
 FILE = "_file"
 RECORD = "_record"
 LINE = "_line"
+CHANGED = "_changed"
+
+WRITING = "ispmig.migration"
+"""The setting by which a transaction of ours says that it writes: the migration's id, or 0."""
+
+_MARK = "_mark_changed"
+"""The trigger, and its function in the tenant's own schema."""
 
 _PROVENANCE = {
     LEGACY: ("jsonb", "The source's columns that no mapping used."),
     MIGRATION: ("bigint not null", "The migration that wrote the row last."),
     FILE: ("integer not null", "Position of the source file in the migration's list of files."),
     RECORD: ("bigint not null", "Ordinal of the record in its table of that file, from 1."),
+    CHANGED: ("timestamptz", "When anyone but a migration wrote the row last; null: nobody did."),
 }
 
 _TEXT = 'text collate "C"'
@@ -314,14 +326,75 @@ def _comment(info: FieldInfo) -> str:
 def create_tables(schema: str) -> list[sql.Composed]:
     """Every statement that makes a tenant's tables in its (existing, empty) schema, in order."""
     return [
-        statement
-        for entity in ENTITIES.values()
-        for statement in (
-            create_table(schema, entity),
-            *create_indexes(schema, entity),
-            *comments(schema, entity),
-        )
+        _mark_function(schema),
+        *(
+            statement
+            for entity in ENTITIES.values()
+            for statement in (
+                create_table(schema, entity),
+                *create_indexes(schema, entity),
+                *comments(schema, entity),
+                _mark_trigger(schema, entity),
+            )
+        ),
     ]
+
+
+def add_marks(schema: str) -> list[sql.Composed]:
+    """Statements that let tables of an older release tell what others change in them; those that
+    find all of it change nothing."""
+    return [
+        _mark_function(schema),
+        *(
+            statement
+            for entity in ENTITIES.values()
+            for statement in (
+                sql.SQL("alter table {} add column if not exists {} {}").format(
+                    sql.Identifier(schema, entity.name),
+                    sql.Identifier(CHANGED),
+                    sql.SQL(_PROVENANCE[CHANGED][0]),
+                ),
+                *_column_comments(schema, entity, {CHANGED: _PROVENANCE[CHANGED][1]}),
+                _mark_trigger(schema, entity),
+            )
+        ),
+    ]
+
+
+def _mark_function(schema: str) -> sql.Composed:
+    # An update that leaves the row as it is changes nothing that somebody could want to keep.
+    return sql.SQL(
+        """create or replace function {}() returns trigger language plpgsql
+           set search_path = pg_catalog, pg_temp as $$
+           begin
+               if tg_op = 'INSERT' or new is distinct from old then
+                   new._changed := clock_timestamp();
+               end if;
+               return new;
+           end $$"""
+    ).format(sql.Identifier(schema, _MARK))
+
+
+def _mark_trigger(schema: str, entity: EntityInfo) -> sql.Composed:
+    # The condition is asked before the function is called: a row of ours costs next to nothing.
+    return sql.SQL(
+        """create or replace trigger {name} before insert or update on {table} for each row
+           when (coalesce(pg_catalog.current_setting({writing}, true), '') = '')
+           execute function {function}()"""
+    ).format(
+        name=sql.Identifier(_MARK),
+        table=sql.Identifier(schema, entity.name),
+        writing=sql.Literal(WRITING),
+        function=sql.Identifier(schema, _MARK),
+    )
+
+
+def write_as(migration: int) -> sql.Composed:
+    """The statement by which the current transaction says that what it writes is a migration's, or
+    with 0 the house's own."""
+    return sql.SQL("select pg_catalog.set_config({}, {}, true)").format(
+        sql.Literal(WRITING), sql.Literal(str(migration))
+    )
 
 
 def staging_table(

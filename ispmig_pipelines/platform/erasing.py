@@ -20,11 +20,11 @@ from psycopg import sql
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.anonymous import BOOKS, emptied, owners
-from ispmig_pipelines.platform.journal import ERASURES, ISSUES, QUARANTINE, UNDO
+from ispmig_pipelines.platform import ddl
+from ispmig_pipelines.platform.journal import ERASURES, ISSUES, KEPT, QUARANTINE, UNDO, key_json
 from ispmig_pipelines.platform.let_go import WAS_ERASED
 from ispmig_pipelines.platform.subject import Held, parameters_of, whose
 from ispmig_pipelines.platform.tenants import Tenant
-from ispmig_pipelines.platform.undo import key_json
 
 _MADE_OUT_TO = ("bill_to_name", "bill_to_address")
 _ISP_OWNS = ("isp", "leased")
@@ -70,6 +70,9 @@ def erase(
         invoices_before: of invoices issued before this day the name and address that they were
             made out to go, too: nobody has to keep them any longer.
     """
+    # A rollback is to take away what is left of a row like any other: what it puts back instead is
+    # emptied here as well.
+    driver.execute(ddl.write_as(0))
     done = Erased()
     done.issues = _empty_issues(driver, tenant, held)
     booked = _with_books(driver, tenant, held)
@@ -93,7 +96,8 @@ def erase(
         _empty(driver, tenant, held, entity, sql.SQL("true"), done)
     if invoices_before is not None:
         _forget_addressees(driver, tenant, held, invoices_before, done)
-    done.earlier = _forget_earlier(driver, tenant, held)
+    done.earlier = _forget_earlier(driver, tenant, held, invoices_before)
+    _forget_kept(driver, tenant, held)
     return done
 
 
@@ -238,7 +242,24 @@ def _forget_addressees(
     done.anonymised["invoice"] = max(done.anonymised.get("invoice", 0), count)
 
 
-def _forget_earlier(driver: psycopg.Connection, tenant: Tenant, held: Held) -> int:
+def _forget_kept(driver: psycopg.Connection, tenant: Tenant, held: Held) -> None:
+    """Rollbacks forget that they kept rows of theirs: keys of these name them."""
+    for entity, info in ENTITIES.items():
+        keys = [[str(row[key]) for key in info.key] for row in held.rows.get(entity, [])]
+        keys += [one["key"] for one in held.earlier if one["entity"] == entity]
+        if entity == "customer":
+            keys += [[account] for account in held.accounts]
+        driver.execute(
+            sql.SQL("delete from {} where entity = %s and key = any(%s)").format(
+                sql.Identifier(tenant.schema, KEPT)
+            ),
+            [entity, [psycopg.types.json.Jsonb(key) for key in keys]],
+        )
+
+
+def _forget_earlier(
+    driver: psycopg.Connection, tenant: Tenant, held: Held, invoices_before: dt.date | None
+) -> int:
     """Rows of the journal of what is kept lose what the kept rows lost; those of what is gone
     for other reasons go."""
     table = sql.Identifier(tenant.schema, UNDO)
@@ -246,8 +267,14 @@ def _forget_earlier(driver: psycopg.Connection, tenant: Tenant, held: Held) -> i
     for one in held.earlier:
         entity = one["entity"]
         row = dict(one["row"])
-        for name in (*emptied(entity), "legacy"):
-            row[name] = None
+        nameless = [*emptied(entity), "legacy"]
+        issued = row.get("issue_date")
+        if entity == "invoice" and invoices_before and issued and issued < str(invoices_before):
+            nameless += _MADE_OUT_TO
+        for name in nameless:
+            # What is empty is left out of such rows; those of earlier releases have it as null.
+            if row.get(name) is not None:
+                row[name] = None
         if entity not in ("customer", *BOOKS):
             for name, parent in owners(entity):
                 if row.get(name) in (

@@ -1,4 +1,5 @@
-"""The tables beside a tenant's entities: quarantine, issues, closings, the journal for undoing.
+"""The tables beside a tenant's entities: quarantine, issues, closings, the journal for undoing,
+and what rollbacks kept.
 
 They lie in the tenant's own schema, because they hold its cells.
 """
@@ -6,6 +7,8 @@ They lie in the tenant's own schema, because they hold its cells.
 from __future__ import annotations
 
 from psycopg import sql
+
+from ispmig_pipelines.model import ENTITIES
 
 QUARANTINE = "_quarantine"
 """One row per record that was not loaded, whole."""
@@ -29,10 +32,29 @@ ERASED = "_erased"
 ERASURES = "_erasures"
 """What erasing people took away of the marks that migrations left, so that these still add up."""
 
-TABLES = (QUARANTINE, ISSUES, UNDO, CLOSINGS, ERASED, ERASURES)
+KEPT = "_kept"
+"""One row per row that a rollback left as it was, or took back though somebody had changed it."""
+
+TABLES = (QUARANTINE, ISSUES, UNDO, CLOSINGS, ERASED, ERASURES, KEPT)
 
 ISSUES_BY_RULE = "_issues_by_rule"
 """Index by which the records of one rule are found."""
+
+
+def key_json(entity: str, alias: str) -> sql.Composed:
+    """SQL for the natural key of a row, as a JSON array of text."""
+    parts = [
+        sql.SQL("{}::text").format(sql.Identifier(alias, part)) for part in ENTITIES[entity].key
+    ]
+    return sql.SQL("jsonb_build_array({})").format(sql.SQL(", ").join(parts))
+
+
+def row_json(alias: str) -> sql.Composed:
+    """SQL for a whole row as the journal keeps it: without what is empty, which is most of it."""
+    return sql.SQL(
+        """jsonb_strip_nulls(to_jsonb({alias}) - 'legacy') ||
+           case when {legacy} is null then '{{}}' else jsonb_build_object('legacy', {legacy}) end"""
+    ).format(alias=sql.Identifier(alias), legacy=sql.Identifier(alias, "legacy"))
 
 
 def create_tables(schema: str) -> list[sql.Composed]:
@@ -63,6 +85,7 @@ def create_tables(schema: str) -> list[sql.Composed]:
                 row jsonb not null, primary key (migration, entity, key))"""
         ).format(sql.Identifier(schema, UNDO)),
         *create_closings(schema),
+        *create_kept(schema),
     ]
 
 
@@ -93,4 +116,17 @@ def create_closings(schema: str) -> list[sql.Composed]:
                 migration bigint not null, entity text not null, inserted bigint not null,
                 updated bigint not null, at timestamptz not null)"""
         ).format(sql.Identifier(schema, ERASURES)),
+    ]
+
+
+def create_kept(schema: str) -> list[sql.Composed]:
+    """The statements that make what releases before rollbacks did not have."""
+    # Keys and no contents: of what is kept the row itself is there to be looked at.
+    return [
+        sql.SQL(
+            """create table if not exists {} (
+                rollback bigint not null, migration bigint not null, entity text not null,
+                key jsonb not null, why text not null, by_entity text, by_migration bigint,
+                primary key (rollback, migration, entity, key))"""
+        ).format(sql.Identifier(schema, KEPT))
     ]

@@ -25,6 +25,7 @@ from ispmig_pipelines.errors import ConflictRefused, IspmigError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import (
     closings,
+    ddl,
     erased,
     journal,
     ledger,
@@ -173,6 +174,7 @@ def load(
         driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
         driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
         _lock_tables(driver, tenant, feeds)
+        driver.execute(ddl.write_as(migration))
         with as_tenant(driver, tenant):
             # Of a try that was refused, when this is a retry.
             quarantine.forget(driver, tenant, [migration])

@@ -19,9 +19,8 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.platform import ddl
-from ispmig_pipelines.platform.journal import UNDO
+from ispmig_pipelines.platform.journal import UNDO, key_json, row_json
 from ispmig_pipelines.platform.tenants import Tenant
-from ispmig_pipelines.platform.undo import key_json
 
 
 @dataclass(frozen=True)
@@ -383,11 +382,12 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
         "migration": sql.Literal(feed.migration),
         "entity": sql.Literal(feed.entity),
         "key": key_json(feed.entity, "t"),
+        "row": row_json("t"),
     }
     driver.execute(
         sql.SQL(
             """insert into {journal} (migration, entity, key, row)
-               select {migration}, {entity}, {key}, to_jsonb(t)
+               select {migration}, {entity}, {key}, {row}
                from {staged} s join {target} t on {match}
                where {differs} and t._migration <> {migration}"""
         ).format(**parts)
@@ -400,7 +400,8 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
     return driver.execute(
         sql.SQL(
             """update {target} t
-               set {assignments}, _migration = {migration}, _file = s._file, _record = s._record
+               set {assignments}, _migration = {migration}, _file = s._file, _record = s._record,
+                   _changed = null
                from {staged} s where {match} and {differs}"""
         ).format(assignments=sql.SQL(", ").join(assignments), **parts)
     ).rowcount

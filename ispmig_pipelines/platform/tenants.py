@@ -173,6 +173,9 @@ def get(connection: Connection, slug: str) -> Tenant:
     if additions.lacks_closings(driver, tenant.schema):
         with connection.engine.begin() as apart:
             additions.add_closings(raw(apart), tenant.schema, tenant.role)
+    if additions.lacks_marks(driver, tenant.schema):
+        with connection.engine.begin() as apart:
+            additions.add_marks(raw(apart), tenant.schema, tenant.role)
     return tenant
 
 

@@ -20,10 +20,10 @@ from ispmig_pipelines.errors import LawBroken
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ddl, journal, ledger
 from ispmig_pipelines.platform.copy import copy_batches
+from ispmig_pipelines.platform.journal import key_json
 from ispmig_pipelines.platform.publish import FeedTable, Totals, adjusted_sums, create_adjusted
 from ispmig_pipelines.platform.reconcile import ZERO, Amounts, Counts, check
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
-from ispmig_pipelines.platform.undo import key_json
 
 AUDITED = "audited"
 """The temporary table of a feed's records, read anew."""

@@ -105,7 +105,7 @@ def test_there_is_a_table_per_entity_with_a_column_per_field(tables: psycopg.Con
         found.setdefault(row["table_name"], []).append(row["column_name"])
     assert found == {name: ddl.columns(entity) for name, entity in ENTITIES.items()}
     for columns in found.values():
-        assert columns[-4:] == ["legacy", "_migration", "_file", "_record"]
+        assert columns[-5:] == ["legacy", "_migration", "_file", "_record", "_changed"]
 
 
 def test_column_types(tables: psycopg.Connection) -> None:

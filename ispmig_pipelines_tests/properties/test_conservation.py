@@ -19,9 +19,9 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import journal, ledger, quarantine, tenants
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
-from ispmig_pipelines.platform.undo import undo
 from ispmig_pipelines_tests.platform.loading import load_rows
 
 ACCOUNTS = st.sampled_from(["A", "B", "C", "D"])

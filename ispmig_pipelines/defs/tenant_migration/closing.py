@@ -24,10 +24,11 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
-from ispmig_pipelines.platform import ledger, quarantine, tenants, undo
+from ispmig_pipelines.platform import ledger, quarantine, tenants
 from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_expired
@@ -131,7 +132,7 @@ def take_back(connection: Connection, tenant: tenants.Tenant, migration: int, wh
     driver = tenants.raw(connection)
     with connection.begin():
         with tenants.as_tenant(driver, tenant):
-            undo.undo(driver, tenant, migration)
+            undo(driver, tenant, migration)
         ledger.update_migration(connection, migration, state=State.UNDONE, error=why)
         entered.failed(connection, migration, entered.TAKEN_BACK)
 

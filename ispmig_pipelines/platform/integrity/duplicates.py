@@ -9,8 +9,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+from ispmig_pipelines.platform.journal import key_json
 from ispmig_pipelines.platform.publish import FeedTable, place, reject
-from ispmig_pipelines.platform.undo import key_json
 
 
 def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> None:

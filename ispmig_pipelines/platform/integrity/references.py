@@ -15,8 +15,8 @@ from psycopg import sql
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.integrity import held_back
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
+from ispmig_pipelines.platform.journal import key_json
 from ispmig_pipelines.platform.publish import FeedTable, is_empty, place, reject
-from ispmig_pipelines.platform.undo import key_json
 
 
 def reject_orphans(
