@@ -17,12 +17,11 @@ from psycopg.rows import dict_row
 
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform.copy import copy_batches
-from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE, UNDO
+from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE, UNDO, key_json
 from ispmig_pipelines.platform.publish import FeedTable, place, reject
 from ispmig_pipelines.platform.quarantine import attempts
 from ispmig_pipelines.platform.quarantine_records import proves
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
-from ispmig_pipelines.platform.undo import key_json
 
 ROW_SCHEMA = pa.schema(
     [
