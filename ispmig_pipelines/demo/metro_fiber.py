@@ -51,6 +51,7 @@ class MetroFiber:
     """All its exports, as they are filled."""
 
     rng: random.Random
+    directory: people.Directory = field(default_factory=people.Directory)
     customers: Export = field(
         default_factory=lambda: _export(
             "id login status name email phone category billing_type partner_id location_id street "
@@ -113,7 +114,7 @@ class MetroFiber:
     def _customer(self, number: str) -> None:
         rng = self.rng
         is_company = rng.random() < 0.15
-        who = people.customer(rng, people.CITY, company=is_company)
+        who = people.customer(rng, people.CITY, self.directory, company=is_company)
         added = dt.date(2025, 2, 20) - dt.timedelta(days=rng.randrange(90, 2000))
         status = rng.choices(("active", "blocked", "disabled"), (92, 4, 4))[0]
         name = who.company or f"{who.first_name} {who.last_name}"
@@ -124,12 +125,7 @@ class MetroFiber:
             status=status,
             name=name,
             email=who.email,
-            # Splynx takes several numbers, with commas between them.
-            phone=rng.choice((
-                f"07700 900{rng.randrange(1000):03d}",
-                f"01632 960{rng.randrange(1000):03d}",
-                f"07700 900{rng.randrange(1000):03d},01632 960{rng.randrange(1000):03d}",
-            )),
+            phone=self._telephones(),
             category="company" if is_company else "person",
             billing_type=rng.choice(("recurring", "recurring", "recurring", "prepaid_monthly")),
             partner_id="1",
@@ -150,6 +146,19 @@ class MetroFiber:
         ]
         if status != "disabled":
             self._bill(number, status, lines)
+
+    def _telephones(self) -> str:
+        """One number or two: Splynx takes several, with commas between them."""
+        rng = self.rng
+        mobile, landline, first, second = (rng.randrange(1000) for _ in range(4))
+        chosen = rng.choice(
+            (
+                (("07700 900", mobile),),
+                (("01632 960", landline),),
+                (("07700 900", first), ("01632 960", second)),
+            )
+        )
+        return ",".join(self.directory.telephone(*number, digits=3) for number in chosen)
 
     def _service(
         self, customer: str, name: str, since: dt.date, status: str, *, company: bool
@@ -246,7 +255,8 @@ class MetroFiber:
         )
 
     def spoil(self) -> None:
-        """Plants the mistakes that exports have in real life; quarantine takes all but the last."""
+        """Plants the mistakes that exports have in real life; quarantine takes all but the last
+        two."""
         payments = self.payments
         self.customers.change({"id": "31"}, email="info.harbour-lights.example.com")
         self.customers.change({"id": "77"}, status="vip")
@@ -269,6 +279,8 @@ class MetroFiber:
         self.items.line(self.items.position(id="60"), delimiter=DELIMITER, spoil=str)
         # The last page of the list was exported twice.
         payments.rows.append(payments.only(receipt_number="R-2025-00120"))
+        # She moved, and was entered as a new customer.
+        self.customers.change({"id": "113"}, phone=self.customers.only(id="40")["phone"])
 
 
 def exports() -> dict[str, bytes]:

@@ -7,10 +7,11 @@ uses. Places are made up.
 
 from __future__ import annotations
 
+import itertools
 import random
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 DOMAINS = ("example.com", "example.net", "example.org")
 
@@ -126,8 +127,35 @@ class Customer:
     email: str
 
 
-def customer(rng: random.Random, country: Country, *, company: bool) -> Customer:
-    """Makes up a customer."""
+@dataclass
+class Directory:
+    """Mailboxes and telephone numbers of an ISP's customers: nobody is given another one's."""
+
+    given: set[str] = field(default_factory=set)
+
+    def mailbox(self, name: str, domain: str) -> str:
+        """An email address; a name that somebody has gets a number, as providers do it."""
+        return self._first(
+            f"{name}{number or ''}@{domain}" for number in itertools.chain([0], itertools.count(2))
+        )
+
+    def telephone(self, range_of: str, extension: int, *, digits: int) -> str:
+        """A number of a range, this one or the next that is free; "" when all are taken."""
+        size = 10**digits
+        return self._first(
+            f"{range_of}{(extension + step) % size:0{digits}d}" for step in range(size)
+        )
+
+    def _first(self, wanted: Iterable[str]) -> str:
+        found = next((one for one in wanted if one not in self.given), "")
+        self.given.add(found)
+        return found
+
+
+def customer(
+    rng: random.Random, country: Country, directory: Directory, *, company: bool
+) -> Customer:
+    """Makes up a customer, with a mailbox of their own."""
     first, last = rng.choice(country.first_names), rng.choice(country.last_names)
     firm = rng.choice(country.companies) if company else ""
     code, town = rng.choice(country.towns)
@@ -142,7 +170,7 @@ def customer(rng: random.Random, country: Country, *, company: bool) -> Customer
         street=street(rng, country),
         postal_code=code,
         town=town,
-        email=f"{plain(mailbox)}@{domain}",
+        email=directory.mailbox(plain(mailbox), domain),
     )
 
 

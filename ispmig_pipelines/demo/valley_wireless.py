@@ -50,6 +50,7 @@ class ValleyWireless:
     """All its exports, as they are filled."""
 
     rng: random.Random
+    directory: people.Directory = field(default_factory=people.Directory)
     subscribers: Export = field(default_factory=lambda: Export(SUBSCRIBERS))
     plans: Export = field(
         default_factory=lambda: Export(
@@ -98,7 +99,7 @@ class ValleyWireless:
     def _customer(self, number: str, index: int) -> None:
         rng = self.rng
         is_company = rng.random() < 0.12
-        who = people.customer(rng, people.VALLEY, company=is_company)
+        who = people.customer(rng, people.VALLEY, self.directory, company=is_company)
         since = TODAY - dt.timedelta(days=rng.randrange(40, 4000))
         status = rng.choices(("aktiv", "gesperrt", "gekündigt"), (90, 4, 6))[0]
         billing = f"{who.street} {rng.randrange(1, 90)}"
@@ -112,7 +113,7 @@ class ValleyWireless:
             "PLZ": who.postal_code,
             "Ort": who.town,
             "Telefon": f"089 99998-{index:03d}" if rng.random() < 0.7 else "",
-            "Mobil": f"0171/39200{rng.randrange(100):02d}" if rng.random() < 0.6 else "-",
+            "Mobil": self._mobile() or "-",
             "E-Mail": who.email if rng.random() < 0.9 else "",
             "Kunde seit": _day(since),
             "Status": status,
@@ -122,6 +123,12 @@ class ValleyWireless:
         for place in range(2 if rng.random() < 0.08 else 1):
             self._line(own, who, since, place, is_company=is_company)
         self._money(number, who, status)
+
+    def _mobile(self) -> str:
+        rng = self.rng
+        if rng.random() >= 0.6:
+            return ""
+        return self.directory.telephone("0171/39200", rng.randrange(100), digits=2)
 
     def _line(
         self, own: dict[str, str], who: Customer, since: dt.date, place: int, *, is_company: bool
@@ -273,7 +280,8 @@ class ValleyWireless:
             self.mandates.rows.append(dict(zip(self.mandates.columns, cells, strict=True)))
 
     def spoil(self) -> None:
-        """Plants the mistakes that exports have in real life; quarantine takes all but the last."""
+        """Plants the mistakes that exports have in real life; quarantine takes all but the last
+        two."""
         subscribers, devices = self.subscribers, self.devices
         # A semicolon in a remark, and this once nobody quoted it.
         subscribers.line(
@@ -295,6 +303,9 @@ class ValleyWireless:
         self.addresses.rows.append({**taken, "Anschluss": "A-2021", "Inventar": ""})
         # The same page of the list was exported twice.
         subscribers.rows.append(subscribers.only(KdNr="001100"))
+        # For her second flat she was entered as a new customer.
+        mailbox = subscribers.only(KdNr="001082")["E-Mail"]
+        subscribers.change({"KdNr": "001115"}, **{"E-Mail": mailbox})
 
 
 def _day(day: dt.date) -> str:

@@ -81,6 +81,17 @@ def test_quarantine_holds_the_planted_mistakes_and_what_follows_from_them(
         }, place
 
 
+def test_a_customer_who_stands_there_twice_is_noticed_in_each(first: Run) -> None:
+    noticed = re.findall(r"duplicate\.identity\W+(\d+)", first.out)
+    assert noticed == ["1", "1"]
+    assert all(
+        reason["rule"] != "duplicate.identity"
+        for isp in ISPS
+        for row in first.quarantined[isp.slug]
+        for reason in row["reasons"]
+    )
+
+
 @each_isp
 def test_what_is_loaded_is_in_the_tenants_tables(first: Run, isp: Isp) -> None:
     for entity, found in first.digests[isp.slug]["entities"].items():

@@ -84,6 +84,28 @@ def test_every_telephone_number_is_one_for_films() -> None:
     assert all(re.fullmatch(r"07700 900\d{3}|01632 960\d{3}", number) for number in british)
 
 
+def test_nobody_has_the_mailbox_or_telephone_of_another_but_two_who_stand_there_twice() -> None:
+    valley = {r["KdNr"]: r for r in VALLEY.rows("teilnehmer.csv") if None not in r}
+    metro = METRO.rows("customers.json")
+    columns = {
+        "valley mailbox": {n: [r["E-Mail"]] for n, r in valley.items()},
+        "valley telephone": {n: [r["Telefon"], r["Mobil"].strip("-")] for n, r in valley.items()},
+        "metro mailbox": {r["id"]: [r["email"]] for r in metro},
+        "metro telephone": {r["id"]: r["phone"].split(",") for r in metro},
+    }
+    shared = set()
+    for what, of in columns.items():
+        holders: dict[str, list[str]] = {}
+        for number, cells in of.items():
+            for cell in filter(None, cells):
+                holders.setdefault(cell, []).append(number)
+        shared |= {(what, *numbers) for numbers in holders.values() if len(numbers) > 1}
+    assert shared == {("valley mailbox", "001082", "001115"), ("metro telephone", "40", "113")}
+    assert valley["001082"]["Vorname"] == valley["001115"]["Vorname"]
+    assert valley["001082"]["Nachname"] == valley["001115"]["Nachname"]
+    assert len({r["name"] for r in metro if r["id"] in ("40", "113")}) == 1
+
+
 @each_isp
 def test_every_address_is_private_or_for_documentation(isp: Isp) -> None:
     found = []
