@@ -16,8 +16,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from ispmig_pipelines.converting import Converted
     from ispmig_pipelines.platform.ledger import Migration
-    from ispmig_pipelines.quarantine_workbook import Workbook
-    from ispmig_pipelines.resubmitting import Resubmitted
+    from ispmig_pipelines.quarantine.resubmission import Resubmitted
+    from ispmig_pipelines.quarantine.workbook import Workbook
 
 _COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
 """Those of the ledger's counts that are shown; a repeated record is one of the others, too."""

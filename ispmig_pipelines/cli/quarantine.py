@@ -69,29 +69,29 @@ def quarantine_list(
 ) -> None:
     """List the records that were not loaded, and why; as XLSX, a workbook to correct them in."""
     with told(as_json), connected() as connection:
-        from ispmig_pipelines import quarantining
         from ispmig_pipelines.platform import quarantine as records
         from ispmig_pipelines.platform import tenants
         from ispmig_pipelines.platform.trail import Record
+        from ispmig_pipelines.quarantine import listing as listings
 
         known = tenants.get(connection, tenant)
-        chosen = quarantining.choose(
+        chosen = listings.choose(
             connection, known, migration=migration_id, entities=entity or [], rule=rule,
             closed=closed, everything=everything,
         )  # fmt: skip
-        most, first = quarantining.page(page, limit, offset)
+        most, first = listings.page(page, limit, offset)
         driver = tenants.raw(connection)
         if out is not None and format is ListingFormat.xlsx:
             if page is not None or limit is not None or offset is not None:
                 raise UsageError("A workbook holds all records that are chosen, not a page.")
             if mask:
                 raise UsageError("A workbook is to be corrected, so its cells cannot be masked.")
-            from ispmig_pipelines import quarantine_workbook
+            from ispmig_pipelines.quarantine import workbook
 
-            with quarantining.on_record(
+            with listings.on_record(
                 connection, known, chosen, format="xlsx", to=str(out.absolute())
             ) as record:
-                book = quarantine_workbook.write(connection, known, chosen, out)
+                book = workbook.write(connection, known, chosen, out)
                 record.result["records"] = book.records
             say(
                 {"tenant": tenant, "records": book.records, "sheets": book.sheets,
@@ -101,15 +101,15 @@ def quarantine_list(
             return
         listing = records.listing(driver, known, chosen, limit=most, offset=first)
         if mask:
-            listing = quarantining.masked(listing)
+            listing = listings.masked(listing)
 
         def shown(format: str, to: str) -> AbstractContextManager[Record]:
             if mask:
                 return nullcontext(Record(0, {}))
-            return quarantining.on_record(connection, known, chosen, format=format, to=to)
+            return listings.on_record(connection, known, chosen, format=format, to=to)
 
         if out is not None:
-            from ispmig_pipelines.quarantine_file import write
+            from ispmig_pipelines.quarantine.file import write
 
             with shown("csv", str(out.absolute())) as record:
                 written = record.result["records"] = write(listing, out)
@@ -144,9 +144,9 @@ def quarantine_purge(
 ) -> None:
     """Delete records from the quarantine for good; the audit trail keeps who did it."""
     with told(as_json), connected() as connection:
-        from ispmig_pipelines import quarantining
+        from ispmig_pipelines.quarantine.purge import purge
 
-        found = quarantining.purge(
+        found = purge(
             connection, tenant, migration=migration_id, before=before, entities=entity or [],
             only_closed=closed, confirmed=yes,
         )  # fmt: skip
@@ -176,7 +176,7 @@ def resubmit(
     """Try corrected records of the quarantine again: run the Dagster job, here and now."""
     with told(as_json), connected() as connection:
         from ispmig_pipelines.migrating import MigrationFailed
-        from ispmig_pipelines.resubmitting import resubmit as run
+        from ispmig_pipelines.quarantine.resubmission import resubmit as run
 
         try:
             found = run(connection, tenant, file, dry_run=dry_run, batch_size=batch_size)

@@ -25,7 +25,7 @@ from ispmig_pipelines.defs.instance import instance as open_instance
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.migrating import migrate
 from ispmig_pipelines.platform import tenants
-from ispmig_pipelines.resubmitting import resubmit
+from ispmig_pipelines.quarantine.resubmission import resubmit
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.defs.migrating import House
 

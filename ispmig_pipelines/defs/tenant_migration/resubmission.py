@@ -38,8 +38,8 @@ from ispmig_pipelines.platform import ledger, resubmitted
 from ispmig_pipelines.platform.ledger import Migration, State
 from ispmig_pipelines.platform.resubmitted import TRIED_SCHEMA, Held
 from ispmig_pipelines.platform.tenants import Tenant, raw
-from ispmig_pipelines.quarantine_cells import corrected, is_cut, shown
-from ispmig_pipelines.resubmitted_file import ResubmittedFile
+from ispmig_pipelines.quarantine.cells import corrected, is_cut, shown
+from ispmig_pipelines.quarantine.resubmitted_file import ResubmittedFile
 from ispmig_pipelines.staging import Staging
 
 SENT_IN, AGAIN = "sent-in", "again"

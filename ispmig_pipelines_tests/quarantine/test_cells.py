@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl.cell import WriteOnlyCell
 
 from ispmig_pipelines.formats import CsvOptions, open_source
-from ispmig_pipelines.quarantine_cells import (
+from ispmig_pipelines.quarantine.cells import (
     CUT,
     LONGEST,
     TOLD,

@@ -1,6 +1,6 @@
 """Quarantine as a CSV file: every record with its reasons and all its cells, as last sent in.
 
-The workbook to correct them in is :mod:`ispmig_pipelines.quarantine_workbook`.
+The workbook to correct them in is :mod:`ispmig_pipelines.quarantine.workbook`.
 """
 
 from __future__ import annotations

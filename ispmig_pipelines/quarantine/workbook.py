@@ -4,7 +4,7 @@ The first sheet says how. Then a sheet for each entity (one per source, where an
 several): every record once, with what is wrong and what to do before its own columns, in their
 order and as texts, whatever they look like. Cells that are wrong are coloured. Records that could
 not be read have sheets of their own, with their raw text and empty columns to fill in. Hidden
-columns say which record a row is, for :mod:`ispmig_pipelines.resubmitting`.
+columns say which record a row is, for :mod:`ispmig_pipelines.quarantine.resubmission`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.quarantine import Chosen
 from ispmig_pipelines.platform.quarantine_records import HeldRecord, columns_told, records
 from ispmig_pipelines.platform.tenants import Tenant, raw
-from ispmig_pipelines.quarantine_cells import (
+from ispmig_pipelines.quarantine.cells import (
     CODE,
     FILE,
     IDENTITY,
@@ -45,7 +45,7 @@ from ispmig_pipelines.quarantine_cells import (
     shown,
     written,
 )
-from ispmig_pipelines.quarantine_file import private_file
+from ispmig_pipelines.quarantine.file import private_file
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet

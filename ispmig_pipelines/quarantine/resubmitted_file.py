@@ -1,4 +1,4 @@
-"""Reading a corrected file: a workbook as :mod:`ispmig_pipelines.quarantine_workbook` writes it, or
+"""Reading a corrected file: a workbook as :mod:`ispmig_pipelines.quarantine.workbook` writes it, or
 one of its sheets as CSV.
 
 It comes in through the same door as every source, so that card numbers that somebody typed are
@@ -24,7 +24,7 @@ from ispmig_pipelines.formats.spreadsheet.reader import SpreadsheetReader
 from ispmig_pipelines.guarding import Finding, GuardedReader, refuse_name
 from ispmig_pipelines.issues import rule_of
 from ispmig_pipelines.platform.resubmitted import ROW_SCHEMA, SHOWN
-from ispmig_pipelines.quarantine_cells import (
+from ispmig_pipelines.quarantine.cells import (
     CODE,
     FILE,
     IDENTITY,
