@@ -21,6 +21,7 @@ from ispmig_pipelines.preview.report import (
     Source,
 )
 from ispmig_pipelines.preview.words import (
+    MASKED,
     OUTCOMES,
     TOTAL_SIDES,
     MoneyRow,
@@ -387,7 +388,7 @@ def _approval(report: Report) -> str:
 
 def _footer(report: Report) -> str:
     privacy = (
-        "Cells and values are shown as shapes: 9 is a digit, a and A are letters."
+        MASKED
         if report.masked
         else "This page shows data of customers: give it only to people who may see them."
     )

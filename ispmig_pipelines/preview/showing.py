@@ -6,9 +6,11 @@ field                             shown
 ``secret``, and whatever shares   only that there is something
 a column with one
 ``payment``                       the shape: ``9999``
-anything else                     as it stands; with ``masked`` the shape
+anything else                     as it stands
 a card number, wherever it is     the shape
 ================================  ==========================================================
+
+Whoever asked for masks hands in masked cells and values, but for those that are hidden anyway.
 """
 
 from __future__ import annotations
@@ -40,24 +42,19 @@ class Showing:
     """What is shown of the cells of one source and of the values that come from them.
 
     Attributes:
-        masked: everything as its shape.
         secret_columns: columns from which a secret comes.
     """
 
-    masked: bool = False
     secret_columns: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
-        cls, masked: bool, reads: Iterable[tuple[str, Mapping[str, Collection[str]]]]
-    ) -> Showing:
+    def of(cls, reads: Iterable[tuple[str, Mapping[str, Collection[str]]]]) -> Showing:
         """Finds the columns of a source that hold secrets.
 
         Args:
             reads: entity and field → columns, of every block that the source feeds.
         """
         return cls(
-            masked,
             frozenset(
                 column
                 for entity, columns_of in reads
@@ -81,7 +78,7 @@ class Showing:
             return None
         if self.is_secret(info, columns):
             return SOMETHING if text.strip() else text[:LENGTH]
-        if self.masked or info.privacy is Privacy.PAYMENT:
+        if info.privacy is Privacy.PAYMENT:
             return mask(text)
         shown = _CARD.sub(_without_card, text)
         return shown if len(shown) <= LENGTH else shown[:LENGTH] + "…"

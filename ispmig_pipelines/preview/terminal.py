@@ -11,6 +11,7 @@ from rich.text import Text
 from ispmig_pipelines.page.words import heading, money, others, printable, share
 from ispmig_pipelines.preview.report import Before, Block, Entity, IssueGroup, Report, Source
 from ispmig_pipelines.preview.words import (
+    MASKED,
     TOTAL_SIDES,
     Pair,
     money_rows,
@@ -50,7 +51,7 @@ def show(out: Console, report: Report, *, whole: bool = False) -> None:
         _left(out, source)
     out.print()
     if report.masked:
-        out.print("Cells and values are shown as shapes: 9 is a digit, a and A are letters.")
+        out.print(MASKED)
     out.print(
         "The migration would go through."
         if report.passed

@@ -19,6 +19,11 @@ from ispmig_pipelines.preview.report import (
     SampledField,
 )
 
+MASKED = (
+    "Cells and values are masked: others stand for them, the same in every masked report and "
+    "export of this tenant; or their shapes, in which 9 is a digit, a and A are letters."
+)
+
 OUTCOMES: dict[Outcome, str] = {
     "new": "new",
     "changed": "changes what is there",

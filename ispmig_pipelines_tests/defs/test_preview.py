@@ -19,6 +19,7 @@ from ispmig_pipelines.preview import store
 from ispmig_pipelines.preview.report import Block, Entity, Report, Sample, SampledField
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.defs.migrating import House, Ran
+from ispmig_pipelines_tests.defs.test_tenant_export import Export
 
 SPEC = """\
 version: 1
@@ -323,7 +324,50 @@ def test_with_masks_no_cell_is_in_it(house: House) -> None:
     text = report.model_dump_json()
     for cell in ("ann@example.net", "Ann", "10.50", "T1", "red"):
         assert f'"{cell}"' not in text
-    assert field(record(block(report), 1), "email").before[0].text == "aaa@aaaaaaa.aaa"
+
+
+def test_masks_are_those_of_an_export_of_the_same_tenant(
+    house: House, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    house.write("people.csv", PEOPLE.replace("ann@example.net", " Ann@EXAMPLE.net "))
+    seen = block(dry_run(house, preview_mask=True))
+    assert house.migrate(max_quarantined="90%").ok
+    made = Export(house, tmp_path_factory.mktemp("export") / "out", mask=True)
+    exported = {r["account_number"]: r for r in made.rows("customer")}
+    assert len(exported) == 3
+    for sample in (record(seen, n) for n in (1, 2, 4)):
+        row = exported[field(sample, "account_number").after or ""]
+        for name in ("email", "last_name", "status"):
+            assert field(sample, name).after == row[name]
+    # Before its conversion a cell is masked as what it becomes.
+    for name in ("account_number", "email", "last_name"):
+        one = field(record(seen, 1), name)
+        assert one.before[0].text == one.after
+    # Words of closed lists stay; what cannot be read may be anything, and is a shape.
+    assert [b.text for b in field(record(seen, 1), "status").before] == ["A"]
+    assert [b.text for b in field(record(seen, 3), "status").before] == ["?"]
+    assert [b.text for b in field(record(seen, 3), "email").before] == ["aaaa"]
+
+
+def test_masked_reports_say_the_same_again_and_another_tenant_s_say_something_else(
+    house: House,
+) -> None:
+    of = [
+        [sample.model_dump_json() for sample in block(dry_run(one, preview_mask=True)).samples]
+        for one in (house, house, House(house.folder, house.instance, "other"))
+    ]
+    assert of[0] == of[1]
+    assert not set(of[0]) & set(of[2])
+
+
+def test_masks_of_what_changes_show_that_it_does(house: House) -> None:
+    assert house.migrate(max_quarantined="90%").ok
+    house.write("people.csv", PEOPLE.replace("Ann,A,ann@", "Anne,A,anne@"))
+    sample = record(block(dry_run(house, preview_mask=True)), 1)
+    name, email = field(sample, "last_name"), field(sample, "email")
+    assert (name.changes, name.present) == (True, "Aaa")
+    assert email.changes
+    assert email.present not in (None, email.after, "ann@example.net")
 
 
 def test_records_that_cannot_be_read_are_told_and_do_not_disturb(house: House) -> None:

@@ -128,7 +128,7 @@ def test_what_is_written_in_any_script_arrives() -> None:
 
 
 def test_masks_are_explained_and_data_of_customers_is_warned_of() -> None:
-    assert "shown as shapes" in Tree(page(report(masked=True))).text
+    assert "Cells and values are masked" in Tree(page(report(masked=True))).text
     assert "give it only to people who may see them" in Tree(page(report())).text
 
 

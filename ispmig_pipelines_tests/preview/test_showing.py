@@ -33,16 +33,9 @@ def test_a_cell_is_shown_as_it_stands() -> None:
     assert Showing().text("", NOTES, ["Memo"]) == ""
 
 
-def test_with_masks_only_its_shape() -> None:
-    assert Showing(masked=True).text("J. O'Brien 42", NOTES, ["Memo"]) == "A. A'Aaaaa 99"
-
-
 @pytest.mark.parametrize(("entity", "name", "info"), SECRETS, ids=lambda v: str(v)[:30])
-@pytest.mark.parametrize("masked", [False, True])
-def test_of_a_secret_not_even_the_length(
-    entity: str, name: str, info: FieldInfo, masked: bool
-) -> None:
-    showing = Showing.of(masked, [(entity, {name: ("Pass",)})])
+def test_of_a_secret_not_even_the_length(entity: str, name: str, info: FieldInfo) -> None:
+    showing = Showing.of([(entity, {name: ("Pass",)})])
     assert showing.text("hunter2", info, ["Pass"]) == SOMETHING
     assert showing.text("x" * 50, info, ["Pass"]) == SOMETHING
     assert showing.text(None, info, ["Pass"]) is None
@@ -51,8 +44,8 @@ def test_of_a_secret_not_even_the_length(
 
 def test_a_column_that_a_secret_comes_from_is_secret_in_other_fields_too() -> None:
     showing = Showing.of(
-        False, [("customer", {"notes": ("Pass",), "fax": ("Fax",)}),
-                ("service", {"access_secret": ("Pass", "Salt")})]
+        [("customer", {"notes": ("Pass",), "fax": ("Fax",)}),
+         ("service", {"access_secret": ("Pass", "Salt")})]
     )  # fmt: skip
     assert showing.secret_columns == {"Pass", "Salt"}
     assert showing.text("hunter2", NOTES, ["Pass"]) == SOMETHING

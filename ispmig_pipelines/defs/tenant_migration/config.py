@@ -50,5 +50,5 @@ class MigrationConfig(Config):
         "issues; 0: none, and no cell.",
     )
     preview_mask: bool = Field(
-        default=False, description="The report shows the shapes of cells and values only."
+        default=False, description="The report shows masks of cells and values only."
     )

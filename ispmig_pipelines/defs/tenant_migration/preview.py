@@ -26,12 +26,20 @@ from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import LoadedMigration, MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.issues import Severity, rule_of
+from ispmig_pipelines.issues import Severity, mask, rule_of
+from ispmig_pipelines.mapping.cell_masks import (
+    canonical_text,
+    masks_of_source,
+    row_known_by,
+    shown_as_read,
+)
 from ispmig_pipelines.mapping.cells import without
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.masking import Masker
 from ispmig_pipelines.platform import journal, ledger
 from ispmig_pipelines.platform.changes import present_rows
+from ispmig_pipelines.platform.mask_key import mask_key
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.preview import report
 from ispmig_pipelines.preview.showing import LENGTH, SOMETHING, Showing, value_text
@@ -70,6 +78,9 @@ def gather(
     """
     with connection.begin():
         entry = ledger.migration(connection, loaded.migration)
+        masker = None
+        if loaded.options.preview_masked:
+            masker = Masker(mask_key(connection, tenant.slug))
     driver = raw(connection)
     with connection.begin(), as_tenant(driver, tenant):
         driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
@@ -84,7 +95,7 @@ def gather(
             )
             for feed in loaded.feeds
         }
-        sources = _sources(spec, loaded, mapped, staging)
+        sources = _sources(spec, loaded, mapped, staging, masker)
         blocks: dict[str, list[report.Block]] = defaultdict(list)
         for feed in sorted(loaded.feeds, key=lambda f: f.index):
             source = sources[feed.source.name]
@@ -95,7 +106,7 @@ def gather(
                     mapped[feed.name],
                     source.showing,
                     groups.get((feed.entity, feed.index), []),
-                    _samples(driver, tenant, entry, feed, source, mapped[feed.name].rows),
+                    _samples(driver, tenant, entry, feed, source, mapped[feed.name].rows, masker),
                 )
             )
     return report.Report(
@@ -274,15 +285,25 @@ def _standing_at(batch: pa.RecordBatch, places: set[Place]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Source:
-    """A source: what is told of it, what may be shown of it, and cells of the sampled records."""
+    """A source: what is told of it, what may be shown of it, and cells of the sampled records.
+
+    Attributes:
+        masked: entity and field → place → column → cell, masked as what the field holds; empty
+            where cells are shown as they stand.
+    """
 
     report: report.Source
     showing: Showing
     rows: dict[Place, dict[str, str | None]]
+    masked: dict[tuple[str, str], dict[Place, dict[str, str | None]]]
 
 
 def _sources(
-    spec: Spec, loaded: LoadedMigration, mapped: Mapping[str, _Looked], staging: Staging
+    spec: Spec,
+    loaded: LoadedMigration,
+    mapped: Mapping[str, _Looked],
+    staging: Staging,
+    masker: Masker | None,
 ) -> dict[str, _Source]:
     by_name: dict[str, list[MappedFeed]] = defaultdict(list)
     for feed in loaded.feeds:
@@ -292,8 +313,8 @@ def _sources(
             spec,
             by_name[name],
             {place for feed in by_name[name] for place in mapped[feed.name].rows},
-            loaded.options.preview_masked,
             staging,
+            masker,
         )
         for name in spec.sources
         if name in by_name
@@ -301,7 +322,11 @@ def _sources(
 
 
 def _source(
-    spec: Spec, feeds: Sequence[MappedFeed], places: set[Place], masked: bool, staging: Staging
+    spec: Spec,
+    feeds: Sequence[MappedFeed],
+    places: set[Place],
+    staging: Staging,
+    masker: Masker | None,
 ) -> _Source:
     source = feeds[0].source
     filled: Counter[str] = Counter()
@@ -354,9 +379,36 @@ def _source(
                 for name in source.columns
             ),
         ),
-        Showing.of(masked, [(feed.entity, feed.reads) for feed in feeds]),
+        Showing.of([(feed.entity, feed.reads) for feed in feeds]),
         rows,
+        {} if masker is None else _masked_cells(spec, feeds, rows, masker),
     )
+
+
+def _masked_cells(
+    spec: Spec,
+    feeds: Sequence[MappedFeed],
+    rows: Mapping[Place, Mapping[str, str | None]],
+    masker: Masker,
+) -> dict[tuple[str, str], dict[Place, dict[str, str | None]]]:
+    """Cells of the sampled records of a source, masked as what each of the fields holds."""
+    source = feeds[0].source
+    styles = {name: found for feed in feeds for name, found in feed.styles.items()}
+    masks = masks_of_source(masker, spec, source.name, source.columns, settled=styles)
+    places = list(rows)
+    cells = pa.RecordBatch.from_arrays(
+        [pa.array([rows[p].get(c) for p in places], pa.string()) for c in source.columns],
+        names=list(source.columns),
+    )
+    records = masks.records(cells, [_stands(place) for place in places])
+    masked: dict[tuple[str, str], dict[Place, dict[str, str | None]]] = {}
+    for feed in feeds:
+        for name, columns in feed.reads.items():
+            of_field = {c: records.column(c, (feed.entity, name)) for c in columns}
+            masked[feed.entity, name] = {
+                place: {c: of_field[c][at] for c in columns} for at, place in enumerate(places)
+            }
+    return masked
 
 
 def _block(
@@ -412,6 +464,7 @@ def _samples(
     feed: MappedFeed,
     source: _Source,
     rows: Mapping[Place, dict[str, Any]],
+    masker: Masker | None,
 ) -> tuple[report.Sample, ...]:
     """The sampled records of a block, in order of their places."""
     if not rows:
@@ -424,9 +477,8 @@ def _samples(
     return tuple(
         _sample(
             feed,
-            source,
+            _Shown(feed.entity, source, place, _row(place, keys[place]), masker),
             rows[place],
-            source.rows.get(place, {}),
             present.get(keys[place]),
             issues.get(place, []),
             file=names.get(place[0], ""),
@@ -434,6 +486,15 @@ def _samples(
         )
         for place in sorted(rows)
     )
+
+
+def _row(place: Place, key: Sequence[Any]) -> bytes:
+    """What a record's row is known by to masks: its key, or where it stands."""
+    return _stands(place).encode() if None in key else row_known_by(key)
+
+
+def _stands(place: Place) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def _judgement(
@@ -468,11 +529,45 @@ def _judgement(
     return issues, {(file, record) for file, record in found}
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of a sampled record's cells and values.
+
+    Attributes:
+        row: what the record's row is known by.
+        masker: None: they are shown as they stand.
+    """
+
+    entity: str
+    source: _Source
+    place: Place
+    row: bytes
+    masker: Masker | None
+
+    def cell(self, name: str, column: str, columns: Sequence[str]) -> str | None:
+        """A cell that the field comes from."""
+        of, showing = ENTITIES[self.entity].fields[name], self.source.showing
+        cells: Mapping[str, str | None] = self.source.rows.get(self.place, {})
+        if self.masker is not None and not showing.hides(of, columns):
+            cells = self.source.masked.get((self.entity, name), {}).get(self.place, {})
+        return showing.text(cells.get(column), of, columns)
+
+    def value(self, name: str, value: Any, columns: Sequence[str]) -> str | None:
+        """A value of the field."""
+        of, showing = ENTITIES[self.entity].fields[name], self.source.showing
+        if self.masker is None or value is None or showing.hides(of, columns):
+            return showing.text(value_text(value, of), of, columns)
+        text = pa.array([canonical_text(value)], pa.string())
+        (masked,) = self.masker.column(self.entity, name, text, [self.row]).to_pylist()
+        if masked == text[0].as_py():
+            masked = value_text(value, of)
+        return showing.text(shown_as_read(masked, of), of, columns)
+
+
 def _sample(
     feed: MappedFeed,
-    source: _Source,
+    shown: _Shown,
     row: Mapping[str, Any],
-    cells: Mapping[str, str | None],
     present: Mapping[str, Any] | None,
     issues: Sequence[Mapping[str, Any]],
     *,
@@ -495,17 +590,22 @@ def _sample(
         after = value_text(row[name], of)
         before = None if present is None else value_text(present[name], of)
         changes = present is not None and not quarantined and before != after
+        new, old = shown.value(name, row[name], columns), None
+        if changes and present is not None:
+            old = shown.value(name, present[name], columns)
+            if old == new and before and not shown.source.showing.hides(of, columns):
+                # What is masked by its row has the same mask before and after.
+                old = mask(before)
         fields.append(
             report.SampledField(
                 name=name,
                 before=tuple(
-                    report.Before(column=c, text=source.showing.text(cells.get(c), of, columns))
-                    for c in columns
+                    report.Before(column=c, text=shown.cell(name, c, columns)) for c in columns
                 ),
-                after=source.showing.text(after, of, columns),
-                present=source.showing.text(before, of, columns) if changes else None,
+                after=new,
+                present=old,
                 changes=changes,
-                hidden=source.showing.hides(of, columns),
+                hidden=shown.source.showing.hides(of, columns),
                 issues=tuple(told[name]),
             )
         )
