@@ -90,12 +90,12 @@ class Isp:
     def issues(self) -> set[Issue]:
         """What the last migration noted; a finding that stands there twice fails."""
         rows = self._rows(
-            "select entity, record, rule, severity from {} where migration = {}",
+            "select entity, record, rule, severity, field from {} where migration = {}",
             sql.Identifier(self.tenant.schema, "_issues"),
             sql.Literal(self.migration),
         )
         assert len(rows) == len(set(rows)), "told twice"
-        return set(rows)
+        return {(entity, record, rule, severity) for entity, record, rule, severity, _ in rows}
 
     def told(self, rule: str) -> list[tuple[int, str, str, str]]:
         """Record, field, found and accepted of the last migration's issues of a rule."""
@@ -377,10 +377,12 @@ def test_a_line_is_not_told_of_when_its_address_was_rejected(isp: Isp) -> None:
 def test_children_and_their_children_follow_and_say_whom(isp: Isp) -> None:
     world = change(sound(), "customer", 1, account_number="A", email="b@example.org")
     loaded = isp.load(world)
-    # The first A is there, and B is nowhere; what hangs on B's services follows these.
+    # The first A is there, and B is nowhere; what hangs on what is B's follows it.
     assert {field for _, field, *_ in isp.told("reference.missing")} == {"customer"}
     assert {said for *_, said in isp.told("reference.rejected")} == {
-        "service in record 2 of file 1"
+        "location in record 2 of file 1",
+        "location in record 3 of file 1",
+        "service in record 2 of file 1",
     }
     assert isp.told("key.duplicate") == [(2, "account_number", "", "record 1 of file 1")]
     assert all(c.read == c.inserted + c.quarantined for c in loaded.entities.values())
@@ -392,6 +394,24 @@ def test_a_rejected_parent_is_named_with_its_record(isp: Isp) -> None:
         (1, "service", "", "service in record 1 of file 1"),
         (2, "service", "", "service in record 1 of file 1"),
     ]
+
+
+def test_a_record_is_told_at_once_of_every_reference_that_leads_nowhere(isp: Isp) -> None:
+    world = change(sound(), "service", 1, customer="GONE", plan="NONE", location=None)
+    change(world, "device", 1, customer="GONE", service="SB")
+    loaded = isp.load(world)
+    assert isp.told("reference.missing") == [
+        (2, "customer", "", "customer"),
+        (2, "customer", "", "customer"),
+        (2, "plan", "", "plan"),
+    ]
+    assert (2, "service", "", "service in record 2 of file 1") in isp.told("reference.rejected")
+    assert isp.issues() >= {
+        ("device", 2, "reference.missing", "error"),
+        ("device", 2, "reference.rejected", "error"),
+    }
+    assert {("service", 2), ("device", 2)} <= isp.aside()
+    assert all(c.read == c.inserted + c.quarantined for c in loaded.entities.values())
 
 
 def test_kept_children_lose_what_they_can_do_without(isp: Isp) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
+from ispmig_pipelines.issues import Severity
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform.integrity import held_back
+from ispmig_pipelines.platform.integrity import findings, held_back
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.journal import key_json
 from ispmig_pipelines.platform.publish import FeedTable, is_empty, place, reject
@@ -22,29 +23,42 @@ from ispmig_pipelines.platform.publish import FeedTable, is_empty, place, reject
 def reject_orphans(
     driver: psycopg.Connection, feed: FeedTable, feeds: Sequence[FeedTable], policy: Policy
 ) -> int:
-    """Rejects rows that refer to what neither the tenant nor this migration has."""
-    rejected = 0
+    """Rejects rows that refer to what neither the tenant nor this migration has.
+
+    A row is told all of its references at once that lead nowhere, so that one round mends it.
+    """
+    noted = 0
     for field, parent in feed.info.references.items():
         if field not in feed.fields:
             continue
         where = _leads_nowhere(feed, field, feeds)
         if _may_be_emptied(feed, field, policy):
             where = sql.SQL("{} and {} is null").format(where, _parent(feed, field, feeds))
-        rejected += reject(
-            driver,
-            feed,
-            rule=sql.SQL(
-                "case when other is null then 'reference.missing' else 'reference.rejected' end"
-            ),
-            field=field,
-            other=_parent(feed, field, feeds),
-            accepted=sql.SQL("case when other is null then {parent} else {named} end").format(
+        noted += driver.execute(
+            sql.SQL(
+                """with orphans as materialized (
+                       select s._file, s._record, s._line, {other} as other
+                       from {staged} s where {where})
+                   insert into {notes} (_file, _record, _line, rule, severity, field, accepted,
+                                        other)
+                   select _file, _record, _line,
+                          case when other is null then 'reference.missing'
+                               else 'reference.rejected' end,
+                          {severity}, {field},
+                          case when other is null then {parent} else {named} end, other
+                   from orphans"""
+            ).format(
+                other=_parent(feed, field, feeds),
+                staged=feed.staged,
+                where=where,
+                notes=feed.notes,
+                severity=sql.Literal(Severity.ERROR.value),
+                field=sql.Literal(field),
                 parent=sql.Literal(parent),
                 named=sql.Literal(f"{_spoken(parent)} in {{other}}"),
-            ),
-            where=where,
-        )
-    return rejected
+            )
+        ).rowcount
+    return findings.reject_noted(driver, feed) if noted else 0
 
 
 def empty_rejected(
