@@ -63,7 +63,7 @@ def quarantine_list(
     ] = ListingFormat.csv,
     out: Annotated[Path | None, typer.Option(help="Write the listing to this file.")] = None,
     mask: Annotated[
-        bool, typer.Option("--mask", help="Show shapes of cells only, for eyes of others.")
+        bool, typer.Option("--mask", help="Show masks of cells only, for eyes of others.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -101,7 +101,9 @@ def quarantine_list(
             return
         listing = records.listing(driver, known, chosen, limit=most, offset=first)
         if mask:
-            listing = listings.masked(listing)
+            from ispmig_pipelines.quarantine.masked import masked
+
+            listing = masked(connection, known, listing)
 
         def shown(format: str, to: str) -> AbstractContextManager[Record]:
             if mask:

@@ -1,14 +1,13 @@
-"""Listing the quarantine from the command line: records by options, pages, shapes of cells."""
+"""Listing the quarantine from the command line: records by options, and pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.issues import mask
 from ispmig_pipelines.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -59,18 +58,6 @@ def choose(
     return Chosen(tuple(wanted), tuple(entities), rule, which)
 
 
-def masked(listing: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A listing with the shapes of cells and texts instead of them: digits as 9, letters as a."""
-    for row in listing:
-        original = row["original"]
-        yield row | {
-            "cells": _shapes(row["cells"]),
-            "text": _shape(row["text"]),
-            "original": original
-            and {"cells": _shapes(original["cells"]), "text": _shape(original["text"])},
-        }
-
-
 @contextmanager
 def on_record(
     connection: Connection, tenant: Tenant, chosen: Chosen, *, format: str, to: str
@@ -99,14 +86,6 @@ def on_record(
         details=details,
     ) as record:
         yield record
-
-
-def _shapes(cells: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if cells is None else {name: _shape(cell) for name, cell in cells.items()}
-
-
-def _shape(text: Any) -> str | None:
-    return None if text is None else mask(text)
 
 
 def check_entities(entities: Sequence[str]) -> None:
