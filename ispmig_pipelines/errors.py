@@ -13,6 +13,7 @@
     │   ├── ThresholdExceeded      more records in quarantine than allowed
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
     ├── AuditBroken                exit 1: somebody tampered with the audit trail
+    ├── SignatureBroken            exit 1: a report is not as it was signed
     └── PlatformError              exit 3: what we stand on failed
         ├── DatabaseError          PostgreSQL, or a source's database, is not there or refused
         │   └── TenantBusy         another run works on this tenant
@@ -116,6 +117,12 @@ class AuditBroken(IspmigError):
     """An audit chain does not hold: an entry was altered, taken away, forged or moved."""
 
     code = "audit"
+
+
+class SignatureBroken(IspmigError):
+    """A report is not as it was signed, or was signed by a key that is not to be trusted."""
+
+    code = "signature"
 
 
 class PlatformError(IspmigError):

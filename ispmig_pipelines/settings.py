@@ -119,8 +119,8 @@ class Settings(BaseSettings):
 
     @property
     def private_folders(self) -> tuple[Path, ...]:
-        """Where cells of tenants lie for a while: nothing there is a source."""
-        return self.staging_folder, self.reports_folder
+        """Where cells of tenants lie for a while, and keys: nothing there is a source."""
+        return self.staging_folder, self.reports_folder, self.keys_folder
 
     @property
     def dagster_home(self) -> Path:
@@ -130,6 +130,11 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
+    @property
+    def keys_folder(self) -> Path:
+        """Where the key lies that signs reports, and the public halves of all that ever did."""
+        return self.home / "keys"
+
     """The settings of this process.
 
     Raises:

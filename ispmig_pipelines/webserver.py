@@ -61,7 +61,10 @@ def _report(request: Request, format: ReportFormat) -> Response:
         return PlainTextResponse(str(error), status_code=404, headers=_HEADERS)
     except IspmigError as error:
         return PlainTextResponse(str(error), status_code=503, headers=_HEADERS)
-    text = reporting.written(made, format)
+    try:
+        text = reporting.written(made, format)
+    except IspmigError as error:  # of the key: whoever asks has done nothing wrong
+        return PlainTextResponse(str(error), status_code=503, headers=_HEADERS)
     return Response(text.encode(errors="replace"), media_type=_TYPES[format], headers=_HEADERS)
 
 

@@ -20,7 +20,7 @@ FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storag
               "database_url", "account"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
-                      "page", "preview", "report", "reporting", "up",
+                      "page", "preview", "report", "reporting", "keyring", "up",
                       "tables", "quarantine", "migrating", "exporting",
                       "subject_requests", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
@@ -28,6 +28,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "keyring": {"errors", "settings"},
     "settings": {"errors"},
     "account": set(),
     "issues": {"errors"},
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backup": KNOWS | {"platform"},
     "page": {"errors"},  # knows no migration
     "preview": KNOWS | {"page"},  # shows what it is handed
-    "report": KNOWS | {"mapping", "page", "platform", "validation"},
+    "report": KNOWS | {"keyring", "mapping", "page", "platform", "validation"},
     "defs": EVERYTHING
     - {
         "definitions",

@@ -2,8 +2,8 @@
 
 Every command takes ``--json``: one JSON object on standard output and nothing else there. What
 people read goes there otherwise; logs always go to standard error. Exit codes: 0 done, 1 the
-migration must not stand, the audit trail was tampered with, not every record could be converted or
-two specs differ, 2 wrong usage, spec or input, 3 database or storage failed.
+migration must not stand, the audit trail or a report was tampered with, not every record could be
+converted or two specs differ, 2 wrong usage, spec or input, 3 database or storage failed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from ispmig_pipelines.cli import audit, content, files, migration, quarantine, service, spec, tenant
+from ispmig_pipelines.cli import (
+    audit,
+    content,
+    files,
+    migration,
+    quarantine,
+    report,
+    service,
+    spec,
+    tenant,
+)
 from ispmig_pipelines.cli.console import options
 from ispmig_pipelines.cli.words import Debug
 
@@ -42,7 +52,7 @@ app.command()(migration.preview)
 app.command()(migration.migrate)
 app.command()(migration.migrations)
 app.command()(migration.migration)
-app.command()(migration.report)
+app.add_typer(report.report_app, name="report")
 app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command()(quarantine.resubmit)
 app.command()(content.digest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,6 @@ from ispmig_pipelines.cli.words import (
 )
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
-from ispmig_pipelines.reporting import ReportFormat
 from ispmig_pipelines.validation import threshold
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ def preview(
         Path | None, typer.Option(metavar="FILE", help="Write the report as a page, too.")
     ] = None,
     mask: Annotated[
-        bool, typer.Option("--mask", help="Show shapes of cells and values only.")
+        bool, typer.Option("--mask", help="Show masks of cells and values only.")
     ] = False,
     on_conflict: Annotated[
         OnConflict,
@@ -159,41 +157,3 @@ def migration(
 def _show(out: Console, entry: Migration) -> None:
     tables.migration(out, entry)
     tables.personal_data(out, entry)
-
-
-def report(
-    tenant: Slug,
-    migration_id: Annotated[
-        int | None,
-        typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="The newest, unless named."),
-    ] = None,
-    format: Annotated[
-        ReportFormat | None, typer.Option(help="A page, or canonical JSON; else by --out.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Make the report of a migration again: in short, as a page, or as JSON."""
-    with told(as_json), connected() as connection:
-        from ispmig_pipelines import reporting
-        from ispmig_pipelines.page.file import check_place, publish
-        from ispmig_pipelines.report import terminal
-
-        if out is not None:
-            check_place(out)
-        kind = reporting.format_of(format, out)
-        made = reporting.report(connection, tenant, migration_id)
-        if out is not None:
-            publish(out, reporting.written(made, kind))
-            say(
-                {"tenant": tenant, "migration_id": made.migration, "file": str(out)},
-                lambda console: console.print(
-                    f"The report of migration {made.migration} is {out}.", markup=False
-                ),
-            )
-        elif as_json or format is ReportFormat.json:
-            sys.stdout.write(reporting.written(made, ReportFormat.json) + "\n")
-        elif format is ReportFormat.html:
-            sys.stdout.write(reporting.written(made, ReportFormat.html))
-        else:
-            terminal.show(console(), made)

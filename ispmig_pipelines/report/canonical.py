@@ -8,6 +8,7 @@ their names, without spaces or a line's end.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,7 +18,11 @@ from ispmig_pipelines.report.report import MigrationReport
 
 def to_json(report: MigrationReport) -> str:
     """The report as canonical JSON."""
-    data = report.model_dump(mode="json")
+    return canonical(report.model_dump(mode="json"))
+
+
+def canonical(data: dict[str, Any]) -> str:
+    """An object as canonical JSON."""
     return json.dumps(
         data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     )

@@ -21,6 +21,7 @@ from ispmig_pipelines.report.report import (
     Quarantine,
     Retention,
     RuleIssues,
+    Signature,
 )
 from ispmig_pipelines.report.rule_kind import DOCS, TITLES, RuleKind, kinds_of_entity
 from ispmig_pipelines.report.sparkline import sparkline
@@ -49,14 +50,18 @@ ROWS = 100
 """Rows of a list that is as long as a source is wide, or files are many; the JSON has all."""
 
 
-def page(report: MigrationReport) -> str:
-    """The whole page."""
+def page(report: MigrationReport, signature: Signature | None = None) -> str:
+    """The whole page.
+
+    Args:
+        signature: what it is to say of how it is signed (:mod:`.signed`).
+    """
     what = MODES.get(report.mode, "migration")
     title = f"{what} {report.migration}: {report.tenant}, {report.started_at:%Y-%m-%d}"
     body = [_header(report), _next(report)]
     if report.entities:
         body += [_conservation(report), _quarantine(report), _issues(report)]
-    body += [_compliance(report), _earlier(report), _footer(report)]
+    body += [_compliance(report), _earlier(report), _footer(report, signature)]
     return document(title[0].upper() + title[1:], filter(None, body), style=_style())
 
 
@@ -561,7 +566,7 @@ _CONFLICT = {
 }
 
 
-def _footer(report: MigrationReport) -> str:
+def _footer(report: MigrationReport, signature: Signature | None) -> str:
     files = "".join(
         f"<li>{escaped(f.name)}"
         + (f" ({escaped(f.table)})" if f.table else "")
@@ -581,5 +586,16 @@ def _footer(report: MigrationReport) -> str:
         f"<p>Spec {escaped(report.spec.name)}, SHA-256 <code>{escaped(report.spec.sha256)}</code>. "
         f"Where a row is there already, {_CONFLICT.get(report.on_conflict, 'as said')}. "
         f"Run <code>{escaped(report.run)}</code>.</p>"
-        f"<ul>{files}{plugins}</ul>{_left_out(len(report.files))}</footer>"
+        f"<ul>{files}{plugins}</ul>{_left_out(len(report.files))}{_signed(signature)}</footer>"
+    )
+
+
+def _signed(signature: Signature | None) -> str:
+    if signature is None:
+        return ""
+    return (
+        f"<p>Signed with the key <code>{escaped(signature.key)}</code> on "
+        f"{signature.signed_at:%Y-%m-%d %H:%M} UTC. This page carries the signed data; whether "
+        "both are as they were signed says, anywhere and without a network: "
+        "<code>ispmig report verify FILE --key KEY.pem</code></p>"
     )

@@ -284,6 +284,76 @@ class Step(_Part):
     command: str
 
 
+class Amount(_Part):
+    """So many records with an amount, and the sum of their amounts."""
+
+    records: int
+    amount: str
+
+
+class StatusTotal(_Part):
+    """A control total of the business: what all of a currency and a status come to.
+
+    Attributes:
+        measure: ``balance`` is what customers owe, less what they have in credit, and these two
+            apart are ``receivable`` (positive) and ``credit`` (negative); ``deposit`` is what is
+            held for them; ``invoiced`` the totals of invoices, and ``unpaid_invoice`` what is
+            still to be paid of them (drafts, paid, written off and void ones aside).
+        positive_is: what a positive amount means.
+        as_of: days on which balances were true, by the records themselves: the first and the last;
+            "" where they say none.
+        currency: ISO 4217; ``XXX`` for amounts of records that name none.
+        status: of the customer, or of the invoice; "" where the record says none.
+        source: by the records that the migration read, with their statuses as mapped, before any
+            was set aside; None where that was not summed.
+        before, after: by all rows of the tenant, before and after the migration; None where it
+            has not come so far.
+    """
+
+    measure: str
+    positive_is: str
+    currency: str
+    status: str
+    as_of: tuple[str, str]
+    source: Amount | None
+    before: Amount | None
+    after: Amount | None
+
+
+class ContentDigest(_Part):
+    """What all of the tenant's rows were, to the last cell: the digest of ``ispmig digest``."""
+
+    sha256: str
+    rows: int
+    at: dt.datetime
+
+
+class AuditHead(_Part):
+    """The last entry that the migration has in the tenant's audit chain."""
+
+    tenant: str
+    position: int
+    digest: str
+
+
+class Signature(_Part):
+    """Who vouches for the report. It is over the canonical JSON of the whole report, with this
+    member but without ``value``.
+
+    Attributes:
+        kind: always ``ispmig.migration-report``; algorithm: always ``Ed25519``.
+        key: the first 16 hexadecimal digits of the SHA-256 of ``public_key``.
+        public_key, value: 32 and 64 bytes in hexadecimal.
+    """
+
+    kind: str
+    algorithm: str
+    key: str
+    public_key: str
+    signed_at: dt.datetime
+    value: str
+
+
 class MigrationReport(_Part):
     """The report of a migration.
 
@@ -295,6 +365,9 @@ class MigrationReport(_Part):
         error: why it failed, or was taken back; "" if not.
         verdict: how it went, in a sentence or two; ``sound``: everything adds up, and stands.
         erased: records of people who were erased at their request before, and not loaded again.
+        content_before, content_after: just before the tenant's tables were locked to publish it,
+            and when its audit had passed; None where it has not come so far, and of dry runs.
+        audit_head: None of a migration of an older release.
         version: of the data's shape; it grows when a member changes its meaning or goes.
     """
 
@@ -319,6 +392,10 @@ class MigrationReport(_Part):
     files: tuple[SourceFile, ...]
     entities: tuple[EntityCounts, ...]
     totals: tuple[ControlTotal, ...]
+    by_status: tuple[StatusTotal, ...] = ()
+    content_before: ContentDigest | None = None
+    content_after: ContentDigest | None = None
+    audit_head: AuditHead | None = None
     issues: tuple[RuleIssues, ...]
     gone: tuple[Gone, ...]
     quarantine: tuple[Quarantine, ...]
@@ -332,3 +409,9 @@ class MigrationReport(_Part):
     def of_kind(self, kind: RuleKind, entity: str | None = None) -> list[RuleIssues]:
         """The issues of a kind, of one entity or all."""
         return [i for i in self.issues if i.kind is kind and entity in (None, i.entity)]
+
+
+class SignedReport(MigrationReport):
+    """The report of a migration, signed: what is kept, served and written."""
+
+    signature: Signature

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ispmig_pipelines.report import report
-from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.report.report import MigrationReport, SignedReport
 
 
 def report_schema() -> dict[str, Any]:
@@ -23,7 +23,7 @@ def report_schema() -> dict[str, Any]:
     Every member is always there, so all are required. What a class says of itself and its
     attributes describes its object.
     """
-    made = MigrationReport.model_json_schema(mode="serialization")
+    made = SignedReport.model_json_schema(mode="serialization")
     parts = {MigrationReport.__name__: made, **made["$defs"]}
     for name, part in parts.items():
         kind = getattr(report, name, None)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ispmig_pipelines.page import file
-from ispmig_pipelines.report.canonical import to_json
-from ispmig_pipelines.report.page import page
 from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.report.signed import Signed
 from ispmig_pipelines.staging import storage_errors
 
 ADDRESS = "/reports/{tenant}/{migration}"
@@ -28,15 +27,15 @@ def paths(root: Path, tenant: str, migration: int) -> dict[str, Path]:
     return file.kept(root, tenant, _stem(migration))
 
 
-def keep(root: Path, report: MigrationReport) -> dict[str, Path]:
-    """Writes a report as page and as canonical JSON; returns where.
+def keep(root: Path, report: MigrationReport, signed: Signed) -> dict[str, Path]:
+    """Writes a signed report as page and as canonical JSON; returns where.
 
     Raises:
         StorageError: no space.
     """
     with storage_errors("writing the report", _THEN):
         return file.keep(
-            root, report.tenant, _stem(report.migration), html=page(report), json=to_json(report)
+            root, report.tenant, _stem(report.migration), html=signed.html, json=signed.json
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from dagster import (
 )
 from typer.testing import CliRunner
 
+from ispmig_pipelines import keyring
 from ispmig_pipelines.cli import app
 from ispmig_pipelines.defs import assets, rule_checks
 from ispmig_pipelines.defs.resources import Platform
@@ -27,8 +29,9 @@ from ispmig_pipelines.defs.tenant_migration import reporting
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.report import store
-from ispmig_pipelines.report.canonical import from_json, to_json
+from ispmig_pipelines.report.canonical import from_json
 from ispmig_pipelines.report.gather import gather
+from ispmig_pipelines.report.proof import prove
 from ispmig_pipelines.report.report import MigrationReport
 from ispmig_pipelines.report.rule_kind import kinds_of_entity
 from ispmig_pipelines.settings import settings
@@ -63,7 +66,7 @@ entities:
       status: {constant: active}
       access_username: User
       price: Price
-      currency: {constant: EUR}
+      currency: {constant: USD}
 validation:
   checks:
     service:
@@ -153,7 +156,10 @@ def test_a_migration_leaves_its_report_and_it_can_be_made_again(house: House) ->
     }
     assert [(c.column, c.masked) for c in made.cards] == [("Notes", 1)]
     assert {p.column for p in made.personal} >= {"Name", "Born"}
-    assert to_json(again(house, ran)) == place(ran, "json").read_text(encoding="utf-8")
+    # Made again it says the same; only when it was signed is another moment.
+    assert again(house, ran) == made
+    for form in ("json", "html"):
+        assert prove(place(ran, form).read_bytes(), keyring.trusted()).trusted
 
 
 def test_it_holds_no_cell(house: House) -> None:
@@ -170,6 +176,7 @@ def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
     assert ran.entry is not None
     for made in ran.result.asset_materializations_for_node("audit"):
         assert made.metadata["migration report"].value == f"/reports/acme/{ran.entry.id}"
+        assert made.metadata["signed by"].value == f"key {keyring.signing_key().public.id}"
         assert "are accounted for" in made.metadata["verdict"].value
     outputs = [
         e.event_specific_data.metadata
@@ -378,18 +385,25 @@ def test_the_command_shows_and_writes_it_again(house: House, tmp_path: Path) -> 
     assert "has no migration yet" in ispmig("acme", exit_code=2)
     ran = house.migrate(max_quarantined="90%")
     assert ran.entry is not None
-    number, text = str(ran.entry.id), place(ran, "json").read_text(encoding="utf-8")
+    number, made = str(ran.entry.id), kept(ran)
+
+    def proven(content: bytes, form: str) -> None:
+        found = prove(content, keyring.trusted())
+        assert (found.format, found.trusted) == (form, True)
+        assert from_json(json.dumps(found.report)) == made
+
     for words in (("--format", "json"), ("--json",), (number, "--json")):
-        assert ispmig("acme", *words) == text + "\n"
-    page = place(ran).read_text(encoding="utf-8")
-    assert ispmig("acme", number, "--format", "html") == page
-    for name, words, content in (
-        ("a.html", (), page), ("a.json", (), text), ("a.txt", ("--format", "json"), text),
+        proven(ispmig("acme", *words).encode(), "json")
+    proven(ispmig("acme", number, "--format", "html").encode(), "html")
+    proven(ispmig("show", "acme", number, "--json").encode(), "json")
+    for name, words, form in (
+        ("a.html", (), "html"), ("a.json", (), "json"), ("a.txt", ("--format", "json"), "json"),
     ):  # fmt: skip
         target = tmp_path / name
         assert name in ispmig("acme", number, "--out", str(target), *words)
-        assert target.read_text(encoding="utf-8") == content
+        proven(target.read_bytes(), form)
         assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        assert "just as it was signed" in ispmig("verify", str(target))
     told = ispmig("acme", number)
     assert "All 12 records are accounted for" in told
     assert "value.lookup" in told

@@ -6,11 +6,13 @@ import json
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ispmig_pipelines.keyring import SigningKey
 from ispmig_pipelines.platform.ledger import State
-from ispmig_pipelines.report.canonical import to_json
 from ispmig_pipelines.report.report import MigrationReport
 from ispmig_pipelines.report.schema import report_schema, report_schema_text
+from ispmig_pipelines.report.signed import signed
 from ispmig_pipelines_tests.corpora import PROJECT
 from ispmig_pipelines_tests.report.entries import report
 from ispmig_pipelines_tests.report.test_page import whole
@@ -30,7 +32,7 @@ def test_the_published_schema_is_current() -> None:
 )
 def test_reports_keep_to_it(made: MigrationReport) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    data = json.loads(to_json(made))
+    data = json.loads(signed(made, SigningKey(Ed25519PrivateKey.generate())).json)
     jsonschema.validate(data, SCHEMA, jsonschema.Draft202012Validator)
     assert set(data) == set(SCHEMA["required"]) == set(SCHEMA["properties"])
 

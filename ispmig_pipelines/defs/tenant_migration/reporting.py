@@ -13,26 +13,33 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.keyring import signing_key
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.server import told_plainly
 from ispmig_pipelines.report import store
 from ispmig_pipelines.report.gather import gather
 from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.report.signed import signed
 from ispmig_pipelines.settings import settings
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A report, and the place of its page."""
+    """A report, the place of its page, and the id of the key that signed it."""
 
     report: MigrationReport
     place: Path
+    key: str
 
     @property
     def link(self) -> dict[str, Any]:
         """What Dagster may know of it: how the migration went, and where that is told."""
         address = store.ADDRESS.format(tenant=self.report.tenant, migration=self.report.migration)
-        return {"verdict": self.report.verdict, "migration report": MetadataValue.url(address)}
+        return {
+            "verdict": self.report.verdict,
+            "migration report": MetadataValue.url(address),
+            "signed by": f"key {self.key}",
+        }
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -51,7 +58,8 @@ def keep(
     try:
         with told_plainly():
             made = gather(connection, tenant, migration)
-            place = store.keep(settings().reports_folder, made)["html"]
+            whole = signed(made, signing_key())
+            place = store.keep(settings().reports_folder, made, whole)["html"]
     except IspmigError as error:
         context.log.warning(f"The report of migration {migration} could not be kept: {error}")
     except Exception as error:  # whatever is wrong with a report, the migration stands as it is
@@ -59,8 +67,8 @@ def keep(
             f"The report of migration {migration} could not be made ({type(error).__name__})."
         )
     else:
-        context.log.info(f"The report of this migration: {place}")
-        return Kept(made, place)
+        context.log.info(f"The report of this migration, signed by key {whole.key}: {place}")
+        return Kept(made, place, whole.key)
     return None
 
 
