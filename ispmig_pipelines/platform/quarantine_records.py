@@ -57,21 +57,27 @@ CODE_BEGINS = "r"
 a program that takes texts for what they look like."""
 
 
-def code(tenant: Tenant, alias: str) -> sql.Composed:
-    """SQL for a short digest of a record of the quarantine: whose it is, where it stands, and its
-    cells as they were read first. It is the same however often the record is sent in."""
-    return sql.SQL("{begins} || {digest}").format(
-        begins=sql.Literal(CODE_BEGINS), digest=_digest(tenant, alias)
+def code(tenant: Tenant, alias: str, attempt: sql.Composable) -> sql.Composed:
+    """SQL for what proves a record of the quarantine: a short digest of whose it is, where it
+    stands, and its cells as they were read first; and after a dot the resubmission whose cells are
+    shown, if there was one. The digest is the same however often the record is sent in."""
+    return sql.SQL("{begins} || {digest} || coalesce('.' || {attempt}, '')").format(
+        begins=sql.Literal(CODE_BEGINS), digest=_digest(tenant, alias), attempt=attempt
     )
 
 
 def proves(tenant: Tenant, told: sql.Composable, alias: str) -> sql.Composed:
-    """SQL for whether ``told`` is the code of a record; in workbooks of earlier releases it began
-    with nothing."""
-    digest = _digest(tenant, alias)
-    return sql.SQL("coalesce({told} in ({code}, {digest}), false)").format(
-        told=told, code=code(tenant, alias), digest=digest
-    )
+    """SQL for whether ``told`` is the code of a record; in workbooks of earlier releases it was
+    the digest alone."""
+    return sql.SQL(
+        """coalesce(split_part({told}, '.', 1) in ({begins} || {digest}, {digest})
+               and {told} ~ '^[a-z0-9]+([.][0-9]{{1,15}})?$', false)"""
+    ).format(told=told, begins=sql.Literal(CODE_BEGINS), digest=_digest(tenant, alias))
+
+
+def shown_attempt(told: sql.Composable) -> sql.Composed:
+    """SQL for the resubmission whose cells the row of a code showed; null: those of the source."""
+    return sql.SQL("nullif(split_part({}, '.', 2), '')::bigint").format(told)
 
 
 def _digest(tenant: Tenant, alias: str) -> sql.Composed:
@@ -118,7 +124,7 @@ def records(driver: psycopg.Connection, tenant: Tenant, chosen: Chosen) -> Itera
            order by p.cells is null, p.migration, p.sheet_place, f.turn, p.file, p.record,
                     p.place, p.feed"""
     ).format(
-        code=code(tenant, "q"),
+        code=code(tenant, "q", sql.Identifier("a", "migration")),
         rows=chosen_rows(tenant, chosen),
         issues=sql.Identifier(tenant.schema, ISSUES),
     )

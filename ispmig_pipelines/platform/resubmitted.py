@@ -20,7 +20,7 @@ from ispmig_pipelines.platform.copy import copy_batches
 from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE, UNDO, key_json
 from ispmig_pipelines.platform.publish import FeedTable, place, reject
 from ispmig_pipelines.platform.quarantine import attempts
-from ispmig_pipelines.platform.quarantine_records import proves
+from ispmig_pipelines.platform.quarantine_records import proves, shown_attempt
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 
 ROW_SCHEMA = pa.schema(
@@ -206,11 +206,12 @@ def open_rows(
     in order of entity, block and position.
 
     Each is ``{"entity", "feed", "file", "record", "line", "sheet", "row", "typed", "cells",
-    "text", "rule", "found", "accepted", "masked", "numbers", "cards", "tokens"}``: what was
-    typed, and the record as it was sent in last; ``rule`` and the next two say why a record
-    cannot be read, ``masked`` and ``numbers`` are as in :data:`ROW_SCHEMA`, ``cards`` are the
-    columns of the record in which one was masked before, ``tokens`` those of these in which
-    tokens took their place.
+    "text", "was", "rule", "found", "accepted", "masked", "numbers", "cards", "tokens"}``: what
+    was typed, and the record as it was sent in last; ``was`` has the cells that the row showed
+    when the file was written, ``rule`` and the next two say why a record cannot be read,
+    ``masked`` and ``numbers`` are as in :data:`ROW_SCHEMA`, ``cards`` are the columns of the
+    record in which one was masked before, ``tokens`` those of these in which tokens took their
+    place.
 
     Args:
         before: a resubmission: the rows as they stood before it; None: as they stand now.
@@ -219,6 +220,9 @@ def open_rows(
         """select q.entity, q.feed, q.file, q.record, q.line, r.sheet, r."row", r.cells as typed,
                   case when a.migration is null then q.cells else a.cells end as cells,
                   case when a.migration is null then q.text else a.text end as text,
+                  case when {shown} is null then q.cells
+                       when w.migration is null then a.cells
+                       else w.cells end as was,
                   i.rule, i.found, i.accepted, r.masked, r.numbers, k.cards, k.tokens
            from {rows} r
            join {quarantine} q using (migration, file, record)
@@ -230,6 +234,9 @@ def open_rows(
                where t.migration = any(%(attempts)s) and t.entity = q.entity and t.feed = q.feed
                  and t.file = q.file and t.record = q.record
                order by t.migration desc limit 1) a on true
+           left join {quarantine} w
+             on w.migration = {shown} and w.migration = any(%(attempts)s)
+            and (w.entity, w.feed, w.file, w.record) = (q.entity, q.feed, q.file, q.record)
            left join lateral (
                select i.rule, i.found, i.accepted from {issues} i
                where (case when a.migration is null then q.cells else a.cells end) is null
@@ -250,6 +257,7 @@ def open_rows(
         quarantine=sql.Identifier(tenant.schema, QUARANTINE),
         closings=sql.Identifier(tenant.schema, CLOSINGS),
         issues=sql.Identifier(tenant.schema, ISSUES),
+        shown=shown_attempt(sql.Identifier("r", "code")),
     )
     tried = [
         attempt

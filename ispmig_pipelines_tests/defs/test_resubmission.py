@@ -293,6 +293,38 @@ def test_what_is_still_wrong_keeps_its_first_cells_and_shows_its_newest(folder: 
     ]
 
 
+def test_what_two_clerks_corrected_in_workbooks_of_their_own_comes_together(folder: Path) -> None:
+    text = PEOPLE.replace('fay@example.com,A,05/06/2024,"1,2,3"', 'fay,?,05/06/2024,"1,2,3"')
+    (folder / "people.csv").write_text(text)
+    migrate()
+    first = write_workbook(folder)
+    own = {name: folder / f"{name}.xlsx" for name in ("ann", "ben", "cat")}
+    for path in own.values():
+        path.write_bytes(first.read_bytes())
+
+    def send(name: str, **cells: str) -> None:
+        corrected(own[name], lambda book: put(book["customer"], ("No", "0006"), **cells))
+        as_json("resubmit", "acme", str(own[name]))
+
+    def shown() -> dict[str, str]:
+        listed = as_json("quarantine", "acme", "--entity", "customer")["records"]
+        return next(r["cells"] for r in listed if r["record"] == 6)
+
+    send("ann", Mail="fay@example.com")
+    send("ben", Owed="6,00")
+    # Neither has taken back what the other one did, though neither had it in the workbook.
+    assert (shown()["Mail"], shown()["Owed"], shown()["State"]) == ("fay@example.com", "6,00", "?")
+    # A workbook that shows a correction may take it back.
+    own["dan"] = write_workbook(folder)
+    send("dan", Owed="1,2,3")
+    assert (shown()["Mail"], shown()["Owed"]) == ("fay@example.com", "1,2,3")
+    # Of two corrections of one cell the later one counts.
+    send("cat", Owed="7,00", State="A")
+    assert rows(
+        "select email, balance::text from tenant_acme.customer where account_number = '0006'"
+    ) == [("fay@example.com", "7.0000")]
+
+
 def test_a_file_that_was_tampered_with_is_refused_row_by_row(folder: Path) -> None:
     migrate()
     assert ispmig("tenant", "add", "other")[0] == 0

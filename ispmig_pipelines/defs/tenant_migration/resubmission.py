@@ -411,9 +411,16 @@ class _FeedWriter:
             filled = [typed.get(column) or None for column in self._columns]
             return filled if any((cell or "").strip() for cell in filled) else None
         sent = []
+        was = row["was"] or {}
         for column in self._columns:
-            cell, text = row["cells"].get(column), typed.get(column)
-            if is_cut(text) and corrected(text, cell) != cell and is_cut(shown(cell)):
+            cell, text, before = row["cells"].get(column), typed.get(column), was.get(column)
+            if cell != before and corrected(text, before) == before:
+                # Left alone by who sends it now; since it was shown to them, somebody else has
+                # corrected it.
+                sent.append(cell)
+                continue
+            cut = is_cut(shown(cell)) or is_cut(shown(before))
+            if is_cut(text) and corrected(text, cell) != cell and cut:
                 raise UsageError(
                     f"row {row['sheet']} {row['row']}: the cell of column {column} is longer than "
                     "a spreadsheet's cell, so that only a part of it stands there, and it was "
@@ -425,7 +432,7 @@ class _FeedWriter:
 
     def _typed(self, row: dict[str, Any]) -> dict[str, str | None]:
         """What was typed, by column, whatever a program took it for."""
-        before, numbers = row["cells"] or {}, row["numbers"]
+        before, numbers = row["was"] or {}, row["numbers"]
         return {
             column: self._writings.get(column, AS_TEXT).retyped(
                 typed,
