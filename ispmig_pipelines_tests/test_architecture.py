@@ -22,7 +22,7 @@ KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
                       "tables", "quarantine", "migrating", "exporting",
-                      "subject_requests", "auditing",
+                      "subject_requests", "rolling_back", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
                       "definitions", "guarding", "spec_checking", "spec_comparing"}  # fmt: skip
 
@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
     "page": {"errors"},  # knows no migration
-    "preview": KNOWS | {"page"},  # shows what it is handed
+    "preview": KNOWS | {"page", "report"},  # shows what it is handed, compliance as reports do
     "report": KNOWS | {"keyring", "mapping", "page", "platform", "validation"},
     "defs": EVERYTHING
     - {

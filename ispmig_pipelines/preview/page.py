@@ -33,6 +33,7 @@ from ispmig_pipelines.preview.words import (
     sides,
     what_becomes,
 )
+from ispmig_pipelines.report.compliance import cards_found, personal_found
 
 DENSE = 20
 """Columns without a field from which on they are listed closely."""
@@ -49,6 +50,7 @@ def page(report: Report) -> str:
         _summary(report),
         *(_entity(entity) for entity in report.entities),
         _sources(report.sources),
+        _compliance(report),
         _approval(report),
         _footer(report),
     ]
@@ -373,6 +375,13 @@ def _sources(sources: Sequence[Source]) -> str:
             f'<th class="n"></th></tr></thead><tbody>{rows}</tbody></table>'
         )
     return "<section>" + "".join(parts) + "</section>"
+
+
+def _compliance(report: Report) -> str:
+    return (
+        f"<section><h2>Compliance</h2>{cards_found(report.cards)}{personal_found(report.personal)}"
+        "</section>"
+    )
 
 
 def _approval(report: Report) -> str:

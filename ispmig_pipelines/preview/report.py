@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ispmig_pipelines.report.report import CardColumn, PersonalColumn
+
 Totals = dict[str, dict[str, dict[str, Any]]]
 """``entity.field`` → currency → ``{"source", "loaded", "quarantined", "unreadable", …}``, amounts
 as text: the control totals as the ledger has them."""
@@ -233,6 +235,8 @@ class Report(_Part):
         masked: every cell and value is shown as its shape.
         passed: the migration would go through; else ``refused`` says why not, and ``refused_as``
             names the kind of error: ``threshold``, ``conflict``.
+        cards, personal: columns in which card numbers were found, and those that say something
+            about people; what no field has stands first.
     """
 
     tenant: str
@@ -248,10 +252,18 @@ class Report(_Part):
     refused_as: str = ""
     entities: tuple[Entity, ...]
     sources: tuple[Source, ...]
+    cards: tuple[CardColumn, ...] = ()
+    personal: tuple[PersonalColumn, ...] = ()
 
     def of_entities(self, names: Collection[str]) -> Report:
         """The report of these entities only, and of the sources that feed them."""
         entities = tuple(e for e in self.entities if e.name in names)
         fed = {block.source for entity in entities for block in entity.blocks}
-        sources = tuple(s for s in self.sources if s.name in fed)
-        return self.model_copy(update={"entities": entities, "sources": sources})
+        return self.model_copy(
+            update={
+                "entities": entities,
+                "sources": tuple(s for s in self.sources if s.name in fed),
+                "cards": tuple(c for c in self.cards if c.source in fed),
+                "personal": tuple(p for p in self.personal if p.source in fed),
+            }
+        )

@@ -10,14 +10,14 @@ from pathlib import Path
 from ispmig_pipelines.issues import ON_PURPOSE
 from ispmig_pipelines.page.document import document, escaped
 from ispmig_pipelines.page.words import counted, heading, label, money, others, percentage
+from ispmig_pipelines.report.compliance import cards_found, personal_found
+from ispmig_pipelines.report.grid import ROWS, grid, left_out, row
 from ispmig_pipelines.report.report import (
-    CardColumn,
     ControlTotal,
     EntityCounts,
     InColumn,
     MigrationReport,
     OfEntity,
-    PersonalColumn,
     Quarantine,
     Retention,
     RuleIssues,
@@ -46,9 +46,6 @@ COLUMNS = 4
 REASONS = 5
 """Reasons for quarantine of an entity that are named first."""
 
-ROWS = 100
-"""Rows of a list that is as long as a source is wide, or files are many; the JSON has all."""
-
 
 def page(report: MigrationReport, signature: Signature | None = None) -> str:
     """The whole page.
@@ -68,38 +65,6 @@ def page(report: MigrationReport, signature: Signature | None = None) -> str:
 @lru_cache(maxsize=1)
 def _style() -> str:
     return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-
-
-def _grid(columns: Sequence[str], rows: str, kind: str = "") -> str:
-    """A table that becomes a list on a phone.
-
-    Args:
-        columns: their headings; one that ends in ``#`` is of numbers, one in brackets is read out
-            and not seen.
-        rows: HTML; each begins with what names it (:func:`_row`).
-        kind: its class besides.
-    """
-    head = "".join(
-        f'<th scope="col"{" class=n" if c.endswith("#") else ""}>'
-        + (f'<span class="unseen">{c[1:-1]}</span>' if c.startswith("(") else c.rstrip("#"))
-        + "</th>"
-        for c in columns
-    )
-    return (
-        f'<table class="stack {kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    )
-
-
-def _row(name: str, cells: str) -> str:
-    """A row by its name and the cells beside it, both HTML."""
-    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
-
-
-def _left_out(count: int) -> str:
-    """Says of a list that it has more than :data:`ROWS`."""
-    if count <= ROWS:
-        return ""
-    return f'<p class="quiet">{others(count - ROWS)}, in the JSON.</p>'
 
 
 # --- first screen --------------------------------------------------------------------------------
@@ -175,7 +140,7 @@ def _conservation(report: MigrationReport) -> str:
         f"<section><h2>{went}</h2>"
         '<p class="quiet">Each record that was read is in exactly one of the places on its right.'
         "</p>"
-        f"{_grid(head, rows)}{_money(report.totals, report.state)}</section>"
+        f"{grid(head, rows)}{_money(report.totals, report.state)}</section>"
     )
 
 
@@ -196,7 +161,7 @@ def _counts(one: EntityCounts) -> str:
         if one.missing
         else '<span class="tag new">adds up</span>'
     )
-    return _row(
+    return row(
         f"{escaped(heading(one.entity))}{_shares(one)}{again}",
         f'<td class="n" data-label="read">{one.read:,}</td>{cells}<td>{missing}</td>',
     )
@@ -242,14 +207,14 @@ def _money(totals: Sequence[ControlTotal], state: str) -> str:
             if total.difference
             else '<span class="tag new">reconciles</span>'
         )
-        rows += _row(
+        rows += row(
             f"{escaped(total_name(total))}{meaning}",
             f"<td>{escaped(currency(total))}</td>{cells}<td>{off}</td>",
         )
     head = ["sum of", "currency", *(f"{told}#" for told in sides.values())]
     if unreadable:
         head.append("cells that are no amount#")
-    return f"<h3>Money, to the cent</h3>{_grid([*head, '(reconciles)'], rows)}"
+    return f"<h3>Money, to the cent</h3>{grid([*head, '(reconciles)'], rows)}"
 
 
 # --- quarantine ----------------------------------------------------------------------------------
@@ -269,7 +234,7 @@ def _quarantine(report: MigrationReport) -> str:
         "<section><h2>Quarantine</h2>"
         f'<p class="quiet">{which} kept back whole, with their original cells, inside the '
         "tenant&#x27;s own schema; nothing of them is loaded.</p>"
-        f"{_grid(head, rows, 'held-back')}</section>"
+        f"{grid(head, rows, 'held-back')}</section>"
     )
 
 
@@ -300,7 +265,7 @@ def _held(report: MigrationReport, one: Quarantine) -> str:
         else ""
     )
     of = next((e.read for e in report.entities if e.entity == one.entity), 0)
-    return _row(
+    return row(
         escaped(heading(one.entity)),
         f'<td class="n" data-label="records">{one.records:,}'
         f'<br><span class="quiet small">{percentage(one.records, of)}</span></td>'
@@ -369,7 +334,7 @@ def _kind_tiles(report: MigrationReport, kinds: Sequence[RuleKind]) -> str:
 def _table(issues: Sequence[RuleIssues]) -> str:
     rows = "".join(_rule(one) for one in issues)
     what = "what (shapes only: 9 is a digit, a and A letters)"
-    return _grid(["records#", "(effect)", what, "trend"], rows, "issues")
+    return grid(["records#", "(effect)", what, "trend"], rows, "issues")
 
 
 def _rule(one: RuleIssues) -> str:
@@ -429,62 +394,9 @@ def _compliance(report: MigrationReport) -> str:
         return ""
     return (
         "<section><h2>Compliance</h2>"
-        f"{_cards(report.cards)}{_personal(report.personal)}{_retention(report.retention)}"
+        f"{cards_found(report.cards)}{personal_found(report.personal)}{_retention(report.retention)}"
         f"{_erased(report.erased)}</section>"
     )
-
-
-def _cards(cards: Sequence[CardColumn]) -> str:
-    if not cards:
-        return "<h3>Card numbers</h3><p>No column held any.</p>"
-    rows = "".join(
-        _row(
-            escaped(c.column),
-            f'<td data-label="source">{escaped(c.source)}</td>'
-            f'<td class="n" data-label="cells">{"" if c.dropped else f"{c.cells:,}"}</td>'
-            f"<td>{escaped(_became(c))}</td>",
-        )
-        for c in cards[:ROWS]
-    )
-    head = ("column", "source", "cells#", "what became of them")
-    return f"<h3>Card numbers</h3>{_grid(head, rows)}{_left_out(len(cards))}"
-
-
-def _became(card: CardColumn) -> str:
-    if card.dropped:
-        return "It verifies cards (CVV): the column was not read."
-    if card.allowed:
-        return f"Left alone; the spec says they are no card numbers: {card.allowed}"
-    if card.tokens:
-        return "Tokens took their place before anything was kept."
-    return "Masked to the last four digits before anything was kept."
-
-
-def _personal(personal: Sequence[PersonalColumn]) -> str:
-    if not personal:
-        return "<h3>Personal data</h3><p>No column was found to say anything about people.</p>"
-    rows = "".join(
-        _row(
-            escaped(p.column),
-            f'<td data-label="source">{escaped(p.source)}</td>'
-            f'<td data-label="says">{escaped(p.kind + (f" ({p.detail})" if p.detail else ""))}'
-            + "".join(
-                f'<br><span class="tag warning">words of {escaped(s.category)}: '
-                f"{counted(s.cells, 'cell')}</span>"
-                for s in p.special
-            )
-            + f'</td><td data-label="goes to">{_goes_to(p)}</td>',
-        )
-        for p in personal[:ROWS]
-    )
-    head = ("column", "source", "what it says", "where it goes")
-    return f"<h3>Where personal data are</h3>{_grid(head, rows)}{_left_out(len(personal))}"
-
-
-def _goes_to(personal: PersonalColumn) -> str:
-    told = escaped(", ".join(personal.goes_to) or "nowhere")
-    mark = ' <span class="tag warning">no field</span>' if personal.unmapped else ""
-    return told + mark
 
 
 _POLICIES = {
@@ -544,7 +456,7 @@ def _earlier(report: MigrationReport) -> str:
     if not report.earlier:
         return ""
     rows = "".join(
-        _row(
+        row(
             str(e.migration),
             f'<td data-label="when (UTC)">{e.started_at:%Y-%m-%d %H:%M}</td>'
             f"<td>{escaped(MODES.get(e.mode, e.mode))}</td>"
@@ -556,7 +468,7 @@ def _earlier(report: MigrationReport) -> str:
         for e in reversed(report.earlier)
     )
     head = ("migration", "when (UTC)", "what", "outcome", "read#", "in quarantine#", "share#")
-    return f"<section><h2>Earlier migrations of this spec</h2>{_grid(head, rows)}</section>"
+    return f"<section><h2>Earlier migrations of this spec</h2>{grid(head, rows)}</section>"
 
 
 _CONFLICT = {
@@ -586,7 +498,7 @@ def _footer(report: MigrationReport, signature: Signature | None) -> str:
         f"<p>Spec {escaped(report.spec.name)}, SHA-256 <code>{escaped(report.spec.sha256)}</code>. "
         f"Where a row is there already, {_CONFLICT.get(report.on_conflict, 'as said')}. "
         f"Run <code>{escaped(report.run)}</code>.</p>"
-        f"<ul>{files}{plugins}</ul>{_left_out(len(report.files))}{_signed(signature)}</footer>"
+        f"<ul>{files}{plugins}</ul>{left_out(len(report.files))}{_signed(signature)}</footer>"
     )
 
 

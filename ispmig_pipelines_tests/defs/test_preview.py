@@ -16,6 +16,7 @@ from dagster import DagsterInstance
 
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.preview import store
+from ispmig_pipelines.preview.page import page
 from ispmig_pipelines.preview.report import Block, Entity, Report, Sample, SampledField
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.defs.migrating import House, Ran
@@ -368,6 +369,26 @@ def test_masks_of_what_changes_show_that_it_does(house: House) -> None:
     assert (name.changes, name.present) == (True, "Aaa")
     assert email.changes
     assert email.present not in (None, email.after, "ann@example.net")
+
+
+def test_it_tells_where_personal_data_and_card_numbers_are(house: House) -> None:
+    house.write(
+        "people.csv",
+        PEOPLE.replace("Colour", "Remark").replace(",red", ",pays by 4111 1111 1111 1111"),
+    )
+    made = dry_run(house)
+    assert [(c.source, c.column, c.cells, c.masked) for c in made.cards] == [
+        ("people", "Remark", 1, 1)
+    ]
+    told = {p.column: p for p in made.personal}
+    assert (told["Mail"].kind, told["Mail"].goes_to) == ("email address", ("customer.email",))
+    shown = page(made)
+    assert "Where personal data are" in shown
+    assert "Masked to the last four digits" in shown
+    assert "4111 1111" not in shown
+    assert made.of_entities(["customer"]).personal == made.personal
+    nothing_fed = made.model_copy(update={"entities": ()}).of_entities(["customer"])
+    assert (nothing_fed.cards, nothing_fed.personal) == ((), ())
 
 
 def test_records_that_cannot_be_read_are_told_and_do_not_disturb(house: House) -> None:

@@ -43,6 +43,7 @@ from ispmig_pipelines.platform.mask_key import mask_key
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines.preview import report
 from ispmig_pipelines.preview.showing import LENGTH, SOMETHING, Showing, value_text
+from ispmig_pipelines.report.findings import cards_of, personal_of
 from ispmig_pipelines.staging import Staging
 
 EXAMPLES = 3
@@ -127,6 +128,8 @@ def gather(
             if name in blocks
         ),
         sources=tuple(source.report for source in sources.values()),
+        cards=cards_of(entry.findings),
+        personal=personal_of(entry.findings),
     )
 
 
