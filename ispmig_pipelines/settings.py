@@ -88,6 +88,19 @@ class Settings(BaseSettings):
         "down, out of reach of the database's users. Unset: audit in ISPMIG_HOME.",
     )
 
+    signing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Private key (Ed25519, PEM) that signs reports, or the path of its file. "
+        "Unset: keys in ISPMIG_HOME, made at first need.",
+    )
+
+    close_catalogs: bool | None = Field(
+        default=None,
+        description="Whether PostgreSQL's system catalogs are closed to everybody but superusers "
+        "and pg_monitor, so that tenants see nothing of each other there. Unset: in the embedded "
+        "database only.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -118,9 +131,15 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
     @property
+    def keys_folder(self) -> Path:
+        """Where the key lies that signs reports, and the public halves of all that ever did."""
+        return self.home / "keys"
+
+    @property
     def private_folders(self) -> tuple[Path, ...]:
-        """Where cells of tenants lie for a while, and keys: nothing there is a source."""
-        return self.staging_folder, self.reports_folder, self.keys_folder
+        """What the platform keeps for itself and of tenants: nothing there is a source."""
+        kept = ("staging", "reports", "keys", "audit", "postgres", "postgres.log")
+        return *(self.home / name for name in kept), self.dagster_home
 
     @property
     def dagster_home(self) -> Path:
@@ -130,11 +149,6 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    @property
-    def keys_folder(self) -> Path:
-        """Where the key lies that signs reports, and the public halves of all that ever did."""
-        return self.home / "keys"
-
     """The settings of this process.
 
     Raises:

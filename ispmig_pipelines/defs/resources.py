@@ -8,8 +8,8 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 from sqlalchemy.engine import Connection, Engine
 
-from ispmig_pipelines.platform import ledger, tenants
-from ispmig_pipelines.platform.server import engine, told_plainly
+from ispmig_pipelines.platform import catalogs, ledger, tenants
+from ispmig_pipelines.platform.server import engine, is_embedded, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
@@ -33,6 +33,8 @@ class Platform(ConfigurableResource):
         """The engine, with the ledger ready."""
         database = engine()
         ledger.prepare(database)
+        with database.begin() as connection:
+            catalogs.close(tenants.raw(connection), embedded=is_embedded())
         return database
 
     def hold(self, slug: str) -> Tenant:

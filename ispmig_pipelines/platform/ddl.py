@@ -363,6 +363,7 @@ def add_marks(schema: str) -> list[sql.Composed]:
 
 def _mark_function(schema: str) -> sql.Composed:
     # An update that leaves the row as it is changes nothing that somebody could want to keep.
+    # What everybody may call, every tenant would see, with the name of the schema.
     return sql.SQL(
         """create or replace function {}() returns trigger language plpgsql
            set search_path = pg_catalog, pg_temp as $$
@@ -371,8 +372,9 @@ def _mark_function(schema: str) -> sql.Composed:
                    new._changed := clock_timestamp();
                end if;
                return new;
-           end $$"""
-    ).format(sql.Identifier(schema, _MARK))
+           end $$;
+           revoke all on function {}() from public"""
+    ).format(sql.Identifier(schema, _MARK), sql.Identifier(schema, _MARK))
 
 
 def _mark_trigger(schema: str, entity: EntityInfo) -> sql.Composed:

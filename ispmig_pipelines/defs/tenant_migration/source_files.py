@@ -161,8 +161,8 @@ def check_apart(name: str, file: Path, private: Collection[Path]) -> None:
     for folder in private:
         if file.resolve().is_relative_to(folder.resolve()):
             raise SourceError(
-                f"Source {name}: {file} lies in {folder}, where staged data of tenants and reports "
-                "of dry runs are kept; nothing there is an export. Name the export itself; if it "
+                f"Source {name}: {file} lies in {folder}, where the platform keeps what is its own "
+                "and what is of tenants; nothing there is an export. Name the export itself; if it "
                 "lies there too, copy it to a folder of its own."
             )
 
