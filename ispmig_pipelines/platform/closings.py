@@ -1,7 +1,8 @@
-"""What a resubmission solved stays solved when the spec is run again on the same records.
+"""What a resubmission solved is solved in every run of the spec on the same records.
 
-The records stand in the source as they stood, so the run rejects them again. But what they came to
-is loaded, corrected, and nobody is to correct them twice.
+The records stand in the source as they stood, so a later run rejects them again. But what they
+came to is loaded, corrected, and nobody is to correct them twice: whether they were corrected
+before that run or after it, in a workbook of the earlier one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,23 @@ from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 
+def carry_on(connection: Connection, tenant: Tenant, origin: int) -> int:
+    """Closes in later runs of a migration's spec what is closed in the migration; returns how
+    many. In the current transaction."""
+    spec_name = ledger.migration(connection, origin).spec_name
+    later = [
+        entry.id
+        for entry in ledger.migrations(connection, tenant.slug)
+        if entry.id > origin
+        and entry.spec_name == spec_name
+        and entry.mode == "load"
+        and entry.state in (State.PUBLISHED, State.DONE)
+    ]
+    return sum(carry_over(connection, tenant, migration) for migration in later)
+
+
 def carry_over(connection: Connection, tenant: Tenant, migration: int) -> int:
-    """Closes what a migration rejects for the block of its spec for which an earlier run of the
+    """Closes what a migration rejects for the block of its spec for which another run of the
     spec rejected the same record, if that is closed; returns how many. In the current transaction.
 
     The same is what has the same content, wherever it stands now: exports grow. Of several alike

@@ -217,6 +217,8 @@ def load(
                 )
             if dry_run:
                 loaded.changes = _changes(driver, tenant, migration, feeds)
+        if continues is not None and not dry_run:
+            closings.carry_on(connection, tenant, continues.origin)
         reconcile.check(loaded.entities, loaded.totals)
         try:
             approve(loaded)

@@ -797,6 +797,27 @@ def test_what_is_solved_stays_solved_when_the_spec_is_run_again(folder: Path) ->
 RED, VIOLET, NONE = "00FFC7CE", "00E4DFEC", "00000000"
 
 
+def test_an_old_workbook_solves_what_the_spec_rejected_again_since(folder: Path) -> None:
+    migrate()
+    old = write_workbook(folder).rename(folder / "old.xlsx")
+    migrate()
+    assert ("invoice", 3) in open_records()
+    fixed = corrected(old, lambda book: put(book["invoice"], ("Bill", "B3"), Account="0001"))
+    (entry,) = as_json("resubmit", "acme", str(fixed))["migrations"]
+    assert ("invoice", 3) not in open_records()
+    assert rows("select customer from tenant_acme.invoice where invoice_number = 'B3'") == [
+        ("0001",)
+    ]
+    # Nobody is to correct it a second time, and nothing else was closed on the way.
+    assert set(open_records()) == {
+        ("customer", 2), ("customer", 3), ("customer", 4), ("customer", 6),
+        ("service", 2), ("service", 3), ("service", 4), ("service", 5), ("service", 6),
+        ("invoice", 2), ("invoice", 4),
+    }  # fmt: skip
+    closed = as_json("quarantine", "acme", "--closed")["records"]
+    assert [r["closed"]["by"] for r in closed] == [entry["migration_id"]]
+
+
 def test_cells_are_coloured_by_what_they_have_to_do_with_it(folder: Path) -> None:
     (folder / "bills.csv").write_text(BILLS + "B9,0001,02/07/2024\n")
     migrate()
