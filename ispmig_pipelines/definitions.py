@@ -19,11 +19,12 @@ from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
+from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 
 defs = Definitions(
     assets=[source_export, *entities, tenant_backup, tenant_files, audit_trail],
     asset_checks=[*checks, unbroken],
-    jobs=[tenant_migration, tenant_resubmit, tenant_export, audit_chain],
+    jobs=[tenant_migration, tenant_resubmit, tenant_rollback, tenant_export, audit_chain],
     schedules=[every_night],
     resources={"platform": Platform()},
 )

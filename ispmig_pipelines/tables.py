@@ -16,6 +16,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from ispmig_pipelines.converting import Converted
     from ispmig_pipelines.platform.ledger import Migration
+    from ispmig_pipelines.platform.rollback.kept import Kept
+    from ispmig_pipelines.platform.rollback.restore_points import RestorePoint
+    from ispmig_pipelines.platform.rollback.rollback import Rollback
     from ispmig_pipelines.quarantine.resubmission import Resubmitted
     from ispmig_pipelines.quarantine.workbook import Workbook
 
@@ -54,6 +57,7 @@ def tenant(out: Console, found: dict[str, Any]) -> None:
     out.print(f"Address pools: {pools or 'none declared, so addresses are held against none'}")
     months = found["cancelled_months"]
     out.print(f"Customers who left are kept: {f'{months} months' if months else 'for ever'}")
+    out.print(f"A migration can be rolled back for: {found['restore_point_days']} days")
     rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
     out.print(f"Rows: {rows or 'none'}")
 
@@ -237,6 +241,68 @@ def resubmitted(out: Console, found: Resubmitted) -> None:
             f"ispmig quarantine {found.tenant} --format xlsx --out FILE",
             markup=False,
         )
+
+
+_WHY_KEPT = {
+    "changed": "somebody changed it since",
+    "deleted": "somebody deleted it since",
+    "later": "migration {migration} wrote it again; roll that back first",
+    "referred": "a row of {entity}{of} refers to it",
+    "parent_gone": "it would refer to a row of {entity} that is not there any more",
+    "overwritten": "somebody had changed or deleted it; taken back all the same",
+}
+
+
+def rolled_back(
+    out: Console, found: Rollback, kept: Sequence[Kept], *, total: int | None = None
+) -> None:
+    """What a rollback took back, and what it kept, with why.
+
+    ``total``: how many kept rows there are, where not all of them are shown.
+    """
+    table = _table(
+        f"Rollback {found.id} of tenant {found.tenant}" + (" (dry run)" if found.dry_run else ""),
+        "migration", "entity", "removed", "restored", "put back", "kept",
+        numbers=("migration", "removed", "restored", "put back", "kept"),
+    )  # fmt: skip
+    for one in found.migrations:
+        entities = dict.fromkeys([*one.removed, *one.restored, *one.put_back, *one.kept])
+        for entity in entities:
+            left = sum(n for why, n in one.kept.get(entity, {}).items() if why != "overwritten")
+            counts = [c.get(entity, 0) for c in (one.removed, one.restored, one.put_back)]
+            table.add_row(str(one.migration), entity, *(f"{n:,}" for n in (*counts, left)))
+    _show(out, table)
+    if kept:
+        rows = _table("", "migration", "entity", "key", "why", numbers=("migration",))
+        for row in kept:
+            of = f" (of migration {row.by_migration})" if row.by_migration else ""
+            why = _WHY_KEPT[row.why].format(migration=row.by_migration, entity=row.by_entity, of=of)
+            rows.add_row(str(row.migration), row.entity, Text(" ".join(row.key)), why)
+        _show(out, rows)
+        if total and total > len(kept):
+            out.print(f"and {total - len(kept):,} more; all of them: --json")
+    would = "would be" if found.dry_run else "were"
+    out.print(
+        f"{found.rows:,} rows {would} taken back and {found.left:,} kept, in {found.seconds:.1f} s."
+    )
+
+
+def restore_points(out: Console, tenant: str, found: Sequence[RestorePoint]) -> None:
+    """What can be rolled back, and until when."""
+    if not found:
+        out.print(f"Tenant {tenant} has no migration that could be rolled back.")
+        return
+    table = _table(
+        "", "migration", "state", "ended", "until", "rows kept as before", "bytes",
+        numbers=("migration", "rows kept as before", "bytes"),
+    )  # fmt: skip
+    for point in found:
+        told = point.as_json()
+        table.add_row(
+            str(point.migration.id), point.migration.state.value, told["finished_at"][:10],
+            told["until"][:10], f"{point.rows:,}", f"{point.size:,}",
+        )  # fmt: skip
+    _show(out, table)
 
 
 def exported(out: Console, manifest: dict[str, Any]) -> None:

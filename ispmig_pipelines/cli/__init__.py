@@ -21,6 +21,7 @@ from ispmig_pipelines.cli import (
     migration,
     quarantine,
     report,
+    rollback,
     service,
     spec,
     tenant,
@@ -55,6 +56,8 @@ app.command()(migration.migration)
 app.add_typer(report.report_app, name="report")
 app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command()(quarantine.resubmit)
+app.command("rollback")(rollback.roll_back)
+app.command("restore-points")(rollback.restore_points)
 app.command()(content.digest)
 app.command()(content.export)
 app.command()(content.subject)

@@ -53,6 +53,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
     """Show a tenant: what is its own in the database, its settings, its rows."""
     with told(as_json), connected() as connection:
         from ispmig_pipelines.platform import pools, retention, tenants
+        from ispmig_pipelines.platform.rollback import restore_points
 
         tenant = tenants.get(connection, slug)
         found = {
@@ -61,6 +62,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "role": tenant.role,
             "pools": list(pools.of(connection, slug)),
             "cancelled_months": retention.of(connection, slug),
+            "restore_point_days": restore_points.days_of(connection, slug),
             "rows": tenants.contents(connection, tenant),
         }
         say(found, lambda out: tables.tenant(out, found))
@@ -82,6 +84,15 @@ def tenant_set(
             metavar="PERIOD|none", help="How long customers who left are kept, e.g. '3 years'."
         ),
     ] = "",
+    restore_points: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=1,
+            max=36_500,
+            help="How long a migration can be rolled back (90, unless said).",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Set what holds for a tenant's migrations."""
@@ -89,12 +100,13 @@ def tenant_set(
         from ispmig_pipelines.model import period
         from ispmig_pipelines.platform import pools, tenants, trail
         from ispmig_pipelines.platform import retention as kept
+        from ispmig_pipelines.platform.rollback import restore_points as points
 
-        if bool(pool) == no_pools and not (retention and not pool):
+        if bool(pool) == no_pools and not ((retention or restore_points) and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
-                "--no-pools; --retention PERIOD. What is set is shown by: ispmig tenant show "
-                f"{slug}"
+                "--no-pools; --retention PERIOD; --restore-points DAYS. What is set is shown by: "
+                f"ispmig tenant show {slug}"
             )
         try:
             months = None if retention in ("", "none") else period.months(retention)
@@ -104,23 +116,28 @@ def tenant_set(
             tenants.get(connection, slug)
             if retention:
                 kept.declare(connection, slug, months)
+            if restore_points:
+                points.declare(connection, slug, restore_points)
             if pool or no_pools:
                 pools.declare(connection, slug, pool or ())
             declared = pools.of(connection, slug)
             months = kept.of(connection, slug)
+            days = points.days_of(connection, slug)
             trail.enter(
                 connection, slug, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
                 actor=account(), dagster_run_id="",
-                details={"pools": list(declared), "cancelled_months": months},
+                details={"pools": list(declared), "cancelled_months": months,
+                         "restore_point_days": days},
             )  # fmt: skip
         how_long = "for ever" if months is None else f"for {period.in_words(months)}"
         say(
-            {"tenant": slug, "pools": list(declared), "cancelled_months": months},
+            {"tenant": slug, "pools": list(declared), "cancelled_months": months,
+             "restore_point_days": days},
             lambda out: out.print(
                 f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
-                f"who left are kept {how_long}."
+                f"who left are kept {how_long}; a migration can be rolled back for {days} days."
             ),
-        )
+        )  # fmt: skip
 
 
 @tenant_app.command("remove")

@@ -22,7 +22,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0006"
+VERSION = "0007"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -67,7 +67,26 @@ data_migrations = sa.Table(
     sa.Column("peak_rss_mb", sa.Float),
     sa.Column("error", sa.Text),
     sa.Column("origin", sa.BigInteger),
+    sa.Column("rolled_back_by", sa.BigInteger),
+    sa.Column("restore_point_expired_at", sa.DateTime(timezone=True)),
 )
+
+rollbacks = sa.Table(
+    "rollbacks",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False, index=True),
+    sa.Column("migrations", JSONB, nullable=False),
+    sa.Column("dry_run", sa.Boolean, nullable=False),
+    sa.Column("forced", sa.Boolean, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("dagster_run_id", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("result", JSONB, nullable=False),
+    sa.Column("content", sa.Text),
+)
+"""See :mod:`ispmig_pipelines.platform.rollback`."""
 
 data_migration_logs = sa.Table(
     "data_migration_logs",
@@ -110,9 +129,10 @@ class State(StrEnum):
     CHECKED = "checked"  # a dry run that came to its end
     FAILED = "failed"  # nothing of it is in the tenant's tables
     UNDONE = "undone"  # it was published, and taken back
+    PARTLY_UNDONE = "partly undone"  # taken back but for rows that others changed since
 
 
-FINAL = frozenset({State.DONE, State.CHECKED, State.FAILED, State.UNDONE})
+FINAL = frozenset({State.DONE, State.CHECKED, State.FAILED, State.UNDONE, State.PARTLY_UNDONE})
 
 
 @dataclass(frozen=True)
@@ -134,6 +154,8 @@ class Migration:
         settled: what its sources settled, so that records that are sent in again are read alike;
             see :mod:`ispmig_pipelines.defs.tenant_migration.settled`.
         origin: of a resubmission: the migration whose quarantine its records come from.
+        rolled_back_by: the newest rollback that took it back, or a part of it.
+        restore_point_expired_at: since when it cannot be rolled back any more.
     """
 
     id: int
@@ -161,6 +183,8 @@ class Migration:
     peak_rss_mb: float | None
     error: str | None
     origin: int | None = None
+    rolled_back_by: int | None = None
+    restore_point_expired_at: dt.datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The migration as the command line prints it, without the spec's text."""
@@ -190,6 +214,7 @@ class Migration:
             "rows_per_second": self.rows_per_second,
             "peak_rss_mb": self.peak_rss_mb,
             "error": self.error,
+            "rolled_back_by": self.rolled_back_by,
         }
 
 

@@ -131,7 +131,8 @@ def current(connection: Connection, tenant: Tenant) -> list[int]:
     A spec that is run again on the same files reads the same records again, so its earlier
     quarantine is over; that of a run on other files is not. A dry run counts only where there is
     nothing else of its spec, and a run that came to nothing (it failed before it had counts) not
-    at all. Resubmissions are told of in the quarantine that they take records out of.
+    at all, nor does what was taken back. Resubmissions are told of in the quarantine that they take
+    records out of.
     """
     newest: dict[str, list[tuple[int, set[tuple[str, str]]]]] = {}
     entries = [
@@ -139,7 +140,8 @@ def current(connection: Connection, tenant: Tenant) -> list[int]:
         for entry in ledger.migrations(connection, tenant.slug)
         if entry.entities
         and entry.origin is None
-        and entry.state not in (ledger.State.RUNNING, ledger.State.UNDONE)
+        and entry.state
+        not in (ledger.State.RUNNING, ledger.State.UNDONE, ledger.State.PARTLY_UNDONE)
     ]
     for mode in ("load", "dry_run"):
         for entry in entries:

@@ -47,6 +47,8 @@ class Operation(StrEnum):
     MIGRATION = "migration"
     DRY_RUN = "dry run"
     RESUBMISSION = "resubmission"
+    ROLLBACK = "rollback"
+    RESTORE_POINTS_EXPIRED = "restore points expired"
     EXPORT = "export"
     ACCESS = "access"
     PURGE = "purge"

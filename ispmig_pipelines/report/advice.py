@@ -62,7 +62,7 @@ def steps(facts: Facts) -> tuple[Step, ...]:
             )
         case State.DONE:
             found = _correct(facts) if facts.newer is None else _read_again(facts)
-        case State.CHECKED | State.FAILED | State.UNDONE:
+        case State.CHECKED | State.FAILED | State.UNDONE | State.PARTLY_UNDONE:
             found = _again(facts) if facts.newer is None else _superseded(facts)
     found += _besides(facts.tenant, facts.issues, facts.cards)
     return tuple(found) or (Step(what="Nothing: everything came over.", command=""),)

@@ -35,6 +35,10 @@ def verdict(
             return False, f"Nothing was loaded: the tenant's rows are as they were.{why}"
         case State.UNDONE:
             return False, "It was taken back: the tenant's rows are as they were before it."
+        case State.PARTLY_UNDONE:
+            return False, (
+                "It was rolled back, but for rows that somebody has changed or needs since."
+            )
         case State.PUBLISHED:
             return False, "It is published, and its audit has not passed yet."
         case State.RUNNING:

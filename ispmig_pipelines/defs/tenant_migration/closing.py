@@ -21,6 +21,7 @@ import time
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.account import account
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
@@ -28,6 +29,7 @@ from ispmig_pipelines.platform import ledger, quarantine, tenants
 from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.rollback import restore_points
 from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
@@ -52,6 +54,8 @@ def sweep(connection: Connection, tenant: tenants.Tenant, instance: DagsterInsta
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is State.PUBLISHED:
             take_back(connection, tenant, entry.id, "It was never audited, so it was taken back.")
+    with connection.begin():
+        restore_points.expire(connection, tenant, actor=account(), now=ledger.now())
     needless = {m.id for m in entries if m.state in ledger.FINAL and m.state is not State.FAILED}
     remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
     store.remove_expired(settings().reports_folder, tenant.slug)
@@ -122,6 +126,7 @@ def _over(entry: ledger.Migration, later: list[int]) -> str:
         )
     ended = {
         State.UNDONE: "was taken back",
+        State.PARTLY_UNDONE: "was rolled back, but for rows that others changed since",
         State.CHECKED: "was a dry run, and has ended",
     }.get(entry.state, f"is {entry.state.value}")
     return f"Migration {entry.id} {ended}, so there is nothing to retry. Start a new migration."
@@ -131,9 +136,11 @@ def take_back(connection: Connection, tenant: tenants.Tenant, migration: int, wh
     """Undoes a published migration and says so in the ledger, in one transaction."""
     driver = tenants.raw(connection)
     with connection.begin():
-        with tenants.as_tenant(driver, tenant):
-            undo(driver, tenant, migration)
-        ledger.update_migration(connection, migration, state=State.UNDONE, error=why)
+        done = undo(driver, tenant, migration)
+        state = State.PARTLY_UNDONE if done.left else State.UNDONE
+        if done.left:
+            why += f" {done.left:,} of its rows are kept, which others changed or need by now."
+        ledger.update_migration(connection, migration, state=state, error=why)
         entered.failed(connection, migration, entered.TAKEN_BACK)
 
 

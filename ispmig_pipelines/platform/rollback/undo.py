@@ -70,14 +70,18 @@ class Undone:
 
 
 def touched(driver: psycopg.Connection, tenant: Tenant, migration: int) -> list[str]:
-    """Entities in which a migration has left anything, in the order of the model."""
+    """Entities in which a migration has left anything, be it as another one's pre-image, in the
+    order of the model."""
     found = []
     for entity in ENTITIES:
         row = driver.execute(
             sql.SQL(
                 """select exists (select from {target} where _migration = %(migration)s)
                      or exists (select from {journal} where migration = %(migration)s
-                                and entity = %(entity)s)"""
+                                and entity = %(entity)s)
+                     or exists (select from {journal} where migration > %(migration)s
+                                and entity = %(entity)s
+                                and (row ->> '_migration')::bigint = %(migration)s)"""
             ).format(
                 target=sql.Identifier(tenant.schema, entity),
                 journal=sql.Identifier(tenant.schema, UNDO),

@@ -1,0 +1,1 @@
+"""The job ``tenant_rollback``: migrations of a tenant taken back."""

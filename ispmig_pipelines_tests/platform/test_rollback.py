@@ -1,0 +1,526 @@
+"""Rolling migrations back: the tenant is as it was before, and what others changed is theirs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import additions, journal, ledger, tenants, trail
+from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.rollback import kept, restore_points
+from ispmig_pipelines.platform.rollback.kept import Kept, Why
+from ispmig_pipelines.platform.rollback.rollback import Rollback, of_run, roll_back
+from ispmig_pipelines.platform.server import engine
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
+from ispmig_pipelines_tests.platform.loading import LENIENT, load_rows
+
+
+@pytest.fixture
+def connection(ispmig_home: object) -> Iterator[Connection]:
+    database = engine()
+    ledger.prepare(database)
+    with database.connect() as connection:
+        yield connection
+    database.dispose()
+
+
+@pytest.fixture
+def acme(connection: Connection) -> Tenant:
+    return tenants.add(connection.engine, "acme")
+
+
+def customer(account: str, **more: Any) -> dict[str, Any]:
+    return {"account_number": account, "status": "active", **more}
+
+
+def payment(number: str, account: str, amount: str = "1") -> dict[str, Any]:
+    return {
+        "payment_number": number, "customer": account, "amount": Decimal(amount),
+        "currency": "EUR", "paid_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+    }  # fmt: skip
+
+
+def load(connection: Connection, tenant: Tenant, **entities: list[dict[str, Any]]) -> int:
+    migration, _ = load_rows(connection, tenant, entities, policy=LENIENT)
+    with connection.begin():
+        ledger.update_migration(connection, migration, state=State.DONE)
+    return migration
+
+
+def content(connection: Connection, tenant: Tenant) -> str:
+    found = str(digest(raw(connection), tenant)["digest"])
+    connection.rollback()
+    return found
+
+
+def back(connection: Connection, tenant: Tenant, *migrations: int, **how: bool) -> Rollback:
+    return roll_back(connection, tenant, migrations, actor="test", **how)
+
+
+def listed(connection: Connection, tenant: Tenant, of: Rollback) -> list[Kept]:
+    with connection.begin(), as_tenant(raw(connection), tenant):
+        return list(kept.of(raw(connection), tenant, of.id))
+
+
+def by_hand(connection: Connection, statement: str, *values: Any) -> None:
+    """Somebody else's statement, in the tenant's schema."""
+    with connection.begin():
+        raw(connection).execute("set local search_path to tenant_acme")
+        raw(connection).execute(statement, values)  # type: ignore[arg-type]
+
+
+def value(connection: Connection, query: str) -> Any:
+    with connection.begin():
+        raw(connection).execute("set local search_path to tenant_acme")
+        row = raw(connection).execute(query).fetchone()  # type: ignore[call-overload]
+    return row[0] if row else None
+
+
+def state(connection: Connection, migration: int) -> State:
+    with connection.begin():
+        return ledger.migration(connection, migration).state
+
+
+# What is untouched
+
+
+def test_a_migration_that_nobody_touched_is_gone_without_a_trace(
+    connection: Connection, acme: Tenant
+) -> None:
+    before = load(connection, acme, customer=[customer("A", legacy={"x": None, "y": ["1", None]})])
+    start = content(connection, acme)
+    second = load(
+        connection, acme, customer=[customer("A", notes="n", legacy={"z": "1"}), customer("B")],
+        payment=[payment("P", "B")],
+    )  # fmt: skip
+    done = back(connection, acme, second)
+    (one,) = done.migrations
+    assert (one.removed, one.restored, one.kept) == (
+        {"customer": 1, "payment": 1}, {"customer": 1}, {},
+    )  # fmt: skip
+    assert content(connection, acme) == start
+    assert (state(connection, second), state(connection, before)) == (State.UNDONE, State.DONE)
+    assert value(connection, "select count(*) from _undo") == 0
+    assert value(connection, "select _migration from customer") == before
+
+
+def test_it_can_be_migrated_again_and_rolled_back_again(
+    connection: Connection, acme: Tenant
+) -> None:
+    rows = [customer("A"), customer("B")]
+    first = load(connection, acme, customer=rows)
+    loaded = content(connection, acme)
+    back(connection, acme, first)
+    again = load(connection, acme, customer=rows)
+    assert content(connection, acme) == loaded
+    assert back(connection, acme, again).rows == 2
+    assert value(connection, "select count(*) from customer") == 0
+
+
+def test_several_go_newest_first_however_they_are_named(
+    connection: Connection, acme: Tenant
+) -> None:
+    start = content(connection, acme)
+    ids = [load(connection, acme, customer=[customer("A", notes=str(n))]) for n in range(3)]
+    done = back(connection, acme, ids[1], ids[0], ids[2], ids[1])
+    assert [one.migration for one in done.migrations] == ids[::-1]
+    assert (done.left, content(connection, acme)) == (0, start)
+    assert {state(connection, m) for m in ids} == {State.UNDONE}
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, customer=[customer("A"), customer("B"), customer("C")])
+    by_hand(connection, "update customer set notes = 'mine' where account_number = 'B'")
+    loaded = content(connection, acme)
+    tried = back(connection, acme, first, dry_run=True)
+    assert (content(connection, acme), state(connection, first)) == (loaded, State.DONE)
+    would = listed(connection, acme, tried)
+    done = back(connection, acme, first)
+    assert [one.as_json() for one in tried.migrations] == [one.as_json() for one in done.migrations]
+    assert would == listed(connection, acme, done)
+    assert listed(connection, acme, tried) == []  # what it listed is over
+
+
+# What others changed
+
+
+@pytest.fixture
+def changed(connection: Connection, acme: Tenant) -> tuple[int, int]:
+    """Two migrations and then somebody else: A and B are the first's, and A, C, D the second's."""
+    first = load(connection, acme, customer=[customer("A", notes="1"), customer("B")])
+    second = load(
+        connection, acme, customer=[customer("A", notes="2"), customer("C"), customer("D")]
+    )
+    return first, second
+
+
+def test_rows_that_somebody_changed_are_kept_and_listed(
+    connection: Connection, acme: Tenant, changed: tuple[int, int]
+) -> None:
+    _, second = changed
+    by_hand(connection, "update customer set notes = 'mine' where account_number in ('A', 'C')")
+    done = back(connection, acme, second)
+    assert [(row.key, row.why) for row in listed(connection, acme, done)] == [
+        (("A",), Why.CHANGED), (("C",), Why.CHANGED),
+    ]  # fmt: skip
+    assert value(connection, "select string_agg(account_number || notes, ' ') from "
+                 "(select * from customer where notes is not null order by 1) c"
+                 ) == "Amine Cmine"  # fmt: skip
+    assert (done.rows, state(connection, second)) == (1, State.PARTLY_UNDONE)
+
+
+def test_with_force_they_are_taken_back_on_record(
+    connection: Connection, acme: Tenant, changed: tuple[int, int]
+) -> None:
+    first, second = changed
+    by_hand(connection, "update customer set notes = 'mine' where account_number in ('A', 'C')")
+    back(connection, acme, second)
+    done = back(connection, acme, second, force=True)  # the rest of it
+    assert done.migrations[0].kept == {"customer": {"overwritten": 2}}
+    assert {row.why for row in listed(connection, acme, done)} == {Why.OVERWRITTEN}
+    assert state(connection, second) == State.UNDONE
+    assert value(connection, "select json_agg(account_number order by account_number)::text from customer") == (
+        '["A", "B"]'
+    )
+    assert value(connection, "select notes from customer where account_number = 'A'") == "1"
+    with connection.begin():
+        entry = trail.entries(connection, "acme")[-1]
+    assert (entry.operation, entry.details["forced"]) == (trail.Operation.ROLLBACK, True)
+    assert back(connection, acme, first).left == 0
+
+
+def test_a_row_that_somebody_deleted_stays_away_and_comes_back_with_force(
+    connection: Connection, acme: Tenant, changed: tuple[int, int]
+) -> None:
+    _, second = changed
+    by_hand(connection, "delete from customer where account_number in ('A', 'C')")
+    done = back(connection, acme, second)
+    assert [(row.key, row.why) for row in listed(connection, acme, done)] == [(("A",), Why.DELETED)]
+    assert value(connection, "select count(*) from customer") == 1
+    again = back(connection, acme, second, force=True)
+    assert again.migrations[0].put_back == {"customer": 1}
+    assert value(connection, "select notes from customer where account_number = 'A'") == "1"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update customer set account_number = 'Z' where account_number = 'C'",
+        "insert into customer (account_number, status, _migration, _file, _record)"
+        " select 'Z', status, _migration, _file, _record from customer where account_number = 'C'",
+        "update customer set _changed = null, notes = 'x' where account_number = 'C'",
+        "delete from customer where account_number = 'C';"
+        "insert into customer (account_number, status, _migration, _file, _record)"
+        " select 'C', 'suspended', max(_migration), 0, 1 from customer",
+    ],
+)
+def test_what_somebody_wrote_is_never_lost_however_it_was_written(
+    connection: Connection, acme: Tenant, changed: tuple[int, int], statement: str
+) -> None:
+    with connection.begin():
+        raw(connection).execute("set local search_path to tenant_acme")
+        raw(connection).execute(statement)  # type: ignore[arg-type]
+    mine = "select string_agg(account_number || status || coalesce(notes, ''), ' ' order by account_number)" \
+           " from customer where _changed is not null"  # fmt: skip
+    before = value(connection, mine)
+    assert before
+    back(connection, acme, changed[1])
+    assert value(connection, mine) == before
+
+
+def test_an_update_that_changes_nothing_is_no_change(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, customer=[customer("A")])
+    by_hand(connection, "update customer set status = status")
+    assert back(connection, acme, first).left == 0
+
+
+def test_a_parent_to_which_somebodys_row_refers_is_kept(
+    connection: Connection, acme: Tenant
+) -> None:
+    first = load(connection, acme, customer=[customer("A"), customer("B")])
+    second = load(connection, acme, payment=[payment("P", "A")])
+    by_hand(
+        connection,
+        """insert into invoice (invoice_number, customer, total, currency, _migration, _file,
+               _record) values ('I', 'B', 1, 'EUR', 0, 0, 0)""",
+    )
+    done = back(connection, acme, first, force=True)
+    assert listed(connection, acme, done) == [
+        Kept(first, "customer", ("A",), Why.REFERRED, "payment", second),
+        Kept(first, "customer", ("B",), Why.REFERRED, "invoice", None),
+    ]
+    assert (done.rows, state(connection, first)) == (0, State.DONE)
+
+
+def test_what_would_refer_to_a_row_that_is_gone_is_kept(
+    connection: Connection, acme: Tenant
+) -> None:
+    load(connection, acme, customer=[customer("A"), customer("B")], payment=[payment("P", "A")])
+    second = load(connection, acme, payment=[payment("P", "B")])
+    by_hand(connection, "delete from customer where account_number = 'A'")
+    for force in (False, True):
+        done = back(connection, acme, second, force=force)
+        assert [(r.why, r.by_entity) for r in listed(connection, acme, done)] == [
+            (Why.PARENT_GONE, "customer")
+        ]
+    assert value(connection, "select customer from payment") == "B"
+
+
+def test_rows_that_a_later_migration_wrote_are_kept_until_that_is_rolled_back(
+    connection: Connection, acme: Tenant
+) -> None:
+    start = content(connection, acme)
+    first = load(connection, acme, customer=[customer("A", notes="1"), customer("B")])
+    second = load(connection, acme, customer=[customer("A", notes="2")])
+    for force in (True, False):
+        done = back(connection, acme, first, force=force)
+        assert listed(connection, acme, done) == [
+            Kept(first, "customer", ("A",), Why.LATER, None, second)
+        ]
+    assert state(connection, first) == State.PARTLY_UNDONE
+    assert back(connection, acme, second).left == 0
+    assert value(connection, "select notes from customer") == "1"
+    assert back(connection, acme, first).left == 0
+    assert content(connection, acme) == start
+
+
+# What cannot be
+
+
+def test_a_second_time_says_so_plainly(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, customer=[customer("A")])
+    second = load(connection, acme, customer=[customer("B")])
+    back(connection, acme, first)
+    with pytest.raises(UsageError, match=f"Migration {first} was rolled back already, on 20"):
+        back(connection, acme, second, first)
+    connection.rollback()
+    assert state(connection, second) == State.DONE  # all or none
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"state": State.CHECKED}, "was a dry run"),
+        ({"state": State.FAILED}, "nothing of it was loaded"),
+        ({"state": State.RUNNING}, "has not ended"),
+        ({"state": State.UNDONE}, "never passed its audit"),
+        ({"tenant": "other"}, "not one of tenant acme"),
+    ],
+)
+def test_what_did_not_load_is_refused_in_words(
+    connection: Connection, acme: Tenant, values: dict[str, Any], said: str
+) -> None:
+    first = load(connection, acme, customer=[customer("A")])
+    with connection.begin():
+        ledger.update_migration(connection, first, **values)
+    with pytest.raises(UsageError, match=said):
+        back(connection, acme, first)
+    connection.rollback()
+    assert value(connection, "select count(*) from customer") == 1
+
+
+def test_a_failure_on_the_way_has_rolled_back_nothing(
+    connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [load(connection, acme, customer=[customer(name)]) for name in "AB"]
+    loaded = content(connection, acme)
+
+    def dies(*_: Any, **__: Any) -> int:
+        raise psycopg.OperationalError("the server went away")
+
+    monkeypatch.setattr(trail, "enter", dies)
+    with pytest.raises(psycopg.OperationalError):
+        back(connection, acme, *ids)
+    assert content(connection, acme) == loaded
+    assert {state(connection, m) for m in ids} == {State.DONE}
+
+
+# Restore points
+
+
+def test_pre_images_are_kept_of_updated_rows_only_and_without_what_is_empty(
+    connection: Connection, acme: Tenant
+) -> None:
+    load(connection, acme, customer=[customer("A", notes="1"), customer("B", notes="1")])
+    load(connection, acme, customer=[customer("A", notes="2"), customer("B", notes="1")])
+    assert value(connection, "select count(*) from _undo") == 1
+    row = value(connection, "select row from _undo")
+    assert set(row) == {"account_number", "status", "notes", "_migration", "_file", "_record"}
+
+
+def test_restore_points_expire_and_say_so(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, customer=[customer("A", notes="1")])
+    second = load(connection, acme, customer=[customer("A", notes="2")])
+    with connection.begin():
+        assert restore_points.days_of(connection, "acme") == restore_points.DAYS
+        restore_points.declare(connection, "acme", 10)
+        points = restore_points.listing(connection, acme)
+        assert [(p.migration.id, p.rows) for p in points] == [(second, 1), (first, 0)]
+        long_ago = ledger.now() - dt.timedelta(days=11)
+        ledger.update_migration(connection, second, finished_at=long_ago)
+    with connection.begin():
+        now = ledger.now()
+        assert restore_points.expire(connection, acme, actor="test", now=now) == [second]
+        assert restore_points.expire(connection, acme, actor="test", now=now) == []
+        assert [p.migration.id for p in restore_points.listing(connection, acme)] == [first]
+    assert value(connection, "select count(*) from _undo") == 0
+    with pytest.raises(UsageError, match=r"expired on .* --restore-points"):
+        back(connection, acme, second)
+
+
+def test_tables_of_an_older_release_learn_to_tell_who_changed_a_row(
+    connection: Connection, acme: Tenant
+) -> None:
+    with connection.begin():
+        driver = raw(connection)
+        for entity in ENTITIES:
+            table = sql.Identifier(acme.schema, entity)
+            driver.execute(sql.SQL("drop trigger _mark_changed on {}").format(table))
+            driver.execute(sql.SQL("alter table {} drop column _changed").format(table))
+        driver.execute("drop function tenant_acme._mark_changed()")
+        driver.execute("drop table tenant_acme._kept")
+        assert additions.lacks_marks(driver, acme.schema)
+    with connection.begin():
+        tenants.get(connection, "acme")
+        assert not additions.lacks_marks(raw(connection), acme.schema)
+    first = load(connection, acme, customer=[customer("A"), customer("B")])
+    by_hand(connection, "update customer set notes = 'mine' where account_number = 'A'")
+    assert back(connection, acme, first).left == 1
+
+
+def test_it_is_on_record_with_counts_and_without_keys(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, customer=[customer("SECRET-1"), customer("SECRET-2")])
+    by_hand(connection, "update customer set notes = 'x' where account_number = 'SECRET-1'")
+    done = roll_back(connection, acme, [first], actor="ann", dagster_run_id="run-1")
+    with connection.begin():
+        assert of_run(connection, "run-1") == done
+        told = json.dumps([e.details for e in trail.entries(connection, "acme")])
+        entry = trail.entries(connection, "acme")[-1]
+    assert (entry.actor, entry.operation) == ("ann", trail.Operation.ROLLBACK)
+    assert entry.details["migrations"][0]["kept"] == {"customer": {"changed": 1}}
+    assert "SECRET" not in told
+    assert "SECRET" not in json.dumps(done.as_json())
+
+
+# The law
+
+accounts = st.sampled_from(["A", "B", "C"])
+notes = st.sampled_from([None, "x", "y"])
+some_customers = st.dictionaries(accounts, notes, max_size=3)
+some_payments = st.dictionaries(st.sampled_from(["P", "Q"]), accounts, max_size=2)
+loads = st.tuples(st.just("load"), some_customers, some_payments)
+edits = st.tuples(
+    st.sampled_from(["edit", "delete", "insert"]), st.sampled_from(["A", "B", "C", "D"]), notes
+)
+
+
+def empty(connection: Connection, tenant: Tenant) -> None:
+    with connection.begin():
+        raw(connection).execute(
+            sql.SQL("truncate {}").format(
+                sql.SQL(", ").join(
+                    sql.Identifier(tenant.schema, name) for name in (*ENTITIES, *journal.TABLES)
+                )
+            )
+        )
+
+
+def load_some(
+    connection: Connection, tenant: Tenant, people: dict[str, Any], paid: dict[str, str]
+) -> int | None:
+    entities = {
+        "customer": [customer(account, notes=note) for account, note in people.items()],
+        "payment": [payment(number, account) for number, account in paid.items()],
+    }
+    entities = {name: rows for name, rows in entities.items() if rows}
+    return load(connection, tenant, **entities) if entities else None
+
+
+a_few = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@a_few
+@given(steps=st.lists(loads, min_size=1, max_size=5), data=st.data())
+def test_rolling_back_to_any_point_is_that_point(
+    connection: Connection, acme: Tenant, steps: list[Any], data: st.DataObject
+) -> None:
+    empty(connection, acme)
+    points: list[tuple[int, str]] = []
+    for _, people, paid in steps:
+        before = content(connection, acme)
+        if (migration := load_some(connection, acme, people, paid)) is not None:
+            points.append((migration, before))
+    while points:
+        # Some at once, of the newest, in any order.
+        count = data.draw(st.integers(1, len(points)))
+        newest = [migration for migration, _ in points[-count:]]
+        done = back(connection, acme, *data.draw(st.permutations(newest)))
+        assert done.left == 0
+        assert content(connection, acme) == points[-count][1]
+        del points[-count:]
+    assert value(connection, "select count(*) from _undo") == 0
+
+
+@a_few
+@given(steps=st.lists(loads | edits, min_size=2, max_size=7), data=st.data())
+def test_what_others_wrote_is_never_lost_in_whatever_order_migrations_go(
+    connection: Connection, acme: Tenant, steps: list[Any], data: st.DataObject
+) -> None:
+    empty(connection, acme)
+    migrations: list[int] = []
+    for step in steps:
+        match step:
+            case ("load", people, paid):
+                if (migration := load_some(connection, acme, people, paid)) is not None:
+                    migrations.append(migration)
+            case ("edit", account, note):
+                by_hand(connection, "update customer set notes = %s where account_number = %s",
+                        f"mine {note}", account)  # fmt: skip
+            case ("delete", account, _):
+                by_hand(connection, "delete from payment where customer = %s", account)
+                by_hand(connection, "delete from customer where account_number = %s", account)
+            case ("insert", account, note):
+                by_hand(
+                    connection,
+                    """insert into customer (account_number, status, notes, _migration, _file,
+                           _record) values (%s, 'active', %s, 0, 0, 0) on conflict do nothing""",
+                    account, note,
+                )  # fmt: skip
+    mine = """select jsonb_object_agg(account_number, coalesce(notes, '')) from customer
+              where _changed is not null"""
+    theirs = value(connection, mine) or {}
+    absent = "select array_agg(account_number) from customer"
+    there = set(value(connection, absent) or ())
+    pre_images = """select jsonb_object_agg(migration::text || (key ->> 0), row ->> '_changed')
+                    from _undo where entity = 'customer'"""
+    hidden = {k for k, v in (value(connection, pre_images) or {}).items() if v}
+    for migration in data.draw(st.permutations(migrations)):
+        try:
+            back(connection, acme, migration)
+        except UsageError:
+            connection.rollback()
+    after = value(connection, mine) or {}
+    assert {k: after.get(k) for k in theirs} == theirs
+    # What comes besides is what somebody wrote before a migration wrote over it, and no row comes
+    # back that somebody deleted.
+    assert len(set(after) - set(theirs)) <= len(hidden)
+    assert set(value(connection, absent) or ()) <= there
+    orphans = "select count(*) from payment p left join customer c on c.account_number = p.customer"
+    assert value(connection, orphans + " where c.account_number is null") == 0
