@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,18 @@ def test_counts_and_ends_are_those_of_the_rows(ispmig_home: Path) -> None:
         with connection.begin():
             found = issue_counts.of_migration(driver, tenant, 1)
             assert issue_counts.of_migration(driver, tenant, 3) == []
+        with connection.begin():
+            by_block = issue_counts.of_migration(driver, tenant, 1, by_block=True)
+    assert {(k.entity, k.block, k.rule, k.column): k.records for k in by_block} == Counter(
+        (entity, feed, rule, column) for _, entity, feed, _, _, _, rule, _, column, *_ in rows
+    )
+    for kind in by_block:
+        own = sorted(
+            row[3:5] for row in rows
+            if (row[1], row[2], row[6], row[8]) == (kind.entity, kind.block, kind.rule, kind.column)
+        )  # fmt: skip
+        ends = [(e.file, e.record) for e in kind.examples]
+        assert ends == list(dict.fromkeys((own[0], own[-1])))
     expected = defaultdict(list)
     for _, entity, feed, file, record, _, rule, severity, column, name, shape, _ in rows:
         kind = (entity, rule, severity, column, name)

@@ -26,7 +26,7 @@ from ispmig_pipelines.defs.tenant_migration.extract import POSITION
 from ispmig_pipelines.defs.tenant_migration.manifests import LoadedMigration, MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.issues import Severity, mask, rule_of
+from ispmig_pipelines.issues import mask, rule_of
 from ispmig_pipelines.mapping.cell_masks import (
     canonical_text,
     masks_of_source,
@@ -37,7 +37,7 @@ from ispmig_pipelines.mapping.cells import without
 from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.masking import Masker
-from ispmig_pipelines.platform import journal, ledger
+from ispmig_pipelines.platform import issue_counts, journal, ledger
 from ispmig_pipelines.platform.changes import present_rows
 from ispmig_pipelines.platform.mask_key import mask_key
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
@@ -46,13 +46,8 @@ from ispmig_pipelines.preview.showing import LENGTH, SOMETHING, Showing, value_t
 from ispmig_pipelines.report.findings import cards_of, personal_of
 from ispmig_pipelines.staging import Staging
 
-EXAMPLES = 3
-"""Records that are named of each kind of issue."""
-
 SPECIAL = 100
 """Most records of a block that are sampled for their issues, besides the first ones."""
-
-WORK_MEMORY = "64MB"
 
 Place = tuple[int, int]
 """Position of a record: the file's place in the migration's list of files, and the ordinal."""
@@ -83,9 +78,9 @@ def gather(
         if loaded.options.preview_masked:
             masker = Masker(mask_key(connection, tenant.slug))
     driver = raw(connection)
-    with connection.begin(), as_tenant(driver, tenant):
-        driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
+    with connection.begin():
         found = _issues_by_block(driver, tenant, entry)
+    with connection.begin(), as_tenant(driver, tenant):
         groups = {block: [kind.group for kind in kinds] for block, kinds in found.items()}
         mapped = {
             feed.name: _look(
@@ -171,55 +166,35 @@ class _Kind:
 def _issues_by_block(
     driver: psycopg.Connection, tenant: Tenant, entry: ledger.Migration
 ) -> dict[tuple[str, int], list[_Kind]]:
-    """The issues of the dry run, by entity and block: each rule and column with its first
-    examples; errors first, the most frequent first."""
-    kind = ("entity", "feed", "severity", "rule", "field", "column")
-    with driver.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
-            sql.SQL(
-                """select * from (
-                       select i.*, row_number() over kind as place,
-                              count(*) over (partition by {kind}) as records
-                       from {issues} i where migration = %s
-                       window kind as (partition by {kind} order by file, record)
-                   ) numbered where place <= %s
-                   order by entity, feed, array_position(%s, severity), records desc,
-                            rule, field, "column", place"""
-            ).format(
-                kind=sql.SQL(", ").join(map(sql.Identifier, kind)),
-                issues=sql.Identifier(tenant.schema, journal.ISSUES),
-            ),
-            [entry.id, EXAMPLES, [s.value for s in Severity]],
-        )
-        rows = cursor.fetchall()
-    of_kind: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        of_kind[tuple(row[name] for name in kind)].append(row)
+    """The issues of the dry run, by entity and block: each rule and column with the first and the
+    last record; errors first, the most frequent first."""
     names = _file_names(entry)
     found: dict[tuple[str, int], list[_Kind]] = defaultdict(list)
-    for (entity, feed, severity, rule, name, column), examples in of_kind.items():
+    for kind in issue_counts.of_migration(driver, tenant, entry.id, by_block=True):
+        block, first = kind.block or 0, kind.examples[0]
+        told = {"rule": kind.rule, "column": kind.column, "field": kind.field}
         group = report.IssueGroup(
-            block=feed,
-            rule=rule,
-            severity=severity,
-            column=column,
-            field=name,
-            records=examples[0]["records"],
-            message=_message(examples[0]),
-            remedy=rule_of(rule).remedy,
+            block=block,
+            rule=kind.rule,
+            severity=kind.severity,
+            column=kind.column,
+            field=kind.field,
+            records=kind.records,
+            message=_message({**told, "found": first.found, "accepted": first.accepted}),
+            remedy=rule_of(kind.rule).remedy,
             examples=tuple(
                 report.IssueExample(
-                    file=names.get(one["file"], ""),
-                    record=one["record"],
-                    line=one["line"],
-                    found=one["found"],
-                    accepted=one["accepted"],
+                    file=names.get(one.file, ""),
+                    record=one.record,
+                    line=one.line,
+                    found=one.found,
+                    accepted=one.accepted,
                 )
-                for one in examples
+                for one in kind.examples
             ),
         )
-        places = tuple((one["file"], one["record"]) for one in examples)
-        found[entity, feed].append(_Kind(group, places))
+        places = tuple((one.file, one.record) for one in kind.examples)
+        found[kind.entity, block].append(_Kind(group, places))
     return found
 
 
