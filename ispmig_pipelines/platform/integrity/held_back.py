@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 import psycopg
 from psycopg import sql
 
-from ispmig_pipelines.platform.journal import CLOSINGS, QUARANTINE
+from ispmig_pipelines.platform.journal import CLOSINGS, ISSUES, QUARANTINE
 from ispmig_pipelines.platform.publish import place
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 
@@ -41,6 +41,9 @@ def fill(
 ) -> None:
     """Takes down what lies in quarantine of some entities.
 
+    What had nothing to complete in an earlier migration is left out: it held no row back, and
+    would be taken for the record that it waits for, itself.
+
     Args:
         migration: this one.
         earlier: others whose quarantine counts, resubmissions among them → the migration whose
@@ -60,6 +63,11 @@ def fill(
                          select from {closings} c
                          where (c.migration, c.entity, c.feed, c.file, c.record)
                              = (m.origin, q.entity, q.feed, q.file, q.record))
+                     and (m.origin is null or not exists (
+                         select from {issues} i
+                         where (i.migration, i.entity, i.feed, i.file, i.record)
+                             = (q.migration, q.entity, q.feed, q.file, q.record)
+                           and i.rule = 'record.incomplete'))
                    order by q.entity, q.key, m.origin is not null, m.origin desc, q.feed, q.file,
                             q.record"""
             ).format(
@@ -69,6 +77,7 @@ def fill(
                 ),
                 quarantine=sql.Identifier(tenant.schema, QUARANTINE),
                 closings=sql.Identifier(tenant.schema, CLOSINGS),
+                issues=sql.Identifier(tenant.schema, ISSUES),
             ),
             {
                 "migrations": [migration, *earlier],
