@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,15 @@ from ispmig_pipelines.formats.database.digest import CellDigest
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE, Detected, Reader, Records, Reject
 from ispmig_pipelines.formats.withholding import WITHHELD
 from ispmig_pipelines.validation.card_columns import doubtful, verification_columns
-from ispmig_pipelines.validation.cards import ColumnCards, Tokens, find, mask_column, redacted
+from ispmig_pipelines.validation.card_parts import mask_parts, parts_of_cards
+from ispmig_pipelines.validation.cards import (
+    ColumnCards,
+    Masked,
+    Tokens,
+    find,
+    mask_column,
+    redacted,
+)
 
 if TYPE_CHECKING:
     # Entities are slow to import, and whoever converts a file needs none.
@@ -265,10 +274,11 @@ class GuardedReader:
     def _guarded(self, table: str, layout: _Layout, records: Records) -> Records:
         found = self._found[table]
         columns, masked = [], {}
+        in_parts = self._in_parts(layout, records)
         for name, shown in layout.kept.items():
             at = records.cells.schema.get_field_index(name)
             cells = records.cells.column(at)
-            result = mask_column(cells, self._tokens)
+            result = in_parts.get(name) or mask_column(cells, self._tokens)
             if result.found.cells or result.found.long:
                 column = found.setdefault(shown, _Column())
                 column.cards += result.found
@@ -290,6 +300,21 @@ class GuardedReader:
             },
             masked=masked,
         )
+
+    def _in_parts(self, layout: _Layout, records: Records) -> dict[str, Masked]:
+        """Columns with parts of card numbers, of which a whole one is in the record."""
+        found: dict[str, Masked] = {}
+        for names in layout.parts:
+            if any(layout.kept[name] in self._allowed for name in names):
+                continue
+            at = [records.cells.schema.get_field_index(name) for name in names]
+            alone = [mask_column(records.cells.column(i), self._tokens) for i in at]
+            parts = mask_parts([one.cells for one in alone])
+            for name, one, part in zip(names, alone, parts, strict=True):
+                if part.where is not None:
+                    where = part.where if one.where is None else part.where | one.where
+                    found[name] = Masked(part.cells, where, one.found + part.found)
+        return found
 
     def _rejects(
         self, found: dict[str, _Column], layout: _Layout, rejects: Sequence[Reject]
@@ -319,6 +344,11 @@ class _Layout:
 
     kept: dict[str, str]
     dropped: list[str]
+
+    @cached_property
+    def parts(self) -> list[tuple[str, ...]]:
+        """Columns that are parts of one card number, by their names."""
+        return parts_of_cards(list(self.kept))
 
 
 def named_apart(names: Sequence[str]) -> list[str]:

@@ -51,6 +51,11 @@ def _words(name: str) -> tuple[str, tuple[str, ...]]:
     return "".join(words), words
 
 
+def in_small_ascii(name: str) -> str:
+    """A name's letters and digits in one piece: ``Card No. 1`` → ``cardno1``."""
+    return _words(name)[0]
+
+
 def is_verification(name: str) -> bool:
     """Whether a column of this name holds what verifies cards, whatever its cells are."""
     whole, words = _words(name)
