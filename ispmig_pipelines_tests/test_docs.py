@@ -45,7 +45,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 def sections() -> dict[str, str]:
     """Command → its section of the page."""
-    parts = re.split(r"^## `ispmig ([a-z ]+?)(?: [A-Z.]+)*`$", page("cli.md"), flags=re.MULTILINE)
+    parts = re.split(r"^## `ispmig ([a-z -]+?)(?: [A-Z_.]+)*`$", page("cli.md"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
