@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import SpecError, UsageError
@@ -19,11 +20,17 @@ from ispmig_pipelines.issues import CHECK, ON_PURPOSE, Severity, mask, rule_of
 from ispmig_pipelines.mapping.spec import parse_spec
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.page.words import printable
-from ispmig_pipelines.platform import issue_counts, ledger, quarantine, tenants
+from ispmig_pipelines.platform import issue_counts, ledger, measured, quarantine, tenants
 from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.measured import Measured
+from ispmig_pipelines.platform.status_totals import POSITIVE_IS, Key, Measure, StatusTotals, Sum
+from ispmig_pipelines.platform.trail import Operation
 from ispmig_pipelines.report.advice import Facts, steps
 from ispmig_pipelines.report.findings import cards_of, erased_of, personal_of, retention_of
 from ispmig_pipelines.report.report import (
+    Amount,
+    AuditHead,
+    ContentDigest,
     ControlTotal,
     Earlier,
     EntityCounts,
@@ -37,6 +44,7 @@ from ispmig_pipelines.report.report import (
     RuleIssues,
     SourceFile,
     SpecFacts,
+    StatusTotal,
 )
 from ispmig_pipelines.report.rule_kind import RuleKind, kind_of
 from ispmig_pipelines.report.verdict import verdict
@@ -69,8 +77,9 @@ def gather(connection: Connection, tenant: tenants.Tenant, migration: int) -> Mi
         waiting = issue_counts.waiting(driver, tenant, migration)
         # What still is to be corrected is so, whatever was loaded since.
         still = (entry.origin or entry.id) in quarantine.current(connection, tenant)
+        head = _last_entry(connection, entry)
     newer = None if entry.state is State.DONE and still else _loaded_since(entry, every)
-    return report_of(entry, _before(entry, every), found, waiting, newer)
+    return report_of(entry, _before(entry, every), found, waiting, newer, head)
 
 
 def newest(entries: Sequence[ledger.Migration]) -> ledger.Migration | None:
@@ -117,6 +126,7 @@ def report_of(
     found: Sequence[issue_counts.Kind],
     waiting: Mapping[str, issue_counts.Waiting],
     newer: int | None = None,
+    head: AuditHead | None = None,
 ) -> MigrationReport:
     """The report, from what the ledger and the tenant's schema say.
 
@@ -125,6 +135,7 @@ def report_of(
         found: the kinds of its issues.
         waiting: entity → what of it lies in quarantine.
         newer: a later migration of the same spec that stands.
+        head: its last entry in the audit trail.
     """
     entities = tuple(EntityCounts(entity=name, **c) for name, c in entry.entities.items())
     totals = tuple(_totals(entry))
@@ -158,6 +169,10 @@ def report_of(
         files=tuple(_file(file) for file in entry.files),
         entities=entities,
         totals=totals,
+        by_status=tuple(_by_status(entry)),
+        content_before=_content(entry, measured.BEFORE),
+        content_after=_content(entry, measured.AFTER),
+        audit_head=head,
         issues=issues,
         gone=tuple(_gone(entry, earlier)),
         quarantine=held,
@@ -223,6 +238,77 @@ def _totals(entry: ledger.Migration) -> list[ControlTotal]:
                 )
             )
     return found
+
+
+def _last_entry(connection: Connection, entry: ledger.Migration) -> AuditHead | None:
+    """The migration's last entry in the tenant's chain: what it says stays as it is, whatever is
+    entered afterwards."""
+    logs = ledger.data_migration_logs
+    row = connection.execute(
+        sa.select(logs.c.position, logs.c.digest)
+        .where(
+            logs.c.tenant == entry.tenant,
+            logs.c.operation.in_([o.value for o in _ENTERED_AS]),
+            logs.c.details["migration"].as_string() == str(entry.id),
+        )
+        .order_by(logs.c.position.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return AuditHead(tenant=entry.tenant, position=row.position, digest=bytes(row.digest).hex())
+
+
+_ENTERED_AS = (Operation.MIGRATION, Operation.DRY_RUN, Operation.RESUBMISSION)
+
+
+def _content(entry: ledger.Migration, where: str) -> ContentDigest | None:
+    found = entry.findings.get(where)
+    if found is None:
+        return None
+    at = Measured.from_json(found)
+    return ContentDigest(sha256=at.sha256, rows=at.rows, at=at.at)
+
+
+def _by_status(entry: ledger.Migration) -> Iterator[StatusTotal]:
+    """In the order of the measures; a sum that was taken and is of nothing is zero."""
+    sides: dict[str, StatusTotals | None] = {
+        side: None if found is None else StatusTotals.from_json(found)
+        for side, found in (
+            ("source", entry.findings.get(measured.SOURCE)),
+            ("before", entry.findings.get(measured.BEFORE, {}).get("by_status")),
+            ("after", entry.findings.get(measured.AFTER, {}).get("by_status")),
+        )
+    }
+    order = list(Measure)
+    keys = {key for totals in sides.values() if totals is not None for key in totals.sums}
+    for key in sorted(keys, key=lambda key: (order.index(key[0]), *key[1:])):
+        measure, currency, status = key
+        of_days = Sum()
+        # As of the rows that are there now, else of what would have been.
+        for side in ("after", "source"):
+            totals = sides[side]
+            if totals is not None and key in totals.sums:
+                of_days = totals.sums[key]
+                break
+        yield StatusTotal(
+            measure=measure.value,
+            positive_is=POSITIVE_IS[measure],
+            currency=currency,
+            status=status,
+            as_of=(
+                of_days.first.isoformat() if of_days.first else "",
+                of_days.last.isoformat() if of_days.last else "",
+            ),
+            **{side: _amount(totals, key) for side, totals in sides.items()},
+        )
+
+
+def _amount(totals: StatusTotals | None, key: Key) -> Amount | None:
+    if totals is None or key[0] not in totals.measured:
+        return None
+    found = totals.sums.get(key, Sum())
+    return Amount(records=found.records, amount=str(found.amount))
 
 
 def _quarantine(

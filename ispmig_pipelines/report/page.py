@@ -23,6 +23,7 @@ from ispmig_pipelines.report.report import (
     RuleIssues,
     Signature,
 )
+from ispmig_pipelines.report.rests_on import contents, signed_by, sums_by_status
 from ispmig_pipelines.report.rule_kind import DOCS, TITLES, RuleKind, kinds_of_entity
 from ispmig_pipelines.report.sparkline import sparkline
 from ispmig_pipelines.report.words import (
@@ -140,7 +141,7 @@ def _conservation(report: MigrationReport) -> str:
         f"<section><h2>{went}</h2>"
         '<p class="quiet">Each record that was read is in exactly one of the places on its right.'
         "</p>"
-        f"{grid(head, rows)}{_money(report.totals, report.state)}</section>"
+        f"{grid(head, rows)}{_money(report.totals, report.state)}{sums_by_status(report)}</section>"
     )
 
 
@@ -498,16 +499,6 @@ def _footer(report: MigrationReport, signature: Signature | None) -> str:
         f"<p>Spec {escaped(report.spec.name)}, SHA-256 <code>{escaped(report.spec.sha256)}</code>. "
         f"Where a row is there already, {_CONFLICT.get(report.on_conflict, 'as said')}. "
         f"Run <code>{escaped(report.run)}</code>.</p>"
-        f"<ul>{files}{plugins}</ul>{left_out(len(report.files))}{_signed(signature)}</footer>"
-    )
-
-
-def _signed(signature: Signature | None) -> str:
-    if signature is None:
-        return ""
-    return (
-        f"<p>Signed with the key <code>{escaped(signature.key)}</code> on "
-        f"{signature.signed_at:%Y-%m-%d %H:%M} UTC. This page carries the signed data; whether "
-        "both are as they were signed says, anywhere and without a network: "
-        "<code>ispmig report verify FILE --key KEY.pem</code></p>"
+        f"<ul>{files}{plugins}</ul>{left_out(len(report.files))}"
+        f"{contents(report)}{signed_by(signature)}</footer>"
     )

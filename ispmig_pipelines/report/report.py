@@ -301,7 +301,7 @@ class StatusTotal(_Part):
             still to be paid of them (drafts, paid, written off and void ones aside).
         positive_is: what a positive amount means.
         as_of: days on which balances were true, by the records themselves: the first and the last;
-            "" where they say none.
+            "" where they say none: then it is the day of the export.
         currency: ISO 4217; ``XXX`` for amounts of records that name none.
         status: of the customer, or of the invoice; "" where the record says none.
         source: by the records that the migration read, with their statuses as mapped, before any

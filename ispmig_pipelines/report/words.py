@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ispmig_pipelines.model.field_info import NO_CURRENCY
 from ispmig_pipelines.page.words import percentage
-from ispmig_pipelines.report.report import ControlTotal, Example, MigrationReport, RuleIssues
+from ispmig_pipelines.report.report import (
+    ControlTotal,
+    Example,
+    MigrationReport,
+    RuleIssues,
+    StatusTotal,
+)
 from ispmig_pipelines.report.rule_kind import RuleKind
 
 MODES = {"load": "migration", "dry_run": "dry run", "resubmit": "resubmission"}
@@ -36,7 +42,7 @@ def total_name(total: ControlTotal) -> str:
     return spoken(f"{total.entity} {total.field}").capitalize()
 
 
-def currency(total: ControlTotal) -> str:
+def currency(total: ControlTotal | StatusTotal) -> str:
     """A total's currency, for people."""
     return "no currency" if total.currency == NO_CURRENCY else total.currency
 

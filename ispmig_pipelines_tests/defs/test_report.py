@@ -27,7 +27,7 @@ from ispmig_pipelines.defs.tenant_migration import audit as auditing
 from ispmig_pipelines.defs.tenant_migration import ops as loading
 from ispmig_pipelines.defs.tenant_migration import reporting
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import ledger, trail
 from ispmig_pipelines.report import store
 from ispmig_pipelines.report.canonical import from_json
 from ispmig_pipelines.report.gather import gather
@@ -111,7 +111,9 @@ def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
 def kept(ran: Ran) -> MigrationReport:
     assert ran.entry is not None
     found = store.paths(settings().reports_folder, ran.entry.tenant, ran.entry.id)
-    assert stat.S_IMODE(found["html"].stat().st_mode) == 0o600
+    for form in ("html", "json"):
+        assert stat.S_IMODE(found[form].stat().st_mode) == 0o600
+        assert prove(found[form].read_bytes(), keyring.trusted()).trusted
     return from_json(found["json"].read_bytes())
 
 
@@ -158,8 +160,80 @@ def test_a_migration_leaves_its_report_and_it_can_be_made_again(house: House) ->
     assert {p.column for p in made.personal} >= {"Name", "Born"}
     # Made again it says the same; only when it was signed is another moment.
     assert again(house, ran) == made
-    for form in ("json", "html"):
-        assert prove(place(ran, form).read_bytes(), keyring.trusted()).trusted
+
+
+def sums(made: MigrationReport, side: str) -> dict[tuple[str, str], tuple[int, str] | None]:
+    """Measure and status → records and amount, of one side."""
+    found = {}
+    for total in made.by_status:
+        amount = getattr(total, side)
+        found[total.measure, total.status] = amount and (amount.records, amount.amount)
+    return found
+
+
+def test_it_tells_the_sums_by_status_before_and_after_and_what_the_source_came_to(
+    house: House,
+) -> None:
+    empty = house.digest()
+    first = house.migrate(max_quarantined="90%")
+    after_first = house.digest()
+    made = kept(first)
+    assert made.content_before is not None
+    assert made.content_after is not None
+    assert (made.content_before.sha256, made.content_before.rows) == (empty, 0)
+    assert (made.content_after.sha256, made.content_after.rows) == (after_first, 5)
+    assert made.content_before.at < made.content_after.at
+    balances = {key: found for key, found in sums(made, "source").items() if key[0] == "balance"}
+    # The record whose status is not known is in quarantine, as is the one without a birthday.
+    assert balances == {
+        ("balance", "active"): (3, "8.7500"), ("balance", ""): (1, "2.0000"),
+    }  # fmt: skip
+    assert sums(made, "before")["balance", "active"] == (0, "0.0000")
+    assert sums(made, "after")["balance", "active"] == (2, "5.7500")
+    assert sums(made, "after")["receivable", "active"] == (2, "5.7500")
+    assert sums(made, "source")["balance", ""] == (1, "2.0000")
+    (active,) = [t for t in made.by_status if (t.measure, t.status) == ("balance", "active")]
+    assert (active.currency, active.positive_is) == ("USD", "owed by customers")
+    house.write("people.csv", PEOPLE.replace(",1.50,", ",-2.50,"))
+    made = kept(house.migrate(max_quarantined="90%"))
+    assert made.content_before is not None
+    assert made.content_before.sha256 == after_first
+    assert sums(made, "before")["balance", "active"] == (2, "5.7500")
+    assert sums(made, "after")["balance", "active"] == (2, "1.7500")
+    assert sums(made, "after")["credit", "active"] == (1, "-2.5000")
+    tried = kept(house.migrate(max_quarantined="90%", mode="dry_run"))
+    assert (tried.content_before, tried.content_after) == (None, None)
+    assert sums(tried, "source")["balance", "active"] == (3, "4.7500")
+    assert sums(tried, "after")["balance", "active"] is None
+
+
+def test_it_carries_the_migrations_last_entry_in_the_audit_trail(house: House) -> None:
+    ran = house.migrate(max_quarantined="90%")
+    head = kept(ran).audit_head
+    assert head is not None
+    with house.engine.connect() as connection:
+        last = trail.entries(connection, "acme")[-1]
+    assert (last.operation, last.stage) == ("migration", "finished")
+    assert (head.tenant, head.position, head.digest) == ("acme", last.position, last.digest.hex())
+    assert last.details["content"] == house.digest()
+    # What is entered afterwards changes nothing of the report.
+    house.migrate(max_quarantined="90%", mode="dry_run")
+    assert again(house, ran) == kept(ran)
+    assert ran.entry is not None
+    words = ["audit", "verify", "acme", "--report", str(place(ran, "json"))]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_platform_without_a_usable_key_migrates_and_says_why_there_is_no_report(
+    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ISPMIG_SIGNING_KEY", "/nowhere/key.pem")
+    settings.cache_clear()
+    ran = house.migrate(max_quarantined="90%")
+    assert ran.ok
+    assert not place(ran).exists()
+    assert "ISPMIG_SIGNING_KEY names /nowhere/key.pem" in capfd.readouterr().err
 
 
 def test_it_holds_no_cell(house: House) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ispmig_pipelines.issues import every_rule
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.report.page import page
-from ispmig_pipelines.report.report import MigrationReport
+from ispmig_pipelines.report.report import AuditHead, MigrationReport
 from ispmig_pipelines.report.rule_kind import TITLES
 from ispmig_pipelines.report.sparkline import sparkline
 from ispmig_pipelines_tests.preview.test_page import Tree
@@ -61,6 +61,37 @@ def test_both_laws_are_shown_in_numbers() -> None:
     assert "10 missing" in text
     assert "no currency 5.00 4.50 0.00 0.50 missing" in text
     assert 'class="verdict not"' in page(broken)
+
+
+def measured_side(at: str, amount: str) -> dict[str, Any]:
+    one = {
+        "measure": "balance", "currency": "USD", "status": "active", "records": 2,
+        "amount": amount, "first": "2026-01-31", "last": "2026-02-28",
+    }  # fmt: skip
+    sums = {"measured": ["balance"], "sums": [one]}
+    return {"sha256": at[-1] * 64, "rows": 1_234, "at": at, "by_status": sums}
+
+
+MEASURED = {
+    "content_before": measured_side("2026-03-04T05:06:01+00:00", "1.5"),
+    "content_after": measured_side("2026-03-04T05:06:07+00:00", "-20.25"),
+    "source_by_status": measured_side("0", "-21.75")["by_status"],
+}
+
+
+def test_what_it_rests_on_is_told() -> None:
+    made = report(findings=MEASURED).model_copy(
+        update={"audit_head": AuditHead(tenant="acme", position=41, digest="ef" * 32)}
+    )
+    text = Tree(page(made)).text
+    assert (
+        "balances positive: owed by customers; true on 2026-01-31 to 2026-02-28, by the records "
+        "USD active -21.75 2 records 1.50 2 records -20.25 2 records" in text
+    )
+    assert f"before, at 2026-03-04 05:06:01 UTC: 1,234 rows, SHA-256 {'0' * 64}" in text
+    assert f"after, at 2026-03-04 05:06:07 UTC: 1,234 rows, SHA-256 {'0' * 64}" in text
+    assert f"Audit trail: entry 41, SHA-256 {'ef' * 32}" in text
+    assert "by status" not in Tree(page(report())).text
 
 
 def test_issues_stand_by_kind_with_share_trend_and_remedy() -> None:

@@ -25,9 +25,8 @@ from ispmig_pipelines.account import account
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
-from ispmig_pipelines.platform import ledger, quarantine, tenants
+from ispmig_pipelines.platform import ledger, measured, quarantine, tenants
 from ispmig_pipelines.platform.audit import migrations as entered
-from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.rollback import restore_points
 from ispmig_pipelines.platform.rollback.undo import undo
@@ -157,7 +156,7 @@ def finish(
     if entry.state in ledger.FINAL:
         return entry
     # Six seconds for a million rows, while nobody waits for anything.
-    content = None if options.dry_run else digest(tenants.raw(connection), tenant)["digest"]
+    after = None if options.dry_run else measured.measure(tenants.raw(connection), tenant)
     connection.rollback()
     seconds = max(time.time() - options.started, 0.001)
     with connection.begin():
@@ -174,5 +173,7 @@ def finish(
             peak_rss_mb=peak_rss_mb,
             error=None,
         )
-        entered.finished(connection, migration, content)
+        if after is not None:
+            measured.keep(connection, migration, measured.AFTER, after)
+        entered.finished(connection, migration, None if after is None else after.sha256)
         return ledger.migration(connection, migration)

@@ -12,6 +12,7 @@ from typing import Any
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.reconcile import Amounts
+from ispmig_pipelines.platform.status_totals import StatusTotals
 from ispmig_pipelines.validation.personal import PersonalColumn
 
 
@@ -166,6 +167,7 @@ class MappedFeed:
         columns: field → the source columns it comes from, in words; ``reads``: one by one.
         unused: columns of the source that its records carry as ``legacy``.
         amounts: money field → currency → what stands in the source.
+        by_status: the same by status, as far as there are such totals.
         rows: readable records; skipped: records that are none of this entity.
         tables, styles: as :class:`Extracted` has them.
         adjusts: rules set amounts; what they took from each is staged, too.
@@ -189,6 +191,7 @@ class MappedFeed:
     tables: dict[str, StagedSource] = field(default_factory=dict)
     styles: Styles = field(default_factory=dict)
     adjusts: bool = False
+    by_status: StatusTotals = field(default_factory=StatusTotals)
 
     @property
     def read(self) -> int:

@@ -30,7 +30,9 @@ from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import NO_CURRENCY
+from ispmig_pipelines.platform import status_totals
 from ispmig_pipelines.platform.reconcile import Amounts
+from ispmig_pipelines.platform.status_totals import StatusTotals
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation.card_issues import tell_masked
 
@@ -119,6 +121,7 @@ def map_feed(
     amounts: dict[str, dict[str, Amounts]] = {
         m: {} for m in ENTITIES[feed.entity].money if m in fields
     }
+    by_status = StatusTotals()
     rejected = issues = skipped = 0
     has_legacy = feed.legacy
     with ExitStack() as tables_written:
@@ -159,6 +162,7 @@ def map_feed(
             if told.num_rows:
                 issue_table.write(told)
             add_amounts(amounts, out, feed.entity, mapped.adjusted)
+            by_status.add(status_totals.of_batch(feed.entity, out))
             if taken is not None:
                 position = out.columns[0], out.columns[1]
                 for rows in adjusted_rows(out, position, feed.entity, mapped.adjusted):
@@ -183,6 +187,7 @@ def map_feed(
         rejected=rejected,
         issues=issues,
         adjusts=plan.adjusts,
+        by_status=by_status,
         reads=plan.columns_read,
         unused=plan.unused,
     )

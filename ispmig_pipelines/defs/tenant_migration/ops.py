@@ -37,6 +37,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     StagedSource,
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
+from ispmig_pipelines.defs.tenant_migration.measuring import measuring
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
@@ -270,23 +271,26 @@ def load_op(
                         validation, retention.of(connection, slug), options.started
                     )
                 try:
-                    loaded = load(
-                        connection,
-                        tenant,
-                        migration,
-                        [
-                            feed_to_load(f, entry, tenant, platform.staging(slug, migration))
-                            for f in feeds
-                        ],
-                        on_conflict=OnConflict(options.on_conflict),
-                        dry_run=options.dry_run,
-                        approve=approve,
-                        spill=platform.staging(slug, migration).folder,
-                        continues=continuation(platform, connection, tenant, migration, options),
-                        policy=policy,
-                        retention=asked,
-                        progress=progress,
-                    )
+                    with measuring(platform, connection, tenant, migration, feeds, options):
+                        loaded = load(
+                            connection,
+                            tenant,
+                            migration,
+                            [
+                                feed_to_load(f, entry, tenant, platform.staging(slug, migration))
+                                for f in feeds
+                            ],
+                            on_conflict=OnConflict(options.on_conflict),
+                            dry_run=options.dry_run,
+                            approve=approve,
+                            spill=platform.staging(slug, migration).folder,
+                            continues=continuation(
+                                platform, connection, tenant, migration, options
+                            ),
+                            policy=policy,
+                            retention=asked,
+                            progress=progress,
+                        )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
                     if options.dry_run and options.origin is None:
                         of_try = LoadedMigration(
@@ -335,9 +339,7 @@ def audit_op(
                     raise broken
             elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
-            entry = closing.finish(
-                connection, tenant, migration, options, usage()["peak_rss_mb"]
-            )
+            entry = closing.finish(connection, tenant, migration, options, usage()["peak_rss_mb"])
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
