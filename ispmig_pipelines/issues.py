@@ -309,6 +309,35 @@ RULES: dict[str, Rule] = _rules(
         for entity in ("service", "invoice", "payment")
     ),
     Rule(
+        "invoice.due_date_of_prepaid",
+        Severity.WARNING,
+        "The invoice is due later than it was issued, and {accepted} pays before use.",
+        "Leave the due date out, or correct the customer's payment terms.",
+        adjustable=True,
+    ),
+    Rule(
+        "payment.before_invoice",
+        Severity.INFO,
+        "The payment is older than what it pays ({accepted}).",
+        "Nothing, if it was paid in advance; else correct its day or its invoice.",
+        adjustable=True,
+    ),
+    Rule(
+        "location.coordinates_misplaced",
+        Severity.WARNING,
+        "The location lies far from all others; it would lie among them if it were written thus: "
+        "{accepted}.",
+        "Look at the place on a map, and correct the coordinates.",
+        adjustable=True,
+    ),
+    Rule(
+        "location.far_from_others",
+        Severity.WARNING,
+        "The location lies {accepted}, and alone.",
+        "Look at the place on a map, and correct the coordinates, or its country.",
+        adjustable=True,
+    ),
+    Rule(
         "service.location_of_other",
         Severity.WARNING,
         "The service is delivered at a location of another customer ({accepted}).",

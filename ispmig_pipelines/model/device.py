@@ -220,5 +220,6 @@ class Device(Entity):
             b.NotEarlierThan("purchase_date", 1980, why='Such a day mostly stands for "unknown".'),
             b.GivenOut("management_address", why="No device is managed under such an address."),
             b.RealMac("mac", why="Devices with such an address cannot be told apart."),
+            b.RealUuid("uuid", why="Devices with such a number cannot be told apart."),
             b.Signed("purchase_price", why="A device that is paid for by its seller is rare."),
         )

@@ -217,6 +217,12 @@ class Invoice(Entity):
                 values=("invoice",),
                 why="Less than nothing was paid of it: what is given back stands in a credit note.",
             ),
+            b.NoMoreThan(
+                "discount",
+                "subtotal",
+                free=True,
+                why="More was taken off than was charged, or than is left.",
+            ),
             b.SameSign("tax", "subtotal", why="What is charged is taxed, not what is paid out."),
             b.NotBefore("issue_date", "sent_at", 31, why="It was sent before it was issued."),
             b.Happened("sent_at", 1, why="What is yet to be sent was not sent."),

@@ -114,6 +114,7 @@ class InvoiceLine(Entity):
             b.TaxAddsUp(
                 why="Where several taxes are charged, the rate may be that of one of them."
             ),
+            b.LineDiscount(why="More was taken off than was charged."),
             b.Signed(
                 "amount",
                 negative=True,

@@ -149,5 +149,6 @@ class IpAssignment(Entity):
                 "released_date",
                 why="It was released, and is in use still.",
             ),
+            b.DnsName("hostname", why="No name server takes such a name."),
             b.RealMac("mac", why="Devices with such an address cannot be told apart."),
         )

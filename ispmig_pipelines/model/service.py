@@ -316,6 +316,7 @@ class Service(Entity):
             b.NoMoreThan(
                 "discount_amount", "price", free=True, why="More is taken off than the price is."
             ),
+            b.OneDiscount(why="Two discounts stand there, and only one of them is given."),
             b.AmountBy(
                 "active_is_of_some_quantity",
                 "status",

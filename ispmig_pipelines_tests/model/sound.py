@@ -108,7 +108,8 @@ def _service(row: dict[str, Any], rng: random.Random) -> None:
     _speeds(row, rng)
     if row["status"] == "active":
         row["end_date"] = None
-    row["discount_amount"] = row["price"] / 2
+    row["discount_rate"] = Decimal("0.5")
+    row["discount_amount"] = row["price"] * row["discount_rate"]
 
 
 def _invoice(row: dict[str, Any], rng: random.Random) -> None:

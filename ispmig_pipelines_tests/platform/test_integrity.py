@@ -151,8 +151,9 @@ def sound() -> World:
         "customer": [
             {"account_number": a, "status": "active", "email": f"{a}@example.org",
              "first_name": "Ann", "last_name": a, "phone": f"+49301234{i}", "mobile": None,
-             "company_name": None, "signup_date": dt.date(2020, 1, 1), "currency": "EUR"}
-            for i, a in enumerate("AB")
+             "company_name": None, "signup_date": dt.date(2020, 1, 1), "currency": "EUR",
+             "payment_terms": "prepaid" if a == "C" else "postpaid"}
+            for i, a in enumerate("ABC")
         ],
         "location": [
             {"location_code": "LA", "customer": "A", "kind": "residential"},
@@ -178,10 +179,11 @@ def sound() -> World:
         "invoice": [
             {"invoice_number": "I1", "customer": "A", "subtotal": Decimal("30.00"),
              "tax": Decimal("5.70"), "total": Decimal("35.70"), "currency": "EUR",
-             "period_start": dt.date(2024, 1, 1), "period_end": dt.date(2024, 1, 31)},
+             "period_start": dt.date(2024, 1, 1), "period_end": dt.date(2024, 1, 31),
+             "issue_date": dt.date(2024, 1, 2), "due_date": dt.date(2024, 1, 16)},
             {"invoice_number": "I2", "customer": "B", "subtotal": None, "tax": None,
              "total": Decimal("10.00"), "currency": "EUR", "period_start": None,
-             "period_end": None},
+             "period_end": None, "issue_date": dt.date(2024, 1, 2), "due_date": None},
         ],
         "invoice_line": [
             {"invoice_number": "I1", "line_no": n, "amount": Decimal("10.00"), "currency": "EUR",
@@ -191,7 +193,8 @@ def sound() -> World:
         ],
         "payment": [
             {"payment_number": "P1", "customer": "A", "invoice": "I1",
-             "amount": Decimal("35.70"), "currency": "EUR"},
+             "amount": Decimal("35.70"), "currency": "EUR", "method": "cash",
+             "paid_at": dt.datetime(2024, 1, 5, 9, tzinfo=dt.UTC)},
         ],
         "device": [
             {"device_code": "DA", "customer": "A", "location": "LA", "service": "SA",
@@ -246,6 +249,17 @@ PLANTED: list[tuple[str, str, int, dict[str, Any], set[Issue]]] = [
      {("service", 1, "service.currency_of_customer", "warning"),
       ("invoice", 1, "invoice.currency_of_customer", "warning"),
       ("payment", 1, "payment.currency_of_customer", "warning")}),
+    ("an invoice that a prepaid customer may pay later", "customer", 0,
+     {"payment_terms": "prepaid"}, {("invoice", 1, "invoice.due_date_of_prepaid", "warning")}),
+    ("a prepaid invoice due at once", "invoice", 1, {"customer": "C",
+     "due_date": dt.date(2024, 1, 2)}, set()),
+    ("a payment of what was not billed yet", "payment", 0,
+     {"paid_at": dt.datetime(2023, 12, 31, 12, tzinfo=dt.UTC)},
+     {("payment", 1, "payment.before_invoice", "info")}),
+    ("a payment of the day before", "payment", 0,
+     {"paid_at": dt.datetime(2024, 1, 1, 1, tzinfo=dt.UTC)}, set()),
+    ("a payment of a balance", "payment", 0, {"method": "balance",
+     "paid_at": dt.datetime(2023, 12, 1, tzinfo=dt.UTC)}, set()),
     ("one email of two", "customer", 1, {"email": "A@Example.ORG"},
      {("customer", 2, "duplicate.identity", "warning")}),
     ("one mobile and name of two", "customer", 1,
@@ -369,6 +383,55 @@ def test_a_line_is_not_told_of_when_its_address_was_rejected(isp: Isp) -> None:
     change(world, "ip_assignment", 2, address="10.3.0.9")
     isp.load(world, pools=("10.0.0.0/23",))
     assert isp.issues() == {("ip_assignment", 3, "network.outside_pools", "error")}
+
+
+# --- places ------------------------------------------------------------------------------------
+
+
+def _around_bern() -> list[Row]:
+    return [
+        {"location_code": f"L{n:02}", "customer": "A", "country": "CH",
+         "latitude": Decimal("46.9") + Decimal(n % 7) / 10,
+         "longitude": Decimal("7.4") + Decimal(n % 5) / 10}
+        for n in range(30)
+    ]  # fmt: skip
+
+
+PLACES: list[tuple[str, dict[int, tuple[str, str]], dict[int, str]]] = [
+    ("all where they should be", {}, {}),
+    ("changed round", {3: ("7.4", "46.9"), 9: ("7.5", "46.8")},
+     {4: "misplaced", 10: "misplaced"}),
+    ("without a sign", {3: ("46.9", "-7.4"), 5: ("-46.9", "7.4")},
+     {4: "misplaced", 6: "misplaced"}),
+    ("on another continent", {3: ("35.7", "139.7")}, {4: "far"}),
+    ("at the other end of the country", {3: ("46.2", "10.4")}, {}),
+    ("a town abroad", dict.fromkeys(range(4), ("41.4", "2.1")), {}),
+    ("unknown", {3: ("0", "0")}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("moved", "told"), [p[1:] for p in PLACES], ids=[p[0] for p in PLACES])
+def test_locations_far_from_all_others_are_told(
+    isp: Isp, moved: dict[int, tuple[str, str]], told: dict[int, str]
+) -> None:
+    places = _around_bern()
+    for place, (latitude, longitude) in moved.items():
+        places[place] |= {"latitude": Decimal(latitude), "longitude": Decimal(longitude)}
+    isp.load({"customer": sound()["customer"], "location": places})
+    rules = {"misplaced": "location.coordinates_misplaced", "far": "location.far_from_others"}
+    assert isp.issues() == {("location", n, rules[kind], "warning") for n, kind in told.items()}
+
+
+def test_countries_and_what_the_tenant_has_are_the_measure_of_places(isp: Isp) -> None:
+    abroad = [{"location_code": "R1", "customer": "A", "country": "RE",
+               "latitude": Decimal("-21.1"), "longitude": Decimal("55.5")}]  # fmt: skip
+    isp.load({"customer": sound()["customer"], "location": _around_bern() + abroad})
+    assert isp.issues() == set()
+    swapped = {"latitude": Decimal("7.4"), "longitude": Decimal("46.9")}
+    isp.load({"location": [{"location_code": "NEW", "customer": "A", "country": "CH", **swapped}]})
+    assert isp.told("location.coordinates_misplaced") == [
+        (1, "latitude, longitude", "9.9, 99.9", "latitude and longitude the other way round")
+    ]
 
 
 # --- children of what is rejected --------------------------------------------------------------

@@ -241,6 +241,8 @@ def _(rule: b.Signed, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: b.NoMoreThan, entity: EntityInfo, row: Row) -> None:
     row[rule.part] = abs(row[rule.whole]) * 2 + 1
+    if rule.part == "discount":
+        row |= {"total": row["subtotal"] + row["tax"], "amount_paid": None, "amount_due": None}
     if rule.whole == "download_kbps":
         row |= dict.fromkeys({"burst_download_kbps", "burst_upload_kbps"} & row.keys())
 
@@ -293,6 +295,27 @@ def _(rule: b.BothOrNeither, entity: EntityInfo, row: Row) -> None:
 @broken.register
 def _(rule: b.RealMac, entity: EntityInfo, row: Row) -> None:
     row[rule.field] = "00:00:00:00:00:00"
+
+
+@broken.register
+def _(rule: b.OneDiscount, entity: EntityInfo, row: Row) -> None:
+    row |= {"price": Decimal(100), "discount_amount": Decimal(20), "discount_rate": Decimal("0.1")}
+
+
+@broken.register
+def _(rule: b.LineDiscount, entity: EntityInfo, row: Row) -> None:
+    row |= {"discount": Decimal(11), "quantity": Decimal(1), "tax": None, "tax_rate": None}
+    row["amount"] = row["unit_price"] = Decimal(-10 if row["kind"] == "discount" else 10)
+
+
+@broken.register
+def _(rule: b.RealUuid, entity: EntityInfo, row: Row) -> None:
+    row[rule.field] = "00000000-0000-0000-0000-000000000000"
+
+
+@broken.register
+def _(rule: b.DnsName, entity: EntityInfo, row: Row) -> None:
+    row[rule.field] = "no name at all"
 
 
 @broken.register

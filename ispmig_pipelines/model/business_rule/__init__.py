@@ -33,12 +33,15 @@ from ispmig_pipelines.model.business_rule.dates import (
     NotOver,
     Within,
 )
+from ispmig_pipelines.model.business_rule.discounts import LineDiscount, OneDiscount
 from ispmig_pipelines.model.business_rule.network import (
+    DnsName,
     GatewayOfOther,
     GivenOut,
     InNetwork,
     NoHost,
     RealMac,
+    RealUuid,
 )
 from ispmig_pipelines.model.business_rule.presence import Asks, BothOrNeither
 from ispmig_pipelines.model.business_rule.rule import BusinessRule, Columns
@@ -50,11 +53,13 @@ __all__ = [
     "BusinessRule",
     "CardNotExpired",
     "Columns",
+    "DnsName",
     "GatewayOfOther",
     "GivenOut",
     "Happened",
     "InNetwork",
     "LineAddsUp",
+    "LineDiscount",
     "NoHost",
     "NoMoreThan",
     "NotBefore",
@@ -62,9 +67,11 @@ __all__ = [
     "NotEarlierThan",
     "NotOver",
     "NotZero",
+    "OneDiscount",
     "PaidAndDue",
     "Plausible",
     "RealMac",
+    "RealUuid",
     "SameSign",
     "Signed",
     "TaxAddsUp",

@@ -43,6 +43,67 @@ class RealMac(Declared):
         return true_where(pc.match_substring_regex(columns[self.field], _NO_DEVICE))
 
 
+_NO_UUID = (
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "03000200-0400-0500-0006-000700080009",
+    "00020003-0004-0005-0006-000700080009",
+)
+"""The nil and the max UUID (RFC 9562), and what boards bear whose maker wrote none."""
+
+
+@dataclass(frozen=True)
+class RealUuid(Declared):
+    """A UUID is one that a device can have, not one that stands for none."""
+
+    field: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.field}_is_one_device_s"
+
+    @property
+    def doc(self) -> str:
+        return f"{self.field} is one device's, not the nil or the max UUID or a maker's filler"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def broken(self, columns: Columns, today: dt.date) -> np.ndarray:
+        return true_where(pc.is_in(columns[self.field], value_set=pa.array(_NO_UUID)))
+
+
+_LABEL = r"[\p{L}\p{M}\p{N}_](?:[\p{L}\p{M}\p{N}_-]{0,61}[\p{L}\p{M}\p{N}_])?"
+_DNS_NAME = rf"^(?:\*|{_LABEL})(?:\.{_LABEL})*\.?$"
+
+
+@dataclass(frozen=True)
+class DnsName(Declared):
+    """A name is one that can stand in DNS (RFC 1035, RFC 1123), in any script, and with the
+    underscores that many take for granted."""
+
+    field: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.field}_can_stand_in_dns"
+
+    @property
+    def doc(self) -> str:
+        return (
+            f"{self.field} is made of letters, digits, underscores and inner hyphens between its "
+            "dots, at most 63 at a time"
+        )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def broken(self, columns: Columns, today: dt.date) -> np.ndarray:
+        return true_where(pc.invert(pc.match_substring_regex(columns[self.field], _DNS_NAME)))
+
+
 @dataclass(frozen=True)
 class GivenOut(Declared):
     """An address is one that can be given to somebody: not the unspecified one, no loopback, no

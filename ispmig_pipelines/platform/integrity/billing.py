@@ -168,6 +168,40 @@ def _of_customer(
 _OTHER = sql.SQL("{own} <> {their}")
 
 
+def _due_of_prepaid(world: World, policy: Policy) -> sql.Composed:
+    # What is due on its day of issue is paid at once, as prepaid is.
+    return sql.SQL(
+        """select i.invoice_number, 'the customer in {{other}}' as accepted, {other} as other,
+                  i.due_date::text as found
+           from {invoices} i join {customers} c on c.account_number = i.customer
+           where i._rank > 0 and c.payment_terms = 'prepaid'
+             and i.due_date > coalesce(i.issue_date, '-infinity')
+             and i.kind is distinct from 'credit_note' and i.status is distinct from 'void'"""
+    ).format(other=other("c"), invoices=world.rows("invoice"), customers=world.rows("customer"))
+
+
+def _before_invoice(world: World, policy: Policy) -> sql.Composed:
+    # Prepaid is paid before it is billed, and a balance is money that was paid long ago. A day to
+    # spare: a payment has an hour, in a zone of its own.
+    return sql.SQL(
+        """select p.payment_number, 'the invoice in {{other}}' as accepted, {other} as other,
+                  p.paid_at::text as found
+           from {payments} p
+           join {invoices} i on i.invoice_number = p.invoice
+           left join {customers} c on c.account_number = p.customer
+           where p._rank > 0 and (p.paid_at at time zone 'UTC')::date < i.issue_date - 1
+             and coalesce(p.kind, 'payment') = 'payment'
+             and coalesce(p.status, 'completed') = 'completed'
+             and p.method is distinct from 'balance'
+             and c.payment_terms is distinct from 'prepaid'"""
+    ).format(
+        other=other("i"),
+        payments=world.rows("payment"),
+        invoices=world.rows("invoice"),
+        customers=world.rows("customer"),
+    )
+
+
 def _days(cycle: sql.Composable) -> sql.Composed:
     """SQL for the most days of a billing cycle; null where it has none."""
     return sql.SQL("case {} {} end").format(
@@ -272,9 +306,30 @@ CHECKS = (
         },
         query=_lines_add_up,
     ),
+    Check(
+        rule="invoice.due_date_of_prepaid",
+        entity="invoice",
+        fields=("due_date", "customer"),
+        reads={
+            "invoice": ("due_date", "customer", "issue_date", "kind", "status"),
+            "customer": ("payment_terms",),
+        },
+        query=_due_of_prepaid,
+    ),
     _differs_from_invoice("invoice_line", "invoice_number line_no", "invoice_number", "currency"),
     _differs_from_invoice("payment", "payment_number", "invoice", "customer"),
     _differs_from_invoice("payment", "payment_number", "invoice", "currency"),
+    Check(
+        rule="payment.before_invoice",
+        entity="payment",
+        fields=("paid_at", "invoice"),
+        reads={
+            "payment": ("paid_at", "invoice", "customer", "kind", "status", "method"),
+            "invoice": ("issue_date",),
+            "customer": ("payment_terms",),
+        },
+        query=_before_invoice,
+    ),
     Check(
         rule="invoice.overpaid",
         entity="invoice",
