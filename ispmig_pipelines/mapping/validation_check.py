@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ispmig_pipelines.condition import ConditionMistakes, fields_of
+from ispmig_pipelines.condition import ConditionMistakes, columns_of, fields_of
 from ispmig_pipelines.mapping.condition_cells import checked_condition
 from ispmig_pipelines.mapping.validation_words import (
     checks_of,
@@ -70,7 +70,10 @@ def _of_check(
             )
             return
         blocks = [block for block in blocks if block.get("from") == source]
-    mapped = {field for block in blocks for field in _filled(block)}
+    filled = [set(_filled(block)) for block in blocks]
+    mapped = {field for fields in filled for field in fields}
+    asked: set[str] = set()
+    columns: list[str] = []
     for part in ("must", "when"):
         if check.get(part) is None:
             continue
@@ -80,7 +83,9 @@ def _of_check(
         except ConditionMistakes as mistakes:
             yield from ((m.path, f"{subject}: {m.text}") for m in mistakes.mistakes)
             continue
+        columns += columns_of(condition)
         for operand in fields_of(condition):
+            asked.add(operand.field)
             if operand.field not in mapped:
                 yield (
                     at,
@@ -88,6 +93,14 @@ def _of_check(
                     "so it holds nothing; map it, or ask for the column instead: "
                     "column: {NAME: …}",
                 )
+    if (source or columns) and asked <= mapped and not any(asked <= fields for fields in filled):
+        why = f"column {columns[0]!r}" if columns else f"source {source!r}"
+        yield (
+            path,
+            f"{subject}: it is about records of {why}, and no block of these maps "
+            f"{', '.join(sorted(asked))} together, so it checks nothing; ask for fields alone, of "
+            "the rows that the blocks make together, or map them in one block",
+        )
 
 
 def _blocks(data: dict[str, Any], entity: str) -> list[dict[str, Any]]:

@@ -110,13 +110,19 @@ class EntityInfo:
             rule
             for rule in self.business_rules
             if (not rule.asks or filled.intersection(rule.asks))
-            and any(
-                partial
-                and set(rule.fields).intersection(fields).difference(self.key)
-                and not set(rule.fields) <= set(fields)
-                for fields, partial in blocks
-            )
+            and self.is_said_by_several(rule.fields, blocks)
         ]
+
+    def is_said_by_several(
+        self, together: Sequence[str], blocks: Sequence[tuple[Sequence[str], bool]]
+    ) -> bool:
+        """Whether a block completes rows of others by some of these fields, and not all of them."""
+        return any(
+            partial
+            and set(together).intersection(fields).difference(self.key)
+            and not set(together) <= set(fields)
+            for fields, partial in blocks
+        )
 
     @cached_property
     def key(self) -> tuple[str, ...]:

@@ -62,13 +62,19 @@ class OwnCheck:
         return tuple(dict.fromkeys(name for c in self._conditions for name in columns_of(c)))
 
     @property
+    def of_records(self) -> bool:
+        """It is about the records of a source, not about rows: it asks for their columns too."""
+        return bool(self.source or self.columns)
+
+    @property
     def _conditions(self) -> tuple[Condition, ...]:
         return (self.must,) if self.when is None else (self.must, self.when)
 
 
 def judged(checks: Sequence[OwnCheck], fields: Sequence[str], partial: bool) -> list[OwnCheck]:
     """The checks that are put to a block: to one that completes rows which exist elsewhere, only
-    those of which it maps every field."""
+    those of which it maps every field. (What is asked of fields of several blocks is put to whole
+    rows, in the database.)"""
     return [c for c in checks if not partial or set(c.fields) <= set(fields)]
 
 

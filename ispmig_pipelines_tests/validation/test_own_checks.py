@@ -140,6 +140,44 @@ def test_other_mistakes_of_checks() -> None:
     assert "did you mean 'service'" in mistakes(f"  checks: {{servise: {one}}}")[0]
 
 
+TWO_BLOCKS = """\
+version: 1
+sources:
+  lines: {{files: lines.csv}}
+  prices: {{files: prices.csv}}
+entities:
+  service:
+  - from: lines
+    fields: {{service_code: Id, customer: C, plan: P, status: {{constant: active}}}}
+  - from: prices
+    fields: {{service_code: Id, price: Price, currency: {{constant: EUR}}}}
+validation:
+  checks:
+    service: {{name: x, {check}, message: m}}
+"""
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "must: {column: {Zone: 7}}, when: status = active and price > 5",
+        "must: price < 5, when: status = active, from: prices",
+    ],
+)
+def test_a_check_of_records_that_no_block_could_answer_is_told(check: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(TWO_BLOCKS.format(check=check), Path("spec.yaml"))
+    told = " ".join(caught.value.problems)
+    assert "checks nothing" in told or "so it holds nothing" in told
+    assert "status" in told
+
+
+def test_a_check_over_fields_of_two_blocks_is_no_mistake() -> None:
+    text = TWO_BLOCKS.format(check="must: price < 5, when: status = active")
+    (own,) = parse_spec(text, Path("spec.yaml")).checks
+    assert not own.of_records
+
+
 # Severity
 
 

@@ -237,7 +237,8 @@ def load_op(
 
     changed: dict[str, Changes] = {}
     tried: list[Loaded] = []
-    validation = spec_of(platform, migration).document.validation
+    spec = spec_of(platform, migration)
+    validation = spec.document.validation
     within_threshold = approval(
         options.max_quarantined,
         slug,
@@ -266,6 +267,7 @@ def load_op(
                         rejected_parent=RejectedParent(validation.rejected_parent),
                         pools=pools.of(connection, slug),
                         today=dt.datetime.fromtimestamp(options.started, dt.UTC).date(),
+                        checks=spec.checks,
                     )
                     asked = retention_of(
                         validation, retention.of(connection, slug), options.started

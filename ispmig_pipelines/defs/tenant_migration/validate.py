@@ -46,7 +46,7 @@ class Demands:
     """What a spec demands of the records besides what the model does.
 
     Attributes:
-        checks: its own checks.
+        checks: its own checks, but for those that are put to whole rows.
         severities: rule code → the severity that it gives a rule.
         null_words: cells of columns that mean nothing.
         date_formats: how columns that checks compare with days write them, where none says it.
@@ -65,15 +65,19 @@ class Demands:
 def demands_of(spec: Spec, entity: str, feeds: Sequence[MappedFeed], started: float) -> Demands:
     """What a spec demands of the feeds of an entity; ``started`` is the Unix time at which the
     migration began."""
+    info, blocks = ENTITIES[entity], [(feed.fields, feed.partial) for feed in feeds]
     return Demands(
-        checks=spec.checks,
+        checks=tuple(
+            check
+            for check in spec.checks
+            if check.entity == entity
+            and (check.of_records or not info.is_said_by_several(check.fields, blocks))
+        ),
         severities=spec.severities,
         null_words=spec.defaults.null_words,
         date_formats=spec.defaults.date_format or (),
         today=dt.datetime.fromtimestamp(started, dt.UTC).date(),
-        elsewhere=ENTITIES[entity].rules_of_several(
-            [(feed.fields, feed.partial) for feed in feeds]
-        ),
+        elsewhere=info.rules_of_several(blocks),
     )
 
 
@@ -116,11 +120,7 @@ class _Judge:
         self._info = ENTITIES[mapped.entity]
         self._types = {name: field.arrow_type for name, field in self._info.fields.items()}
         self._checks = own_checks.judged(
-            [
-                check
-                for check in demands.checks
-                if check.entity == mapped.entity and check.source in ("", mapped.source.name)
-            ],
+            [check for check in demands.checks if check.source in ("", mapped.source.name)],
             mapped.fields,
             mapped.partial,
         )

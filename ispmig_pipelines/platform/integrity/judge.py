@@ -27,6 +27,7 @@ from ispmig_pipelines.platform.integrity import (
     held_back,
     identity,
     network,
+    places,
     references,
     world,
 )
@@ -41,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
     *belonging.CHECKS,
     *network.CHECKS,
     *identity.CHECKS,
+    *places.CHECKS,
     *completed.CHECKS,
 )
 """Every check over rows and entities, in the order in which it is asked."""
@@ -50,7 +52,7 @@ def create_tables(driver: psycopg.Connection, feeds: Sequence[FeedTable]) -> Non
     """Makes the temporary tables for judging, as their owner: a tenant's role may make none."""
     for tenant, entity in dict.fromkeys((f.tenant, f.entity) for f in feeds):
         findings.create_table(driver, tenant, entity)
-        world.create_table(driver, tenant, entity, _read(CHECKS).get(entity, ()))
+        world.create_table(driver, tenant, entity)
     for tenant in {feed.tenant for feed in feeds}:
         held_back.create_table(driver, tenant)
 
@@ -100,7 +102,8 @@ def judge(
             if on_conflict is OnConflict.keep and (aside := publish.reject_conflicts(driver, feed)):
                 kept[feed.entity] = kept.get(feed.entity, 0) + aside
     seen = World(driver, tenant, feeds, {})
-    asked = [c for c in CHECKS if findings.to_blame(c, feeds) and c.applies(seen, policy)]
+    checks = (*CHECKS, *completed.checks_of_spec(policy.checks))
+    asked = [c for c in checks if findings.to_blame(c, feeds) and c.applies(seen, policy)]
     if asked:
         _ask(driver, tenant, feeds, policy, asked)
     with as_tenant(driver, tenant):

@@ -34,11 +34,9 @@ _PROVENANCE = (
 )
 
 
-def create_table(
-    driver: psycopg.Connection, tenant: Tenant, entity: str, fields: Collection[str]
-) -> None:
-    """Makes the temporary table for an entity of the world, with these fields and the key; the
-    tenant's role fills it."""
+def create_table(driver: psycopg.Connection, tenant: Tenant, entity: str) -> None:
+    """Makes the temporary table for an entity of the world, with every field, of which those are
+    filled that checks ask for; the tenant's role fills it."""
     table = _table(entity)
     driver.execute(sql.SQL("drop table if exists {}").format(table))
     declared = ENTITIES[entity].fields
@@ -50,7 +48,6 @@ def create_table(
                     *(
                         sql.SQL("{} {}").format(sql.Identifier(f), ddl.column_type(info))
                         for f, info in declared.items()
-                        if info.key or f in fields
                     ),
                     *(
                         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
