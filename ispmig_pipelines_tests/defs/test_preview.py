@@ -465,7 +465,7 @@ def test_reports_are_no_sources(house: House, ispmig_home: Path) -> None:
         told, ends_with = ran.failure()
         assert ends_with == 2
         assert f"lies in {ispmig_home / 'reports'}" in told
-        assert "reports of dry runs are kept" in told
+        assert "nothing there is an export" in told
 
 
 def test_a_real_migration_leaves_no_report_with_cells(house: House) -> None:
