@@ -64,7 +64,7 @@ setup: setup einrichtung instalacion_costo anschlussgebuehr activation_fee insta
 tax: tax vat mwst ust iva tva ндс steuer kdv impuesto imposto taxe btw пдв hst gst pst qst salestax btw moms impuestos dph ppn pajak exmpt_
 rate: rate satz tasa taxa percent percentage prozent pct oran ставка procent
 invoice: invoice invoices inv factura facturas fatura faturas rechnung rechnungen facture factures fattura fatture счет-фактура bill bills rachunek faktura faktury накладная rech rg_nr beleg boleto boletos quittung factuur facturen soa statement statements rechnungs ledger sales_ledger tagihan faktury_ faktúra invnbr:id
-line: line zeile linea linha ligne riga строка position item items pos posten pozycja partida artikel rechnungsposition righe
+line: det dtl line zeile linea linha ligne riga строка position item items pos posten pozycja partida artikel rechnungsposition righe
 payment: payment payments pay pago pagos pagamento pagamentos zahlung zahlungen paiement paiements pagamenti платеж платёж оплата oplata platezh платіж platnosc płatność wplata wpłata odeme ödeme paid_payment receipt recibo einzahlung reglement reglements règlement règlements pagamento_ zahlungseingaenge zahlungseingang tender betaling betalingen collection collections ontvangsten ontvangst cash_received einzahlungen deposits_made topup topups recharge recharges aufladung recarga recargas receipts pmt platba platby pembayaran pmthist
 method: method metodo método methode forma zahlungsart:payment zahlungsweise:payment способ sposob mode modo yontem forma_pago mezzo means medio tender_type how wijze betaalwijze:payment betaalmethode:payment channel mode_of metoda zpusob způsob via cara
 amount: amount amt betrag importe monto valor montant importo сумма summa suma kwota tutar sum сума bedrag valor_total sum_ amnt bedragen wert_ valore castka částka suma_ jumlah nominal
@@ -150,7 +150,7 @@ bill: billed
 """
 
 _IGNORED = frozenset(
-    "fk principal present validite gmt al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
+    "fk internet principal present validite gmt al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
     "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
     "is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
     "subscribed assigned asignado asignada zugewiesen zugewiesene attribuee abonnierter mbps kbps gbps mbit kbit "

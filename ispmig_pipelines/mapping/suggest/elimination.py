@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.holding import Holding
+from ispmig_pipelines.mapping.suggest.links import is_called_a_reference
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.model import ENTITIES
 
 if TYPE_CHECKING:
+    from ispmig_pipelines.mapping.suggest.sample import ColumnSample
     from ispmig_pipelines.mapping.suggest.tables import Table
 
 _STAMPS = frozenset({"timestamp", "created", "time", "ts", "datetime", "date", "added", "inserted"})
@@ -67,6 +69,16 @@ def by_elimination(table: Table, holding: Holding) -> None:
                                        "the only column of dates")  # fmt: skip
 
 
+def _counts(column: ColumnSample) -> bool:
+    """Whether its cells are whole numbers, each of another record: they number the records."""
+    if column.filled < 10 or not column.is_unique:
+        return False
+    if not all(v.isdigit() and len(v) <= 9 for v in column.counts):
+        return False
+    numbers = [int(v) for v in column.counts]
+    return max(numbers) - min(numbers) < 3 * len(numbers)
+
+
 def _only_amount(table: Table, holding: Holding) -> None:
     """The only amounts of an invoice are what it comes to; of a payment, what was paid; of a
     plan, what it costs."""
@@ -84,6 +96,7 @@ def _only_amount(table: Table, holding: Holding) -> None:
         and len(p.column.counts) >= min(3, p.column.filled) and p.share("date") < 0.5
         and p.share("phone") < 0.5 and p.typically >= 5 and not p.is_stamp
         and not _NO_AMOUNTS & (set(concepts_of(n)) | set(words_of(n)))
+        and not is_called_a_reference(n) and not _counts(p.column)
     ]  # fmt: skip
     called = [n for n in amounts if set(concepts_of(n)) <= own | {"amount", "price"}]
     if len(amounts) == 1 or len(called) == 1:

@@ -81,8 +81,16 @@ _RUNNING = ("debit", "credit", "balance")
 
 def holds_tickets(table: Table) -> bool:
     """Whether its rows are what somebody asked for and somebody answers: tickets, repairs."""
-    said = [set(words_of(n)) & _OF_TICKETS for n in table.sample.names]
-    return sum(map(bool, said)) >= 2 and table.hinted not in (*_EVENTS, "service", "plan")
+    # technician.id and technician.name are one thing that is said.
+    parts = {n.rpartition(".")[0] or n for n in table.sample.names}
+    said = [set(words_of(n)) & _OF_TICKETS for n in parts]
+    surely = table.hinted == "customer" and not table.is_weakly_hinted
+    return (
+        sum(map(bool, said)) >= 2
+        and table.hinted not in (*_EVENTS, "service", "plan")
+        # Who is served by a technician and had an issue is a customer all the same.
+        and not (surely and (_persons(table) >= 3 or not customer_column(table)))
+    )
 
 
 def holds_a_ledger(table: Table) -> bool:
@@ -98,6 +106,8 @@ def holds_a_ledger(table: Table) -> bool:
 def against(table: Table, entity: str) -> str:
     """Why its rows cannot be of an entity, "" if nothing speaks against it."""
     named = named_entity(table)
+    if table.sample.records == 1 and table.beside > 1 and named != entity:
+        return "one record beside tables of many: settings?"
     if named in _EVENTS and entity not in _EVENTS:
         return f"its name says {named}"
     if entity in _EVENTS or entity == "payment_method":
@@ -113,6 +123,8 @@ def against(table: Table, entity: str) -> str:
                   if {"name", "description", "plan"} & set(concepts_of(n))]  # fmt: skip
         if not any(table.sample.column(n).filled for n in called):
             return "what is on offer has a name"
+    if entity == "service" and is_on_offer(table):
+        return "its rows are on offer, and nobody's"
     if entity in ("plan", "service") and named != entity and is_event(table):
         plan = table.best("service", "plan")
         linked = plan is not None and table.links_by(plan.column) == "plan"
@@ -160,7 +172,7 @@ def is_event(table: Table) -> bool:
     """Whether its rows are what happened: dated by more than the time at which any record is
     written, and again and again to the same customers."""
     owner = customer_column(table)
-    if not owner or not repeats(table, owner):
+    if not owner or not repeats(table, owner) or is_connected(table):
         return False
     dated = [
         n for n, p in table.profiles.items()
@@ -170,18 +182,37 @@ def is_event(table: Table) -> bool:
     return len(dated) >= 1 and table.hinted not in ("service", "location", "device")
 
 
+def is_connected(table: Table) -> bool:
+    """Whether each of its rows signs in by itself: it has a login of its own, and a password or an
+    address of the network."""
+    login = _column(table, "service", "access_username")
+    if not login or not table.sample.column(login).is_unique:
+        return False
+    if table.sample.column(login).filled < 0.8 * table.sample.records:
+        return False
+    network = any(p.share(s) >= 0.9 for p in table.profiles.values() for s in ("mac", "address"))
+    return network or _sure(table, "service", "access_secret")
+
+
 def is_on_offer(table: Table) -> bool:
     """Whether its rows are on offer: few, each with a name and a price, and nobody's."""
     if table.hinted != "service" or table.links & {"customer", "plan"}:
         return False
     if not _sure(table, "plan", "price") or _sure(table, "service", "customer"):
         return False
-    if table.sample.records > 200 or _persons(table) > 1 or _sure(table, "service", "start_date"):
+    if table.sample.records > 200 or _persons(table) > 1 or _begins(table):
         return False
     names = [c for c in table.sample.columns if c.is_unique and c.filled == table.sample.records
              and set(concepts_of(c.name)) <= {"name", "service", "description", "plan"}]  # fmt: skip
     plan = _column(table, "service", "plan")
     return bool(names) and (not plan or plan in {c.name for c in names})
+
+
+def _begins(table: Table) -> bool:
+    """Whether each row has a day on which it began, which is not that of its record."""
+    column = _column(table, "service", "start_date")
+    kept = {"created", "signup", "date", "installed"} if table.is_named else {"created", "date"}
+    return bool(column) and not set(concepts_of(column)) <= kept
 
 
 def _starts_bills(table: Table) -> bool:
@@ -222,15 +253,20 @@ def _against_event(table: Table, entity: str, named: str) -> str:
     if entity == "invoice_line":
         return ""
     if entity == "payment":
-        if not _is_dated(table):
+        # Of a table that is called so, the record to which it refers says the day.
+        said = named == entity and _sure(table, "payment", "amount") and table.links
+        if not _is_dated(table) and not said:
             return "payments have a day"
+        if named != entity and table.is_billed and customer_column(table):
+            return "payments refer to its rows"
         if named != entity and _sure(table, "invoice", "due_date"):
             return "what is due is no payment"
     if entity == "invoice":
         if _is_below(table, "invoice"):
             return "several of its rows name one invoice"
         signs = ("due_date", "invoice_number", "tax", "subtotal", "period_start")
-        if named != entity and not any(_sure(table, entity, f) for f in signs):
+        settled = table.is_billed and customer_column(table) and _sure(table, entity, "total")
+        if named != entity and not settled and not any(_sure(table, entity, f) for f in signs):
             return "neither a number, nor a day on which it is due, nor a tax"
     if "balance" in concepts_of(table.sample.name):
         return "its name says balances"
@@ -253,6 +289,8 @@ def _is_dated(table: Table) -> bool:
 
 
 def _against_customer(table: Table) -> str:
+    if _by_serial(table):
+        return "its rows are told apart by serial numbers"
     owner = customer_column(table)
     if owner and repeats(table, owner):
         return "several of its rows name one customer of another table"
@@ -267,9 +305,27 @@ def _against_device(table: Table, named: str) -> str:
     told = any(_sure(table, "device", f) for f in ("serial_number", "mac", "management_address"))
     if named != "device" and not told:
         return "neither a serial number nor a MAC address"
-    if _persons(table) >= 3 and not customer_column(table):
+    if _persons(table) >= 3 and not customer_column(table) and not _by_serial(table):
         return "its rows tell of persons"
     return ""
+
+
+_OF_A_KEY = frozenset({"customer", "account", "contract", "login"})
+
+
+def _by_serial(table: Table) -> bool:
+    """Whether serial numbers are all that tells its rows apart: a list of what is installed, and
+    at whose place."""
+    serial = _column(table, "device", "serial_number")
+    if not serial or not table.sample.column(serial).is_unique or table.hinted == "customer":
+        return False
+    if table.sample.column(serial).filled < table.sample.records:
+        return False
+    return not any(
+        c.is_unique and c.filled == table.sample.records and c.counts.keys() != table.sample.column(serial).counts.keys()
+        and (_OF_A_KEY & set(concepts_of(c.name)) or set(concepts_of(c.name)) == {"id"})
+        for c in table.sample.columns
+    )  # fmt: skip
 
 
 def _against_location(table: Table, named: str) -> str:

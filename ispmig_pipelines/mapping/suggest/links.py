@@ -76,6 +76,7 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
                 share = sum(v in key.counts for v in column.counts) / len(column.counts)
                 if share >= _ENOUGH and not _is_rather_above(column, key, table):
                     own.append(Link(column.name, other, key.name, share))
+        own = [x for x in own if not _names_another(x.column, x.table, own, tables)]
         found.append(sorted(own, key=lambda link: -link.share))
     return found
 
@@ -90,7 +91,7 @@ def _named_like(column: str, key: str, table: str) -> bool:
             return True
         return says_key and (mine not in _BARE or mine == "uid")
     said = set(concepts_of(column))
-    if not said & {"id", "reference"} or other not in _BARE:
+    if not (said & {"id", "reference"} or is_called_a_reference(column)) or other not in _BARE:
         return False
     meant = said - {"id", "reference"}
     of = set(concepts_of(table)) | set(words_of(table))
@@ -102,6 +103,34 @@ def _named_like(column: str, key: str, table: str) -> bool:
         meant, of = meant - _PEOPLE, of | _PEOPLE
         return meant <= of
     return bool(meant) and meant <= of
+
+
+def _names_another(
+    column: str, place: int, links: Sequence[Link], tables: Sequence[TableSample]
+) -> bool:
+    """Whether a column that may name people of several tables is called like another one of
+    them: a ``userid`` is of the users where there are such, and not of the clients."""
+
+    def alike(table: int) -> bool:
+        called = _singular((*words_of(tables[table].name), "")[-2])
+        return called in {_singular(w) for w in words_of(column)}
+
+    linked = any(x.column == column for x in links)
+    others = {at for at in range(len(tables)) if at != place}
+    return linked and not alike(place) and any(map(alike, others))
+
+
+def _singular(word: str) -> str:
+    if word.endswith("id") and len(word) >= 6:
+        word = word[:-2]
+    return word[:-1] if word.endswith("s") and len(word) > 3 else word
+
+
+def is_called_a_reference(column: str) -> bool:
+    """Whether a column's name says that it holds the key of another table's record: ``fk_soc``,
+    ``idplan`` and ``user_id``, but no ``id``."""
+    words = words_of(column)
+    return len(words) > 1 and (words[0] in ("fk", "id") or words[-1] in ("fk", "id"))
 
 
 def _is_rather_above(column: ColumnSample, key: ColumnSample, table: TableSample) -> bool:

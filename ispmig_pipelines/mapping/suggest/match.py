@@ -18,6 +18,7 @@ from ispmig_pipelines.mapping.suggest.concepts import (
     unknown_words,
     words_of,
 )
+from ispmig_pipelines.mapping.suggest.links import is_called_a_reference
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
@@ -33,10 +34,18 @@ TOLD = 0.35
 
 _OWN = {
     "customer": {"customer", "account"},
-    "location": {"location", "customer", "service_location", "service", "start", "installed"},
+    "location": {
+        "location",
+        "customer",
+        "service_location",
+        "service",
+        "start",
+        "installed",
+        "shipping",
+    },
     "plan": {"plan", "service"},
     "service": {"service", "customer"},
-    "invoice": {"invoice", "customer"},
+    "invoice": {"invoice", "customer", "account"},
     "invoice_line": {"line", "invoice"},
     "payment": {"payment", "transaction"},
     "payment_method": {"card", "bank", "payment", "method"},
@@ -87,6 +96,14 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("invoice", "paid_date"): ("paid date",),
     ("location", "latitude"): ("gps",),
     ("service", "access_username"): ("pppoe name", "radius name"),
+    ("invoice", "purchase_order"): ("customer reference",),
+    ("invoice", "bill_to_name"): (
+        "account name",
+        "customer company",
+        "account company",
+        "billing company",
+    ),
+    ("invoice", "bill_to_address"): ("account address", "billing street", "customer address"),
     ("customer", "first_name"): ("first",),
     ("customer", "status"): (
         "churn",
@@ -203,6 +220,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
         "plan month total",
         "plan price month total",
     ),
+    ("plan", "name"): ("service", "service name"),
     ("plan", "price"): ("month rate", "plan amount"),
     ("plan", "tax_rate"): ("tax rate",),
     ("invoice", "subtotal"): ("net tax", "tax base"),
@@ -419,7 +437,9 @@ _HAVE_NAMES = frozenset(
      "pool", "group", "model", "vendor"}
 )  # fmt: skip
 _PLACES = frozenset({"street", "address", "city", "postal", "region", "country", "county"})
-_SERVED = frozenset({"service", "service_location", "start", "installed", "location", "physical"})
+_SERVED = frozenset(
+    {"service", "service_location", "start", "installed", "location", "physical", "shipping"}
+)
 
 
 def _elsewhere(entity: str, field: str, concepts: frozenset[str]) -> bool:
@@ -718,6 +738,7 @@ def matches(
               if m.field not in sure and m.column not in taken and claimed[m.field] == 1]  # fmt: skip
     found += _coordinates(table, profiles, entity)
     found = [m for m in found if not _asks(m.column, entity, m.field)]
+    found = _without_idle_flags(found, profiles)
     best: dict[tuple[str, str], Match] = {}
     for match in found:
         old = best.get((match.field, match.column))
@@ -726,6 +747,19 @@ def matches(
     order = {name: place for place, name in enumerate(info.fields)}
     place = {name: p for p, name in enumerate((*table.names, *made))}
     return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
+
+
+def _without_idle_flags(found: list[Match], profiles: dict[str, Profile]) -> list[Match]:
+    """``suspended`` that is no for all says nothing beside a ``status`` of several words."""
+    called = [m for m in found if m.field == "status" and concepts_of(m.column) == ("status",)
+              and len(profiles[m.column].column.counts) > 1 and profiles[m.column].few_words]  # fmt: skip
+    if not called:
+        return found
+    return [
+        replace(m, score=m.score * 0.5, reason=f"{m.reason}; the same for all beside a status")
+        if m.field == "status" and len(profiles[m.column].column.counts) == 1 else m
+        for m in found
+    ]  # fmt: skip
 
 
 _OF_THE_RECORD = (FieldType.MONEY, FieldType.DATE, FieldType.TIMESTAMP, FieldType.EMAIL,
@@ -817,8 +851,45 @@ def _asks(column: str, entity: str, field: str) -> bool:
     )
 
 
+_NEVER_A_KEY = (FieldType.MONEY, FieldType.RATE, FieldType.QUANTITY, FieldType.DATA_RATE, FieldType.DATE,
+                FieldType.TIMESTAMP, FieldType.INTEGER, FieldType.MAC, FieldType.COORDINATE)  # fmt: skip
+"""Types of fields that no key of another table's records is."""
+
+
+_SAYS_IN_WORDS = frozenset(
+    {"name", "first_name", "last_name", "company_name", "contact_name", "zone", "segment", "billing_region",
+     "billing_city", "billing_street", "region", "county", "city", "street", "description", "notes", "model",
+     "vendor", "bank_name", "holder_name", "provider", "hostname", "pool", "address_pool", "bill_to_name",
+     "cancellation_reason", "discount_reason", "price_reason", "brand", "unit", "wifi_name", "contact_role"}
+)  # fmt: skip
+"""Fields of text that a person reads: the number of a record of another table is none of them."""
+
+
+def _is_of_another_table(column: str, profile: Profile) -> bool:
+    """Whether a column is called a reference, and counts: ``fk_user_author``, ``service_id``."""
+    return is_called_a_reference(column) and all(
+        v.isdigit() and len(v) <= 6 for v in profile.column.some(50)
+    )
+
+
+_AMOUNTS_OF_SOMETHING = frozenset({"total", "amount", "price", "unit_price", "subtotal"})
+_ZEROS = frozenset({"0", "0.0", "0.00", "0,00", "0.000", "0.0000", "0.00000000"})
+_OF_SOME = frozenset({"suspended_date", "cancelled_date", "returned_date", "released_date"})
+"""Days that only some records have: most are active."""
+
+
+def _in_most_rows(profile: Profile) -> bool:
+    column = profile.column
+    there = column.filled + column.empty + sum(column.nothing.values())
+    return there >= 20 and column.filled >= 0.9 * there
+
+
 def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
     info = ENTITIES[entity].fields[field]
+    if info.type in _NEVER_A_KEY and _is_of_another_table(profile.column.name, profile):
+        return 0.0, "; its cells are keys of another table"
+    if field in _SAYS_IN_WORDS and _is_of_another_table(profile.column.name, profile):
+        return score * 0.55, "; its cells are keys of another table, and say nothing themselves"
     if profile.is_empty:
         # Nothing but the name can speak for it: a comment, until there are cells.
         return score * 0.6, "; no cell holds anything"
@@ -827,6 +898,10 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
         return score * 0.6, "; one day for all: when they were written down?"
     if field in _EACH_ITS_OWN and profile.column.filled >= 30 and len(profile.column.counts) <= 3:
         return score * 0.5, "; a few values again and again refer to nothing"
+    if field in _AMOUNTS_OF_SOMETHING and set(profile.column.counts) <= _ZEROS:
+        return score * 0.5, "; all of it is 0"
+    if field in _OF_SOME and _in_most_rows(profile):
+        return score * 0.6, "; nearly all records have it"
     fit = profile.fit(info, entity, field)
     if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return score, "; its cells are months and years"

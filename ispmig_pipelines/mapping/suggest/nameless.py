@@ -176,7 +176,7 @@ def by_cells(table: Table) -> list[Match]:
         if names_nothing(table.sample, n) and table.sample.column(n).filled
     ]  # fmt: skip
     status = _states(table, "customer", "status", [])
-    plan = next((n for n in nothing if _is_plan(table.profiles[n])), "")
+    plan = next((n for n in nothing if is_plan(table.profiles[n])), "")
     street = _only([n for n in nothing if _is_street(table.profiles[n])])
     postal = _postal(table, nothing, street)
     dates = [n for n in nothing if _is_date(table.profiles[n])]
@@ -203,7 +203,8 @@ def _only(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _is_plan(profile: Profile) -> bool:
+def is_plan(profile: Profile) -> bool:
+    """Whether its cells are a few names again and again, and nearly all say a speed."""
     column = profile.column
     few = 1 < len(column.counts) <= 40 and column.filled >= 3 * len(column.counts)
     named = [v for v in column.counts if _SPEED_IN_NAME.search(v) and re.search(r"[^\W\d_]{3}", v)]

@@ -28,7 +28,7 @@ _MAC = re.compile(
     re.IGNORECASE,
 )
 _UUID = re.compile(r"\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?", re.IGNORECASE)
-_TIME = r"(?:[T ,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC))?)?"
+_TIME = r"(?:[T ,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?|UTC|GMT))?)?"
 _DATE = re.compile(
     rf"(?:\d{{4}}([-/.])\d{{1,2}}\1\d{{1,2}}|\d{{1,2}}([-/. ])\d{{1,2}}\2(?:\d{{4}}|\d{{2}})\.?){_TIME}|"
     rf"(?:\w{{3,9}},? )?\d{{1,2}}(?:st|nd|rd|th)?[- ./][A-Za-z]{{3,9}}\.?[- ,./]+\d{{2,4}}{_TIME}|"
@@ -251,6 +251,11 @@ class Profile:
             ):
                 # Nobody counts hundredths of megabits; they are amounts.
                 return 0.3
+            case FieldType.DATA_RATE if (
+                self.column.filled >= 20 and len(self.column.counts) > 0.6 * self.column.filled
+            ):
+                # Everybody has another one: what went through, and no speed that is sold.
+                return 0.3
             case FieldType.DATA_RATE:
                 pair = self.share("speed pair")
                 return pair if pair > 0.5 else max(
@@ -289,6 +294,14 @@ class Profile:
             bare = self._of(lambda: [v.isalnum() for v in self._some])
             strange = self.share("mac") * (1 - bare)
         is_key = info.key or bool(info.references)
+        if (
+            is_key
+            and self.few_words
+            and len(self.column.counts) > 1
+            and not yes_and_no_words(self.column.counts)[2]
+        ):
+            # Yes and no name no record of anything.
+            return 0.2 if set(self.column.counts) - {"0", "1"} else 1.0
         if not is_key and self.few_words and not yes_and_no_words(self.column.counts)[2]:
             # Yes and no answer another question than a name's or a group's.
             return 0.4

@@ -48,11 +48,7 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
     """
     free = [t for t in tables if not t.fixed]
     links = links_of([t.sample for t in tables])
-    for table, found in zip(tables, links, strict=True):
-        for link in found:
-            tables[link.table].is_named = True
-            if table.hinted in ("invoice", "payment"):
-                tables[link.table].is_billed = True
+    _look_round(tables, links)
     for table in free:
         table.stands_below(above(table))
         table.recognise()
@@ -74,6 +70,30 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
     for table in free:
         if _make_columns(table, tables):
             table.recognise()
+
+
+def _look_round(tables: Sequence[Table], links: Sequence[Sequence[Link]]) -> None:
+    """Tells each table what the others say of it: how long they are, and who refers to whom."""
+    surely = [t for t in tables if t.hinted == "customer" and t.is_surely("customer")]
+    for table in tables:
+        others = [t for t in tables if t is not table]
+        table.services_beside = any(
+            t.hinted in ("service", "plan") and not t.is_strange for t in others
+        )
+        table.beside = max((t.sample.records for t in others), default=0)
+        table.customers_beside = max(
+            (t.sample.records for t in surely if t is not table), default=0
+        )
+    for table, found in zip(tables, links, strict=True):
+        billed = [x for x in found if table.hinted in ("invoice", "payment")]
+        sure = {x.table for x in billed if tables[x.table] in surely}
+        for link in found:
+            other = tables[link.table]
+            other.is_named = True
+            table.refers.setdefault(link.column, (other, link.key))
+            # Whoever wrote a bill stands on it, too; it goes to the customer.
+            is_writer = bool(sure) and link.table not in sure and other.hinted == "customer"
+            other.is_billed |= link in billed and not is_writer
 
 
 def _make_columns(table: Table, tables: Sequence[Table]) -> bool:
@@ -141,10 +161,54 @@ def relate(tables: Sequence[Table]) -> None:
             if table.fixed:
                 continue
             _refer(table, holding, entity, parents)
+    _heads(tables)
     _plans_for_want(tables)
     _add_up(tables)
     _complete(tables)
     _doubt(tables)
+
+
+def _heads(tables: Sequence[Table]) -> None:
+    """What two tables say of one record: contracts and what each is of, payments and to which
+    bill each goes. Where every record of the one refers to another of the other, and has what that
+    lacks, they are the same records, and the other completes them."""
+    for entity in ("service", "payment"):
+        info = ENTITIES[entity]
+        key = info.key[0]
+        for table, holding in _parents(tables, entity):
+            if table.fixed:
+                continue
+            for column, (head, head_key) in table.refers.items():
+                other: Holding | None = next((h for h in head.holdings if h.entity == entity), None)
+                if other is None or head is table or head.fixed or other.partial:
+                    continue
+                held = table.sample.column(column)
+                if not held.is_unique or held.filled < table.sample.records:
+                    continue
+                if other.key_column != head_key or holding.partial:
+                    continue
+                telling = [n for n in _TELLING if n in info.fields]
+                mine = {n for n in telling if _is_there(holding, n)}
+                theirs = {n for n in telling if _is_there(other, n)}
+                if mine == theirs:
+                    continue
+                for name, match in list(holding.fields.items()):
+                    if match.column == column and name != "customer":
+                        del holding.fields[name]
+                holding.fields[key] = Match(
+                    entity, key, column, 0.9, f"each of its records is one of {head.sample.name}"
+                )
+                (other if mine > theirs else holding).partial = True
+                break
+
+
+_TELLING = ("plan", "amount", "invoice")
+"""Fields that tell which of two tables says what a record is of."""
+
+
+def _is_there(holding: Holding, name: str) -> bool:
+    match = holding.fields.get(name)
+    return match is not None and match.score >= ACTIVE
 
 
 def _plans_for_want(tables: Sequence[Table]) -> None:

@@ -97,11 +97,22 @@ def _codes_of_places(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+_LINE_OF = re.compile(r"(.*[a-z])[ _.-]*[Ll]ine[ _.-]?([12]?)")
+
+
 def _address_lines(names: Sequence[str]) -> dict[str, str]:
     """``line1`` beside a town is a line of an address."""
     found = {}
     for name in names:
         prefix, _, last = name.rpartition(".")
+        if not prefix and (match := _LINE_OF.fullmatch(name)):
+            # account_line1 beside account_city.
+            around = match[1]
+            towns = [n for n in names if n.casefold().startswith(around.casefold())
+                     and {"city", "postal"} & set(concepts_of(n))]  # fmt: skip
+            if towns:
+                found[name] = f"{around} address{2 if match[2] == '2' else ''}"
+            continue
         plain = "".join(words_of(last)) if last else ""
         if plain not in ("line", "line1", "line2", "linea1", "linea2", "linha1", "ligne1"):
             continue

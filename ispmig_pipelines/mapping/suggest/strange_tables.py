@@ -27,7 +27,10 @@ _STRANGERS = frozenset(
      "notifications", "notification", "expenses", "pengeluaran", "gastos", "egresos", "despesas",
      "egreso", "fees", "charges", "leads", "todo", "attendance", "salary", "salaries", "payroll", "karyawan", "pegawai",
      "technicians", "tokens", "token", "oauth", "empleado", "funcionario",
-     "usuarios_sistema", "operadores", "operators", "inventario_movimientos", "logins", "messages", "sms", "events", "event", "campaigns", "permissions",
+     "usuarios_sistema", "operadores", "operators", "inventario_movimientos", "logins", "messages", "sms", "events", "event", "campaigns", "permissions", "setting", "config",
+     "configuration", "configuracion", "configuraciones", "configuracao", "configuracoes", "parametros", "parametres",
+     "einstellungen", "impostazioni", "instellingen", "ustawienia", "nastaveni", "ayarlar", "pengaturan", "konfigurasi",
+     "настройки", "налаштування", "options", "preferences",
      "roles", "queue", "jobs", "cache", "rack", "racks", "interface", "interfaces", "auth", "sys", "acl", "django", "backend", "statistics", "stats", "traffic", "usage", "helpdesk"}
 )  # fmt: skip
 """Tables of whom or what the ISP keeps beside its business: never an entity of it."""
@@ -44,6 +47,8 @@ _STAFF = frozenset({"isstaff", "issuperuser", "isadmin", "lastlogin", "startmodu
 _ROLES = frozenset(
     {"role", "roles", "roleid", "idrole", "rol", "idrol", "rolid", "perfil", "perfilid", "level", "userlevel",
      "usertype", "remembertoken", "emailverifiedat", "permissions", "cargo", "hakakses", "isadmin",
+     "profileid", "idperfil", "profile", "usergroup", "usertypeid", "idprofil", "rola", "rolle", "ruolo",
+     "roleuser", "tipousuario", "tipousuarioid", "idtipousuario", "grupousuario", "idgrupousuario", "isstaff", "issuperuser",
      "privilege", "privileges", "accesslevel", "nivel", "twofactorsecret", "apitoken"}
 )  # fmt: skip
 """Columns, as compared, of logins to a system."""
@@ -73,6 +78,10 @@ def _has_logins(table: Table, columns: set[str]) -> bool:
         return False
     if table.is_billed:
         return False
+    few = 0 < 3 * table.sample.records <= table.customers_beside
+    if few and (table.is_weakly_hinted or not table.hinted) and _ROLES & columns:
+        # Some who have a role, beside many who are customers.
+        return True
     if table.hinted == "customer" and not table.is_weakly_hinted:
         return False
     known = {m.field for m in table.matches("customer") if m.score >= ACTIVE and (

@@ -97,6 +97,10 @@ def _candidates(profile: Profile) -> dict[str, list[str]]:
     if not marks:
         digits = {len(v) for v in profile.column.some(200) if v.replace(".", "", 1).isdigit()}
         if digits:
+            days = [v for v in profile.column.some(200) if v.replace(".", "", 1).isdigit()]
+            if sum(len(v.partition(".")[0]) == 5 for v in days) >= 0.9 * len(days):
+                # Seconds since 1970 of so few digits are all of its first day.
+                return {"": ["excel"]}
             return {"": ["unix", "unix_ms", "excel", "YYYYMMDD", "YYYYMMDDHHmmss"]}
         named = ["D MMM YYYY", "D-MMM-YYYY", "D-MMM-YY", "MMM D, YYYY", "MMMM D, YYYY",
                  "D MMMM YYYY", "D. MMMM YYYY", "ddd, D MMM YYYY", "MMM D YYYY"]  # fmt: skip

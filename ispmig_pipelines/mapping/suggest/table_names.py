@@ -20,6 +20,7 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("service", frozenset({"customer", "service"})),
     ("ip_assignment", frozenset({"ip", "address"})),
     ("ip_assignment", frozenset({"ip"})),
+    ("payment", frozenset({"invoice", "payment"})),
     ("invoice", frozenset({"invoice"})),
     ("payment", frozenset({"payment"})),
     ("payment", frozenset({"transaction"})),
@@ -37,9 +38,33 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """Entity ← what the table's name says; the more specific first."""
 
+_CALLED: dict[str, frozenset[str]] = {
+    "invoice": frozenset(
+        {"tahakkuk", "tahakkuklar", "borclandirma", "areceber", "contasareceber", "cuentasporcobrar", "porcobrar",
+         "receivable", "receivables", "mensualidades", "mensualidad", "mensalidades", "mensalidade", "adeudos",
+         "cuotas", "titulos", "forderungen", "sollstellungen", "naliczenia", "начисления", "nachisleniya",
+         "нарахування", "addebiti", "predpisy", "предписания", "facturacion", "faturamento", "facturation",
+         "fatturazione", "fakturace", "invoicing", "cobranzas_emitidas"}
+    ),
+    "payment": frozenset(
+        {"cobros", "cobro", "abonos", "recebimentos", "ingresos", "incassi", "incasso", "encaissements", "encaissement",
+         "inkasso", "zahlungen", "wplaty", "inkasa", "ontvangsten", "tahsilat", "tahsilatlar", "setoran", "поступления",
+         "надходження", "remittances", "kasa_hareketleri"}
+    ),
+    "customer": frozenset(
+        {"afiliados", "socios", "tiers", "partners", "thirdparties", "anagrafica", "anagrafiche", "contractors",
+         "контрагенты", "households", "inquilinos", "usuarios_finales", "titulares"}
+    ),
+    "plan": frozenset({"tarifas", "tarifario", "produkte", "produkty", "produtos", "productos", "offers", "prodotti"}),
+}  # fmt: skip
+"""Entity → words of tables of it that mean something else, or nothing, as words of columns."""
+
+_OF_ACCESS = frozenset({"rad", "radius", "pppoe", "ppp", "ppoe", "hotspot"})
+"""Words beside those for logins of tables of lines that sign in: ``radusuarios``."""
+
 _OF_LINES = frozenset(
     {"contents", "content", "detalle", "detalles", "detalhe", "detalhes", "itens", "detail", "details", "lineas",
-     "linhas", "lines", "line", "item", "items", "positionen", "posten", "pozycje", "rincian", "detil", "kalemleri"}
+     "linhas", "det", "dtl", "dettaglio", "dettagli", "regels", "radky", "polozky", "строки", "позиции", "lines", "line", "item", "items", "positionen", "posten", "pozycje", "rincian", "detil", "kalemleri"}
 )  # fmt: skip
 """Words beside those for invoices of tables of their lines."""
 
@@ -60,7 +85,28 @@ def hinted_by_name(table: Table) -> str:
     if table.above:
         # invoices.payments are payments: the end of the path says what is in it.
         concepts = frozenset(concepts_of(table.sample.name.rpartition(".")[2]))
-    return next((entity for entity, words in _HINTS if words <= concepts), "")
+    found = next((entity for entity, words in _HINTS if words <= concepts), "")
+    if found in ("", "customer") and _is_of_access(table.sample.name, concepts):
+        return "service"
+    return found or _called(table.sample.name)
+
+
+def _called(name: str) -> str:
+    """The entity whose tables alone are called so, or ""."""
+    words = words_of(name)
+    said = {*words, *("".join(words[at:]) for at in range(len(words)))}
+    return next((entity for entity, called in _CALLED.items() if called & said), "")
+
+
+def _is_of_access(name: str, concepts: frozenset[str]) -> bool:
+    """Whether it is called logins of lines: ``radusuarios``, ``pppoe_users``."""
+    if "login" in concepts and {"pppoe", "router"} & concepts:
+        return True
+    for word in words_of(name):
+        rest = next((word.removeprefix(w) for w in _OF_ACCESS if word.startswith(w)), "")
+        if rest and {"login"} <= set(concepts_of(rest)):
+            return True
+    return False
 
 
 def _is_of_lines(table: Table) -> bool:

@@ -39,6 +39,14 @@ class Table:
         self.linked: dict[str, str] = {}
         self.is_billed = False
         """Whether tables of invoices or payments refer to it."""
+        self.beside = 0
+        """Records of the longest of the other tables."""
+        self.customers_beside = 0
+        """Records of the longest of the other tables that are surely called customers."""
+        self.services_beside = False
+        """Whether another table is called one of services or plans."""
+        self.refers: dict[str, tuple[Table, str]] = {}
+        """Columns that hold keys of another table, by name and by values: it, and its key."""
         self.is_named = False
         """Whether columns of other tables are called like its key and have its values."""
         self.holdings: list[Holding] = []

@@ -78,6 +78,28 @@ download: veldown downrate downlimit
 upload: velup uprate uplimit
 vendor: producer
 customer: soc
+status: aktif
+active: aktif aktivni aktywny aktywna активен активный активна
+id: rowid pk
+note: comentarios comentário commenti commentaires komentarze komentáře komentar catatan keterangan
+shipping: ship shipping
+last: ultima última laatste ostatni ostatnia posledni poslední dernière terakhir ultimi ultime
+last: последний последняя останній остання
+contract date: dataassinatura fechafirma fechadefirma datafirma datasignature vertragsdatum
+contract date: signedon signeddate datumpodpisu dataassinaturacontrato
+tax id: tvaintra tvaintracom numtva vatnumber steuernr
+company id: siret
+active: envente onsale tosell verkäuflich
+fax: faxno faxnummer
+signup: anmeldedatum:date eintrittsdatum:date beitrittsdatum:date fechaalta:date dataadesao:date
+signup: dateinscription:date inschrijfdatum:date dataiscrizione:date datazapisu:date
+signup: datumregistrace:date kayittarihi:date tanggaldaftar:date tglregistrasi:date
+signup: датарегистрации:date датареєстрації:date
+start: vertragsbeginn:contract aktivierungsdatum:date anschlussdatum:date fechaactivacion:date
+start: dataativacao:date fechainstalacion:date
+birth: geburt:date
+upload: rise
+download: descent
 issue date: datef
 created date: datec
 payment date: datep

@@ -28,7 +28,7 @@ postal: ramz_baridi ramzbaridi baridi pincode_ posti kodpocztowy_ postcode_ post
 country: dawla balad دولة بلد nchi desh tara țară lan land_ maa kraju
 district: hayy حي ilce ilçe powiat gmina kata wilaya_ndogo urbanizacion urbanización
 tax id: vergino vergi_no vergino_ vkn_ nip_ nipu raqm_daribi daribi pan gstno:id ytunnus orgnr cui cvr uidnr
-national id: kimlik kimlikno hawiya huwiyya هوية kitambulisho aadhar_ tckimlik tckimlikno nin_ pesel_ cpf_ dowod osobisty dowodu cedulla identidad identidade ktpno
+national id: document documento documentnumber:id numerodocumento:id nrodocumento:id numdocumento:id kimlik kimlikno hawiya huwiyya هوية kitambulisho aadhar_ tckimlik tckimlikno nin_ pesel_ cpf_ dowod osobisty dowodu cedulla identidad identidade ktpno
 birth: milad ميلاد kuzaliwa janm naissance_ syntymä
 date: tarikh tareekh تاريخ tarehe dinank tanggal_ dato päivä dat_ daty datą dte
 signup: ishtirak ishtirakk اشتراك kujiunga souscription souscrit subscribed_ subscribedon:date enrolment rejestracja uyelik üyelik kayitlanma joindt:date crtdt:date kundeseit:date mitgliedseit:date

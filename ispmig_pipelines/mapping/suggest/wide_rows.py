@@ -12,6 +12,8 @@ from ispmig_pipelines.mapping.suggest.entity_of_table import customer_column
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
+from ispmig_pipelines.mapping.suggest.nameless import is_plan
+from ispmig_pipelines.mapping.suggest.payers import payers_of
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 
@@ -42,6 +44,16 @@ def further(table: Table, main: Holding) -> None:
             )
     if main.entity == "invoice_line":
         _invoices_of(table, main)
+    if main.entity in ("payment", "invoice"):
+        customers = payers_of(table, main)
+        if customers is not None:
+            number = customers.fields[ENTITIES["customer"].key[0]].column
+            # What differs from bill to bill is no customer's.
+            customers.fields = {
+                n: m for n, m in customers.fields.items()
+                if m.column == number or not _differs(table, number, m.column)
+            }  # fmt: skip
+            table.holdings.insert(0, customers)
     if main.entity == "customer":
         _services_of(table, main, key)
     if main.entity in ("customer", "service"):
@@ -182,6 +194,10 @@ def _services_of(table: Table, main: Holding, key: Match) -> None:
 def plan_for_want(table: Table, holding: Holding) -> Match | None:
     """What a service of this table has for its plan, where no column surely names it."""
     used = _used(table, holding)
+    named = [n for n, p in table.profiles.items()
+             if n not in used and n in table.sample.names and is_plan(p)]  # fmt: skip
+    if len(named) == 1:
+        return Match("service", "plan", named[0], 0.74, "a few names that say a speed")
     like = [
         m for m in table.matches("service")
         if m.field == "plan" and m.column not in used and m.column not in table.never
@@ -195,11 +211,15 @@ def plan_for_want(table: Table, holding: Holding) -> Match | None:
 
 def _for_want_of_a_plan(table: Table) -> Match | None:
     """What stands for the plan where no column names it: the fee of a month, or the speed."""
+    if table.services_beside:
+        return None
     for name, least in (("price", 0.8), ("download_kbps", 0.8)):
         match = table.best("service", name)
         if match is None or match.score < least or match.column in table.never:
             continue
         column = table.sample.column(match.column)
+        if set(column.counts) <= {"0", "0.0", "0.00", "0,00"}:
+            continue
         if 0 < len(column.counts) <= max(3, 0.2 * column.filled):
             return Match("service", "plan", match.column, 0.62, NO_PLAN)
     return None
@@ -308,6 +328,11 @@ def _owned(
     owner: Holding | None,
     customer: Holding | None,
 ) -> None:
+    whose = owner.fields.get("customer") if owner is not None else None
+    alone = customer is None and owner is not None and not owner.when_filled
+    refers = "customer" in ENTITIES[entity].references
+    if alone and refers and whose is not None and whose.score >= 0.8:
+        fields["customer"] = Match(entity, "customer", whose.column, whose.score, whose.reason)
     for name, holding in (("service", owner), ("customer", customer)):
         if holding is None or holding.when_filled:
             continue
@@ -323,7 +348,8 @@ def _locations(table: Table, main: Holding) -> None:
     if owner is None:
         return
     spoken = {"location", "service_location", "building", "apartment", "floor", "entrance",
-              "latitude", "longitude", "physical", "ship", "service", "start"}  # fmt: skip
+              "latitude", "longitude", "physical", "ship", "shipping", "service",
+              "start"}  # fmt: skip
     said = {c for c in table.sample.names if spoken & set(concepts_of(c))}
     used = {
         part for h in table.holdings for n, m in h.fields.items()
