@@ -50,6 +50,8 @@ _SHAPES: tuple[tuple[ValueShape, str], ...] = (
     ("address", "address"), ("mac", "mac"), ("email", "email"), ("phone", "phone"),
     ("number", "number"), ("integer", "integer"), ("date", "date"), ("digits", "integer"),
 )  # fmt: skip
+_MAIN = frozenset({"customer", "service", "invoice", "payment", "plan"})
+"""Entities of which a preset must know a table to be the one of the export."""
 _SAYS = 0.9
 """Share of a column's cells that must have a shape for the column to have it."""
 
@@ -179,9 +181,9 @@ def suggest(
     if (
         preset == "auto"
         and chosen
-        and not any(f and chosen.tables[f.table].entities for f in found)
+        and not any(f and _MAIN & chosen.tables[f.table].entities.keys() for f in found)
     ):
-        # Only its side tables are like these: a payments.csv is not a system's list of covers.
+        # Only its side tables are like these: many systems keep a list of access servers.
         chosen, found = None, [None] * len(seen)
     sources = _named(seen, found, chosen)
     draft = compose(_title(out, files), sources, chosen, currency=currency)

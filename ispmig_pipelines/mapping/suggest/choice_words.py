@@ -121,3 +121,19 @@ MORE_SYNONYMS: dict[str, str] = {
     "tax": "vat gst salestax iva mwst tva kdv btw dph ppn ндс пдв surcharge taxes",
     "usage": "overage metered consumption consumo excess",
 }  # fmt: skip
+
+for _choice, _further in {
+    "active": "stayed joined gratis cortesia cortesía live inuso in_uso operational operativo funcionando podłączony zapnuto připojen çalışıyor tersambung online_",
+    "suspended": "offline poweroff power_fail isolated isolir_ nopago pozastaveno dondurulmuş suspendedfornonpayment disabledbyadmin",
+    "pending": "staged submitted pendingsubmission pendingcustomerapproval processing requiresaction requirespaymentmethod inprogress awaiting awaitingpayment beklemede bekliyor menunggu čeká oczekująca в_обработке обрабатывается verarbeitung enproceso emprocessamento encours inlavorazione inbehandeling",
+    "completed": "paidout collected cleared posted processed tamamlandi tamamlandı odendi ödendi berhasil sukses selesai zpracováno zrealizowana проведён проведен выполнен исполнен riuscito eseguito effectué réussi exitoso aprobado aprovado erledigt ausgeführt geslaagd verwerkt",
+    "failed": "bounced returned dishonoured dishonored gagal başarısız basarisiz nieudana odrzucona отклонён отклонен ошибка fallito échoué refusé rechazado falhou mislukt neúspěšná",
+    "paid": "tamamlandi tamamlandı odendi recebido recebida cobrado liquidada payee réglée reglee betaald voldaan saldata incassata zaplacena opłacony оплачена",
+    "open": "beklemede bekliyor odenmedi pendientedepago aberta emaberto ausstehend openstaand onbetaald neuhrazena neuhrazeno вожидании выставлен wystawiona da_pagare nonpagata",
+    "partly_paid": "kismenodendi kısmenödendi parcialmentepaga parcialmentepago parcialmentepagada częściowo częściowoopłacona deelsbetaald частично partiellementpayée castecne částečně sebagian",
+    "faulty": "failed ariza arıza arızalı rusak porucha uszkodzony неисправен повреждён guasto enpanne défectueux averiado danificado defeito stuk",
+    "in_stock": "inventory planned staged spare disponible disponivel stokta gudang magazyn na_sklade skladem накладе склад magazzino voorraad enstock",
+    "retired": "decommissioning decommissioned deprecated scrapped baja sucata hurda wycofany vyřazeno списан списано dismesso rebut afgeschreven",
+    "fiber": "fiberoptic fttp fthome fiberhome fiberoptik światłowodowe optika vlákno glasvezel fibraottica serat optik",
+}.items():  # fmt: skip
+    MORE_SYNONYMS[_choice] = f"{MORE_SYNONYMS.get(_choice, '')} {_further}"

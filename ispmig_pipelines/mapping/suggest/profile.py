@@ -308,6 +308,12 @@ class Profile:
         if name in _STREETS and self._of(lambda: [len(v) <= 3 for v in self._some]) > 0.8:
             # TX is no street.
             return 0.2
+        if (
+            name in _NUMBERED
+            and self._of(lambda: [bool(_RATE.fullmatch(v)) for v in self._some]) > 0.9
+        ):
+            # 21 on every row is the rate of a tax, and nobody's number.
+            return 0.1
         if name in _REGIONS and self.few_words and max(map(len, self._some), default=0) == 1:
             # A, S and X are no regions, but codes of something.
             return 0.2
@@ -338,6 +344,10 @@ class Profile:
         if name in ("portal_username", "access_username", "notes", "name", "device_code"):
             return 1.0
         return 1 - 0.8 * strange
+
+
+_NUMBERED = frozenset({"tax_id", "national_id", "company_number"})
+_RATE = re.compile(r"\d{1,2}(?:[.,]\d{1,4})? ?%?")
 
 
 def _is_numeric_date(text: str) -> bool:

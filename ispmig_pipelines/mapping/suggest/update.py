@@ -140,8 +140,10 @@ def _with_sources(text: str, draft: Draft, known: dict[str, str], path: Path) ->
     """Adds the sources that the spec does not know, with their blocks."""
     new = [s for s in draft.sources if not known[s.name]]
     for source in new:
-        blocks = [b for b in draft.blocks_of(source.name) if not b.asked]
+        every = draft.blocks_of(source.name)
+        blocks = [b for b in every if not b.asked]
         if not blocks:
+            text = _with_comments(text, source, every)
             continue
         spec = parse_spec(text, path)
         name, count = source.name, 1
@@ -157,12 +159,23 @@ def _with_sources(text: str, draft: Draft, known: dict[str, str], path: Path) ->
         try:
             parse_spec(added, path)
         except SpecError:
-            comments = [f"# suggested: {name}: {flow(source.words)}"]
-            comments += [f"# {row.text}" for b in blocks for row in block_rows(b)]
-            text = text.rstrip("\n") + "\n\n" + "\n".join(comments) + "\n"
+            text = _with_comments(text, source, blocks)
         else:
             text = added
     return text
+
+
+def _with_comments(text: str, source: Source, blocks: Sequence[Block]) -> str:
+    """A source and its blocks as comments at the end: what they need is not known yet."""
+    head = f"# suggested: {scalar(source.name)}: {flow(source.words)}"
+    if not blocks or head in text:
+        return text
+    comments = [head]
+    for block in blocks:
+        comments.append(f"#   {block.entity}:" + (f"  # {block.asked}" if block.asked else ""))
+        rows = (row.text for row in block_rows(block))
+        comments += [row if row.lstrip().startswith("#") else f"# {row}" for row in rows]
+    return text.rstrip("\n") + "\n\n" + "\n".join(comments) + "\n"
 
 
 def _source_added(text: str, spec: Spec, source: Source) -> str:

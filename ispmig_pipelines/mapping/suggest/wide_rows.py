@@ -56,6 +56,8 @@ def further(table: Table, main: Holding) -> None:
             table.holdings.insert(0, customers)
     if main.entity == "customer":
         _services_of(table, main, key)
+    if main.entity == "device":
+        _addresses(table, None, _used(table, main), main)
     if main.entity in ("customer", "service"):
         _share_status(table)
         _gear(table, main)
@@ -281,6 +283,13 @@ def _gear(table: Table, main: Holding) -> None:
         _owned(table, "device", fields, owner, customer)
         table.holdings.append(Holding("device", fields, code.column))
         used |= {m.column for m in fields.values()}
+    _addresses(table, owner, used)
+
+
+def _addresses(
+    table: Table, owner: Holding | None, used: set[str], gear: Holding | None = None
+) -> None:
+    """The addresses that stand beside a service, or beside a device."""
     address = next((m for m in table.matches("ip_assignment")
                     if m.field == "address" and m.score >= ACTIVE and m.column not in used
                     and not _is_of_a_visit(table, m.column)),
@@ -297,6 +306,9 @@ def _gear(table: Table, main: Holding) -> None:
             ):
                 fields[name] = match
         _owned(table, "ip_assignment", fields, owner, None)
+        if gear is not None:
+            key = gear.fields[ENTITIES["device"].key[0]]
+            fields["device"] = Match("ip_assignment", "device", key.column, key.score, key.reason)
         table.holdings.append(Holding("ip_assignment", fields, address.column))
 
 

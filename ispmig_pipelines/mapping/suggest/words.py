@@ -205,6 +205,9 @@ def lookup_of(
         else:
             sure[word] = found
     if unsure and all(len(word) == 1 and word.isalpha() for word in counts):
+        if {w.casefold() for w in counts} == {"f", "j"} and {"person", "company"} <= set(choices):
+            # Física and jurídica, as Brazilian systems have them.
+            return {w: "person" if w.casefold() == "f" else "company" for w in counts}, []
         # A, S, C: a letter each, all of them the first of a choice.
         first = {letter: c for c in reversed(choices) for letter in _LETTERS.get(c, "")}
         if all(word.casefold() in first for word in counts):
