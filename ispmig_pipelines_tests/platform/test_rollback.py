@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import additions, journal, ledger, tenants, trail
+from ispmig_pipelines.platform import additions, erasing, journal, ledger, subject, tenants, trail
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.rollback import kept, restore_points
@@ -192,9 +192,9 @@ def test_with_force_they_are_taken_back_on_record(
     assert done.migrations[0].kept == {"customer": {"overwritten": 2}}
     assert {row.why for row in listed(connection, acme, done)} == {Why.OVERWRITTEN}
     assert state(connection, second) == State.UNDONE
-    assert value(connection, "select json_agg(account_number order by account_number)::text from customer") == (
-        '["A", "B"]'
-    )
+    assert value(
+        connection, "select json_agg(account_number order by account_number)::text from customer"
+    ) == ('["A", "B"]')
     assert value(connection, "select notes from customer where account_number = 'A'") == "1"
     with connection.begin():
         entry = trail.entries(connection, "acme")[-1]
@@ -233,8 +233,8 @@ def test_what_somebody_wrote_is_never_lost_however_it_was_written(
     with connection.begin():
         raw(connection).execute("set local search_path to tenant_acme")
         raw(connection).execute(statement)  # type: ignore[arg-type]
-    mine = "select string_agg(account_number || status || coalesce(notes, ''), ' ' order by account_number)" \
-           " from customer where _changed is not null"  # fmt: skip
+    mine = """select string_agg(account_number || status || coalesce(notes, ''), ' '
+                                order by account_number) from customer where _changed is not null"""
     before = value(connection, mine)
     assert before
     back(connection, acme, changed[1])
@@ -413,6 +413,41 @@ def test_it_is_on_record_with_counts_and_without_keys(connection: Connection, ac
     assert entry.details["migrations"][0]["kept"] == {"customer": {"changed": 1}}
     assert "SECRET" not in told
     assert "SECRET" not in json.dumps(done.as_json())
+
+
+def test_who_is_erased_comes_back_by_no_rollback_and_stands_in_no_list(
+    connection: Connection, acme: Tenant
+) -> None:
+    def bill(name: str, notes: str) -> dict[str, Any]:
+        return {
+            "invoice_number": "I", "customer": "ANN", "total": Decimal("1"), "currency": "EUR",
+            "bill_to_name": name, "notes": notes, "issue_date": dt.date(2001, 1, 1),
+        }  # fmt: skip
+
+    first = load(
+        connection, acme, customer=[customer("ANN", last_name="Secret"), customer("B")],
+        invoice=[bill("Ann Secret", "old Secret")],
+    )  # fmt: skip
+    second = load(
+        connection, acme, customer=[customer("ANN", last_name="Secret 2")],
+        invoice=[bill("Ann Secret 2", "Secret")],
+    )  # fmt: skip
+    by_hand(connection, "update customer set notes = 'x' where account_number = 'ANN'")
+    back(connection, acme, second, dry_run=True)
+    assert value(connection, "select count(*) from _kept") == 1
+    driver = raw(connection)
+    with connection.begin(), as_tenant(driver, acme):
+        held = subject.held_on(driver, acme, subject.Asked(("ANN",)), {})
+        erasing.erase(driver, acme, held, invoices_before=dt.date(2010, 1, 1))
+    everything = """select coalesce(string_agg(t.row, ''), '') from (
+        select customer::text as row from customer union all select invoice::text from invoice
+        union all select row::text from _undo union all select key::text from _kept) t"""
+    assert "Secret" not in value(connection, everything)
+    assert value(connection, "select count(*) from _kept") == 0
+    back(connection, acme, second, force=True)
+    assert "Secret" not in value(connection, everything)
+    assert back(connection, acme, first).left == 0
+    assert value(connection, "select count(*) from customer") == 0
 
 
 # The law

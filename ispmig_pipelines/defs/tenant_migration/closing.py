@@ -52,7 +52,8 @@ def sweep(connection: Connection, tenant: tenants.Tenant, instance: DagsterInsta
             entered.failed(connection, migration, entered.ABANDONED)
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is State.PUBLISHED:
-            take_back(connection, tenant, entry.id, "It was never audited, so it was taken back.")
+            why = "It was never audited, so it was taken back."
+            take_back(connection, tenant, entry.id, why, keep_changes=True)
     with connection.begin():
         restore_points.expire(connection, tenant, actor=account(), now=ledger.now())
     needless = {m.id for m in entries if m.state in ledger.FINAL and m.state is not State.FAILED}
@@ -131,11 +132,23 @@ def _over(entry: ledger.Migration, later: list[int]) -> str:
     return f"Migration {entry.id} {ended}, so there is nothing to retry. Start a new migration."
 
 
-def take_back(connection: Connection, tenant: tenants.Tenant, migration: int, why: str) -> None:
-    """Undoes a published migration and says so in the ledger, in one transaction."""
+def take_back(
+    connection: Connection,
+    tenant: tenants.Tenant,
+    migration: int,
+    why: str,
+    *,
+    keep_changes: bool = False,
+) -> None:
+    """Undoes a published migration and says so in the ledger, in one transaction.
+
+    Args:
+        keep_changes: keep rows that others changed since. Not where the audit failed: such a change,
+            made between publishing and the audit, may be what it failed for.
+    """
     driver = tenants.raw(connection)
     with connection.begin():
-        done = undo(driver, tenant, migration)
+        done = undo(driver, tenant, migration, force=not keep_changes)
         state = State.PARTLY_UNDONE if done.left else State.UNDONE
         if done.left:
             why += f" {done.left:,} of its rows are kept, which others changed or need by now."
