@@ -143,8 +143,8 @@ def take_back(
     """Undoes a published migration and says so in the ledger, in one transaction.
 
     Args:
-        keep_changes: keep rows that others changed since. Not where the audit failed: such a change,
-            made between publishing and the audit, may be what it failed for.
+        keep_changes: keep rows that others changed since. Not where the audit failed: such a
+            change, made between publishing and the audit, may be what it failed for.
     """
     driver = tenants.raw(connection)
     with connection.begin():
