@@ -18,6 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa_pandas
 import pyarrow as pa
@@ -226,3 +227,11 @@ _COLUMN_TESTS: dict[CheckKind, Callable[[FieldInfo, pd.Series], pd.Series | bool
     CheckKind.LENGTH: _fits_length,
     CheckKind.RANGE: _is_in_range,
 }
+
+
+def passes(info: FieldInfo, kind: CheckKind, column: pd.Series) -> np.ndarray:
+    """Mask of the cells that pass one kind of check, without Pandera."""
+    verdict = _COLUMN_TESTS[kind](info, column)
+    if isinstance(verdict, bool):
+        return np.full(len(column), verdict)
+    return verdict.to_numpy(dtype=bool)

@@ -22,12 +22,15 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa_pandas
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from ispmig_pipelines.issues import IssueLog
-from ispmig_pipelines.model.check import CheckKind, accepted
+from ispmig_pipelines.model.check import CheckKind, accepted, passes
 from ispmig_pipelines.model.entity import EntityInfo
+from ispmig_pipelines.model.field_info import FieldType
 from ispmig_pipelines.model.row_rule import RowRule
 
 RULE_CODES: dict[CheckKind, str] = {
@@ -41,6 +44,7 @@ RULE_CODES: dict[CheckKind, str] = {
 }
 """Kind of check → the rule that an issue of it names."""
 
+_CALENDAR = (FieldType.DATE, FieldType.TIMESTAMP, FieldType.TIME)
 _REQUIRED = "required"
 """Stands for the column's ``nullable`` among the names of checks."""
 
@@ -149,8 +153,13 @@ def _demand_columns(entity: EntityInfo, frame: pd.DataFrame) -> None:
             )
 
 
-def _text(column: pd.Series) -> pd.Series:
+def _text(column: pd.Series) -> pd.Series | pa.Array:
     """The column as text, for masking."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_temporal(dtype.pyarrow_dtype):
+        # Arrow can write days that Python's calendar does not have.
+        cells = pa.array(column, from_pandas=True).cast(pa.string())
+        return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
     return column if pd.api.types.is_string_dtype(column.dtype) else column.astype("str")
 
 
@@ -162,6 +171,7 @@ def _judge(
     The field is "" for a row rule, whose check bears the rule's name.
     """
     schema = _schema(entity, tuple(frame.columns), partial)
+    frame, beyond = _within_calendar(entity, frame)
     # An environment variable can switch Pandera off (PANDERA_VALIDATION_ENABLED): not here.
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
         try:
@@ -169,8 +179,30 @@ def _judge(
         except SchemaErrors as errors:
             failed = errors.schema_errors
         else:
-            return {}
-    return {_where(error): _failing_rows(error, frame) for error in failed}
+            return beyond
+    found = {_where(error): _failing_rows(error, frame) for error in failed}
+    for (field, _), wrong in beyond.items():
+        if (field, _REQUIRED) in found:
+            found[field, _REQUIRED] &= ~wrong
+    return found | beyond
+
+
+def _within_calendar(
+    entity: EntityInfo, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[tuple[str, str], np.ndarray]]:
+    """The frame without the days that Arrow can count to and Python's calendar does not have, and
+    where they were. Pandera shows one failing cell, and stumbles over these."""
+    beyond = {}
+    for name in frame.columns:
+        info = entity.fields[name]
+        if info.type in _CALENDAR:
+            wrong = ~passes(info, CheckKind.RANGE, frame[name])
+            if wrong.any():
+                beyond[name, CheckKind.RANGE.value] = wrong
+                cells = pa.array(frame[name], from_pandas=True)
+                kept = pc.if_else(pa.array(wrong), pa.scalar(None, cells.type), cells)
+                frame = frame.assign(**{name: info.pandas_dtype.__from_arrow__(kept)})  # type: ignore[attr-defined]
+    return frame, beyond
 
 
 def _where(error: SchemaError) -> tuple[str, str]:

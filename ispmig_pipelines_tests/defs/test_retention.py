@@ -190,6 +190,8 @@ def test_skipped_with_all_that_is_theirs(house: House) -> None:
     ]  # fmt: skip
     # Anna's line stays, without the place that was Bert's.
     assert house.rows("service", "service_code, location") == [("S1", None)]
+    assert ran.entry is not None
+    assert ran.entry.issues["service"]["reference.let_go"] == 1
     assert house.rows("device", "device_code") == [("D1",)]
     kept = everything(house)
     assert not [word for word in ABOUT_THE_EXPIRED if word in kept]
@@ -216,6 +218,8 @@ def test_anonymised_while_books_are_kept(house: House) -> None:
     assert house.rows("invoice", "invoice_number, bill_to_name, total::text")[1] == (
         "B2", "Bert Gone", "20.2500",
     )  # fmt: skip
+    assert ran.entry is not None
+    assert ran.entry.issues["customer"]["retention.anonymised"] == 2
     assert house.rows("location", "location_code, street")[1] == ("L2", None)
     assert house.rows("service", "service_code, location") == [("S1", "L2"), ("S2", "L2")]
     kept = everything(house).replace("Bert Gone", "")

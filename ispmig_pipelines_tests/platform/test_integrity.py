@@ -397,6 +397,7 @@ def _around_bern() -> list[Row]:
     ]  # fmt: skip
 
 
+PLACE_RULES = {"misplaced": "location.coordinates_misplaced", "far": "location.far_from_others"}
 PLACES: list[tuple[str, dict[int, tuple[str, str]], dict[int, str]]] = [
     ("all where they should be", {}, {}),
     ("changed round", {3: ("7.4", "46.9"), 9: ("7.5", "46.8")},
@@ -418,8 +419,9 @@ def test_locations_far_from_all_others_are_told(
     for place, (latitude, longitude) in moved.items():
         places[place] |= {"latitude": Decimal(latitude), "longitude": Decimal(longitude)}
     isp.load({"customer": sound()["customer"], "location": places})
-    rules = {"misplaced": "location.coordinates_misplaced", "far": "location.far_from_others"}
-    assert isp.issues() == {("location", n, rules[kind], "warning") for n, kind in told.items()}
+    assert isp.issues() == {
+        ("location", n, PLACE_RULES[kind], "warning") for n, kind in told.items()
+    }
 
 
 def test_countries_and_what_the_tenant_has_are_the_measure_of_places(isp: Isp) -> None:
