@@ -289,7 +289,7 @@ def _is_dated(table: Table) -> bool:
 
 
 def _against_customer(table: Table) -> str:
-    if _by_serial(table):
+    if by_serial(table):
         return "its rows are told apart by serial numbers"
     owner = customer_column(table)
     if owner and repeats(table, owner):
@@ -305,7 +305,7 @@ def _against_device(table: Table, named: str) -> str:
     told = any(_sure(table, "device", f) for f in ("serial_number", "mac", "management_address"))
     if named != "device" and not told:
         return "neither a serial number nor a MAC address"
-    if _persons(table) >= 3 and not customer_column(table) and not _by_serial(table):
+    if _persons(table) >= 3 and not customer_column(table) and not by_serial(table):
         return "its rows tell of persons"
     return ""
 
@@ -313,7 +313,7 @@ def _against_device(table: Table, named: str) -> str:
 _OF_A_KEY = frozenset({"customer", "account", "contract", "login"})
 
 
-def _by_serial(table: Table) -> bool:
+def by_serial(table: Table) -> bool:
     """Whether serial numbers are all that tells its rows apart: a list of what is installed, and
     at whose place."""
     serial = _column(table, "device", "serial_number")

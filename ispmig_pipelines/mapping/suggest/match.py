@@ -151,6 +151,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("plan", "download_kbps"): ("debit download", "speed", "download speed", "download upload"),
     ("plan", "upload_kbps"): ("debit upload", "upload speed"),
     ("plan", "technology"): ("technology",),
+    ("device", "model"): ("device type", "equipment type", "type of device"),
     ("device", "purchase_price"): ("purchase price", "purchase amount"),
     ("device", "purchase_date"): ("purchase date",),
     ("device", "warranty_until"): ("warranty end", "warranty date", "warranty expiry"),

@@ -74,6 +74,9 @@ _POSTAL = re.compile(
 
 
 def _is_address(text: str) -> bool:
+    if text.startswith("255."):
+        # A mask of a network.
+        return False
     try:
         ipaddress.ip_address(text.split("/")[0])
     except ValueError:
@@ -365,7 +368,23 @@ def _is_numeric_date(text: str) -> bool:
     return len(text) == 5 and 20_000 <= number <= 60_000
 
 
-_PRESENCE = frozenset({"online", "offline", "up", "down", "connected", "disconnected", "unknown"})
+_PRESENCE = frozenset(
+    {
+        "online",
+        "offline",
+        "up",
+        "down",
+        "connected",
+        "disconnected",
+        "unknown",
+        "power fail",
+        "powerfail",
+        "los",
+        "dying gasp",
+        "dyinggasp",
+        "unreachable",
+    }
+)
 _STREETS = frozenset({"street", "billing_street"})
 _IDENTIFYING = frozenset(
     {"tax_id", "national_id", "company_number", "serial_number", "asset_tag", "access_username",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.elimination import by_elimination
-from ispmig_pipelines.mapping.suggest.entity_of_table import customer_column
+from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
@@ -57,6 +57,12 @@ def further(table: Table, main: Holding) -> None:
     if main.entity == "customer":
         _services_of(table, main, key)
     if main.entity == "device":
+        if by_serial(table):
+            # At a customer's place the login and the address are those of his line.
+            said = [n for n, m in main.fields.items() if n.startswith("management_")
+                    and "management" not in concepts_of(m.column)]  # fmt: skip
+            for name in said:
+                del main.fields[name]
         _addresses(table, None, _used(table, main), main)
     if main.entity in ("customer", "service"):
         _share_status(table)
