@@ -32,7 +32,6 @@ from ispmig_pipelines.condition.tree import (
     Comparison,
     Condition,
     FieldName,
-    IsNothing,
     Match,
     Not,
     OneOf,
