@@ -689,6 +689,9 @@ def matches(
         # Where bills go is not where the line is.
         spelled |= {n: f"billing {rest}" for n, rest in _mailed(table.names).items()}
     others = of_others(table) if entity in ("customer", "location", "service") else frozenset()
+    if entity == "invoice":
+        # A bill is to its buyer, and from its seller.
+        others = frozenset(c for c in of_others(table) if words_of(c)[0] not in _BUYERS)
     keys = {*info.key, *info.references}
     codes = {m.columns[0] for m in made.values() if m.source}
     spelled |= {name: m.called for name, m in made.items()}
@@ -796,6 +799,9 @@ _ROLES = frozenset(
      "from", "sender", "recipient", "payee", "beneficiary"}
 )  # fmt: skip
 """First words of columns that tell of whoever sells, bills or is billed."""
+
+
+_BUYERS = frozenset({"buyer", "nabywca", "recipient"})
 
 
 @cache

@@ -160,3 +160,18 @@ def test_one_row_of_settings_is_no_device(tmp_path: Path) -> None:
     }  # fmt: skip
     found = suggested(tmp_path, customers=CLIENTS, options_of_the_app=(settings, 1))
     assert not entities(found, "options_of_the_app")
+
+
+def test_a_bill_is_not_to_its_seller(tmp_path: Path) -> None:
+    invoices = {
+        "id": lambda i: 1 + i,
+        "client_id": lambda i: 1 + i % 50,
+        "total": lambda i: f"{20 + i}.00",
+        "due_date": lambda i: f"2024-03-{1 + i % 28:02}",
+        "seller_company": lambda _: "Valley Net Ltd",
+        "seller_address": lambda _: "1 Hill Road",
+        "seller_phone": lambda _: "+14155550000",
+    }
+    columns = active(suggested(tmp_path, clients=CLIENTS, invoices=invoices, currency="EUR"))
+    assert "invoice.total" in columns
+    assert not {"invoice.bill_to_name", "invoice.bill_to_address"} & columns.keys()
