@@ -15,6 +15,7 @@ from ispmig_pipelines.defs.audit_chain import (
     every_night,
     unbroken,
 )
+from ispmig_pipelines.defs.janitor import every_hour, janitor
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
@@ -24,7 +25,7 @@ from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 defs = Definitions(
     assets=[source_export, *entities, tenant_backup, tenant_files, audit_trail],
     asset_checks=[*checks, unbroken],
-    jobs=[tenant_migration, tenant_resubmit, tenant_rollback, tenant_export, audit_chain],
-    schedules=[every_night],
+    jobs=[tenant_migration, tenant_resubmit, tenant_rollback, tenant_export, audit_chain, janitor],
+    schedules=[every_night, every_hour],
     resources={"platform": Platform()},
 )

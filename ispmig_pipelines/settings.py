@@ -94,6 +94,27 @@ class Settings(BaseSettings):
         "Unset: keys in ISPMIG_HOME, made at first need.",
     )
 
+    retries: int = Field(
+        default=4,
+        ge=0,
+        le=10,
+        description="How often a step of a run is tried again after what passes by itself: a lost "
+        "connection, a lock, a tenant that another run works on, S3 out of breath.",
+    )
+    retry_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=600,
+        description="Seconds from which the pauses between tries grow: 1, 3, 7, 15 times as many, "
+        "give or take one time.",
+    )
+    unaudited_hours: float = Field(
+        default=24.0,
+        ge=0,
+        description="How long a migration that was published, and whose run died before the audit "
+        "had passed, may be retried from failure before the janitor takes it back.",
+    )
+
     close_catalogs: bool | None = Field(
         default=None,
         description="Whether PostgreSQL's system catalogs are closed to everybody but superusers "

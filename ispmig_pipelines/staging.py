@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -71,6 +71,23 @@ def remove_expired(root: Path, tenant: str, finished: Callable[[int], bool]) -> 
         if finished(migration) or staging.folder.stat().st_mtime < oldest:
             staging.remove()
             removed.append(migration)
+    return removed
+
+
+_DEAD_AFTER_SECONDS = 3600.0
+"""What is written to is younger than this."""
+
+
+def remove_parts(root: Path, tenant: str) -> int:
+    """Deletes half-written files that nobody writes to any more; returns how many."""
+    removed = 0
+    oldest = time.time() - _DEAD_AFTER_SECONDS
+    for part in (root / tenant).glob("[0-9]*/*.part"):
+        # Whoever wrote it may take it away in this moment.
+        with suppress(FileNotFoundError):
+            if part.stat().st_mtime < oldest:
+                part.unlink()
+                removed += 1
     return removed
 
 

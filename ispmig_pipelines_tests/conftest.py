@@ -113,6 +113,8 @@ def ispmig_home(
         monkeypatch.delenv(name)
     monkeypatch.setenv("ISPMIG_HOME", str(tmp_path))
     monkeypatch.setenv("ISPMIG_DATABASE_URL", database_url)
+    # What passes by itself passes at once in tests.
+    monkeypatch.setenv("ISPMIG_RETRY_SECONDS", "0.02")
     settings.cache_clear()
     yield tmp_path
     settings.cache_clear()

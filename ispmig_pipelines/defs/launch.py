@@ -1,6 +1,7 @@
 """Running a job from the command line: the same job, and the run appears in the UI."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
@@ -8,11 +9,14 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
+from dagster_postgres.utils import DagsterPostgresException
 
 from ispmig_pipelines.account import account
+from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.actor import ACTOR_TAG, COMMAND_LINE, FROM_TAG
 from ispmig_pipelines.defs.instance import shipped_file
 from ispmig_pipelines.defs.partitions import NAME
+from ispmig_pipelines.platform.server import plain_error, told_plainly
 
 DEFINITIONS = "ispmig_pipelines.definitions"
 REPOSITORY = "__repository__"
@@ -50,6 +54,7 @@ def run_job(
         ``where`` it showed; empty when it succeeded.
 
     Raises:
+        DatabaseError: Dagster could not write its events; the run is as one that was killed.
         KeyboardInterrupt: somebody stopped the run.
     """
     know_tenant(instance, tenant)
@@ -66,13 +71,18 @@ def run_job(
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
             FROM_TAG: COMMAND_LINE,
             ACTOR_TAG: account(),
+            living.PROCESS_TAG: living.this_process(),
+            # Whoever sits at the terminal runs it again, or does not.
+            "dagster/max_retries": "0",
         },
         # By these the UI knows the run as one of its job, and can run it again.
         remote_job_origin=_origin(name),
         job_code_origin=job.get_python_origin(),
     )
-    result = execute_run(job, run, instance, raise_on_error=False)
-    finished = instance.get_run_by_id(run.run_id)
+    # Dagster's own tables lie in the same server, and may be gone as it writes its events.
+    with _storage_told_plainly():
+        result = execute_run(job, run, instance, raise_on_error=False)
+        finished = instance.get_run_by_id(run.run_id)
     assert finished is not None  # noqa: S101 - it was made above
     failure: dict[str, Any] = {}
     for event in result.all_events:
@@ -84,6 +94,16 @@ def run_job(
     if not failure and finished.status is not DagsterRunStatus.SUCCESS:
         failure = {"message": _last_words(result.all_events), "error": "platform", "exit_code": 3}
     return finished, failure
+
+
+@contextmanager
+def _storage_told_plainly() -> Iterator[None]:
+    try:
+        with told_plainly():
+            yield
+    except DagsterPostgresException as error:
+        # It gave up connecting, and names its cause only.
+        raise plain_error(getattr(error.__cause__, "orig", None)) from None
 
 
 def _interrupted(data: Any) -> bool:

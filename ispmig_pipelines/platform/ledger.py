@@ -294,7 +294,9 @@ def publish_migration(connection: Connection, migration: int, **values: Any) -> 
     """Marks a running migration as published, in the transaction that publishes it.
 
     Raises:
-        DatabaseError: it is not running any more: another run took it for dead.
+        DatabaseError: it is not running any more: another run took it for dead, or it is published
+            already, by a connection that was lost while it committed. Whoever tries again finds
+            out which.
     """
     statement = (
         sa.update(data_migrations)
@@ -304,7 +306,8 @@ def publish_migration(connection: Connection, migration: int, **values: Any) -> 
     if connection.execute(statement).rowcount != 1:
         raise DatabaseError(
             f"Migration {migration} is not running any more: its connection was lost, and another "
-            "run of the tenant has begun. Nothing of it was loaded; migrate again."
+            "run of the tenant has begun. Nothing was loaded by this one; migrate again.",
+            transient=True,
         )
 
 

@@ -38,6 +38,8 @@ SESSION = {
     "standard_conforming_strings": "on",
     # Every name we use is qualified; pg_temp is named because it is searched first when it is not.
     "search_path": "pg_catalog, pg_temp",
+    # The session that holds a tenant has nothing else to do for hours.
+    "idle_session_timeout": "0",
 }
 
 _TRY_AGAIN = "Try again in a moment."
@@ -46,6 +48,7 @@ _TRY_AGAIN = "Try again in a moment."
 # what happened, what to do, and whether the same work may succeed when tried again.
 _MEANINGS: dict[str, tuple[str, str, bool]] = {
     "08": ("the connection to it was lost", _TRY_AGAIN, True),
+    "25P03": ("the transaction was idle for too long", _TRY_AGAIN, True),
     "25006": (
         "it only takes queries that read (a standby, or set to read only)",
         "Name the primary server in ISPMIG_DATABASE_URL.",
@@ -62,6 +65,7 @@ _MEANINGS: dict[str, tuple[str, str, bool]] = {
         False,
     ),
     "40001": ("the work collided with other work at the same time", _TRY_AGAIN, True),
+    "40003": ("it cannot be known whether the work was done", _TRY_AGAIN, True),
     "40P01": ("the work and other work waited for each other", _TRY_AGAIN, True),
     "42501": (
         "the user may not do this",
@@ -190,7 +194,8 @@ def plain_error(error: BaseException | None) -> PlatformError:
             return DatabaseError(
                 f"PostgreSQL cannot be reached{_at()}: {_why_unreachable(error)}. Start it, or "
                 "correct ISPMIG_DATABASE_URL, and try again.",
-                transient=True,
+                # A name that was known as the run began is known again soon.
+                transient=_why_unreachable(error) != _NOT_ENCRYPTED,
             )
         return DatabaseError(
             f"The driver of PostgreSQL refused ({type(error).__name__}); its own words may hold "
@@ -241,6 +246,9 @@ def _where(error: BaseException | None) -> str:
     return f" at {', '.join(names)}" if names else ""
 
 
+_NOT_ENCRYPTED = "the encrypted connection failed"
+
+
 def _why_unreachable(error: BaseException | None) -> str:
     said = str(error)
     for words, reason in (
@@ -248,11 +256,11 @@ def _why_unreachable(error: BaseException | None) -> str:
         (r"Connection refused", "nothing listens there"),
         (r"No such file or directory", "its socket does not exist"),
         (r"timeout|timed out", "it did not answer in time"),
-        (r"SSL|certificate", "the encrypted connection failed"),
         (
-            r"the connection is (closed|lost)|closed the connection|terminat",
+            r"the connection is (closed|lost)|closed the connection|terminat|unexpectedly",
             "the connection was lost",
         ),
+        (r"SSL|certificate", _NOT_ENCRYPTED),
     ):
         if re.search(words, said):
             return reason

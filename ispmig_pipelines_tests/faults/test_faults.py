@@ -5,6 +5,7 @@ works.
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import signal
 import time
@@ -18,10 +19,13 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, ReexecutionOptions, execute_job
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
+from ispmig_pipelines.definitions import defs
+from ispmig_pipelines.defs import living, retrying
 from ispmig_pipelines.defs.launch import DEFINITIONS
 from ispmig_pipelines.defs.tenant_migration import ops
-from ispmig_pipelines.errors import DatabaseError, StorageError
-from ispmig_pipelines.platform import embedded, ledger
+from ispmig_pipelines.errors import DatabaseError, StorageError, UsageError
+from ispmig_pipelines.platform import embedded, ledger, tenants, trail
+from ispmig_pipelines.platform.audit.verify import verify_chains
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
@@ -158,17 +162,142 @@ def test_a_failed_run_is_not_gone_on_with_when_a_later_one_was_published(
     assert house.digest() == before
 
 
-def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
-    dead = house.instance.create_run_for_job(
+def started(house: House, **tags: str) -> str:
+    """A run that Dagster takes for alive; its id."""
+    return house.instance.create_run_for_job(
         job(),
         run_config={"ops": {"extract": {"config": {"spec": "spec.yaml"}}}},
-        tags={"ispmig/tenant": "acme", "ispmig/migration": "1"},
+        tags={"ispmig/tenant": "acme", **tags},
         status="STARTED",
-    )
-    assert run(house).success
-    found = house.instance.get_run_by_id(dead.run_id)
+    ).run_id
+
+
+def opened(house: House, run_id: str, **values: Any) -> int:
+    """A migration that a run began, which died then."""
+    with house.engine.begin() as connection:
+        migration = ledger.open_migration(
+            connection, tenant="acme", mode="load", on_conflict="update", spec_name="",
+            spec_path="", spec_text="", spec_digest="", dagster_run_id=run_id, actor="",
+        )  # fmt: skip
+        if values:
+            ledger.update_migration(connection, migration, **values)
+    return migration
+
+
+def status(house: House, run_id: str) -> DagsterRunStatus:
+    found = house.instance.get_run_by_id(run_id)
     assert found is not None
-    assert found.status is DagsterRunStatus.FAILURE
+    return found.status
+
+
+def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
+    had_the_tenant = started(house, **{"ispmig/migration": "1"})
+    opened(house, had_the_tenant)
+    gone = started(house, **{"ispmig/process": f"{platform.node()}:{os.getpid()}:1"})
+    waiting = started(house, **{"ispmig/process": living.this_process()})
+    elsewhere = started(house, **{"ispmig/process": "another:1:1"})
+    # A run that goes on from another's failure has its tags, and begins only later.
+    retrying = started(house, **{"ispmig/migration": "1"})
+    assert run(house).success
+    assert {status(house, r) for r in (had_the_tenant, gone)} == {DagsterRunStatus.FAILURE}
+    assert {status(house, r) for r in (waiting, elsewhere, retrying)} == {DagsterRunStatus.STARTED}
+
+
+def test_the_janitor_closes_what_dead_runs_left_and_touches_no_living_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clean() -> dict[str, Any]:
+        result = defs.get_job_def("janitor").execute_in_process(instance=house.instance)
+        assert result.success
+        return dict(result.output_for_node("clean_up"))
+
+    monkeypatch.setattr(ops.auditing, "audit", once(UsageError("x"), ops.auditing.audit))
+    unaudited = house.entry(run(house).run_id)
+    assert unaudited is not None
+    assert unaudited.state is ledger.State.PUBLISHED
+    dead = opened(house, started(house))
+    part = settings().staging_folder / "acme" / str(dead) / "source.part"
+    part.parent.mkdir(parents=True)
+    part.write_text("x")
+    os.utime(part, (1, 1))
+    with house.engine.connect() as connection, tenants.lock(connection, "acme"):
+        assert clean() == {}
+    told = clean()["acme"]
+    assert (told["failed"], told["parts"], len(told["runs"])) == ([str(dead)], ["1"], 1)
+    # It may still be retried from failure.
+    assert "taken_back" not in told
+    monkeypatch.setenv("ISPMIG_UNAUDITED_HOURS", "0")
+    settings.cache_clear()
+    assert clean()["acme"]["taken_back"] == [str(unaudited.id)]
+    assert clean() == {}
+    assert house.rows("customer", "account_number") == []
+    with house.engine.connect() as connection:
+        states = {m.id: m.state for m in ledger.migrations(connection, "acme")}
+        assert all(chain.holds for chain in verify_chains(house.engine.connect))
+    assert states == {unaudited.id: ledger.State.UNDONE, dead: ledger.State.FAILED}
+    assert not list(settings().staging_folder.rglob("*.*"))
+
+
+@pytest.mark.parametrize("step", ["extracting.extract", "map_feed", "load", "auditing.audit"])
+def test_what_passes_is_tried_again_in_the_same_run(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    module, _, name = step.rpartition(".")
+    place = getattr(ops, module) if module else ops
+    lost = DatabaseError("The connection was lost.", transient=True)
+    monkeypatch.setattr(place, name, once(lost, getattr(place, name)))
+    result = run(house)
+    assert result.success
+    (again,) = [e for e in result.all_events if e.is_step_up_for_retry]
+    assert "The connection was lost." in again.event_specific_data.error.to_string()
+    with house.engine.connect() as connection:
+        (only,) = ledger.migrations(connection, "acme")
+        stages = [e.stage for e in trail.entries(connection, "acme") if e.operation == "migration"]
+    assert (only.state, only.error) == (ledger.State.DONE, None)
+    assert stages == ["begun", "published", "finished"]
+
+
+def test_tries_are_few_and_what_stays_is_not_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+
+    def failing(transient: bool) -> Callable[..., Any]:
+        def fail(*args: Any, **kwargs: Any) -> Any:
+            calls.append(transient)
+            raise DatabaseError("No.", transient=transient)
+
+        return fail
+
+    monkeypatch.setattr(ops, "load", failing(transient=True))
+    passing = run(house)
+    assert len(calls) == 1 + settings().retries
+    assert "It was tried 5 times." in house.entry(passing.run_id).error  # type: ignore[union-attr, operator]
+    calls.clear()
+    monkeypatch.setattr(ops, "load", failing(transient=False))
+    staying = run(house)
+    assert len(calls) == 1
+    tags = house.instance.get_run_by_id(staying.run_id).tags  # type: ignore[union-attr]
+    assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
+
+
+def test_a_run_waits_for_the_tenant_and_then_says_that_it_is_busy(house: House) -> None:
+    with house.engine.connect() as connection, tenants.lock(connection, "acme"):
+        refused = run(house)
+    failure = next(e for e in refused.all_events if e.is_step_failure).step_failure_data
+    assert failure.user_failure_data.metadata["error"].value == "busy"
+    assert len([e for e in refused.all_events if e.is_step_up_for_retry]) == settings().retries
+    assert run(house).success
+
+
+def test_pauses_grow_and_are_not_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISPMIG_RETRY_SECONDS", "2")
+    settings.cache_clear()
+    for number, mean in enumerate((2, 6, 14, 30), 1):
+        pauses = {float(retrying.policy().calculate_delay(number)) for _ in range(50)}
+        assert len(pauses) > 1
+        assert all(mean - 2 <= pause <= mean + 2 for pause in pauses)
+    settings.cache_clear()
 
 
 def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_home: Path) -> None:

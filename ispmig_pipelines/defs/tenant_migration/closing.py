@@ -16,13 +16,16 @@ A migration that was published and never audited does not stand: before the tena
 migration begins, :func:`sweep` takes it back.
 """
 
+import datetime as dt
 import time
+from dataclasses import dataclass, field
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.defs.tenant_job import TENANT_TAG
+from ispmig_pipelines.defs import living
+from ispmig_pipelines.defs.living import MIGRATION_TAG as MIGRATION_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
 from ispmig_pipelines.errors import MigrationError
 from ispmig_pipelines.platform import ledger, measured, quarantine, tenants
@@ -32,46 +35,114 @@ from ispmig_pipelines.platform.rollback import restore_points
 from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
-from ispmig_pipelines.staging import remove_expired
-
-MIGRATION_TAG = "ispmig/migration"
+from ispmig_pipelines.staging import remove_expired, remove_parts
 
 
-def sweep(connection: Connection, tenant: tenants.Tenant, instance: DagsterInstance) -> None:
+@dataclass(frozen=True)
+class Swept:
+    """What was cleared away of a tenant.
+
+    Attributes:
+        failed: migrations whose process had died while they ran.
+        taken_back: migrations that were published and never audited.
+        expired: migrations whose restore point is over.
+        staged: migrations of which nothing is staged any more.
+        parts: files that were being written when their process died.
+        reports: migrations whose reports of dry runs were deleted.
+        runs: Dagster's runs whose process had died.
+    """
+
+    failed: list[int] = field(default_factory=list)
+    taken_back: list[int] = field(default_factory=list)
+    expired: list[int] = field(default_factory=list)
+    staged: list[int] = field(default_factory=list)
+    parts: int = 0
+    reports: list[int] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+
+
+def sweep(
+    connection: Connection,
+    tenant: tenants.Tenant,
+    instance: DagsterInstance,
+    *,
+    run_id: str = "",
+    unaudited_since: dt.datetime | None = None,
+) -> Swept:
     """Clears away what earlier runs of the tenant left: dead ones, old ones, dry ones.
 
     The caller holds the tenant, so no other run of it is alive.
+
+    Args:
+        run_id: the run that asks.
+        unaudited_since: leave alone what was published later than this, and quarantines of dry
+            runs, which somebody may still look at: no migration is about to begin.
     """
     with connection.begin():
         abandoned = ledger.close_abandoned(connection, tenant.slug)
         entries = ledger.migrations(connection, tenant.slug)
-        driver = tenants.raw(connection)
-        with tenants.as_tenant(driver, tenant):
-            quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
+        if unaudited_since is None:
+            driver = tenants.raw(connection)
+            with tenants.as_tenant(driver, tenant):
+                quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
         for migration in abandoned:
             entered.failed(connection, migration, entered.ABANDONED)
+    taken_back = []
     for entry in entries:  # the newest first, as undoing must be
-        if entry.state is State.PUBLISHED:
-            why = "It was never audited, so it was taken back."
-            take_back(connection, tenant, entry.id, why, keep_changes=True)
+        if entry.state is not State.PUBLISHED:
+            continue
+        if unaudited_since is not None:
+            with connection.begin():
+                at = entered.published_at(connection, entry) or entry.started_at
+            if at > unaudited_since:
+                # It may be retried from failure; what was published before it waits for it.
+                break
+        why = "It was never audited, so it was taken back."
+        take_back(connection, tenant, entry.id, why, keep_changes=True)
+        taken_back.append(entry.id)
     with connection.begin():
-        restore_points.expire(connection, tenant, actor=account(), now=ledger.now())
-    needless = {m.id for m in entries if m.state in ledger.FINAL and m.state is not State.FAILED}
-    remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
-    store.remove_expired(settings().reports_folder, tenant.slug)
-    _bury_dead_runs(instance, tenant.slug)
+        expired = restore_points.expire(connection, tenant, actor=account(), now=ledger.now())
+    return Swept(
+        failed=abandoned,
+        taken_back=taken_back,
+        expired=expired,
+        staged=forget_staged(connection, tenant),
+        parts=remove_parts(settings().staging_folder, tenant.slug),
+        reports=store.remove_expired(settings().reports_folder, tenant.slug),
+        runs=living.bury_of_tenant(instance, connection, tenant.slug, own=run_id),
+    )
 
 
-def _bury_dead_runs(instance: DagsterInstance, slug: str) -> None:
-    """Tells Dagster of runs whose process was killed: it does not notice by itself, and its
-    queue would keep the tenant's place for them for ever.
+def forget_staged(connection: Connection, tenant: tenants.Tenant) -> list[int]:
+    """Deletes what is staged of migrations that cannot be gone on with; returns their ids."""
+    with connection.begin():
+        entries = ledger.migrations(connection, tenant.slug)
+    standing = max((m.id for m in entries if m.state in (State.PUBLISHED, State.DONE)), default=0)
+    needless = {
+        m.id
+        for m in entries
+        if m.state in ledger.FINAL and (m.state is not State.FAILED or m.id < standing)
+    }
+    return remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
 
-    Only runs that had the tenant before, which their migration's tag shows, are known to be dead.
+
+def resume(connection: Connection, run_id: str, actor: str) -> int | None:
+    """The migration that this run has begun already, when its first op is tried again; None when
+    it is to begin one.
+
+    Args:
+        actor: who started the run.
     """
-    started = RunsFilter(tags={TENANT_TAG: slug}, statuses=[DagsterRunStatus.STARTED])
-    for run in instance.get_runs(started):
-        if MIGRATION_TAG in run.tags:
-            instance.report_run_failed(run, "The process of this run has died.")
+    with connection.begin():
+        entry = ledger.migration_of_run(connection, run_id)
+        if entry is None or entry.state not in (State.RUNNING, State.FAILED):
+            return None
+        if entry.state is State.FAILED:  # somebody took it for dead between two tries
+            ledger.update_migration(
+                connection, entry.id, state=State.RUNNING, finished_at=None, error=None
+            )
+            entered.begun(connection, entry.id, actor)
+    return entry.id
 
 
 def may_load(connection: Connection, migration: int, run_id: str, actor: str) -> bool:
@@ -95,7 +166,12 @@ def may_load(connection: Connection, migration: int, run_id: str, actor: str) ->
         if entry.state not in (State.RUNNING, State.FAILED) or later:
             raise MigrationError(_over(entry, later))
         ledger.update_migration(
-            connection, migration, state=State.RUNNING, dagster_run_id=run_id, error=None
+            connection,
+            migration,
+            state=State.RUNNING,
+            dagster_run_id=run_id,
+            finished_at=None,
+            error=None,
         )
         if entry.state is State.FAILED:
             entered.begun(connection, migration, actor)

@@ -1,4 +1,4 @@
-"""How an op fails: in words that hold no cell, noted in the ledger."""
+"""How an op fails: in words that hold no cell, noted in the ledger; or is tried again."""
 
 import traceback
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
 
+from ispmig_pipelines.defs import retrying
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.reporting import keep_failed
 from ispmig_pipelines.errors import IspmigError, PlatformError
@@ -23,6 +24,9 @@ def failing_plainly(
 ) -> Iterator[None]:
     """Ends the op with an error in words, and notes it in the ledger.
 
+    After an error that is transient, Dagster is asked to try the op again, and the ledger is told
+    of the last try only.
+
     What Dagster is given of an error is ours alone, without its causes: the words of a
     library's error may hold a cell.
     """
@@ -32,6 +36,13 @@ def failing_plainly(
     except IspmigError as error:
         # It may quote a name that is a record's first cell.
         told = redacted(str(error))
+        request = retrying.again(context, platform, error, told)
+        if request is not None:
+            raise request from request.__cause__
+        if not error.transient:
+            retrying.forbid_run_retry(context)
+        elif context.retry_number:
+            told += f" It was tried {context.retry_number + 1} times."
         note_failure(context, platform, migration, told, error.code)
         report = keep_failed(context, platform, migration)
         raise Failure(
@@ -45,6 +56,7 @@ def failing_plainly(
         raise
     except Exception as error:
         kind = type(error).__name__
+        retrying.forbid_run_retry(context)
         note_failure(context, platform, migration, f"An unexpected error ({kind}).", "unexpected")
         report = keep_failed(context, platform, migration)
         raise Failure(

@@ -73,21 +73,26 @@ def extract_op(
         threshold.parse(config.max_quarantined)
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            closing.sweep(connection, tenant, context.instance)
-            with connection.begin():
-                migration = ledger.open_migration(
-                    connection,
-                    tenant=tenant.slug,
-                    mode=config.mode.value,
-                    on_conflict=config.on_conflict.value,
-                    spec_name=spec.name,
-                    spec_path=str(spec.path),
-                    spec_text=spec.text,
-                    spec_digest=spec.digest,
-                    dagster_run_id=context.run_id,
-                    actor=actor(context),
-                )
-                entered.begun(connection, migration, actor(context))
+            resumed = closing.resume(connection, context.run_id, actor(context))
+            if resumed is not None:
+                migration = resumed
+                spec = spec_of(platform, migration)
+            else:
+                closing.sweep(connection, tenant, context.instance, run_id=context.run_id)
+                with connection.begin():
+                    migration = ledger.open_migration(
+                        connection,
+                        tenant=tenant.slug,
+                        mode=config.mode.value,
+                        on_conflict=config.on_conflict.value,
+                        spec_name=spec.name,
+                        spec_path=str(spec.path),
+                        spec_text=spec.text,
+                        spec_digest=spec.digest,
+                        dagster_run_id=context.run_id,
+                        actor=actor(context),
+                    )
+                    entered.begun(connection, migration, actor(context))
     context.instance.add_run_tags(context.run_id, {closing.MIGRATION_TAG: str(migration)})
     options = Options(
         dry_run=config.mode is Mode.dry_run,
@@ -346,12 +351,16 @@ def audit_op(
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
             kept = reporting.keep(context, connection, tenant, migration)
-    if not options.dry_run:
-        for entity in entry.entities:
-            for event in record_entity(entry, entity, rows[entity], problems[entity], spec, kept):
-                # It takes check evaluations too, whatever its annotation says.
-                context.log_event(event)  # type: ignore[arg-type]
-    platform.staging(slug, migration).remove()
+        if not options.dry_run:
+            for entity in entry.entities:
+                for event in record_entity(
+                    entry, entity, rows[entity], problems[entity], spec, kept
+                ):
+                    # It takes check evaluations too, whatever its annotation says.
+                    context.log_event(event)  # type: ignore[arg-type]
+        platform.staging(slug, migration).remove()
+        with platform.connect() as connection:
+            closing.forget_staged(connection, tenant)
     shown = kept.metadata if kept else {}
     context.add_output_metadata({**shown, **counts_metadata(entry), **usage()})
     return entry.as_json()

@@ -33,27 +33,32 @@ def take_op(
     with failing_plainly(context, platform):
         tenant = platform.hold(slug)
         with platform.connect() as connection:
-            closing.sweep(connection, tenant, context.instance)
+            resumed = closing.resume(connection, context.run_id, actor(context))
+            if resumed is None:
+                closing.sweep(connection, tenant, context.instance, run_id=context.run_id)
             held, ignored = resubmission.look_at(connection, tenant, path)
             of = _chosen(held, config.migration, path)
             with connection.begin():
                 origin = resubmission.origin_of(connection, tenant, of)
             spec = resubmission.spec_of_origin(origin)
-            with connection.begin():
-                migration = ledger.open_migration(
-                    connection,
-                    tenant=slug,
-                    mode="dry_run" if config.dry_run else "resubmit",
-                    on_conflict=origin.on_conflict,
-                    spec_name=origin.spec_name,
-                    spec_path=origin.spec_path,
-                    spec_text=origin.spec_text,
-                    spec_digest=origin.spec_digest,
-                    dagster_run_id=context.run_id,
-                    actor=actor(context),
-                    origin=origin.id,
-                )
-                entered.begun(connection, migration, actor(context))
+            if resumed is not None:
+                migration = resumed
+            else:
+                with connection.begin():
+                    migration = ledger.open_migration(
+                        connection,
+                        tenant=slug,
+                        mode="dry_run" if config.dry_run else "resubmit",
+                        on_conflict=origin.on_conflict,
+                        spec_name=origin.spec_name,
+                        spec_path=origin.spec_path,
+                        spec_text=origin.spec_text,
+                        spec_digest=origin.spec_digest,
+                        dagster_run_id=context.run_id,
+                        actor=actor(context),
+                        origin=origin.id,
+                    )
+                    entered.begun(connection, migration, actor(context))
     for note in ignored:
         context.log.info(note)
     context.instance.add_run_tags(context.run_id, {closing.MIGRATION_TAG: str(migration)})

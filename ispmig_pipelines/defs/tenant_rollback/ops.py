@@ -21,17 +21,21 @@ def roll_back_op(context: OpExecutionContext, config: RollbackConfig, platform: 
     with failing_plainly(context, platform):
         tenant = platform.hold(context.partition_key)
         with platform.connect() as connection:
-            closing.sweep(connection, tenant, context.instance)
-            done = rollback.roll_back(
-                connection,
-                tenant,
-                config.migrations,
-                actor=actor(context),
-                dagster_run_id=context.run_id,
-                force=config.force,
-                dry_run=config.dry_run,
-            )
-            if not done.dry_run:
+            with connection.begin():
+                # This op may have died, or lost its connection, after the commit.
+                done = rollback.of_run(connection, context.run_id)
+            if done is None:
+                closing.sweep(connection, tenant, context.instance, run_id=context.run_id)
+                done = rollback.roll_back(
+                    connection,
+                    tenant,
+                    config.migrations,
+                    actor=actor(context),
+                    dagster_run_id=context.run_id,
+                    force=config.force,
+                    dry_run=config.dry_run,
+                )
+            if not done.dry_run and done.content is None:
                 # While nobody waits for anything any more.
                 content = digest(raw(connection), tenant)["digest"]
                 connection.rollback()

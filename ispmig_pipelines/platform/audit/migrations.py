@@ -7,6 +7,7 @@ counts; and no cell, no sum and no text of an error.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from hashlib import sha256
 from typing import Any
@@ -41,6 +42,17 @@ def published(connection: Connection, migration: int) -> None:
     """Its rows are committed with this entry; the audit is still to come."""
     entry = ledger.migration(connection, migration)
     _enter(connection, entry, Stage.PUBLISHED, {**_asked(entry), **_did(entry)})
+
+
+def published_at(connection: Connection, entry: Migration) -> dt.datetime | None:
+    """When a migration was published, last; None of one of an older release."""
+    return connection.execute(
+        sa.select(sa.func.max(logs.c.at)).where(
+            logs.c.tenant == entry.tenant,
+            logs.c.stage == Stage.PUBLISHED.value,
+            logs.c.details["migration"].as_string() == str(entry.id),
+        )
+    ).scalar_one()
 
 
 def finished(connection: Connection, migration: int, content: str | None) -> None:
