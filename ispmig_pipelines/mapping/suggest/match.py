@@ -73,6 +73,9 @@ class Match:
     """Source, key and value of the table in which the cells are looked up, if they are."""
 
 
+_CUSTOMERS_REFERENCE = ("ref client", "client ref", "customer ref", "customer reference", "client reference",
+                        "your reference", "ihre referenz", "referencia cliente")  # fmt: skip
+
 _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "bill_day"): ("due day", "due date", "bill cycle", "cycle date", "debit day"),
     ("customer", "payment_terms"): ("prepaid postpaid",),
@@ -96,7 +99,7 @@ _FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("invoice", "paid_date"): ("paid date",),
     ("location", "latitude"): ("gps",),
     ("service", "access_username"): ("pppoe name", "radius name"),
-    ("invoice", "purchase_order"): ("customer reference",),
+    ("invoice", "purchase_order"): _CUSTOMERS_REFERENCE,
     ("invoice", "bill_to_name"): (
         "account name",
         "customer company",
@@ -348,6 +351,7 @@ _USUAL: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 _LITERAL = {
+    *(("purchase_order", alias) for alias in _CUSTOMERS_REFERENCE),
     ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
     ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),

@@ -25,7 +25,7 @@ _LEAST = 3
 def payers_of(table: Table, main: Holding) -> Holding | None:
     """The customers of a table of payments or invoices whose columns have them by a prefix; None
     where there are none, or another table has them."""
-    if table.customers_beside or any(h.entity == "customer" for h in table.holdings):
+    if table.people_beside or any(h.entity == "customer" for h in table.holdings):
         return None
     columns = _of_the_customer(table)
     if len(columns) < _LEAST:

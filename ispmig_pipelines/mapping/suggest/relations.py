@@ -77,6 +77,7 @@ def _look_round(tables: Sequence[Table], links: Sequence[Sequence[Link]]) -> Non
     surely = [t for t in tables if t.hinted == "customer" and t.is_surely("customer")]
     for table in tables:
         others = [t for t in tables if t is not table]
+        table.people_beside = any(t.hinted == "customer" and t.sample.records > 2 for t in others)
         table.services_beside = any(
             t.hinted in ("service", "plan") and not t.is_strange for t in others
         )

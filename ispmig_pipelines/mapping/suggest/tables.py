@@ -43,6 +43,8 @@ class Table:
         """Records of the longest of the other tables."""
         self.customers_beside = 0
         """Records of the longest of the other tables that are surely called customers."""
+        self.people_beside = False
+        """Whether another table is called one of customers, accounts or users."""
         self.services_beside = False
         """Whether another table is called one of services or plans."""
         self.refers: dict[str, tuple[Table, str]] = {}
