@@ -416,6 +416,10 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             ratio = fuzz.ratio(key, alias_key) / 100
             if ratio >= 0.86:
                 say(field, 0.85 * ratio, f'spelled like "{alias}"')
+    if entity == "service" and "plan" in found and _LINES & set(words_of(column)):
+        # By which line somebody is connected says nothing of what he pays for.
+        score, reason = found["plan"]
+        found["plan"] = (min(score, 0.55), reason)
     for field, parent in ENTITIES[entity].references.items():
         said = readings[0]
         if parent == "customer" and "customer" in said and said <= {"customer", "account", "id"}:
@@ -425,6 +429,12 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
         say("last_name", 0.8, 'means "customer"')
     return found
 
+
+_LINES = frozenset(
+    {"conexao", "conexion", "connexion", "connection", "conn", "connessione", "circuit", "circuits", "line",
+     "lines", "leitung", "verbindung", "polaczenie", "pripojeni", "соединение", "подключение", "verbinding"}
+)  # fmt: skip
+"""Words for services that are lines, and no plans."""
 
 _INSIDE = {
     "service": {"service", "plan", "ip_assignment", "device", "location"},
@@ -462,6 +472,9 @@ def _elsewhere(entity: str, field: str, concepts: frozenset[str]) -> bool:
     go."""
     if field == "access_router" and "serial" in concepts:
         return True
+    if field == "model" and "type" in concepts and "device" not in concepts:
+        # Only the type of a device is its model.
+        return True
     if field in ("national_id", "tax_id") and "type" in concepts:
         # Of which kind a document is says nothing of its number.
         return True
@@ -479,7 +492,7 @@ _NOUNS = frozenset(
     {"payment", "invoice", "card", "bank", "device", "contract", "tower", "discount", "deposit",
      "purchase", "warranty", "mandate", "management", "portal", "latest", "tax", "wifi", "debt",
      "birth", "cancelled", "reason", "transaction", "refund", "rate", "each", "setup", "password",
-     "language", "reseller"}
+     "language", "reseller", "last"}
 )  # fmt: skip
 """What a name says that makes it something else than an alias that does not say it."""
 

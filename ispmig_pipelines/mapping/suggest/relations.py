@@ -162,8 +162,8 @@ def relate(tables: Sequence[Table]) -> None:
             if table.fixed:
                 continue
             _refer(table, holding, entity, parents)
-    _heads(tables)
     _plans_for_want(tables)
+    _heads(tables)
     _add_up(tables)
     _complete(tables)
     _doubt(tables)

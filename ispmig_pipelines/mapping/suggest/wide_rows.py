@@ -206,6 +206,9 @@ def plan_for_want(table: Table, holding: Holding) -> Match | None:
              if n not in used and n in table.sample.names and is_plan(p)]  # fmt: skip
     if len(named) == 1:
         return Match("service", "plan", named[0], 0.74, "a few names that say a speed")
+    if table.services_beside:
+        # Another table says what is on offer: what is left over here is no plan.
+        return None
     like = [
         m for m in table.matches("service")
         if m.field == "plan" and m.column not in used and m.column not in table.never
