@@ -94,7 +94,7 @@ def open_migration(connection: Connection, tenant: Tenant) -> int:
             dagster_run_id="",
             actor="test",
         )
-        files = [{"index": index, "path": f"{index}.csv"} for index in (0, 1)]
+        files = [{"index": index, "path": f"{index}.csv"} for index in range(len(ENTITIES))]
         ledger.update_migration(connection, migration, files=files)
         return migration
 
@@ -107,12 +107,25 @@ def load_rows(
     on_conflict: OnConflict = OnConflict.update,
     dry_run: bool = False,
     policy: Policy = Policy(),  # noqa: B008 - it is immutable
+    own_files: bool = False,
 ) -> tuple[int, Loaded]:
-    """Loads rows, one feed per entity, as one migration."""
+    """Loads rows, one feed per entity, as one migration.
+
+    Args:
+        own_files: those of each entity stand in a file of its own; else all in one, so that those
+            of one number are one record, which feeds several entities.
+    """
     migration = open_migration(connection, tenant)
     feeds = [
-        feed(tenant, migration, e, rows, has_legacy=any("legacy" in r for r in rows))
-        for e, rows in entities.items()
+        feed(
+            tenant,
+            migration,
+            e,
+            rows,
+            has_legacy=any("legacy" in r for r in rows),
+            file=number if own_files else 0,
+        )
+        for number, (e, rows) in enumerate(entities.items())
     ]
     return migration, load(
         connection,

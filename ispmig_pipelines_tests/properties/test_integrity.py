@@ -159,7 +159,7 @@ def test_what_is_rejected_is_what_the_rules_say(
     with connection.begin():
         raw(connection).execute(sql.SQL("truncate {}").format(tables))
     entities = {entity: world[entity] for entity in ENTITIES if world.get(entity)}
-    migration, loaded = load_rows(connection, acme, entities)
+    migration, loaded = load_rows(connection, acme, entities, own_files=True)
     listed = list(quarantine.listing(raw(connection), acme, [migration]))
     raw(connection).rollback()
     assert {(row["entity"], row["record"]) for row in listed} == expected(world)
@@ -173,7 +173,7 @@ def test_what_is_rejected_is_what_the_rules_say(
     )
 
     # And once more: what stays is there already, and what is rejected is so again.
-    again, repeated = load_rows(connection, acme, entities)
+    again, repeated = load_rows(connection, acme, entities, own_files=True)
     listed_again = list(quarantine.listing(raw(connection), acme, [again]))
     raw(connection).rollback()
     assert [(r["entity"], r["record"]) for r in listed_again] == [
