@@ -175,3 +175,24 @@ def test_a_bill_is_not_to_its_seller(tmp_path: Path) -> None:
     columns = active(suggested(tmp_path, clients=CLIENTS, invoices=invoices, currency="EUR"))
     assert "invoice.total" in columns
     assert not {"invoice.bill_to_name", "invoice.bill_to_address"} & columns.keys()
+
+
+def test_an_update_tells_of_a_table_that_is_not_sure_enough(tmp_path: Path) -> None:
+    out = tmp_path / "spec.yaml"
+    first = suggested(tmp_path, clients=CLIENTS)
+    out.write_text(first.text, encoding="utf-8")
+    payments = tmp_path / "payments.csv"
+    rows = [f"{500 + i},{20 + i}.50,2024-03-{1 + i % 28:02}" for i in range(50)]
+    payments.write_text("\n".join(["id,amount,paid_at", *rows]) + "\n", encoding="utf-8")
+    files = [str(tmp_path / "clients.csv"), str(payments)]
+
+    text = suggest(files, out, currency="EUR", preset="none", update=True).text
+    assert text.startswith(first.text.rstrip("\n"))
+    added = text[len(first.text.rstrip("\n")) :].strip().splitlines()
+    assert added
+    assert all(row.lstrip().startswith("#") for row in added)
+    assert any("payments.csv" in row for row in added)
+    assert any("amount" in row for row in added)
+
+    out.write_text(text, encoding="utf-8")
+    assert suggest(files, out, currency="EUR", preset="none", update=True).text == text
