@@ -310,7 +310,7 @@ RULES: dict[str, Rule] = _rules(
     ),
     Rule(
         "invoice.due_date_of_prepaid",
-        Severity.WARNING,
+        Severity.INFO,
         "The invoice is due later than it was issued, and {accepted} pays before use.",
         "Leave the due date out, or correct the customer's payment terms.",
         adjustable=True,

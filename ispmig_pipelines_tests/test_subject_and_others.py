@@ -61,7 +61,7 @@ def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
         house = House(folder, instance)
         house.write("clienti.csv", PEOPLE)
         house.write("spec.yaml", SPEC)
-        assert not house.migrate().ok  # too much in quarantine: it leaves what it staged
+        assert not house.migrate().ok  # too much in quarantine
         ran = house.migrate(max_quarantined="90%")
         assert ran.ok, ran.failure()
         yield house
@@ -139,9 +139,10 @@ def test_an_address_among_unmapped_columns_is_found(house: House) -> None:
 
 
 def test_erasing_takes_all_of_theirs_everywhere_and_nothing_of_others(house: House) -> None:
+    assert not house.migrate().ok  # the newest that failed: what it staged is still there
     code, told = run("--account", "100001", "--erase", "--yes")
     assert code == 0, told
-    assert told["erased"]["quarantine"] == 6
+    assert told["erased"]["quarantine"] == 9
     assert told["files"] == {"staged": 1, "previews": 0}
     left = tables(house) + files()
     for of_others in ("sara@example.org", "luca@example.org", "chiamare il 06/698.123-45"):

@@ -250,7 +250,7 @@ PLANTED: list[tuple[str, str, int, dict[str, Any], set[Issue]]] = [
       ("invoice", 1, "invoice.currency_of_customer", "warning"),
       ("payment", 1, "payment.currency_of_customer", "warning")}),
     ("an invoice that a prepaid customer may pay later", "customer", 0,
-     {"payment_terms": "prepaid"}, {("invoice", 1, "invoice.due_date_of_prepaid", "warning")}),
+     {"payment_terms": "prepaid"}, {("invoice", 1, "invoice.due_date_of_prepaid", "info")}),
     ("a prepaid invoice due at once", "invoice", 1, {"customer": "C",
      "due_date": dt.date(2024, 1, 2)}, set()),
     ("a payment of what was not billed yet", "payment", 0,
