@@ -985,6 +985,10 @@ def _by_value(profile: Profile, entity: str) -> list[tuple[str, float, str]]:
         share = profile.share(shape)
         for of, field, score in fields:
             if of == entity and share >= 0.85:
+                said = set(concepts_of(profile.column.name))
+                if shape == "mac" and said & {"id", "uuid", "guid", "token", "hash", "key"}:
+                    # Twelve hexadecimal digits are a usual number of a record.
+                    continue
                 if shape == "person" and (profile.few_words or profile.share("street") > 0.3):
                     continue
                 why = f"{share:.0%} of {profile.column.filled:,} cells look like {_SHOWN[shape]}"

@@ -202,8 +202,10 @@ def _services_of(table: Table, main: Holding, key: Match) -> None:
 def plan_for_want(table: Table, holding: Holding) -> Match | None:
     """What a service of this table has for its plan, where no column surely names it."""
     used = _used(table, holding)
+    gear = {m.column for m in table.matches("device") if m.score >= ACTIVE}
     named = [n for n, p in table.profiles.items()
-             if n not in used and n in table.sample.names and is_plan(p)]  # fmt: skip
+             if n not in used and n in table.sample.names and is_plan(p)
+             and n not in gear]  # fmt: skip
     if len(named) == 1:
         return Match("service", "plan", named[0], 0.74, "a few names that say a speed")
     if table.services_beside:

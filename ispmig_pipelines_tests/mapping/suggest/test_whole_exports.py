@@ -196,3 +196,10 @@ def test_an_update_tells_of_a_table_that_is_not_sure_enough(tmp_path: Path) -> N
 
     out.write_text(text, encoding="utf-8")
     assert suggest(files, out, currency="EUR", preset="none", update=True).text == text
+
+
+def test_hexadecimal_numbers_of_records_are_no_macs(tmp_path: Path) -> None:
+    people = CLIENTS | {"client_api_id": lambda i: f"{0xABC000000000 + 7919 * i:012x}"}
+    found = suggested(tmp_path, clients=people)
+    assert not any("client_api_id" in line.columns and line.field == "mac" for line in found.lines)
+    assert "device" not in entities(found, "clients")
