@@ -223,7 +223,10 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("customer", "clients.json", 4): {"value.type"},  # no email address
         ("location", "services.json", 7): {"reference.missing"},
         ("service", "services.json", 6): {"reference.missing"},  # no service plan 9
-        ("service", "services.json", 7): {"reference.missing", "reference.rejected"},  # no client 98
+        ("service", "services.json", 7): {
+            "reference.missing",
+            "reference.rejected",
+        },  # no client 98
         ("service", "services.json", 8): {
             "service.start_date_before_end_date"
         },  # it ended before it began
