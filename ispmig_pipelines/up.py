@@ -101,7 +101,7 @@ def up(
         environment = {**os.environ, **prepare(), "PYTHONUNBUFFERED": "1"}
         url = f"http://{_reachable(host)}:{port}"
         workspace = workspace or shipped_file("workspace.yaml")
-        web = ["ispmig_pipelines.webserver", "--host", host, "--port", str(port)]
+        web = ["ispmig_pipelines.defs.webserver", "--host", host, "--port", str(port)]
         daemon = ["dagster._daemon", "run"]
         family = _Family()
         try:

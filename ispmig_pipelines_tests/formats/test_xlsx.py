@@ -569,12 +569,9 @@ CELLS = st.one_of(
     st.none(),
     st.integers(-(10**14), 10**14),
     st.booleans(),
-    # A row of nothing but spaces at the end of a sheet is none; elsewhere it is a record.
-    st.text(
-        st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn")), max_size=12
-    ).filter(lambda text: not text.isspace()),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn")), max_size=12),
     st.sampled_from(
-        ["00042", "a\nb", "<x> & 'y'", '"', "_x0041_", "#N/A", "=1+1", " pad ", "é漢😀"]
+        ["00042", "a\nb", "<x> & 'y'", '"', "_x0041_", "#N/A", "=1+1", " pad ", "é漢😀", " "]
     ),
 )
 
@@ -619,7 +616,8 @@ def test_what_is_written_is_read_fast_or_not_and_whatever_the_batch(
     path = tmp_path_factory.mktemp("law") / "a.xlsx"
     write(path, markup([["id", "name", "email"], *rows]))
     expected = [[shown(value) for value in row] for row in rows]
-    expected = [row for row in expected if any(row)]
+    # A row of nothing but spaces is as blank as one of nothing.
+    expected = [row for row in expected if any(cell and cell.strip() for cell in row)]
     for fast in (True, False):
         reader = SpreadsheetReader(path, "xlsx", options=CsvOptions(header=1), fast=fast)
         got, ordinals = [], []

@@ -1,7 +1,7 @@
 """Dagster's web UI, and at the same address the reports of migrations, so that it can link them.
 
 ``ispmig up`` starts it as its child; by itself it takes the options of ``dagster-webserver``:
-``python -m ispmig_pipelines.webserver --workspace workspace.yaml``.
+``python -m ispmig_pipelines.defs.webserver --workspace workspace.yaml``.
 
 A report holds no cell, so whoever may see the UI may see it. The report of a dry run holds some:
 it is not served, and only its place is told.

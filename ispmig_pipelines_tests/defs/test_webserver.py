@@ -14,10 +14,10 @@ from dagster import instance_for_test
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
+from ispmig_pipelines.defs.webserver import WithReports
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.report.canonical import from_json
-from ispmig_pipelines.webserver import WithReports
 
 
 @dataclass
