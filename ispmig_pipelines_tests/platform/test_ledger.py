@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.server import engine
-from ispmig_pipelines_tests.platform.loading import open_migration
+from ispmig_pipelines_tests.platform.loading import ENTITIES, open_migration
 
 VERSIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 
@@ -69,7 +69,7 @@ def test_migrations_of_before_are_kept_and_read(connection: Connection) -> None:
     ledger.prepare(connection.engine)
     entry = ledger.migration(connection, migration)
     assert (entry.tenant, entry.findings, entry.settled) == ("acme", {}, {})
-    assert entry.files == [{"index": index, "path": f"{index}.csv"} for index in (0, 1)]
+    assert entry.files == [{"index": index, "path": f"{index}.csv"} for index in range(len(ENTITIES))]
     settings = connection.execute(sa.select(ledger.tenants.c.settings)).scalar_one()
     assert settings == {}
 
