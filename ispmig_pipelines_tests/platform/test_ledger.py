@@ -69,7 +69,8 @@ def test_migrations_of_before_are_kept_and_read(connection: Connection) -> None:
     ledger.prepare(connection.engine)
     entry = ledger.migration(connection, migration)
     assert (entry.tenant, entry.findings, entry.settled) == ("acme", {}, {})
-    assert entry.files == [{"index": index, "path": f"{index}.csv"} for index in range(len(ENTITIES))]
+    files = [{"index": index, "path": f"{index}.csv"} for index in range(len(ENTITIES))]
+    assert entry.files == files
     settings = connection.execute(sa.select(ledger.tenants.c.settings)).scalar_one()
     assert settings == {}
 
