@@ -115,6 +115,42 @@ class Settings(BaseSettings):
         "had passed, may be retried from failure before the janitor takes it back.",
     )
 
+    lock_timeout: float = Field(
+        default=2.0,
+        ge=0.01,
+        le=600,
+        description="Seconds for which a lock on a tenant's tables is waited for at a time, which "
+        "is how long others may have to wait behind us. To be longer than the server's "
+        "deadlock_timeout, after which autovacuum makes way.",
+    )
+    lock_patience: float = Field(
+        default=60.0,
+        ge=0.01,
+        le=86_400,
+        description="Seconds for which such locks are tried for in all, with pauses.",
+    )
+    statement_timeout: float = Field(
+        default=21_600.0,
+        ge=0,
+        le=2_000_000,
+        description="Seconds after which the server ends a statement of a migration or a rollback. "
+        "0: never.",
+    )
+    idle_timeout: float = Field(
+        default=900.0,
+        ge=0,
+        le=2_000_000,
+        description="Seconds after which the server ends a transaction of a migration or a "
+        "rollback in which our process does nothing. 0: never.",
+    )
+    work_memory: int = Field(
+        default=64,
+        ge=1,
+        le=1_000_000,
+        description="Memory for each sort and each hash of a migration or a rollback, in MiB "
+        "(work_mem).",
+    )
+
     close_catalogs: bool | None = Field(
         default=None,
         description="Whether PostgreSQL's system catalogs are closed to everybody but superusers "

@@ -2,9 +2,10 @@
 
 Staging copies what passed validation into temporary tables, which vanish with the session
 whatever happens to it. Publishing takes one transaction: all feeds are judged, set-based, over
-rows and entities (see :mod:`ispmig_pipelines.platform.integrity`), the tenant's rows inserted and
-updated, everything that was not loaded put in quarantine, both laws checked from what the
-database then holds, and the ledger written. Either all of it is committed or nothing is.
+rows and entities, and everything that cannot be loaded is put in quarantine
+(:mod:`ispmig_pipelines.platform.judging`); then, with the tables locked against other writers, the
+tenant's rows are inserted and updated, both laws checked from what the database then holds, and the
+ledger written. Either all of it is committed or nothing is.
 """
 
 from __future__ import annotations
@@ -22,69 +23,38 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import ConflictRefused, IspmigError
-from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import (
     closings,
     ddl,
     erased,
     journal,
+    judging,
     ledger,
     let_go,
     publish,
     quarantine,
     reconcile,
     resubmitted,
-    set_aside,
+    timeouts,
 )
 from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.changes import Changes, changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.copy import copy_batches
+from ispmig_pipelines.platform.feed import Feed as Feed
 from ispmig_pipelines.platform.integrity import judge as integrity
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.let_go import LetGo
-from ispmig_pipelines.platform.publish import FeedTable
+from ispmig_pipelines.platform.publish import Repeats
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 LOCK_TIMEOUT = "60s"
-"""How long publishing waits for others to finish with the tenant's tables."""
-
 WORK_MEMORY = "64MB"
 _ANALYZE_FROM = 10_000
 _AS_DECLARED = Policy()
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What one feed brings to be loaded.
-
-    Attributes:
-        table: what it fills, and the temporary tables for it.
-        read: records of its source, readable or not.
-        amounts: money field → currency → what stands in the source.
-        accepted: batches of the rows to load: the feed's fields in order, ``legacy``,
-            ``_file``, ``_record`` and ``_line``.
-        quarantined: batches of ``QUARANTINE_SCHEMA`` for the rows already rejected.
-        issues: batches of ``ISSUE_SCHEMA``: what is wrong with rows of either kind.
-        cells: original cells, as JSON, of the records at the given positions
-            (file, record), which come in ascending order.
-        adjusted: batches of what rules took from amounts: ``_file``, ``_record``, ``field``,
-            ``currency``, ``amount``.
-        rejected: batches of ``REJECTED_SCHEMA``: whose the rows already rejected are.
-    """
-
-    table: FeedTable
-    read: int
-    amounts: dict[str, dict[str, Amounts]]
-    accepted: Callable[[], Iterator[pa.RecordBatch]]
-    quarantined: Callable[[], Iterator[pa.RecordBatch]]
-    issues: Callable[[], Iterator[pa.RecordBatch]]
-    cells: Callable[[list[tuple[int, int]]], Iterator[str]]
-    adjusted: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
-    rejected: Callable[[], Iterator[pa.RecordBatch]] = lambda: iter(())
 
 
 @dataclass
@@ -99,6 +69,7 @@ class Loaded:
         conflicts: entity → records for which the tenant had other content.
         let_go: what was not to be kept of people.
         seconds: of the publishing transaction.
+        locked: for how many of them nobody else could write into the tables.
     """
 
     entities: dict[str, Counts] = field(default_factory=dict)
@@ -108,6 +79,7 @@ class Loaded:
     conflicts: dict[str, int] = field(default_factory=dict)
     let_go: LetGo = field(default_factory=LetGo)
     seconds: float = 0.0
+    locked: float = 0.0
 
     def ledger_values(self) -> dict[str, Any]:
         """The columns of the ledger that come from here."""
@@ -171,38 +143,28 @@ def load(
     refusal: IspmigError | None = None
     kept: quarantine.Kept | None = None
     with connection.begin() as transaction:
-        driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-        driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
-        _lock_tables(driver, tenant, feeds)
+        timeouts.limit(driver)
         driver.execute(ddl.write_as(migration))
-        with as_tenant(driver, tenant):
-            # Of a try that was refused, when this is a retry.
-            quarantine.forget(driver, tenant, [migration])
-            for feed in feeds:
-                copy_batches(
-                    driver, sql.Identifier(tenant.schema, journal.QUARANTINE), feed.quarantined()
-                )
-                set_aside.copy_issues(driver, feed.table, feed.issues())
-                if continues is not None:
-                    resubmitted.reject_known(driver, feed.table, continues)
-        loaded.let_go = let_go.let_go(
-            driver,
+        judged = judging.judge(
+            connection,
             tenant,
             migration,
-            [(feed.table, feed.rejected) for feed in feeds],
-            key=erased_key,
-            asked=retention,
+            feeds,
+            judging.Terms(policy, on_conflict, retention, erased_key, continues),
         )
-        earlier = quarantine.standing(connection, tenant)
-        if continues is not None:
-            earlier |= dict.fromkeys(continues.family, continues.origin)
-        loaded.conflicts = integrity.judge(
-            driver, tenant, [feed.table for feed in feeds], policy, on_conflict, earlier
-        )
+        locked = time.monotonic()
+        loaded.let_go, loaded.conflicts = judged.let_go, judged.conflicts
         for index, feed in enumerate(feeds):
-            _publish(driver, tenant, feed, feeds[:index], on_conflict, loaded, dry_run=dry_run)
-        for feed in feeds:
-            set_aside.tell(driver, connection, feed.table, feed.cells)
+            _publish(
+                driver,
+                tenant,
+                feed,
+                feeds[:index],
+                judged.repeats[index],
+                on_conflict,
+                loaded,
+                dry_run=dry_run,
+            )
         if continues is None and not dry_run:
             closings.carry_over(connection, tenant, migration)
         with as_tenant(driver, tenant):
@@ -237,6 +199,7 @@ def load(
             with as_tenant(driver, tenant):
                 kept = quarantine.take_out(driver, tenant, migration, spill)
             transaction.rollback()
+    loaded.locked = time.monotonic() - locked
     if kept is not None:
         with kept, connection.begin():
             with as_tenant(driver, tenant):
@@ -291,28 +254,12 @@ def _stage(
     driver.execute(sql.SQL("analyze {}").format(feed.table.staged))
 
 
-def _lock_tables(driver: psycopg.Connection, tenant: Tenant, feeds: list[Feed]) -> None:
-    """Keeps other writers out until the commit; readers go on seeing the state before.
-
-    All publishing locks in the order of the model, so two can never wait for each other.
-    """
-    entities = {feed.table.entity for feed in feeds}
-    # Parents too: one that went away after it was looked up would leave an orphan.
-    entities |= {p for e in entities for p in ENTITIES[e].references.values()}
-    for entity in ENTITIES:
-        if entity in entities:
-            driver.execute(
-                sql.SQL("lock table {} in share row exclusive mode").format(
-                    sql.Identifier(tenant.schema, entity)
-                )
-            )
-
-
 def _publish(
     driver: psycopg.Connection,
     tenant: Tenant,
     feed: Feed,
     earlier: list[Feed],
+    repeats: Repeats,
     on_conflict: OnConflict,
     loaded: Loaded,
     *,
@@ -334,7 +281,6 @@ def _publish(
             counts.updated += publish.update(driver, table)
         if not table.partial:
             counts.inserted += publish.insert(driver, table, target_empty=empty)
-        repeats = publish.settle_repeats(driver, table)
         counts.unchanged += matches.same + repeats.rows
         counts.repeated += repeats.rows
     if counts.inserted >= _ANALYZE_FROM:
