@@ -11,7 +11,9 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import io
+import random
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ from ispmig_pipelines import s3
 from ispmig_pipelines.errors import SourceError, StorageError
 
 _BUFFER = 1 << 20
+_PART = 1 << 17
+"""Bytes that are asked of a connection at a time: what came before it broke is kept by parts."""
+
+_PASSING = (408, 429, 500, 502, 503, 504)
 _TIMEOUT = 60.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCHEMES = ("s3", "https", "http")
@@ -228,9 +234,28 @@ class RemoteFile:
     @cached_property
     def _session(self) -> Any:
         import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3 import Retry
 
         session = requests.Session()
         session.hooks["response"].append(_stay_private)
+        again = Retry(
+            total=TRIES,
+            # Where nobody answers, or a name is not known, it is mostly for longer.
+            connect=1,
+            read=2,
+            redirect=False,
+            allowed_methods=("GET",),
+            status_forcelist=_PASSING,
+            backoff_factor=PAUSE,
+            backoff_jitter=PAUSE,
+            # The last answer is told in words of ours.
+            raise_on_status=False,
+            # A server may ask for a minute, and not for an hour.
+            retry_after_max=60,
+        )
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=again))
         return session
 
     def stat(self) -> _Status:
@@ -269,17 +294,81 @@ class RemoteFile:
         """Opens it for reading from its beginning; seeking asks for another range.
 
         Raises:
-            SourceError, StorageError: as :meth:`stat`; reading raises the second.
+            SourceError, StorageError: as :meth:`stat`; reading raises them, too.
         """
-        from smart_open import http, s3
+        return io.BufferedReader(_Stream(self), _BUFFER)
 
-        with _told(self):
-            stream = (
-                s3.open(self.bucket, self.key, "rb", client=self.s3)
-                if self.scheme == "s3"
-                else http.open(self.url, "rb", session=self._session, timeout=_TIMEOUT)
-            )
-        return io.BufferedReader(_Stream(self, stream), _BUFFER)
+    def _asked_from(self, start: int, version: Mapping[str, str]) -> _Answer:
+        """Its bytes from there on.
+
+        Args:
+            version: the headers by which it has to be the one that was begun with.
+        """
+        if self.scheme == "s3":
+            return self._object_from(start, version)
+        headers = {"Accept-Encoding": "identity", **version}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        response = self._session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
+        try:
+            size = _length(response)
+            if start and response.status_code == 200:
+                _leave_out(response.raw, start)
+        except BaseException:
+            response.close()
+            raise
+        if response.status_code == 416:
+            return _Answer(io.BytesIO(), start, version)
+        tag = response.headers.get("ETag", "")
+        # A weak tag is never the same by If-Match.
+        same = {"If-Match": tag} if tag and not tag.startswith("W/") else {}
+        if not same and "Last-Modified" in response.headers:
+            same = {"If-Unmodified-Since": response.headers["Last-Modified"]}
+        return _Answer(response.raw, size, same)
+
+    def _object_from(self, start: int, version: Mapping[str, str]) -> _Answer:
+        from botocore.exceptions import ClientError
+
+        wanted = {"Bucket": self.bucket, "Key": self.key}
+        if "If-Match" in version:
+            wanted["IfMatch"] = version["If-Match"]
+        if start:
+            wanted["Range"] = f"bytes={start}-"
+        try:
+            found = self.s3.get_object(**wanted)
+        except ClientError as error:
+            if s3.code_of(error) != "InvalidRange":
+                raise
+            # Nothing begins there: that is the end, as with a file.
+            return _Answer(io.BytesIO(), start, version)
+        if start and "ContentRange" not in found:
+            _leave_out(found["Body"], start)
+            return _Answer(found["Body"], found["ContentLength"], {"If-Match": found["ETag"]})
+        return _Answer(found["Body"], start + found["ContentLength"], {"If-Match": found["ETag"]})
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a server sends of a file.
+
+    Attributes:
+        body: the bytes from where was asked to where it ends, with ``read`` and ``close``.
+        size: of the whole file; None where the server does not say.
+        version: the headers by which the rest is asked for, of this version and no other.
+    """
+
+    body: Any
+    size: int | None
+    version: Mapping[str, str]
+
+
+def _leave_out(body: Any, count: int) -> None:
+    """Reads over the beginning, from a server that does not send files from their middle."""
+    while count > 0:
+        part = body.read(min(count, _BUFFER))
+        if not part:
+            return
+        count -= len(part)
 
 
 def _version(tag: object, changed: object) -> int:
@@ -329,12 +418,44 @@ def _stay_private(response: Any, *args: object, **kwargs: object) -> None:
         )
 
 
-class _Stream(io.RawIOBase):
-    """The remote bytes; what goes wrong while they are read is told in words."""
+TRIES = 5
+"""How often in a row reading breaks off before it is given up."""
 
-    def __init__(self, file: RemoteFile, stream: Any) -> None:
+PAUSE = 0.5
+"""Seconds: the pause after a break is random between nothing and twice as much as after the one
+before it, from here on, so that many readers do not come back at once."""
+
+_sleep = time.sleep
+
+
+def pause_after(breaks: int) -> float:
+    """Seconds to wait before reading goes on after so many breaks in a row."""
+    return random.uniform(0, PAUSE * 2**breaks)  # noqa: S311 - no secret
+
+
+class _Stream(io.RawIOBase):
+    """The remote bytes, gone on with where a connection broke; what goes wrong is told in words.
+
+    A file that was replaced meanwhile is not gone on with. That a request is refused or a server
+    cannot be reached is no break: who asks has tried again by himself (boto3; :func:`_session`).
+    """
+
+    def __init__(self, file: RemoteFile) -> None:
         self._file = file
-        self._stream = stream
+        self._position = self._asked_at = 0
+        self._size: int | None = None
+        self._version: Mapping[str, str] = {}
+        self._body: Any = None
+        with _told(file):
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked_at = self._position
+        answer = self._file._asked_from(self._position, self._version)
+        self._body = answer.body
+        self._version = answer.version
+        if self._size is None:
+            self._size = answer.size
 
     def readable(self) -> bool:
         return True
@@ -344,31 +465,70 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        with _told(self._file):
-            part = self._stream.read(len(view))
+        if not view:
+            return 0
+        breaks = 0
+        while True:
+            if self._body is None:
+                if self._size is not None and self._position >= self._size:
+                    return 0
+                with _told(self._file):
+                    self._ask()
+            try:
+                with _told(self._file):
+                    part = self._body.read(min(len(view), _PART))
+            except StorageError as error:
+                breaks += 1
+                if not error.transient or breaks >= TRIES:
+                    raise
+            else:
+                if part or self._size is None or self._position >= self._size:
+                    break
+                # It ended before its end, without a word: some servers send no more at a time.
+                if self._position == self._asked_at:
+                    breaks += 1
+                    if breaks >= TRIES:
+                        raise _cut_short(self._file, self._position, self._size)
+            self._drop()
+            if breaks:
+                _sleep(pause_after(breaks))
         view[: len(part)] = part
+        self._position += len(part)
         return len(part)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset += self._position
+        elif whence == io.SEEK_END:
+            if self._size is None:
+                raise io.UnsupportedOperation("its size is not known")
+            offset += self._size
         # Who stays where he is needs no new request.
-        if whence == io.SEEK_SET and offset == self._stream.tell():
-            return offset
-        with _told(self._file):
-            return int(self._stream.seek(offset, whence))
+        if offset != self._position:
+            self._drop()
+            self._position = offset
+        return offset
 
     def tell(self) -> int:
-        return int(self._stream.tell())
+        return self._position
+
+    def _drop(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
 
     def close(self) -> None:
         if not self.closed:
-            self._stream.close()
+            self._drop()
         super().close()
 
 
-_GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
-_DENIED = frozenset(
-    {"401", "403", "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-)
+def _cut_short(file: RemoteFile, position: int, size: int) -> StorageError:
+    return StorageError(
+        f"{file} could not be read: its server sends {position:,} of {size:,} bytes and no more, "
+        f"{TRIES} times in a row. Try again later.",
+        transient=True,
+    )
 
 
 @contextmanager
@@ -383,35 +543,70 @@ def _told(file: RemoteFile) -> Iterator[None]:
     except (ClientError, BotoCoreError, RequestException, TransportError, OSError) as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ClientError | HTTPError):
-            cause = getattr(cause, "backend_error", None) or cause.__cause__ or cause.__context__
+            cause = cause.__cause__ or cause.__context__
         if isinstance(cause, ClientError):
-            raise _refused(file, cause.response.get("Error", {}).get("Code", "")) from None
+            raise _refused_by_s3(file, s3.fault_of(cause)) from None
         if isinstance(cause, HTTPError) and cause.response is not None:
-            raise _refused(file, str(cause.response.status_code)) from None
+            raise _refused(file, cause.response.status_code) from None
         raise _failed(file, error) from None
 
 
-def _refused(file: RemoteFile, code: str) -> SourceError | StorageError:
-    if code in _GONE:
-        return SourceError(f"{file} does not exist. Check the address.")
-    if code in _DENIED:
-        how = (
-            "the keys of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's "
-            "role, and what its policy allows"
-            if file.scheme == "s3"
-            else "the link has not expired, and a login for the server stands in ~/.netrc if it "
-            "asks for one"
-        )
-        return SourceError(f"{file} may not be read (its server answers {code}). Check {how}.")
-    if code == "412":
-        return SourceError(
-            f"{file} changed while it was being read, so what was read is neither the old file "
-            "nor the new. Wait until the export is finished and run again."
-        )
-    passing = code in ("408", "429", "SlowDown", "RequestTimeout", "InternalError", "Throttling")
+def _refused(file: RemoteFile, status: int) -> SourceError | StorageError:
+    match status:
+        case 404:
+            return SourceError(f"{file} does not exist. Check the address.")
+        case 401 | 403:
+            return _denied(file, str(status))
+        case 412:
+            return _changed(file)
     return StorageError(
-        f"{file} could not be read: its server answers {code or 'with an error'}. Try again later.",
-        transient=passing or code.startswith("5") or code == "ServiceUnavailable",
+        f"{file} could not be read: its server answers {status}, also when asked again. Try again "
+        "later.",
+        transient=status in _PASSING or status >= 500,
+    )
+
+
+def _denied(file: RemoteFile, code: str) -> SourceError:
+    how = (
+        "the keys of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's "
+        "role, and what its policy allows"
+        if file.scheme == "s3"
+        else "the link has not expired, and a login for the server stands in ~/.netrc if it "
+        "asks for one"
+    )
+    return SourceError(f"{file} may not be read (its server answers {code}). Check {how}.")
+
+
+def _changed(file: RemoteFile) -> SourceError:
+    return SourceError(
+        f"{file} changed while it was being read, so what was read is neither the old file "
+        "nor the new. Wait until the export is finished and run again."
+    )
+
+
+def _refused_by_s3(file: RemoteFile, fault: s3.Fault) -> SourceError | StorageError:
+    match fault.kind:
+        case s3.Kind.NO_BUCKET:
+            return SourceError(
+                f"{file} does not exist: there is no bucket {file.bucket} where S3 is asked for "
+                "it. Check its name; AWS_ENDPOINT_URL and AWS_REGION say where it is looked for."
+            )
+        case s3.Kind.NO_OBJECT:
+            # HEAD has no body to say which.
+            return SourceError(
+                f"{file} does not exist: the bucket {file.bucket} has no such object, or is not "
+                "there itself. Check the address."
+            )
+        case s3.Kind.IN_THE_WAY:
+            return _changed(file)
+        case s3.Kind.DENIED:
+            return _denied(file, fault.code)
+        case s3.Kind.NO_NAME | s3.Kind.NO_CREDENTIALS:
+            return SourceError(f"{file} may not be read ({fault.code}). Check the address.")
+    return StorageError(
+        f"{file} could not be read: its server answers {fault.code or 'with an error'}, also when "
+        "asked again." + (" Try again later." if fault.transient else ""),
+        transient=fault.transient,
     )
 
 

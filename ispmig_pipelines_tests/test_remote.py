@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ispmig_pipelines import remote
 from ispmig_pipelines.errors import SourceError, StorageError
 from ispmig_pipelines.formats import open_source
 from ispmig_pipelines.formats.bytes_in import open_bytes
@@ -25,6 +26,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with s3_server(monkeypatch) as client:
         client.create_bucket(Bucket="exports")
         yield client
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSE", 0.0)
 
 
 def read(url: str, **options: Any) -> list[tuple[str | None, ...]]:
