@@ -135,7 +135,7 @@ def erase(
     if not (dry_run or confirmed or held.is_empty):
         raise UsageError(_not_confirmed(slug, held))
     made_again: dict[str, int] = {}
-    with tenants.lock(connection, slug):
+    with tenants.lock(connection, slug, "subject erase"):
         # Now that nobody else works on the tenant.
         held = _held(connection, tenant, asked)
         counts = held.counts()
@@ -178,7 +178,7 @@ def allow(connection: Connection, slug: str, asked: Asked) -> dict[str, Any]:
 
     tenant = tenants.get(connection, slug)
     connection.rollback()
-    with tenants.lock(connection, slug), connection.begin():
+    with tenants.lock(connection, slug, "subject allow"), connection.begin():
         driver = tenants.raw(connection)
         key = erased.digest_key(connection, slug)
         digests = _digests(key, asked.accounts, asked.addresses)

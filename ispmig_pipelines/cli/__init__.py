@@ -9,6 +9,7 @@ converted or two specs differ, 2 wrong usage, spec or input, 3 database or stora
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
 import typer
@@ -69,6 +70,9 @@ app.command()(service.status)
 
 def main() -> None:
     """The entry point of the command ``ispmig``."""
+    # Who ends a process by SIGTERM (a container, a service manager) is told as one who types
+    # Ctrl-C: what it was doing is rolled back, and not only cut off.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Asked for when something went wrong, and then added at the end of the command.
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")

@@ -65,7 +65,7 @@ def restore_points(
         connection.rollback()
         expired: list[int] = []
         if expire:
-            with tenants.lock(connection, tenant), connection.begin():
+            with tenants.lock(connection, tenant, "restore-points --expire"), connection.begin():
                 expired = points.expire(connection, known, actor=account(), now=ledger.now())
         found = points.listing(connection, known)
         say(

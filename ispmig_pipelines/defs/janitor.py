@@ -85,7 +85,7 @@ def clean_tenant(platform: Platform, slug: str, instance: DagsterInstance) -> Sw
         TenantBusy: a run is working on it.
     """
     since = ledger.now() - dt.timedelta(hours=settings().unaudited_hours)
-    with platform.connect() as holding, tenants.lock(holding, slug):
+    with platform.connect() as holding, tenants.lock(holding, slug, "the janitor"):
         tenant = tenants.get(holding, slug)
         holding.rollback()
         with platform.connect() as connection:

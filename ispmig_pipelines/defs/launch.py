@@ -1,12 +1,20 @@
 """Running a job from the command line: the same job, and the run appears in the UI."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import (
+    DagsterEvent,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+)
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.events import JobFailureData
 from dagster._core.execution.api import execute_run
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster_postgres.utils import DagsterPostgresException
@@ -16,6 +24,9 @@ from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.actor import ACTOR_TAG, COMMAND_LINE, FROM_TAG
 from ispmig_pipelines.defs.instance import shipped_file
 from ispmig_pipelines.defs.partitions import NAME
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration import closing
+from ispmig_pipelines.errors import PlatformError
 from ispmig_pipelines.platform.server import plain_error, told_plainly
 
 DEFINITIONS = "ispmig_pipelines.definitions"
@@ -81,14 +92,19 @@ def run_job(
     )
     # Dagster's own tables lie in the same server, and may be gone as it writes its events.
     with _storage_told_plainly():
-        result = execute_run(job, run, instance, raise_on_error=False)
+        try:
+            result = execute_run(job, run, instance, raise_on_error=False)
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         finished = instance.get_run_by_id(run.run_id)
     assert finished is not None  # noqa: S101 - it was made above
     failure: dict[str, Any] = {}
     for event in result.all_events:
+        if _was_interrupted(event):
+            with suppress(PlatformError), Platform().connect() as connection:
+                closing.note_stopped(connection, run.run_id)
+            raise KeyboardInterrupt
         if event.is_step_failure:
-            if _interrupted(event.step_failure_data):
-                raise KeyboardInterrupt
             failure = _failure(event.step_failure_data)
             break
     if not failure and finished.status is not DagsterRunStatus.SUCCESS:
@@ -106,12 +122,13 @@ def _storage_told_plainly() -> Iterator[None]:
         raise plain_error(getattr(error.__cause__, "orig", None)) from None
 
 
-def _interrupted(data: Any) -> bool:
-    # Dagster turns Ctrl-C into a failure of the step that it came into.
-    return data.error is not None and data.error.cls_name in (
-        "DagsterExecutionInterruptedError",
-        "KeyboardInterrupt",
-    )
+def _was_interrupted(event: DagsterEvent) -> bool:
+    # Dagster turns Ctrl-C into a failure of the step that it came into, or of the run if it came
+    # between two.
+    data = event.event_specific_data
+    if not isinstance(data, StepFailureData | JobFailureData) or data.error is None:
+        return False
+    return data.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
 def _failure(data: Any) -> dict[str, Any]:

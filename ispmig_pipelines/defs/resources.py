@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from dagster import ConfigurableResource, InitResourceContext
@@ -15,18 +16,38 @@ from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A tenant that is held: by a session of the server, for as long as that is the same."""
+
+    stack: ExitStack
+    connection: Connection
+    session: int
+
+    @property
+    def still(self) -> bool:
+        try:
+            return tenants.session_of(self.connection) == self.session
+        except sa.exc.SQLAlchemyError:
+            return False
+
+
 class Platform(ConfigurableResource):
     """The platform's database and staging store, for the time of one run."""
 
-    _held: dict[str, tuple[ExitStack, Connection]] = PrivateAttr(default_factory=dict)
+    _held: dict[str, "_Held"] = PrivateAttr(default_factory=dict)
+    _work: str = PrivateAttr(default="another command")
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator["Platform"]:
+        if context.run is not None:
+            # The beginning of its id is what the UI calls a run.
+            self._work = f"run {context.run.run_id[:8]} of {context.run.job_name}"
         try:
             yield self
         finally:
-            for stack, _ in self._held.values():
-                stack.close()
+            for held in self._held.values():
+                held.stack.close()
             self._held.clear()
 
     def engine(self) -> Engine:
@@ -44,29 +65,22 @@ class Platform(ConfigurableResource):
             TenantError: there is no such tenant.
             TenantBusy: another run holds it.
         """
-        if slug in self._held and not self._alive(self._held[slug][1]):
-            # The server restarted, and the lock went with the session: take it again.
-            self._held.pop(slug)[0].close()
+        if slug in self._held and not self._held[slug].still:
+            # The server restarted, and the lock went with the session: take it again. What a run
+            # did that had the tenant meanwhile, the ledger says: it has closed our migration.
+            self._held.pop(slug).stack.close()
         if slug not in self._held:
             with ExitStack() as stack:
                 connection = stack.enter_context(self.engine().connect())
                 tenants.get(connection, slug)
                 connection.rollback()
-                stack.enter_context(tenants.lock(connection, slug))
-                self._held[slug] = (stack.pop_all(), connection)
-        connection = self._held[slug][1]
+                stack.enter_context(tenants.lock(connection, slug, self._work))
+                session = tenants.session_of(connection)
+                self._held[slug] = _Held(stack.pop_all(), connection, session)
+        connection = self._held[slug].connection
         tenant = tenants.get(connection, slug)
         connection.rollback()
         return tenant
-
-    @staticmethod
-    def _alive(connection: Connection) -> bool:
-        try:
-            connection.execute(sa.select(1))
-            connection.rollback()
-        except sa.exc.DBAPIError:
-            return False
-        return True
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -33,8 +33,8 @@ def policy() -> RetryPolicy:
 def again(
     context: OpExecutionContext, platform: Platform, error: IspmigError, told: str
 ) -> RetryRequested | None:
-    """What lets Dagster try the op again; None where the error is permanent or the tries are
-    used up.
+    """What lets Dagster try the op again, after a pause; None where the error is permanent or the
+    tries are used up.
 
     Args:
         told: the error in words that hold no cell; they stand in the run's events.
@@ -50,7 +50,9 @@ def again(
         f"Try {number} of {tries.max_retries + 1} failed, and is made again in {pause:.1f} s: "
         f"{told}"
     )
-    request = RetryRequested(max_retries=tries.max_retries, seconds_to_wait=pause)
+    # Here, and not by Dagster, which does not hear of a Ctrl-C before its pause is over.
+    time.sleep(pause)
+    request = RetryRequested(max_retries=tries.max_retries)
     # Dagster shows the reason with the event; without a cause of its own, which may hold a cell.
     request.__cause__ = Failure(description=told, metadata={"error": error.code})
     return request

@@ -331,15 +331,18 @@ def close_abandoned(connection: Connection, tenant: str) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
-def migration(connection: Connection, migration_id: int) -> Migration:
+def migration(connection: Connection, migration_id: int, *, to_change: bool = False) -> Migration:
     """One migration.
+
+    Args:
+        to_change: nobody else changes it before the end of the transaction, so what is decided
+            by its state holds.
 
     Raises:
         UsageError: there is none with this id.
     """
-    row = connection.execute(
-        sa.select(data_migrations).where(data_migrations.c.id == migration_id)
-    ).one_or_none()
+    asked = sa.select(data_migrations).where(data_migrations.c.id == migration_id)
+    row = connection.execute(asked.with_for_update() if to_change else asked).one_or_none()
     if row is None:
         raise UsageError(
             f"There is no migration {migration_id}. List a tenant's with: ispmig migrations TENANT"

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
+
+CANCEL_SECONDS = 5.0
+"""How long to wait for the server to give up a statement whose process is being stopped."""
 
 
 class Session(psycopg.Connection):
@@ -36,3 +40,31 @@ class Session(psycopg.Connection):
     def rollback(self) -> None:
         self._waiting = {}
         super().rollback()
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """As psycopg does it; a statement is cancelled in the server whatever stops us.
+
+        psycopg does so for Ctrl-C only, and Dagster stops a run by an interruption of its own:
+        the server would work on, and keep its locks, until it has something to answer.
+        """
+        try:
+            return super().wait(gen, *args, **kwargs)
+        except (Exception, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self._give_up(gen)
+            raise
+
+    def _give_up(self, gen: Any) -> None:
+        try:
+            self.cancel_safe(timeout=CANCEL_SECONDS)
+            super().wait(gen, timeout=CANCEL_SECONDS)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except BaseException:
+            # Nobody knows what the server is at: without a connection it rolls back.
+            self.pgconn.finish()
+            raise
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.pgconn.finish()

@@ -6,6 +6,7 @@ see no other. Everything that touches a tenant's rows runs as it, by :func:`as_t
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -218,7 +219,7 @@ def remove(engine: Engine, slug: str) -> None:
         TenantBusy: a run is working on it.
         StorageError: what is staged could not be deleted; the tenant is still there.
     """
-    with engine.connect() as connection, lock(connection, slug):
+    with engine.connect() as connection, lock(connection, slug, "tenant remove"):
         tenant = get(connection, slug)
         destroyed = {name: count for name, count in contents(connection, tenant).items() if count}
         remove_all(settings().staging_folder, slug)
@@ -241,23 +242,32 @@ def remove(engine: Engine, slug: str) -> None:
 
 
 @contextmanager
-def lock(connection: Connection, slug: str) -> Iterator[None]:
+def lock(connection: Connection, slug: str, work: str = "another command") -> Iterator[None]:
     """Holds the tenant for one run: a second one is refused at once, and told so.
 
     The lock belongs to the session, so it ends with a process that was killed.
 
+    Args:
+        work: what the tenant is held for, without anything of its data: whoever is refused reads
+            it, and so does everybody in ``pg_stat_activity``.
+
     Raises:
-        TenantBusy: another run holds it.
+        TenantBusy: another run holds it; the text says which, and since when.
     """
-    key = int.from_bytes(sha256(slug.encode()).digest()[:4], "big", signed=True)
-    arguments = (sa.literal(_LOCK_SPACE, sa.Integer), sa.literal(key, sa.Integer))
+    arguments = (
+        sa.literal(_LOCK_SPACE, sa.Integer),
+        sa.literal(_lock_key(slug), sa.Integer),
+    )
     if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(*arguments))).scalar():
         connection.rollback()
+        holder = _holder(connection, slug)
         raise TenantBusy(
-            f"Another run is working on tenant {slug} right now. Nothing was changed; try again "
-            "when it has ended (ispmig migrations shows it as running).",
+            f"Another run is working on tenant {slug} right now{holder}. Nothing was changed; try "
+            "again when it has ended (ispmig migrations shows it as running).",
             transient=True,
         )
+    name = f"{_HOLDS}{work}".encode()[:_IDENTIFIER_LIMIT].decode(errors="ignore")
+    before = connection.execute(_CALL_SESSION, {"name": name}).scalar_one()
     connection.commit()
     try:
         yield
@@ -265,8 +275,61 @@ def lock(connection: Connection, slug: str) -> Iterator[None]:
         # A session that is gone has taken its lock with it.
         with suppress(sa.exc.SQLAlchemyError):
             connection.rollback()
+            connection.execute(_CALL_SESSION, {"name": before})
             connection.execute(sa.select(sa.func.pg_advisory_unlock(*arguments)))
             connection.commit()
+
+
+_HOLDS = "ispmig: "
+_CALL_SESSION = sa.text(
+    """with before as materialized (select current_setting('application_name') as name)
+       select before.name from before
+       where set_config('application_name', :name, false) is not null"""
+)
+
+
+def session_of(connection: Connection) -> int:
+    """Which session of the server it is: locks of sessions belong to it, and end with it.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: there is none any more.
+    """
+    if connection.invalidated:
+        # It would connect anew, to a session that holds nothing.
+        raise sa.exc.InvalidRequestError("its session is gone")
+    session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+    connection.rollback()
+    return int(session)
+
+
+def _lock_key(slug: str) -> int:
+    return int.from_bytes(sha256(slug.encode()).digest()[:4], "big", signed=True)
+
+
+def _holder(connection: Connection, slug: str) -> str:
+    """In words, what holds a tenant and since when; "" where that is not to be known."""
+    try:
+        row = connection.execute(
+            sa.text(
+                """select a.application_name as name, a.backend_start as since
+                   from pg_locks l join pg_stat_activity a using (pid)
+                   where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+                     and l.classid = cast(:space as bigint)::oid
+                     and l.objid = cast(:key as bigint)::oid
+                     and l.database = (select oid from pg_database
+                                       where datname = current_database())"""
+            ),
+            {"space": _LOCK_SPACE, "key": _lock_key(slug) & 0xFFFF_FFFF},
+        ).first()
+    except sa.exc.DBAPIError:
+        # Somebody closed the catalogs, and this user may not read them.
+        row = None
+    connection.rollback()
+    if row is None or row.since is None:
+        return ""
+    work = row.name.removeprefix(_HOLDS) or "another command"
+    since = row.since.astimezone(dt.UTC).isoformat(sep=" ", timespec="seconds")
+    return f": {work}, since {since}"
 
 
 @contextmanager

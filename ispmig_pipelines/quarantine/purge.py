@@ -69,7 +69,7 @@ def purge(
         "entities": list(entities),
         "only_closed": only_closed,
     }
-    with tenants.lock(connection, slug), connection.begin():
+    with tenants.lock(connection, slug, "quarantine purge"), connection.begin():
         return purging.purge(connection, tenant, chosen, actor=account(), asked=asked)
 
 

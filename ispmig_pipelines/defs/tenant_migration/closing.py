@@ -37,6 +37,9 @@ from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import remove_expired, remove_parts
 
+STOPPED = "It was stopped."
+"""What the ledger says of a migration that somebody ended."""
+
 
 @dataclass(frozen=True)
 class Swept:
@@ -155,7 +158,7 @@ def may_load(connection: Connection, migration: int, run_id: str, actor: str) ->
         MigrationError: it has ended in a way that cannot be gone on from.
     """
     with connection.begin():
-        entry = ledger.migration(connection, migration)
+        entry = ledger.migration(connection, migration, to_change=True)
         if entry.state in (State.PUBLISHED, State.DONE):
             return False
         later = [
@@ -185,7 +188,7 @@ def may_audit(connection: Connection, migration: int, run_id: str) -> bool:
         MigrationError: nothing of it is published.
     """
     with connection.begin():
-        entry = ledger.migration(connection, migration)
+        entry = ledger.migration(connection, migration, to_change=True)
         if entry.state is State.DONE or (entry.state is State.RUNNING and entry.mode == "dry_run"):
             return False
         if entry.state is not State.PUBLISHED:
@@ -224,6 +227,8 @@ def take_back(
     """
     driver = tenants.raw(connection)
     with connection.begin():
+        if ledger.migration(connection, migration, to_change=True).state is not State.PUBLISHED:
+            return  # another run did, which had the tenant while our connection was lost
         done = undo(driver, tenant, migration, force=not keep_changes)
         state = State.PARTLY_UNDONE if done.left else State.UNDONE
         if done.left:
@@ -239,19 +244,23 @@ def finish(
     options: Options,
     peak_rss_mb: float,
 ) -> ledger.Migration:
-    """Closes the migration in the ledger; one that is closed stays as it is."""
+    """Closes the migration in the ledger; one that is closed stays as it is.
+
+    Raises:
+        MigrationError: another run has taken it back meanwhile.
+    """
     with connection.begin():
         entry = ledger.migration(connection, migration)
     if entry.state in ledger.FINAL:
-        return entry
+        return _standing(entry)
     # Six seconds for a million rows, while nobody waits for anything.
     after = None if options.dry_run else measured.measure(tenants.raw(connection), tenant)
     connection.rollback()
     seconds = max(time.time() - options.started, 0.001)
     with connection.begin():
-        entry = ledger.migration(connection, migration)
+        entry = ledger.migration(connection, migration, to_change=True)
         if entry.state in ledger.FINAL:
-            return entry
+            return _standing(entry)
         read = sum(c["read"] for c in entry.entities.values())
         ledger.update_migration(
             connection,
@@ -266,3 +275,22 @@ def finish(
             measured.keep(connection, migration, measured.AFTER, after)
         entered.finished(connection, migration, None if after is None else after.sha256)
         return ledger.migration(connection, migration)
+
+
+def _standing(entry: ledger.Migration) -> ledger.Migration:
+    if entry.state not in (State.DONE, State.CHECKED):
+        raise MigrationError(_over(entry, []))
+    return entry
+
+
+def note_stopped(connection: Connection, run_id: str) -> None:
+    """Closes what a run had begun that was stopped between two ops, and so could not say so."""
+    with connection.begin():
+        entry = ledger.migration_of_run(connection, run_id)
+        if entry is None:
+            return
+        entry = ledger.migration(connection, entry.id, to_change=True)
+        if entry.state is not State.RUNNING or entry.dagster_run_id != run_id:
+            return
+        ledger.update_migration(connection, entry.id, state=State.FAILED, error=STOPPED)
+        entered.failed(connection, entry.id, entered.INTERRUPTED)

@@ -3,12 +3,13 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
 
 from ispmig_pipelines.defs import retrying
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration.reporting import keep_failed
 from ispmig_pipelines.errors import IspmigError, PlatformError
 from ispmig_pipelines.platform import ledger
@@ -31,9 +32,36 @@ def failing_plainly(
     library's error may hold a cell.
     """
     try:
-        with told_plainly():
-            yield
-    except IspmigError as error:
+        try:
+            with told_plainly():
+                yield
+        except Exception as error:
+            if (stopped := _interruption_before(error)) is not None:
+                raise stopped from None
+            _fail(context, platform, migration, error)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        note_failure(context, platform, migration, closing.STOPPED, entered.INTERRUPTED)
+        keep_failed(context, platform, migration)
+        raise
+
+
+def _interruption_before(error: BaseException) -> BaseException | None:
+    """What stopped the op, where the error is only what came of that: a connection that was left
+    in the middle of a statement cannot roll back in peace."""
+    seen: set[int] = set()
+    earlier = error.__context__
+    while earlier is not None and id(earlier) not in seen:
+        if isinstance(earlier, KeyboardInterrupt | DagsterExecutionInterruptedError):
+            return earlier
+        seen.add(id(earlier))
+        earlier = earlier.__context__
+    return None
+
+
+def _fail(
+    context: OpExecutionContext, platform: Platform, migration: int | None, error: Exception
+) -> NoReturn:
+    if isinstance(error, IspmigError):
         # It may quote a name that is a record's first cell.
         told = redacted(str(error))
         request = retrying.again(context, platform, error, told)
@@ -50,31 +78,26 @@ def failing_plainly(
             metadata={"error": error.code, "exit_code": error.exit_code, **report},
             allow_retries=error.transient,
         ) from None
-    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        note_failure(context, platform, migration, "It was stopped.", "interrupted")
-        keep_failed(context, platform, migration)
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        retrying.forbid_run_retry(context)
-        note_failure(context, platform, migration, f"An unexpected error ({kind}).", "unexpected")
-        report = keep_failed(context, platform, migration)
-        raise Failure(
-            description=f"An unexpected error ({kind}). This is a defect; please report where it "
-            "happened, which stands beside this message.",
-            metadata={
-                "error": "unexpected",
-                "exit_code": PlatformError.exit_code,
-                "where": MetadataValue.md(
-                    "\n".join(
-                        f"- `{frame.name}` in {frame.filename}, line {frame.lineno}"
-                        for frame in traceback.extract_tb(error.__traceback__)
-                    )
-                ),
-                **report,
-            },
-            allow_retries=False,
-        ) from None
+    kind = type(error).__name__
+    retrying.forbid_run_retry(context)
+    note_failure(context, platform, migration, f"An unexpected error ({kind}).", "unexpected")
+    report = keep_failed(context, platform, migration)
+    raise Failure(
+        description=f"An unexpected error ({kind}). This is a defect; please report where it "
+        "happened, which stands beside this message.",
+        metadata={
+            "error": "unexpected",
+            "exit_code": PlatformError.exit_code,
+            "where": MetadataValue.md(
+                "\n".join(
+                    f"- `{frame.name}` in {frame.filename}, line {frame.lineno}"
+                    for frame in traceback.extract_tb(error.__traceback__)
+                )
+            ),
+            **report,
+        },
+        allow_retries=False,
+    ) from None
 
 
 _AFTERWARDS = {

@@ -28,6 +28,9 @@ _OPERATIONS = {
 ABANDONED = "abandoned"
 """Why a migration failed whose process died."""
 
+INTERRUPTED = "interrupted"
+"""Why a migration failed that somebody stopped."""
+
 TAKEN_BACK = "taken back"
 """Why a migration failed that was published, and did not pass the audit."""
 
@@ -71,7 +74,8 @@ def failed(connection: Connection, migration: int, error: str) -> None:
     """It failed: nothing of it stands.
 
     Args:
-        error: the stable name of the kind of error, :data:`ABANDONED` or :data:`TAKEN_BACK`.
+        error: the stable name of the kind of error, :data:`ABANDONED`, :data:`INTERRUPTED` or
+            :data:`TAKEN_BACK`.
     """
     entry = ledger.migration(connection, migration)
     _enter(connection, entry, Stage.FAILED, {**_asked(entry), "error": error})
