@@ -178,3 +178,35 @@ def test_a_process_killed_before_the_commit_has_rolled_back_nothing(
     done = ispmig("rollback", "acme", str(first), str(second))
     assert [one["migration_id"] for one in done["migrations"]] == [second, first]
     assert ispmig("migration", str(first))["state"] == "undone"
+
+
+def test_restore_points_that_are_over_go_by_themselves(
+    two: tuple[int, int, str], database_url: str
+) -> None:
+    """Also those of a tenant that nobody migrates any more: every hour, each by its own setting."""
+    first, second, _ = two
+    ispmig("tenant", "add", "other")
+    ispmig("tenant", "set", "acme", "--restore-points", "10")
+    older = "update ispmig.data_migrations set finished_at = now() - %s * interval '1 day'"
+    entered = """select details from ispmig.data_migration_logs
+                 where operation = 'restore points expired'"""
+    janitor = defs.get_job_def("janitor")
+
+    def clean(days: int) -> tuple[list[int], list[Any]]:
+        with psycopg.connect(database_url) as other:
+            other.execute(older, [days])
+        with DagsterInstance.ephemeral() as instance:
+            assert janitor.execute_in_process(instance=instance).success
+        points = ispmig("restore-points", "acme")["restore_points"]
+        with psycopg.connect(database_url) as other:
+            told = [details for (details,) in other.execute(entered)]
+        return [point["migration_id"] for point in points], told
+
+    assert clean(9) == ([second, first], [])
+    assert clean(11) == ([], [{"migrations": [first, second], "days": 10}])
+    assert clean(12) == ([], [{"migrations": [first, second], "days": 10}])  # and no more
+    with psycopg.connect(database_url) as other:
+        assert other.execute("select count(*) from tenant_acme._undo").fetchone() == (0,)
+    told = ispmig("rollback", "acme", str(second), exit_code=2)
+    assert "expired on" in told["error"]["message"]
+    assert "error" not in ispmig("audit", "verify", "acme")

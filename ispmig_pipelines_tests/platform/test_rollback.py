@@ -20,9 +20,10 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import additions, erasing, journal, ledger, subject, tenants, trail
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
-from ispmig_pipelines.platform.rollback import kept, restore_points
+from ispmig_pipelines.platform.rollback import kept, restore_points, unreferred
 from ispmig_pipelines.platform.rollback.kept import Kept, Why
 from ispmig_pipelines.platform.rollback.rollback import Rollback, of_run, roll_back
+from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 from ispmig_pipelines_tests.platform.loading import LENIENT, load_rows
@@ -295,6 +296,186 @@ def test_rows_that_a_later_migration_wrote_are_kept_until_that_is_rolled_back(
     assert value(connection, "select notes from customer") == "1"
     assert back(connection, acme, first).left == 0
     assert content(connection, acme) == start
+
+
+# What PostgreSQL is not asked again
+
+
+@pytest.fixture(params=["unasked", "asked"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Rows are deleted without asking row by row who refers to them, or by who may not do so."""
+    if request.param == "asked":
+        monkeypatch.setattr(unreferred, "_may", lambda driver: False)
+    return str(request.param)
+
+
+def setting(connection: Connection) -> str:
+    with connection.begin():
+        row = raw(connection).execute("show session_replication_role").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def everything(account: str) -> dict[str, list[dict[str, Any]]]:
+    """A row of each entity, each of which refers to all that it can."""
+    amount = {"currency": "EUR", "total": Decimal("1")}
+    return {
+        "customer": [customer(account)],
+        "location": [{"location_code": f"L{account}", "customer": account}],
+        "plan": [{"plan_code": f"T{account}", "name": "Fast", "price": Decimal("1"),
+                  "currency": "EUR", "technology": "fiber"}],
+        "service": [{"service_code": f"S{account}", "customer": account, "plan": f"T{account}",
+                     "location": f"L{account}", "status": "active"}],
+        "invoice": [{"invoice_number": f"I{account}", "customer": account, **amount}],
+        "invoice_line": [{"invoice_number": f"I{account}", "line_no": ord(account),
+                          "amount": Decimal("1"), "currency": "EUR"}],
+        "payment": [payment(f"P{account}", account) | {"invoice": f"I{account}"}],
+        "payment_method": [{"method_code": f"M{account}", "customer": account, "kind": "card"}],
+        "device": [{"device_code": f"D{account}", "customer": account, "location": f"L{account}",
+                    "service": f"S{account}"}],
+        "ip_assignment": [{"address": f"10.0.0.{ord(account)}", "service": f"S{account}",
+                           "device": f"D{account}"}],
+    }  # fmt: skip
+
+
+def orphans(connection: Connection) -> dict[str, int]:
+    """Reference → rows that refer to nothing."""
+    found = {}
+    for entity, info in ENTITIES.items():
+        for name, parent in info.references.items():
+            query = sql.SQL(
+                "select count(*) from {} c where c.{} is not null and not exists ("
+                "select from {} p where p.{} = c.{})"
+            ).format(*map(sql.Identifier, (entity, name, parent, ENTITIES[parent].key[0], name)))
+            if number := value(connection, query.as_string()):
+                found[f"{entity}.{name}"] = number
+    return found
+
+
+def test_whole_accounts_go_and_the_session_is_as_it_was(
+    connection: Connection, acme: Tenant, way: str
+) -> None:
+    load(connection, acme, **everything("A"))
+    start = content(connection, acme)
+    second = load(connection, acme, **everything("B"))
+    done = back(connection, acme, second)
+    assert done.migrations[0].removed == dict.fromkeys(ENTITIES, 1)
+    assert content(connection, acme) == start
+    assert setting(connection) == "origin"
+
+
+def test_nothing_is_orphaned_through_any_reference(connection: Connection, acme: Tenant) -> None:
+    references = [(e, n, p) for e, info in ENTITIES.items() for n, p in info.references.items()]
+    for child, name, parent in references:
+        empty(connection, acme)
+        load(connection, acme, **everything("A"))
+        second = load(connection, acme, **everything("B"))
+        # What was there before comes to refer to what the migration brought.
+        statement = (
+            "update {child} set {name} = (select max({key}) from {parent}) where {name} = "
+            + ("(select min({name}) from {child})")
+        )
+        by_hand(
+            connection,
+            sql.SQL(statement)
+            .format(
+                child=sql.Identifier(child),
+                name=sql.Identifier(name),
+                parent=sql.Identifier(parent),
+                key=sql.Identifier(ENTITIES[parent].key[0]),
+            )
+            .as_string(),
+        )
+        done = back(connection, acme, second, force=True)
+        found = {(row.entity, row.why, row.by_entity) for row in listed(connection, acme, done)}
+        assert (parent, Why.REFERRED, child) in found
+        assert orphans(connection) == {}
+
+
+def test_what_others_do_at_a_delete_is_done(connection: Connection, acme: Tenant) -> None:
+    first = load(connection, acme, **everything("A"))
+    with connection.begin():
+        driver = raw(connection)
+        driver.execute("create table public.gone (account text)")
+        driver.execute("grant insert on public.gone to public")
+        driver.execute(
+            """create function public.tell() returns trigger language plpgsql as $$
+               begin insert into public.gone values (old.account_number); return old; end $$"""
+        )
+        driver.execute(
+            """create trigger tell before delete on tenant_acme.customer for each row
+               execute function public.tell()"""
+        )
+    back(connection, acme, first)
+    assert value(connection, "select array_agg(account) from public.gone") == ["A"]
+
+
+@pytest.mark.parametrize("action", ["no action", "cascade", "set null"])
+def test_foreign_keys_of_others_hold(connection: Connection, acme: Tenant, action: str) -> None:
+    first = load(connection, acme, customer=[customer("A"), customer("B")])
+    with connection.begin():
+        raw(connection).execute(
+            sql.SQL(
+                """create table public.card (account text references tenant_acme.customer
+                   on delete {})"""
+            ).format(sql.SQL(action))
+        )
+        raw(connection).execute("insert into public.card values ('A')")
+    if action == "no action":
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            back(connection, acme, first)
+        assert value(connection, "select count(*) from customer") == 2
+        return
+    back(connection, acme, first)
+    left = value(connection, "select coalesce(json_agg(account)::text, '') from public.card")
+    assert left == {"cascade": "", "set null": "[null]"}[action]
+
+
+def test_nobody_writes_to_what_refers_to_it_meanwhile(
+    connection: Connection, acme: Tenant, database_url: str
+) -> None:
+    first = load(connection, acme, customer=[customer("A")])
+    with connection.begin() as transaction:
+        undo(raw(connection), acme, first)
+        with psycopg.connect(database_url) as other:
+            # Who reads sees the state before, at once.
+            other.execute("set statement_timeout = '10s'")
+            assert other.execute("select count(*) from tenant_acme.customer").fetchone() == (1,)
+            other.execute("set lock_timeout = '50ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                other.execute(
+                    """insert into tenant_acme.invoice (invoice_number, customer, total, currency,
+                           _migration, _file, _record) values ('I', 'A', 1, 'EUR', 0, 0, 0)"""
+                )
+        transaction.rollback()
+
+
+# What it solved
+
+
+def test_a_record_whose_row_a_later_migration_wrote_over_stays_solved(
+    connection: Connection, acme: Tenant
+) -> None:
+    """Of three that a resubmission solved, one is a later migration's by now and one somebody's; a
+    later run of the spec rejected them again, from other places."""
+    first = load(connection, acme, customer=[customer("X")])
+    second = load(connection, acme, customer=[customer("A"), customer("B"), customer("C")])
+    later = load(connection, acme, customer=[customer("A", notes="later")])
+    by_hand(connection, "update customer set notes = 'mine' where account_number = 'B'")
+    with connection.begin():
+        ledger.update_migration(connection, second, origin=first)
+        for migration, record in [(first, 1), (first, 2), (first, 3), (later, 11), (later, 3)]:
+            raw(connection).execute(
+                """insert into tenant_acme._closings values
+                       (%s, 'customer', 0, 0, %s, %s, now())""",
+                [migration, record, second],
+            )
+    back(connection, acme, second)
+    solved = value(connection, "select json_agg(json_build_array(migration, record) order by "
+                   "migration, record) from _closings")  # fmt: skip
+    assert solved == [[first, 1], [first, 2]]
+    back(connection, acme, later, second, force=True)
+    assert value(connection, "select count(*) from _closings") == 0
 
 
 # What cannot be

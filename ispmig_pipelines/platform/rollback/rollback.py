@@ -11,21 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ledger, trail
+from ispmig_pipelines.platform import closings, ledger, timeouts, trail
 from ispmig_pipelines.platform.ledger import Migration, State
 from ispmig_pipelines.platform.ledger import rollbacks as table
-from ispmig_pipelines.platform.load import LOCK_TIMEOUT, WORK_MEMORY
 from ispmig_pipelines.platform.rollback import kept
 from ispmig_pipelines.platform.rollback.kept import Kept
 from ispmig_pipelines.platform.rollback.restore_points import STANDING
-from ispmig_pipelines.platform.rollback.undo import Undone, touched, undo
+from ispmig_pipelines.platform.rollback.undo import Undone, lock_tables, touched, undo
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 MOST_LISTED = 10_000
@@ -149,16 +145,20 @@ def roll_back(
 
     Raises:
         UsageError: see :func:`choose`; nothing was changed.
+        DatabaseError: (transient) somebody works on the tables all the time; nothing was changed.
     """
     driver = raw(connection)
     started = time.monotonic()
     listed: list[Kept] = []
     with connection.begin() as transaction:
         chosen = choose(connection, tenant.slug, migrations)
-        driver.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-        driver.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(WORK_MEMORY)))
+        timeouts.limit(driver)
+        # All at once: one table after the other, as its migration comes, could wait for a run that
+        # waits for this one.
+        with as_tenant(driver, tenant):
+            entities = {e for entry in chosen for e in touched(driver, tenant, entry.id)}
+        lock_tables(driver, tenant, entities)
         _forget_dry_runs(connection, tenant)
-        _lock_tables(driver, tenant, [entry.id for entry in chosen])
         rollback = _reserve(connection)
         undone = tuple(
             undo(driver, tenant, entry.id, rollback=rollback, force=force) for entry in chosen
@@ -178,8 +178,10 @@ def roll_back(
                 listed = list(kept.of(driver, tenant, rollback, limit=MOST_LISTED))
             transaction.rollback()
         else:
-            for one in undone:
+            for entry, one in zip(chosen, undone, strict=True):
                 _settle(connection, done, one)
+                if entry.origin is not None and one.left:
+                    closings.carry_on(connection, tenant, entry.origin)
             _record(connection, done)
     if dry_run:
         with connection.begin():
@@ -192,22 +194,6 @@ def roll_back(
 def _reserve(connection: Connection) -> int:
     sequence = "select nextval(pg_get_serial_sequence('ispmig.rollbacks', 'id'))"
     return int(connection.execute(sa.text(sequence)).scalar_one())
-
-
-def _lock_tables(driver: psycopg.Connection, tenant: Tenant, migrations: Sequence[int]) -> None:
-    """Keeps other writers out of what is taken back, and of what refers to it or it to, until the
-    commit; readers go on seeing the state before. In the order of the model, as publishing does."""
-    with as_tenant(driver, tenant):
-        entities = {e for migration in migrations for e in touched(driver, tenant, migration)}
-    near = {p for e in entities for p in ENTITIES[e].references.values()}
-    near |= {e for e, info in ENTITIES.items() if entities & set(info.references.values())}
-    for entity in ENTITIES:
-        if entity in entities | near:
-            driver.execute(
-                sql.SQL("lock table {} in share row exclusive mode").format(
-                    sql.Identifier(tenant.schema, entity)
-                )
-            )
 
 
 def _settle(connection: Connection, done: Rollback, one: Undone) -> None:

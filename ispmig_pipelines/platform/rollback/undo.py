@@ -15,6 +15,7 @@ put back may refer to a parent again, and never to a row that the migration inse
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +23,12 @@ import psycopg
 from psycopg import sql
 
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ddl
+from ispmig_pipelines.platform import ddl, table_locks, timeouts
 from ispmig_pipelines.platform.journal import CLOSINGS, KEPT, UNDO, key_json
 from ispmig_pipelines.platform.rollback import kept
 from ispmig_pipelines.platform.rollback.kept import Why
+from ispmig_pipelines.platform.rollback.unreferred import unasked
+from ispmig_pipelines.platform.table_locks import Mode
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 
 
@@ -93,6 +96,18 @@ def touched(driver: psycopg.Connection, tenant: Tenant, migration: int) -> list[
     return found
 
 
+def lock_tables(driver: psycopg.Connection, tenant: Tenant, entities: Collection[str]) -> None:
+    """Keeps other writers out of what is taken back, and of what refers to it or it to, until the
+    end of the transaction; readers go on seeing the state before.
+
+    Raises:
+        DatabaseError: (transient) somebody works there all the time.
+    """
+    near = {p for e in entities for p in ENTITIES[e].references.values()}
+    near |= {e for e, info in ENTITIES.items() if set(entities) & set(info.references.values())}
+    table_locks.lock(driver, tenant, near.union(entities), Mode.WRITING)
+
+
 def undo(
     driver: psycopg.Connection,
     tenant: Tenant,
@@ -107,11 +122,16 @@ def undo(
         rollback: under which id what is kept is written down.
         force: take back what somebody else changed or deleted, too. What a later migration wrote
             and what rows that stay refer to is kept all the same.
+
+    Raises:
+        DatabaseError: (transient) somebody works on the tables all the time; nothing was changed.
     """
-    driver.execute(ddl.write_as(0))
     done = Undone(migration)
     with as_tenant(driver, tenant):
         entities = touched(driver, tenant, migration)
+    timeouts.limit(driver)
+    lock_tables(driver, tenant, entities)
+    driver.execute(ddl.write_as(0))
     # What the migration wrote is often unknown to the planner as yet, who then joins it row by row
     # with its pre-images: 10,000 with 10,000 took minutes, and this takes a second.
     driver.execute(
@@ -123,8 +143,12 @@ def undo(
         parts = [_Part(driver, tenant, migration, entity, rollback, force) for entity in entities]
         for part in parts:
             done.restored[part.entity], done.put_back[part.entity] = part.restore()
-        for part in reversed(parts):
+    for part in reversed(parts):
+        with as_tenant(driver, tenant):
+            part.keep_inserted()
+        with unasked(driver, tenant, part.entity), as_tenant(driver, tenant):
             done.removed[part.entity] = part.remove()
+    with as_tenant(driver, tenant):
         _open_again(driver, tenant, migration)
         done.kept = kept.counts(driver, tenant, rollback, migration)
     for counts in (done.removed, done.restored, done.put_back):
@@ -134,7 +158,12 @@ def undo(
 
 
 def _open_again(driver: psycopg.Connection, tenant: Tenant, migration: int) -> None:
-    """Opens the records again that the migration solved, but for those whose rows are kept."""
+    """Opens the records again that the migration solved, but for those whose rows are kept, be it
+    as a later migration's pre-image.
+
+    Closings that were carried over to other runs of the spec, where the same records may stand
+    elsewhere, go; the caller carries over again what is still closed.
+    """
     there: list[sql.Composable] = [
         sql.SQL(
             """select {} as entity, _file as file, _record as record from {}
@@ -142,12 +171,24 @@ def _open_again(driver: psycopg.Connection, tenant: Tenant, migration: int) -> N
         ).format(sql.Literal(entity), sql.Identifier(tenant.schema, entity))
         for entity in ENTITIES
     ]
-    driver.execute(
+    there.append(
         sql.SQL(
-            """delete from {} c where solved_by = %(migration)s
-               and not exists (select from ({}) t
-                   where (t.entity, t.file, t.record) = (c.entity, c.file, c.record))"""
-        ).format(sql.Identifier(tenant.schema, CLOSINGS), sql.SQL(" union all ").join(there)),
+            """select entity, (row ->> '_file')::integer, (row ->> '_record')::bigint from {}
+               where migration > %(migration)s and (row ->> '_migration')::bigint = %(migration)s"""
+        ).format(sql.Identifier(tenant.schema, UNDO))
+    )
+    driver.execute(
+        # What is carried over goes to later runs only, so the first one is the origin.
+        sql.SQL(
+            """delete from {closings} c where solved_by = %(migration)s
+               and (c.migration > (select min(migration) from {closings}
+                                   where solved_by = %(migration)s)
+                    or not exists (select from ({there}) t
+                        where (t.entity, t.file, t.record) = (c.entity, c.file, c.record)))"""
+        ).format(
+            closings=sql.Identifier(tenant.schema, CLOSINGS),
+            there=sql.SQL(" union all ").join(there),
+        ),
         {"migration": migration},
     )
 
@@ -323,8 +364,8 @@ class _Part:
                 kind=ddl.column_type(ENTITIES[self.entity].fields[name]),
             )
 
-    def remove(self) -> int:
-        """Removes what the migration inserted; returns how many rows.
+    def keep_inserted(self) -> None:
+        """Keeps what the migration inserted, and others changed or refer to.
 
         To be called when what it updated is put back, and what refers to these rows removed.
         """
@@ -374,6 +415,9 @@ class _Part:
                      and not {updated}
                    on conflict do nothing"""
             )
+
+    def remove(self) -> int:
+        """Removes what the migration inserted and is not kept; returns how many rows."""
         return self._run(
             """delete from {target} t where t._migration = %(migration)s
                and not {row_kept} and not {updated}"""
