@@ -312,19 +312,19 @@ class RemoteFile:
         response = self._session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
         try:
             size = _length(response)
-            if start and response.status_code == 200:
-                _leave_out(response.raw, start)
         except BaseException:
             response.close()
             raise
         if response.status_code == 416:
-            return _Answer(io.BytesIO(), start, version)
+            return _Answer(io.BytesIO(), start, start, version)
+        # A server that does not send files from their middle sends all of it.
+        begins = start if response.status_code == 206 else 0
         tag = response.headers.get("ETag", "")
         # A weak tag is never the same by If-Match.
         same = {"If-Match": tag} if tag and not tag.startswith("W/") else {}
         if not same and "Last-Modified" in response.headers:
             same = {"If-Unmodified-Since": response.headers["Last-Modified"]}
-        return _Answer(response.raw, size, same)
+        return _Answer(response.raw, begins, size, same)
 
     def _object_from(self, start: int, version: Mapping[str, str]) -> _Answer:
         from botocore.exceptions import ClientError
@@ -340,11 +340,11 @@ class RemoteFile:
             if s3.code_of(error) != "InvalidRange":
                 raise
             # Nothing begins there: that is the end, as with a file.
-            return _Answer(io.BytesIO(), start, version)
-        if start and "ContentRange" not in found:
-            _leave_out(found["Body"], start)
-            return _Answer(found["Body"], found["ContentLength"], {"If-Match": found["ETag"]})
-        return _Answer(found["Body"], start + found["ContentLength"], {"If-Match": found["ETag"]})
+            return _Answer(io.BytesIO(), start, start, version)
+        begins = start if "ContentRange" in found else 0
+        return _Answer(
+            found["Body"], begins, begins + found["ContentLength"], {"If-Match": found["ETag"]}
+        )
 
 
 @dataclass(frozen=True)
@@ -352,23 +352,16 @@ class _Answer:
     """What a server sends of a file.
 
     Attributes:
-        body: the bytes from where was asked to where it ends, with ``read`` and ``close``.
+        body: the bytes, with ``read`` and ``close``.
+        begins: where in the file the first of them stands: at its beginning, or where was asked.
         size: of the whole file; None where the server does not say.
         version: the headers by which the rest is asked for, of this version and no other.
     """
 
     body: Any
+    begins: int
     size: int | None
     version: Mapping[str, str]
-
-
-def _leave_out(body: Any, count: int) -> None:
-    """Reads over the beginning, from a server that does not send files from their middle."""
-    while count > 0:
-        part = body.read(min(count, _BUFFER))
-        if not part:
-            return
-        count -= len(part)
 
 
 def _version(tag: object, changed: object) -> int:
@@ -446,6 +439,7 @@ class _Stream(io.RawIOBase):
         self._size: int | None = None
         self._version: Mapping[str, str] = {}
         self._body: Any = None
+        self._to_leave_out = 0
         with _told(file):
             self._ask()
 
@@ -453,6 +447,7 @@ class _Stream(io.RawIOBase):
         self._asked_at = self._position
         answer = self._file._asked_from(self._position, self._version)
         self._body = answer.body
+        self._to_leave_out = self._position - answer.begins
         self._version = answer.version
         if self._size is None:
             self._size = answer.size
@@ -476,7 +471,7 @@ class _Stream(io.RawIOBase):
                     self._ask()
             try:
                 with _told(self._file):
-                    part = self._body.read(min(len(view), _PART))
+                    part = self._part(len(view))
             except StorageError as error:
                 breaks += 1
                 if not error.transient or breaks >= TRIES:
@@ -495,6 +490,14 @@ class _Stream(io.RawIOBase):
         view[: len(part)] = part
         self._position += len(part)
         return len(part)
+
+    def _part(self, count: int) -> bytes:
+        while self._to_leave_out:
+            left_out = len(self._body.read(min(self._to_leave_out, _PART)))
+            if not left_out:
+                return b""
+            self._to_leave_out -= left_out
+        return bytes(self._body.read(min(count, _PART)))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR:

@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SCHEME = "s3"
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+"""How long to wait for a server that has nothing to say."""
 
 
 class Kind(StrEnum):
@@ -74,8 +77,8 @@ def client() -> Any:
     config = Config(
         # Throttling, 5xx and broken connections, with growing and random pauses.
         retries={"mode": "standard", "total_max_attempts": 8},
-        connect_timeout=10,
-        read_timeout=60,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
     )
     # A session of its own: the shared one remembers credentials that are gone.
     session = boto3.session.Session()
