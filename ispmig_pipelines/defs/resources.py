@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlalchemy as sa
 from dagster import ConfigurableResource, InitResourceContext
@@ -32,6 +33,13 @@ class _Held:
             return False
 
 
+@lru_cache(maxsize=8)
+def _close_catalogs(database: Engine) -> None:
+    """Once in the life of a process: nobody opens them again unasked."""
+    with database.begin() as connection:
+        catalogs.close(tenants.raw(connection), embedded=is_embedded())
+
+
 class Platform(ConfigurableResource):
     """The platform's database and staging store, for the time of one run."""
 
@@ -54,8 +62,7 @@ class Platform(ConfigurableResource):
         """The engine, with the ledger ready."""
         database = engine()
         ledger.prepare(database)
-        with database.begin() as connection:
-            catalogs.close(tenants.raw(connection), embedded=is_embedded())
+        _close_catalogs(database)
         return database
 
     def hold(self, slug: str) -> Tenant:

@@ -16,8 +16,9 @@ from psycopg import sql
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ddl, journal
 
-LOCK_TIMEOUT = "10s"
-"""How long adding waits for those who are reading or writing the table."""
+LOCK_TIMEOUT = "2s"
+"""How long adding waits for those who are reading or writing the table, and so how long others may
+have to wait behind it."""
 
 _LOCK = 0x69_73_70_6D_63_6F_6C  # "ispmcol": one at a time
 

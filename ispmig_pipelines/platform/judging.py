@@ -23,7 +23,6 @@ from ispmig_pipelines.platform import (
     resubmitted,
     set_aside,
     table_locks,
-    timeouts,
     unmoved,
 )
 from ispmig_pipelines.platform.conflict import OnConflict
@@ -37,7 +36,6 @@ from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.table_locks import Mode
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
-from ispmig_pipelines.settings import settings
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,6 @@ def judge(
         table_locks.lock(driver, tenant, tables, Mode.WRITING)
         judged = _judge(connection, tenant, migration, feeds, terms)
     driver.execute("release savepoint ispmig_unjudged")
-    # Nobody works on the tables any more. What is waited for now is for entries of ours elsewhere.
-    timeouts.wait_for_locks(driver, settings().lock_patience)
     return judged
 
 

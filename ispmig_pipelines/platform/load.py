@@ -51,8 +51,6 @@ from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
-LOCK_TIMEOUT = "60s"
-WORK_MEMORY = "64MB"
 _ANALYZE_FROM = 10_000
 _AS_DECLARED = Policy()
 

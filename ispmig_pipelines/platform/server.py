@@ -20,7 +20,7 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from ispmig_pipelines.errors import DatabaseError, PlatformError, StorageError, UsageError
-from ispmig_pipelines.platform import embedded
+from ispmig_pipelines.platform import embedded, timeouts
 from ispmig_pipelines.platform.session import Session
 from ispmig_pipelines.settings import settings
 
@@ -136,18 +136,20 @@ def is_embedded() -> bool:
 def connect(**options: Any) -> psycopg.Connection:
     """A new connection, in a transaction unless ``autocommit`` is asked for.
 
-    The session has our name, UTC, ISO dates, and a ``search_path`` of the system catalog alone:
-    names of tables have to be qualified. ``options`` go to :func:`psycopg.connect`.
+    The session has our name, UTC, ISO dates, the time limits of the settings, and a ``search_path``
+    of the system catalog alone: names of tables have to be qualified. ``options`` go to
+    :func:`psycopg.connect`.
 
     Raises:
         DatabaseError, StorageError, UsageError: as :func:`database_url`.
     """
     connection = _open(_url(), **options)
     try:
+        wanted = SESSION | timeouts.of_session()
         with told_plainly():
             connection.execute(
-                "SELECT " + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(SESSION)),
-                [part for setting in SESSION.items() for part in setting],
+                "SELECT " + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(wanted)),
+                [part for setting in wanted.items() for part in setting],
             )
             if not connection.autocommit:
                 connection.commit()

@@ -107,6 +107,9 @@ def lock(
     """Locks tables of a tenant until the end of the transaction, in the order of the model, so
     that no two of ours can wait for each other.
 
+    Once nobody else may write, nothing of theirs is left to be waited for: what is waited for
+    from then on are entries of ours elsewhere, for as long as ``ISPMIG_LOCK_PATIENCE`` says.
+
     Raises:
         DatabaseError: (transient) somebody works on one of them all the time; the text says who.
             The transaction goes on, without the locks.
@@ -123,6 +126,8 @@ def lock(
         others += time.monotonic() - begun
         waited = time.monotonic() - started
         if locked:
+            if mode is not Mode.READING:
+                timeouts.wait_for_locks(driver, asked.lock_patience)
             return Locked(waited, tries, others)
         holders = _holders(driver, tenant, tables, mode) or holders
         rest = asked.lock_patience - waited

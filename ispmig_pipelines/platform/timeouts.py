@@ -1,7 +1,7 @@
 """What a transaction of ours may take from a server that others work on: time, memory, patience.
 
-All of it is set for the current transaction only (``SET LOCAL``): nothing stays in a session that a
-pooler hands on, and the server's own settings are nobody's but its administrator's.
+All of it is set for a transaction (``SET LOCAL``) or a session of ours: nothing is set on the
+server, for a database or for a role.
 """
 
 from __future__ import annotations
@@ -16,6 +16,16 @@ CLIENT_CHECKED_EVERY = "10s"
 Without it a statement whose process was killed goes on to its end, with all its locks."""
 
 
+def of_session() -> dict[str, str]:
+    """Limits that hold in every session of ours, whatever the server's are: those are made for
+    short work, and would end a long COPY or the audit of a large migration."""
+    asked = settings()
+    return {
+        "statement_timeout": _milliseconds(asked.statement_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(asked.idle_timeout),
+    }
+
+
 def limit(driver: psycopg.Connection) -> None:
     """Limits the current transaction, as the settings say; see ``docs/production.md``.
 
@@ -24,10 +34,8 @@ def limit(driver: psycopg.Connection) -> None:
     for longer than ``ISPMIG_IDLE_TIMEOUT``, is ended by the server. 0 stands for no limit.
     """
     asked = settings()
-    values = {
-        "statement_timeout": _milliseconds(asked.statement_timeout),
+    values = of_session() | {
         "lock_timeout": _milliseconds(asked.lock_timeout),
-        "idle_in_transaction_session_timeout": _milliseconds(asked.idle_timeout),
         "work_mem": f"{asked.work_memory}MB",
     }
     driver.execute(

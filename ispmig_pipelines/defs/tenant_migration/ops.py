@@ -307,7 +307,8 @@ def load_op(
                     raise
                 changed = loaded.changes
                 context.log.info(
-                    f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} s"
+                    f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} "
+                    f"s; for {loaded.locked:.1f} s of them nobody else could write into the tables"
                 )
             with connection.begin():
                 loaded_entry = ledger.migration(connection, migration)
