@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ def in_child(do: Callable[[], int | None], log: Path) -> int:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(out, 1)
         os.dup2(out, 2)
+        # Those of the test write to where pytest wants it.
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         code = do() or 0
     except SystemExit as ended:
@@ -48,6 +52,7 @@ def in_child(do: Callable[[], int | None], log: Path) -> int:
     except BaseException:  # it must not go on as a second pytest
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         os._exit(code)
 
 
@@ -111,8 +116,6 @@ class Scene:
         """``ispmig migrate`` of the spec for a tenant."""
 
         def run() -> int | None:
-            import sys
-
             sys.argv = [
                 "ispmig", "migrate", slug, str(self.spec), "--max-quarantined", "10", "--json"
             ]  # fmt: skip
