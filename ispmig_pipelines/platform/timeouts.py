@@ -15,6 +15,14 @@ CLIENT_CHECKED_EVERY = "10s"
 """How often the server looks, in the middle of a statement, whether our process is still there.
 Without it a statement whose process was killed goes on to its end, with all its locks."""
 
+KEPT_ALIVE = {
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
+}
+"""So that the server finds within two minutes that our machine is gone, and not within two hours,
+as systems do by themselves. Nothing to a server that is reached by its socket."""
+
 
 def of_session() -> dict[str, str]:
     """Limits that hold in every session of ours, whatever the server's are: those are made for
@@ -23,6 +31,7 @@ def of_session() -> dict[str, str]:
     return {
         "statement_timeout": _milliseconds(asked.statement_timeout),
         "idle_in_transaction_session_timeout": _milliseconds(asked.idle_timeout),
+        **KEPT_ALIVE,
     }
 
 

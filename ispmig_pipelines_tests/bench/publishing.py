@@ -228,6 +228,29 @@ def migrate(
     return migration, found
 
 
+def size(connection: Connection, tenant: Tenant) -> str:
+    """How large the session's temporary tables are, and the tenant's, with their indexes."""
+    with connection.begin():
+        row = (
+            raw(connection)
+            .execute(
+                """select sum(pg_total_relation_size(oid)) filter (
+                              where relnamespace = pg_my_temp_schema()),
+                          sum(pg_total_relation_size(oid)) filter (
+                              where relnamespace = %s::regnamespace),
+                          sum(pg_table_size(oid)) filter (
+                              where relnamespace = %s::regnamespace)
+                   from pg_class where relkind = 'r'""",
+                [tenant.schema, tenant.schema],
+            )
+            .fetchone()
+        )
+    staged, whole, tables = (int(n or 0) / 1e6 for n in row or (0, 0, 0))
+    return (
+        f"{staged:,.0f} MB staged; the tenant has {whole:,.0f} MB, of which {tables:,.0f} MB tables"
+    )
+
+
 def tell_statistics(connection: Connection) -> None:
     """Lets the server know at once what the session has done."""
     with connection.begin():
@@ -293,12 +316,15 @@ def main() -> None:
         with database.connect() as connection:
             server = Server(raw(connection))
             connection.rollback()
+            sizes: list[str] = []
             found = [copied(connection, server, tenant, asked.rows)]
             for name, changed in (("first load", 0), ("again, unchanged", 0), ("10 % changed", 1)):
                 migration, one = migrate(connection, server, tenant, name, asked.rows, changed)
                 found.append(one)
+                sizes.append(f"{name}: {size(connection, tenant)}")
             found.append(roll(connection, server, tenant, migration))
             print_table(found, server.version())
+            Console(width=120).print("\n".join(sizes))
 
 
 def print_table(found: list[Measured], version: str) -> None:

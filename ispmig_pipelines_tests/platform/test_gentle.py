@@ -3,6 +3,8 @@ who writes waits for as short as can be, and never for long behind somebody who 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -641,6 +643,48 @@ def _gone(watch: psycopg.Connection, pid: int) -> bool:
     row = watch.execute("select from pg_stat_activity where pid = %s", [pid]).fetchone()
     watch.rollback()
     return row is None
+
+
+_KILLED = """
+from ispmig_pipelines.platform import timeouts
+from ispmig_pipelines.platform.server import connect
+timeouts.CLIENT_CHECKED_EVERY = "100ms"
+with connect(application_name="to be killed") as connection:
+    timeouts.limit(connection)
+    connection.execute("lock table tenant_acme.customer in exclusive mode")
+    print("locked", flush=True)
+    connection.execute("select pg_sleep(3600)")
+"""
+
+
+def test_a_statement_whose_process_was_killed_is_given_up_with_its_locks(
+    connection: Connection, acme: Tenant
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _KILLED], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        with somebody() as watch:
+            until(lambda: "pg_sleep" in _working(watch))
+            process.kill()
+            process.wait()
+            until(lambda: not _working(watch))
+            watch.execute(sql.SQL("set lock_timeout = {}").format(IMPATIENT))
+            watch.execute("lock table tenant_acme.customer in row exclusive mode")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _working(watch: psycopg.Connection) -> str:
+    row = watch.execute(
+        """select string_agg(query, '') from pg_stat_activity
+           where application_name = 'to be killed' and state = 'active'
+             and datname = current_database()"""
+    ).fetchone()
+    watch.rollback()
+    return (row[0] if row else None) or ""
 
 
 def test_how_long_others_could_not_write_is_told(connection: Connection, acme: Tenant) -> None:
