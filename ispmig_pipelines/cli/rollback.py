@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
 from ispmig_pipelines import tables
-from ispmig_pipelines.cli.console import connected, say, told
+from ispmig_pipelines.cli.console import connected, console, say, told
 from ispmig_pipelines.cli.words import Json, Slug
 
 _SHOWN = 50
@@ -40,12 +43,21 @@ def roll_back(
         known = tenants.get(connection, tenant)
         driver = tenants.raw(connection)
         with tenants.as_tenant(driver, known):
-            listed = list(kept.of(driver, known, done.id, limit=None if as_json else _SHOWN))
+            if as_json:
+                _write(done.as_json(), (row.as_json() for row in kept.of(driver, known, done.id)))
+                return
+            listed = list(kept.of(driver, known, done.id, limit=_SHOWN))
         total = sum(sum(why.values()) for one in done.migrations for why in one.kept.values())
-        say(
-            done.as_json() | {"kept": [row.as_json() for row in listed]},
-            lambda out: tables.rolled_back(out, done, listed, total=total),
-        )
+        tables.rolled_back(console(), done, listed, total=total)
+
+
+def _write(done: dict[str, Any], kept: Iterator[dict[str, Any]]) -> None:
+    """The rollback as one JSON object; what it kept row by row, which may be more than memory
+    holds."""
+    sys.stdout.write(json.dumps(done, ensure_ascii=False, default=str)[:-1] + ', "kept": [')
+    for number, row in enumerate(kept):
+        sys.stdout.write((", " if number else "") + json.dumps(row, ensure_ascii=False))
+    sys.stdout.write("]}\n")
 
 
 def restore_points(

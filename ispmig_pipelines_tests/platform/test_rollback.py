@@ -359,9 +359,24 @@ def test_whole_accounts_go_and_the_session_is_as_it_was(
     start = content(connection, acme)
     second = load(connection, acme, **everything("B"))
     done = back(connection, acme, second)
-    assert done.migrations[0].removed == dict.fromkeys(ENTITIES, 1)
+    assert list(done.migrations[0].removed.items()) == [(entity, 1) for entity in ENTITIES]
     assert content(connection, acme) == start
     assert setting(connection) == "origin"
+
+
+def test_only_who_may_say_so_is_not_asked(connection: Connection) -> None:
+    role = sql.Identifier("ispmig_test_plain")
+    driver = raw(connection)
+    for granted in (False, True):
+        with connection.begin() as transaction:
+            driver.execute(sql.SQL("create role {}").format(role))
+            if granted:
+                driver.execute(
+                    sql.SQL("grant set on parameter session_replication_role to {}").format(role)
+                )
+            driver.execute(sql.SQL("set local role {}").format(role))
+            assert unreferred._may(driver) is granted
+            transaction.rollback()
 
 
 def test_nothing_is_orphaned_through_any_reference(connection: Connection, acme: Tenant) -> None:

@@ -77,8 +77,8 @@ def of(
     driver: psycopg.Connection, tenant: Tenant, rollback: int, *, limit: int | None = None
 ) -> Iterator[Kept]:
     """What a rollback kept, in order of migration (newest first), entity and key; as the tenant's
-    role."""
-    with driver.cursor(row_factory=dict_row) as cursor:
+    role. They may be more than memory holds."""
+    with driver.cursor("kept_rows", row_factory=dict_row) as cursor:
         cursor.execute(
             sql.SQL(
                 """select migration, entity, key, why, by_entity, by_migration from {}

@@ -122,7 +122,10 @@ def _nothing_to_undo(connection: Connection, entry: Migration) -> str:
         case State.FAILED:
             return f"{named} failed: nothing of it was loaded."
         case State.RUNNING | State.PUBLISHED:
-            return f"{named} has not ended yet."
+            return (
+                f"{named} has not ended yet. If its process died, the tenant's next run will find "
+                "out, and so will the job janitor within the hour."
+            )
     return ""
 
 

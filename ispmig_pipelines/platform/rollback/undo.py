@@ -151,9 +151,10 @@ def undo(
     with as_tenant(driver, tenant):
         _open_again(driver, tenant, migration)
         done.kept = kept.counts(driver, tenant, rollback, migration)
-    for counts in (done.removed, done.restored, done.put_back):
-        for entity in [entity for entity, rows in counts.items() if not rows]:
-            del counts[entity]
+    done.removed, done.restored, done.put_back = (
+        {entity: counts[entity] for entity in entities if counts[entity]}
+        for counts in (done.removed, done.restored, done.put_back)
+    )
     return done
 
 
