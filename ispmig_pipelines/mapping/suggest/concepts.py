@@ -13,6 +13,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ispmig_pipelines.mapping.suggest.regional_words import REGIONAL_WORDS
 from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
 
@@ -152,7 +153,7 @@ bill: billed
 _IGNORED = frozenset(
     "fk internet principal present validite gmt al vom utc tl zł zl rs metadata the of de del de la das do da di du des der die el le les los las y e et und and und a an na "
     "tbl fld col txt field feld campo champ pole value wert per par por pro für fur para a in im am "
-    "is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
+    "iso electronico electronica eletronico electronique elettronica elektroniczna lengkap is ist es на для о по z za u so far has have your our current actual aktuell contratado contratada "
     "subscribed assigned asignado asignada zugewiesen zugewiesene attribuee abonnierter mbps kbps gbps mbit kbit "
     "gbit mbits мбіт мбит кбіт кбит гбит megas грн руб kobo paise naira pon eur usd gbp chf pln czk uah rub brl mxn inr kes ngn zar cad aud sek nok dkk".split()
 )
@@ -169,8 +170,8 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    lines = (TRADE_WORDS + _WORDS.strip() + MORE_WORDS).strip().splitlines()
-    for line in lines:
+    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS)
+    for line in (line for words in lists for line in words.strip().splitlines()):
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
         for written in words.split():
@@ -277,6 +278,7 @@ def concepts_of(name: str) -> tuple[str, ...]:
 _OF_ADDRESSES = frozenset({"address", "street", "city", "postal", "region", "country", "county"})
 _WHOSE_PHONE = {"w": ("work",), "h": ("home",), "m": ("mobile",), "c": ("mobile",)}
 """``tel_w``: what one letter says of a telephone number."""
+_AT_MOST = frozenset({"max", "maximum", "maximo", "maxima", "ceil", "mir", "banda"})
 _NAMED = frozenset({"customer", "contact", "name", "first", "company", "holder"})
 
 
@@ -296,6 +298,18 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
         concepts = concepts | set(_WHOSE_PHONE[words[-1]])
     if "expiry" in concepts and "end" in concepts:
         concepts = concepts - {"end"}
+    if "phone" in concepts and "static" in concepts:
+        # A telefono fijo stands at home.
+        concepts = (concepts - {"static"}) | {"home"}
+    if {"ds", "us"} & concepts and concepts & {"speed", "rate"}:
+        # Down- and upstream, as cable networks say it.
+        way = {"ds": "download", "us": "upload"}
+        concepts = {way.get(c, c) for c in concepts - {"rate"}} | {"speed"}
+    if concepts & {"download", "upload"}:
+        # What a line has at most is what it has.
+        concepts = concepts - _AT_MOST
+    if concepts & {"cap", "data_volume"} and not concepts & {"price", "amount", "overage"}:
+        concepts = concepts - {"gb"}
     return concepts
 
 

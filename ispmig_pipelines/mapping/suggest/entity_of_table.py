@@ -305,9 +305,17 @@ def _against_device(table: Table, named: str) -> str:
     told = any(_sure(table, "device", f) for f in ("serial_number", "mac", "management_address"))
     if named != "device" and not told:
         return "neither a serial number nor a MAC address"
-    if _persons(table) >= 3 and not customer_column(table) and not by_serial(table):
+    labelled = named == "device" and (told or _told_apart(table, "asset_tag"))
+    if _persons(table) >= 3 and not customer_column(table) and not (by_serial(table) or labelled):
         return "its rows tell of persons"
     return ""
+
+
+def _told_apart(table: Table, name: str) -> bool:
+    """Whether each of its devices has a number of its own in the field."""
+    column = _column(table, "device", name)
+    held = table.sample.column(column) if column else None
+    return held is not None and held.is_unique and held.filled == table.sample.records
 
 
 _OF_A_KEY = frozenset({"customer", "account", "contract", "login"})
@@ -331,6 +339,8 @@ def by_serial(table: Table) -> bool:
 def _against_location(table: Table, named: str) -> str:
     if named == "location":
         return ""
+    if named == "device" and any(_sure(table, "device", f) for f in ("serial_number", "mac")):
+        return "its rows are devices, wherever they stand"
     if is_event(table) and not _sure(table, "location", "latitude"):
         return "its rows are what happened to customers"
     owner = customer_column(table)

@@ -45,6 +45,18 @@ def key_of(table: Table, entity: str) -> Match | None:
             repeats > 0.03 and not lines and entity not in ("plan", "customer")
         ):
             continue
+        rather = any(
+            m.column == match.column and m.score > match.score and m.field != name
+            and m.field not in (*KEY_INSTEAD.get(entity, ()), *ENTITIES[entity].references)
+            for m in table.matches(entity)
+        )  # fmt: skip
+        if rather and entity == "ip_assignment":
+            # The address of a router is no line's.
+            continue
+        if rather and entity != "customer" and not lines:
+            id_ = next((c for c in sample.columns if _is_id(table, c)), None)
+            if id_ is not None:
+                return Match(entity, name, id_.name, 0.85, "unique, and called an id")
         if (
             entity not in ("customer", "ip_assignment")
             and not lines

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from rapidfuzz import fuzz
 
+from ispmig_pipelines.mapping.suggest.aliases import FURTHER, LITERAL, USUAL
 from ispmig_pipelines.mapping.suggest.concepts import (
     concepts_of,
     is_known,
@@ -23,6 +24,7 @@ from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.siblings import spelled_out
+from ispmig_pipelines.mapping.suggest.usual_names import USUAL_NAMES
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 from ispmig_pipelines.model.field_info import FieldType
@@ -73,305 +75,17 @@ class Match:
     """Source, key and value of the table in which the cells are looked up, if they are."""
 
 
-_CUSTOMERS_REFERENCE = ("ref client", "client ref", "customer ref", "customer reference", "client reference",
-                        "your reference", "ihre referenz", "referencia cliente")  # fmt: skip
-
-_FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
-    ("customer", "bill_day"): ("due day", "due date", "bill cycle", "cycle date", "debit day"),
-    ("customer", "payment_terms"): ("prepaid postpaid",),
-    ("service", "payment_terms"): ("prepaid postpaid",),
-    ("service", "discount_until"): ("discount end", "discount date"),
-    ("service", "contract_date"): ("contract date",),
-    ("service", "billed_until"): ("paid until",),
-    ("plan", "status"): ("archived", "active", "enabled", "disabled", "hidden"),
-    ("plan", "payment_terms"): ("prepaid postpaid",),
-    ("payment", "invoice"): ("invoice reference",),
-    ("payment", "amount"): ("value",),
-    ("invoice", "issue_date"): ("billed on", "transaction date", "created"),
-    ("invoice_line", "tax_rate"): ("tax rate",),
-    ("service", "status"): ("active", "enabled", "suspended", "disabled", "blocked"),
-    ("plan", "sold_from"): ("start date", "date start"),
-    ("plan", "sold_until"): ("end date",),
-    ("payment", "fee"): ("surcharge", "charge"),
-    ("payment", "status"): ("status",),
-    ("payment", "notes"): ("note",),
-    ("invoice", "kind"): ("invoice type",),
-    ("invoice", "paid_date"): ("paid date",),
-    ("location", "latitude"): ("gps",),
-    ("service", "access_username"): ("pppoe name", "radius name"),
-    ("invoice", "purchase_order"): _CUSTOMERS_REFERENCE,
-    ("invoice", "bill_to_name"): (
-        "account name",
-        "customer company",
-        "account company",
-        "billing company",
-    ),
-    ("invoice", "bill_to_address"): ("account address", "billing street", "customer address"),
-    ("customer", "first_name"): ("first",),
-    ("customer", "status"): (
-        "churn",
-        "active",
-        "enabled",
-        "suspended",
-        "disabled",
-        "blocked",
-        "deleted",
-    ),
-    ("customer", "contact_name"): ("contact name",),
-    ("customer", "language"): ("default language", "preferred language"),
-    ("customer", "due_days"): ("days due", "payment days"),
-    ("customer", "tax_exempt"): ("tax code", "taxable"),
-    ("customer", "balance_date"): ("balance date",),
-    ("customer", "portal_secret"): ("portal password",),
-    ("customer", "segment"): ("reseller",),
-    ("customer", "kind"): ("residential business", "is business", "is company", "person type"),
-    ("customer", "balance"): (
-        "credit balance",
-        "debt",
-        "outstanding amount",
-        "amount owed",
-        "outstanding balance",
-        "credit",
-    ),
-    ("customer", "billing_street"): ("street and number",),
-    ("customer", "billing_street2"): (
-        "complement",
-        "address complement",
-        "apartment",
-        "second address",
-        "apartment id",
-        "floor apartment",
-        "landmark",
-    ),
-    ("location", "street2"): ("landmark", "complement", "address complement", "second address"),
-    ("location", "apartment"): ("apartment id",),
-    ("location", "county"): ("district",),
-    ("service", "access_method"): ("authentication",),
-    ("service", "discount_amount"): ("discount amount",),
-    ("service", "discount_reason"): ("discount reason", "discount description"),
-    ("service", "download_kbps"): ("debit download", "speed", "download speed", "download upload"),
-    ("service", "upload_kbps"): ("debit upload", "upload speed"),
-    ("plan", "download_kbps"): ("debit download", "speed", "download speed", "download upload"),
-    ("plan", "upload_kbps"): ("debit upload", "upload speed"),
-    ("plan", "technology"): ("technology",),
-    ("device", "model"): ("device type", "equipment type", "type of device"),
-    ("device", "purchase_price"): ("purchase price", "purchase amount"),
-    ("device", "purchase_date"): ("purchase date",),
-    ("device", "warranty_until"): ("warranty end", "warranty date", "warranty expiry"),
-    ("device", "installed_date"): ("installed date", "issue date", "delivered date", "start date"),
-    ("device", "management_username"): ("management login",),
-    ("device", "management_secret"): ("management password",),
-    ("invoice", "payment_reference"): ("nosso numero", "kid number"),
-    ("invoice_line", "unit_price"): ("each price", "each amount"),
-    ("invoice_line", "line_no"): ("position",),
-    ("payment", "reference"): ("reference id", "check id"),
-    ("payment_method", "mandate_reference"): ("mandate reference", "mandate id"),
-    ("payment_method", "mandate_date"): ("mandate date",),
-    ("payment_method", "brand"): ("card type", "card vendor"),
-    ("payment_method", "holder_name"): ("card name", "account holder", "holder name"),
-    ("payment_method", "token"): ("card token", "card id"),
-    ("payment_method", "last_four"): ("latest 4", "card latest 4", "last 4 digits"),
-    ("payment_method", "expiry_month"): ("card expiry", "expiry month", "card expiry month"),
-    ("payment_method", "expiry_year"): ("card expiry", "expiry year", "card expiry year"),
-    ("customer", "cancelled_date"): ("left",),
-    ("customer", "national_id"): ("national id", "pan"),
-    ("customer", "tax_id"): ("tax id number", "national id tax id", "company tax"),
-    ("customer", "marketing_consent"): ("consent", "marketing consent", "consent message"),
-    ("payment", "provider"): ("gateway", "provider", "payment provider", "payment gateway"),
-    ("invoice", "amount_due"): ("due amount", "next due", "amount remaining"),
-    ("plan", "setup_fee"): ("setup price", "start price", "installed price", "activation price"),
-    ("service", "end_date"): ("end date", "service end", "cancelled", "cancelled date"),
-    ("customer", "invoice_delivery"): (
-        "ebill",
-        "efaktura",
-        "einvoice",
-        "paperless",
-        "paperless billing",
-        "paper invoice",
-        "papierrechnung",
-    ),
-    ("location", "street"): ("street and number",),
-    ("service", "plan"): ("service",),
-    ("service", "service_code"): ("contract id", "id of the contract"),
-    ("service", "start_date"): ("installed date", "start date", "start", "service start date"),
-    ("service", "cancellation_reason"): ("cancelled reason",),
-    ("customer", "cancellation_reason"): ("cancelled reason",),
-    ("service", "access_router"): ("access router", "olt"),
-    ("service", "contract_end_date"): ("contract end", "contract expiry"),
-    ("service", "access_group"): ("group name", "radius group"),
-    ("service", "access_secret"): ("cleartext password", "user password"),
-    ("service", "session_limit"): ("simultaneous use", "session limit", "logins"),
-    ("plan", "session_limit"): ("session limit", "logins"),
-    ("service", "expires_at"): ("expiration", "expiry account", "account expiry"),
-    ("device", "service"): ("contract id",),
-    ("ip_assignment", "service"): ("contract id",),
-    ("ip_assignment", "address"): ("public ip", "static ip"),
-    ("invoice", "status"): ("paid", "voided", "cancelled"),
-    ("invoice", "amount_paid"): ("amount paid", "payment amount"),
-    ("payment_method", "autopay"): ("autopay",),
-    ("service", "price"): (
-        "plan price",
-        "month price",
-        "price month",
-        "month fee",
-        "month payment",
-        "month amount",
-        "price amount",
-        "month rate",
-        "plan amount",
-        "price total",
-        "month price total",
-        "special price",
-        "plan month total",
-        "plan price month total",
-    ),
-    ("plan", "name"): ("service", "service name"),
-    ("plan", "price"): ("month rate", "plan amount"),
-    ("plan", "tax_rate"): ("tax rate",),
-    ("invoice", "subtotal"): ("net tax", "tax base"),
-    ("invoice", "total"): ("invoice total amount",),
-    ("payment", "method"): ("method", "type of payment", "payment method type"),
-    ("payment", "provider_reference"): (
-        "transaction id",
-        "provider reference",
-        "provider transaction id",
-    ),
-    ("payment", "received_by"): (
-        "paid by",
-        "received by",
-        "admin name",
-        "cashier name",
-        "operator name",
-        "staff name",
-        "employee name",
-        "agent name",
-    ),
-    ("location", "zone"): ("tower",),
-    ("customer", "signup_date"): ("opened", "signup created"),
-    ("location", "building"): ("street number",),
-}
-"""What is usual in exports beyond the aliases, which name whole columns of known systems."""
-
-_USUAL: dict[tuple[str, str], tuple[str, ...]] = {
-    ("invoice", "customer"): ("partner id",),
-    ("invoice", "subtotal"): ("net total",),
-    ("invoice", "tax"): ("tax total",),
-    ("invoice_line", "amount"): (
-        "net total",
-        "total",
-        "line total",
-    ),
-    ("invoice_line", "tax"): ("tax total",),
-    ("service", "price"): (
-        "net price",
-        "month invoice",
-        "recurring amount",
-    ),
-    ("plan", "price"): (
-        "net price",
-        "retail price",
-    ),
-    ("customer", "billing_street2"): (
-        "bairro",
-        "barrio",
-        "neighborhood",
-        "neighbourhood",
-        "suburb",
-        "colonia",
-        "barangay",
-    ),
-    ("customer", "kind"): ("person",),
-    ("invoice", "amount_due"): (
-        "debt",
-        "amount debt",
-    ),
-    ("invoice", "payment_reference"): (
-        "linha digitavel",
-        "linhadig",
-        "nossonum",
-        "nosso num",
-    ),
-    ("service", "access_username"): ("router login",),
-    ("customer", "billing_postal_code"): ("postal id",),
-    ("location", "postal_code"): ("postal id",),
-    ("service", "cancellation_reason"): ("reason",),
-    ("payment", "provider_reference"): (
-        "payment intent id",
-        "gateway reference",
-        "mpesa code",
-    ),
-    ("payment", "reference"): ("bank reference",),
-    ("invoice_line", "unit_price"): (
-        "unit amount",
-        "unit cost",
-    ),
-    ("invoice_line", "item_code"): ("inventory item code",),
-    ("invoice_line", "description"): (
-        "line description",
-        "item description",
-    ),
-    ("invoice", "bill_to_name"): ("contact name",),
-    ("payment_method", "mandate_date"): ("created date",),
-    ("customer", "due_days"): ("net term days",),
-    ("service", "billed_until"): (
-        "period end",
-        "current period end",
-    ),
-    ("customer", "invoice_delivery"): ("send method",),
-    ("service", "session_limit"): ("login limit",),
-    ("service", "start_date"): (
-        "service date",
-        "signup date",
-        "signup",
-    ),
-    ("service", "next_bill_date"): ("next due date",),
-    ("payment", "fee"): ("fees",),
-    ("location", "building"): ("building name",),
-    ("ip_assignment", "assigned_date"): ("allocated date",),
-    ("device", "status"): ("condition",),
-    ("device", "purchase_date"): ("purchase time",),
-    ("customer", "last_name"): ("display name",),
-    ("customer", "notes"): (
-        "note public",
-        "home note",
-    ),
-    ("invoice", "notes"): (
-        "note public",
-        "home note",
-    ),
-    ("customer", "signup_date"): ("created time",),
-    ("payment", "method"): ("payment source type",),
-    ("service", "quantity"): ("count",),
-    ("invoice_line", "quantity"): ("count",),
-    ("service", "billing_cycle"): ("cycle",),
-    ("plan", "billing_cycle"): ("cycle",),
-    ("customer", "portal_secret"): ("pin",),
-}
-"""More of them, as billing systems in use call their columns."""
-
-
-_LITERAL = {
-    *(("purchase_order", alias) for alias in _CUSTOMERS_REFERENCE),
-    ("service_code", "pkgnum"), ("model", "product id"), ("model", "product"), ("quantity", "units"),
-    ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
-    ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),
-    ("access_router", "router id"), ("national_id", "pan"), ("tax_exempt", "tax code"), ("national_id", "id card"), ("unit_price", "rate"),
-
-}  # fmt: skip
-"""Aliases that one system has, and whose words mean something else elsewhere."""
-
-
 @cache
 def _aliases(entity: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
     """(field, alias as written, its concepts), each field's own name first."""
     return tuple(
-        (name, alias, frozenset() if (name, alias) in _LITERAL else frozenset(concepts_of(alias)))
+        (name, alias, frozenset() if (name, alias) in LITERAL else frozenset(concepts_of(alias)))
         for name, info in ENTITIES[entity].fields.items()
         for alias in (
             name.replace("_", " "),
             *info.aliases,
-            *_FURTHER.get((entity, name), ()),
-            *_USUAL.get((entity, name), ()),
+            *FURTHER.get((entity, name), ()),
+            *USUAL.get((entity, name), ()),
         )
     )
 
@@ -389,11 +103,15 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
 
     own = frozenset(_OWN[entity]) | context
     strange = unknown_words(column)
+    spoken = words_of(column)
     meant = ENTITIES[entity].columns_meant.get(key)
     if meant and key:
         # A column called as the field is comes before those of its aliases.
         named = key == column_key(meant)
         say(meant, 0.975 if named and "_" in meant else 0.97, "name" if named else "alias")
+    usual = USUAL_NAMES.get(entity, {}).get(key)
+    if usual is not None:
+        say(usual, 0.94, "usual name")
     readings = [frozenset(reading) for reading in readings_of(column)]
     readings += _within(entity, column)
     for field, alias, wanted in _aliases(entity):
@@ -409,6 +127,12 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
                     score = min(score, 0.87)
                 if _elsewhere(entity, field, concepts):
                     score = 0.0
+                if field == "amount_due" and key.startswith("pastdue"):
+                    # What is left of former bills is not what this one comes to.
+                    score = 0.0
+                if field == "county" and "region" in concepts and "county" not in spoken:
+                    # A province or a state is no county of one.
+                    score = 0.0
                 say(field, score - 0.02 * place, f'{reason} "{alias}"')
         if is_known(column):
             continue
@@ -416,6 +140,10 @@ def _named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple
             ratio = fuzz.ratio(key, alias_key) / 100
             if ratio >= 0.86:
                 say(field, 0.85 * ratio, f'spelled like "{alias}"')
+    if entity == "service" and {"customer", "id"} < readings[0] <= _SUBSCRIBED:
+        # The number of a customer's plan is that of what he subscribes to.
+        found.pop("plan", None)
+        say("service_code", 0.9, "means what a customer subscribes to")
     if entity == "service" and "plan" in found and _LINES & set(words_of(column)):
         # By which line somebody is connected says nothing of what he pays for.
         score, reason = found["plan"]
@@ -436,6 +164,7 @@ _LINES = frozenset(
 )  # fmt: skip
 """Words for services that are lines, and no plans."""
 
+_SUBSCRIBED = frozenset({"customer", "id", "plan", "service", "account"})
 _INSIDE = {
     "service": {"service", "plan", "ip_assignment", "device", "location"},
     "customer": {"customer"},
@@ -517,6 +246,8 @@ def _alike(
     if "address" in concepts and concepts & (_PLACES - {"address"}):
         # endereco.cidade is the city of an address.
         own = own | {"address"}
+    if concepts & _REACHED:
+        own = own | _FOREMOST
     bare = concepts - own
     if bare - {"id", "date"} and bare == wanted - own:
         return 0.87, "means"
@@ -535,6 +266,11 @@ def _alike(
                 score = min(score * 0.8, 0.58)
             return score, "like"
     return 0.0, ""
+
+
+_REACHED = frozenset({"email", "phone", "mobile phone", "address", "street"})
+_FOREMOST = frozenset({"primary", "main", "principal", "hauptsachlich", "permanent", "full"})
+"""Words that only say that it is the one by which somebody is reached."""
 
 
 @cache
@@ -770,6 +506,8 @@ def matches(
     found += _coordinates(table, profiles, entity)
     found = [m for m in found if not _asks(m.column, entity, m.field)]
     found = _without_idle_flags(found, profiles)
+    if entity == "customer":
+        found = _full_names_first(found, profiles)
     best: dict[tuple[str, str], Match] = {}
     for match in found:
         old = best.get((match.field, match.column))
@@ -778,6 +516,22 @@ def matches(
     order = {name: place for place, name in enumerate(info.fields)}
     place = {name: p for p, name in enumerate((*table.names, *made))}
     return sorted(best.values(), key=lambda m: (-m.score, place[m.column], order[m.field]))
+
+
+def _full_names_first(found: list[Match], profiles: dict[str, Profile]) -> list[Match]:
+    """Beside whole names a ``name`` of one word each, everybody's another, is a login."""
+    whole = any(
+        m.field == "last_name" and m.score >= 0.85 and concepts_of(m.column) == ("full", "name")
+        and profiles[m.column].share("person") >= 0.8 for m in found
+    )  # fmt: skip
+    if not whole:
+        return found
+    return [
+        replace(m, score=m.score * 0.55, reason=f"{m.reason}; full names stand apart: a login?")
+        if m.field == "last_name" and concepts_of(m.column) == ("name",)
+        and profiles[m.column].share("person") < 0.2 and profiles[m.column].column.is_unique else m
+        for m in found
+    ]  # fmt: skip
 
 
 def _without_idle_flags(found: list[Match], profiles: dict[str, Profile]) -> list[Match]:
@@ -906,6 +660,14 @@ def _is_of_another_table(column: str, profile: Profile) -> bool:
     )
 
 
+_REWRITTEN = frozenset(
+    {"updated", "modified", "changed", "edited", "synced", "lastmod", "update", "modify", "actualizado",
+     "actualizacion", "modificado", "modificacion", "atualizado", "atualizacao", "alterado", "alteracao", "geandert",
+     "geaendert", "aktualisiert", "anderung", "modifie", "modification", "modificato", "aggiornato", "zmieniono",
+     "zmiany", "guncelleme", "degistirme", "diperbarui", "обновлено", "изменено", "оновлено", "mtime", "tms"}
+)  # fmt: skip
+"""Words of columns that say when a record was last written."""
+
 _AMOUNTS_OF_SOMETHING = frozenset({"total", "amount", "price", "unit_price", "subtotal"})
 _ZEROS = frozenset({"0", "0.0", "0.00", "0,00", "0.000", "0.0000", "0.00000000"})
 _OF_SOME = frozenset({"suspended_date", "cancelled_date", "returned_date", "released_date"})
@@ -927,7 +689,21 @@ def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[f
     if profile.is_empty:
         # Nothing but the name can speak for it: a comment, until there are cells.
         return score * 0.6, "; no cell holds anything"
+    if (
+        _is_date(entity, field)
+        and field != "balance_date"
+        and _REWRITTEN & set(words_of(profile.column.name))
+    ):
+        return score * 0.5, "; when somebody last changed the record?"
     one_for_all = profile.column.filled >= 30 and len(profile.column.counts) == 1
+    if (
+        field == "segment"
+        and profile.column.filled >= 20
+        and (len(profile.column.counts) > 0.6 * profile.column.filled)
+    ):
+        return score * 0.5, "; nearly everybody has one of his own: it is no group"
+    if one_for_all and field == "segment" and all(v.isdigit() for v in profile.column.counts):
+        return score * 0.6, "; one number for all is no group"
     if one_for_all and field in ("signup_date", "start_date"):
         return score * 0.6, "; one day for all: when they were written down?"
     if field in _EACH_ITS_OWN and profile.column.filled >= 30 and len(profile.column.counts) <= 3:

@@ -304,6 +304,9 @@ def _elect_key(
     present = holding.key_column
     votes[present] += 0.02
     best = max(votes, key=lambda c: votes[c])
+    if votes[present] >= 1.3 and holding.fields[key].score >= 0.95:
+        # It is called the key, and others refer to it by its very name.
+        return
     if best == present or votes[best] < votes.get(present, 0) + 0.2:
         return
     chosen = Match(entity, key, best, 0.95, "other tables refer to it by its values")
@@ -361,6 +364,18 @@ def _refer(
                         holding.entity, name, match.column, match.score,
                         f"{match.reason}; its values are {source}.{other_key}, which has {key}",
                         through,
+                    )  # fmt: skip
+                elif (
+                    values.filled
+                    and entity == "customer"
+                    and share == 0
+                    and "customer" not in concepts_of(match.column)
+                    and set(concepts_of(match.column)) & {"account"}
+                ):
+                    # There are accounts with banks as well.
+                    holding.fields[name] = Match(
+                        holding.entity, name, match.column, min(match.score * 0.6, 0.55),
+                        f"{match.reason}; {UNRELATED} of {_shown(keys)}",
                     )  # fmt: skip
                 elif values.filled:
                     holding.fields[name] = Match(

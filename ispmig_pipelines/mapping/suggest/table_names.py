@@ -21,6 +21,8 @@ _HINTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("ip_assignment", frozenset({"ip", "address"})),
     ("ip_assignment", frozenset({"ip"})),
     ("payment", frozenset({"invoice", "payment"})),
+    ("payment", frozenset({"invoice", "transaction"})),
+    ("invoice", frozenset({"billing", "history"})),
     ("invoice", frozenset({"invoice"})),
     ("payment", frozenset({"payment"})),
     ("payment", frozenset({"transaction"})),

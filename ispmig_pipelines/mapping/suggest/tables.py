@@ -123,6 +123,20 @@ class Table:
                 if any(self.linked.get(m.column) == parent for m in sure):
                     continue
                 found = [m for m in found if (m.field, m.column) != (name, column)]
+                # It refers to one table, and so to nothing of another kind.
+                found = [
+                    replace(m, score=m.score * 0.6)
+                    if m.column == column and ENTITIES[entity].references.get(m.field, of) != of
+                    else m for m in found
+                ]  # fmt: skip
+                if ENTITIES[entity].fields[name].required:
+                    # What a record must refer to comes before what else the column may be called.
+                    found = [
+                        replace(m, score=0.85)
+                        if m.column == column and m.score > 0.85 and m.field not in (
+                            *ENTITIES[entity].key, *ENTITIES[entity].references) else m
+                        for m in found
+                    ]  # fmt: skip
                 found.append(Match(entity, name, column, 0.9,
                                    f"named like the key of its {parent}, and has its values"))  # fmt: skip
         return sorted(found, key=lambda m: -m.score)
@@ -225,6 +239,15 @@ class Table:
         )
         primary = next((e for e in ranked if score(self, e) >= 1.0 and key_of(self, e)), "")
         if not primary:
+            return
+        named = self.named_surely
+        lines = (primary, named) == ("invoice_line", "invoice")
+        if (
+            not lines
+            and primary != named == ranked[0]
+            and score(self, primary) < 0.5 * score(self, named)
+        ):
+            # Contracts that nothing tells apart are no payments for that.
             return
         key = key_of(self, primary)
         assert key is not None  # noqa: S101  it was chosen for having one

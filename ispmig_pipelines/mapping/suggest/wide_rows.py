@@ -57,13 +57,14 @@ def further(table: Table, main: Holding) -> None:
     if main.entity == "customer":
         _services_of(table, main, key)
     if main.entity == "device":
-        if by_serial(table):
+        if by_serial(table) or _is_sure(table, "email"):
             # At a customer's place the login and the address are those of his line.
             said = [n for n, m in main.fields.items() if n.startswith("management_")
                     and "management" not in concepts_of(m.column)]  # fmt: skip
             for name in said:
                 del main.fields[name]
         _addresses(table, None, _used(table, main), main)
+        _place_of(table, main)
     if main.entity in ("customer", "service"):
         _share_status(table)
         _gear(table, main)
@@ -364,6 +365,38 @@ def _owned(
             fields[name] = Match(entity, name, match.column, match.score, match.reason)
 
 
+def _is_sure(table: Table, name: str) -> bool:
+    """Whether a column is surely a field of customers, and holds something."""
+    match = table.best("customer", name)
+    return match is not None and match.score >= 0.9 and not table.profiles[match.column].is_empty
+
+
+def _place_of(table: Table, main: Holding) -> None:
+    """The place of each device, where its row has the address and whose device it is."""
+    owner = main.fields.get("customer")
+    key = main.fields[ENTITIES["device"].key[0]]
+    if owner is None or owner.score < ACTIVE or "location" in main.fields:
+        return
+    known = table.assigned("location", [owner.column, key.column, *_used(table, main)])
+    fields = {
+        n: m for n, m in known.items()
+        if m.score >= ACTIVE and n in _OF_PLACES and table.sample.column(m.column).filled
+    }  # fmt: skip
+    if not {"latitude", "longitude"} <= fields.keys() and not {"street", "city"} <= fields.keys():
+        return
+    reason = "one location of each device"
+    fields["location_code"] = Match("location", "location_code", key.column, key.score, reason)
+    fields["customer"] = Match("location", "customer", owner.column, owner.score, owner.reason)
+    table.holdings.append(Holding("location", fields))
+    main.fields["location"] = Match("device", "location", key.column, key.score, reason)
+
+
+_OF_PLACES = frozenset(
+    {"street", "street2", "building", "entrance", "floor", "apartment", "city", "county", "region",
+     "postal_code", "country", "latitude", "longitude"}
+)  # fmt: skip
+
+
 def _locations(table: Table, main: Holding) -> None:
     """Places of service: coordinates, or a second address that says so."""
     customer = next((h for h in table.holdings if h.entity == "customer"), None)
@@ -387,6 +420,11 @@ def _locations(table: Table, main: Holding) -> None:
                                            "contact_name", "contact_phone", "location_code")
         and (n != "zone" or "tower" in concepts_of(m.column))
         and (m.column in said or m.column not in used)
+    }  # fmt: skip
+    fields |= {
+        n: m for n, m in known.items()
+        if n in ("contact_name", "contact_phone", "notes") and m.score >= ACTIVE
+        and {"service_location", "shipping"} & set(concepts_of(m.column))
     }  # fmt: skip
     places = {"latitude", "longitude"} <= fields.keys()
     addressed = sum(n in fields for n in ("street", "city", "postal_code", "building",

@@ -23,17 +23,19 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 _NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
 _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
 _YES = re.compile(
-    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar"
+    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar|dispon|visib|public|selling|sellable|forsale"
 )
 _GONE = re.compile(
-    r"churn|cancel|terminat|gekuendigt|gekündigt|inactive|closed|delet|borrad|elimin|удален|usuniet"
+    r"churn|cancel|terminat|gekuendigt|gekündigt|inactive|closed|remov|delet|borrad|elimin|удален|usuniet"
 )
 _HELD = re.compile(r"disab|block|bloq|suspen|gesperr|zablok|заблок|isolir|deshabil|desativ")
 _HIDDEN = re.compile(r"hidden|ocult|disab|versteckt|ukryt|desativ")
 _COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
 _PAPER = re.compile(r"paper|papier|post|letter|brief|carta|lettre|poczt|mailed|print")
 _PAPERLESS = re.compile(r"paperless|paperfree|papierlos|sinpapel|sempapel|sanspapier|epost")
-_ARCHIVED = re.compile(r"archiv|arquivad|архив|архів|retired|discontinued")
+_ARCHIVED = re.compile(
+    r"archiv|arquivad|архив|архів|retired|discontinu|deprecat|obsolet|inactiv|inativ|inaktiv"
+)
 _VOID = re.compile(r"void|annul|storn|anul")
 _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
@@ -222,7 +224,7 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
     if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
         lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
         return _with(said, lookup=lookup)
-    for pattern, state in ((_HELD, "suspended"), (_HIDDEN, "retired")):
+    for pattern, state in ((_HELD, "suspended"), (_HIDDEN, "retired"), (_HELD, "revoked")):
         if not others and (yes or no) and pattern.search(key) and state in info.choices:
             return _with(said, lookup=dict.fromkeys(yes, state) | dict.fromkeys(no, "active"))
     if not others and (yes or no) and _ARCHIVED.search(key) and "retired" in info.choices:
