@@ -75,8 +75,13 @@ class Rollback:
         }
 
 
-def choose(connection: Connection, slug: str, migrations: Sequence[int]) -> list[Migration]:
+def choose(
+    connection: Connection, slug: str, migrations: Sequence[int], *, to_change: bool = False
+) -> list[Migration]:
     """The migrations that are to be rolled back, the newest first.
+
+    Args:
+        to_change: let nobody else change their entries until the end of the transaction.
 
     Raises:
         UsageError: one of them is not the tenant's, or there is nothing of it to be rolled back;
@@ -89,7 +94,7 @@ def choose(connection: Connection, slug: str, migrations: Sequence[int]) -> list
         )
     chosen = []
     for migration in sorted(set(migrations), reverse=True):
-        entry = ledger.migration(connection, migration)
+        entry = ledger.migration(connection, migration, to_change=to_change)
         if entry.tenant != slug:
             raise UsageError(
                 f"Migration {migration} is not one of tenant {slug}. Nothing was rolled back. List "
@@ -154,7 +159,7 @@ def roll_back(
     started = time.monotonic()
     listed: list[Kept] = []
     with connection.begin() as transaction:
-        chosen = choose(connection, tenant.slug, migrations)
+        chosen = choose(connection, tenant.slug, migrations, to_change=True)
         timeouts.limit(driver)
         # All at once: one table after the other, as its migration comes, could wait for a run that
         # waits for this one.
