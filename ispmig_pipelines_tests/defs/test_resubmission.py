@@ -18,7 +18,7 @@ from psycopg import sql
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
-from ispmig_pipelines.defs.tenant_migration import closing, resubmission
+from ispmig_pipelines.defs.tenant_migration import resubmission
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.server import engine
 
@@ -542,12 +542,7 @@ def test_a_resubmission_that_is_taken_back_opens_what_it_solved(folder: Path) ->
     migrate()
     content, left = as_json("digest", "acme"), open_records()
     done = as_json("resubmit", "acme", str(corrected(write_workbook(folder), fix_most)))
-    with engine().connect() as connection:
-        tenant = tenants.get(connection, "acme")
-        connection.rollback()
-        closing.take_back(
-            connection, tenant, done["migrations"][0]["migration_id"], "It was not wanted."
-        )
+    as_json("rollback", "acme", str(done["migrations"][0]["migration_id"]))
     assert as_json("digest", "acme") == content
     assert open_records() == left
     again = as_json("resubmit", "acme", str(folder / "bad.xlsx"))
