@@ -11,7 +11,7 @@ from ispmig_pipelines.defs import retrying
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration.reporting import keep_failed
-from ispmig_pipelines.errors import IspmigError, PlatformError
+from ispmig_pipelines.errors import IspmigError, MigrationError, PlatformError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.ledger import State
@@ -38,7 +38,8 @@ def failing_plainly(
         except Exception as error:
             if (stopped := _interruption_before(error)) is not None:
                 raise stopped from None
-            _fail(context, platform, migration, error)
+            told = _overtaken(context, platform, migration, error) or error
+            _fail(context, platform, migration, told)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         note_failure(context, platform, migration, closing.STOPPED, entered.INTERRUPTED)
         keep_failed(context, platform, migration)
@@ -56,6 +57,28 @@ def _interruption_before(error: BaseException) -> BaseException | None:
         seen.add(id(earlier))
         earlier = earlier.__context__
     return None
+
+
+def _overtaken(
+    context: OpExecutionContext, platform: Platform, migration: int | None, error: Exception
+) -> MigrationError | None:
+    """Why an op fails whose migration another run has closed meanwhile: it took it for dead, and
+    has deleted what was staged."""
+    if migration is None or isinstance(error, MigrationError) or getattr(error, "transient", False):
+        return None
+    try:
+        with platform.connect() as connection:
+            entry = ledger.migration(connection, migration)
+    except IspmigError:
+        return None
+    # One that is gone on with by a retry is another run's until it is taken over.
+    if entry.state is not State.FAILED or entry.dagster_run_id != context.run_id:
+        return None
+    return MigrationError(
+        f"Migration {migration} lost the connection to PostgreSQL by which it held tenant "
+        f"{entry.tenant}, and another run of the tenant has begun since. Nothing of this one was "
+        "loaded; migrate again."
+    )
 
 
 def _fail(
