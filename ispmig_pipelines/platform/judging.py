@@ -31,7 +31,7 @@ from ispmig_pipelines.platform.feed import Feed
 from ispmig_pipelines.platform.integrity import judge as integrity
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.let_go import LetGo
-from ispmig_pipelines.platform.publish import Repeats
+from ispmig_pipelines.platform.publish import Matches, Repeats
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.table_locks import Mode
@@ -64,11 +64,14 @@ class Judged:
         conflicts: entity → records that are set aside because the tenant has other content.
         let_go: what is not to be kept of people.
         repeats: of each feed: records that said again what an earlier one said.
+        matches: of each feed: how its rows compare with the tenant's; None where that depends on
+            what another feed of the entity writes first.
     """
 
     conflicts: dict[str, int]
     let_go: LetGo
     repeats: Sequence[Repeats]
+    matches: Sequence[Matches | None]
 
 
 def judge(
@@ -145,6 +148,12 @@ def _judge(
     )
     with as_tenant(driver, tenant):
         repeats = [publish.settle_repeats(driver, feed.table) for feed in feeds]
+        matches = [
+            None
+            if feed.table.entity in {other.table.entity for other in feeds[:index]}
+            else publish.count_matches(driver, feed.table)
+            for index, feed in enumerate(feeds)
+        ]
     for feed in feeds:
         set_aside.tell(driver, connection, feed.table, feed.cells)
-    return Judged(conflicts, gone, repeats)
+    return Judged(conflicts, gone, repeats, matches)

@@ -45,7 +45,7 @@ from ispmig_pipelines.platform.feed import Feed as Feed
 from ispmig_pipelines.platform.integrity import judge as integrity
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.let_go import LetGo
-from ispmig_pipelines.platform.publish import Repeats
+from ispmig_pipelines.platform.publish import Matches, Repeats
 from ispmig_pipelines.platform.reconcile import Amounts, Counts
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention
@@ -159,6 +159,7 @@ def load(
                 feed,
                 feeds[:index],
                 judged.repeats[index],
+                judged.matches[index],
                 on_conflict,
                 loaded,
                 dry_run=dry_run,
@@ -258,6 +259,7 @@ def _publish(
     feed: Feed,
     earlier: list[Feed],
     repeats: Repeats,
+    matches: Matches | None,
     on_conflict: OnConflict,
     loaded: Loaded,
     *,
@@ -268,7 +270,8 @@ def _publish(
     counts.read += feed.read
     with as_tenant(driver, tenant):
         empty = publish.is_empty(driver, tenant, table.entity)
-        matches = publish.Matches() if empty else publish.count_matches(driver, table)
+        if matches is None:
+            matches = publish.count_matches(driver, table)
         if matches.conflicts:
             loaded.conflicts[table.entity] = (
                 loaded.conflicts.get(table.entity, 0) + matches.conflicts

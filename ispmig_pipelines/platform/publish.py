@@ -337,6 +337,8 @@ def _conflicts(feed: FeedTable) -> sql.Composed:
 
 def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
     """Compares the staged rows with what is there."""
+    if is_empty(driver, feed.tenant, feed.entity):
+        return Matches()
     row = driver.execute(
         sql.SQL(
             """select count(*) filter (where not {differs}),
