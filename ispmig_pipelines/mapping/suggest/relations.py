@@ -372,9 +372,11 @@ def _refer(
                     and "customer" not in concepts_of(match.column)
                     and set(concepts_of(match.column)) & {"account"}
                 ):
-                    # There are accounts with banks as well.
-                    holding.fields[name] = Match(
-                        holding.entity, name, match.column, min(match.score * 0.6, 0.55),
+                    # There are accounts with banks, and of bookkeeping, as well.
+                    by_name = _named_otherwise(table, holding, name, parents)
+                    rather = min(match.score * 0.6, 0.55) if table.refers else match.score
+                    holding.fields[name] = by_name or Match(
+                        holding.entity, name, match.column, rather,
                         f"{match.reason}; {UNRELATED} of {_shown(keys)}",
                     )  # fmt: skip
                 elif values.filled:
