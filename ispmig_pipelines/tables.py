@@ -166,17 +166,20 @@ def quarantine(
     tenant: str,
     rows: Iterator[dict[str, Any]],
     *,
+    records: int,
     first: int = 0,
     total: int | None = None,
 ) -> None:
     """Records in quarantine and why; no cells, which stay inside the tenant's schema.
 
     Args:
+        records: of sources, which may be listed for several entities.
         first: how many stand before these; total: how many there are; None: these are all.
     """
-    count = 0
+    count = issues = 0
     for row in rows:
         count += 1
+        issues += len(row["reasons"])
         where = f"migration {row['migration']}, {row['entity']}: {PurePath(row['path']).name}"
         where += f" record {row['record']}"
         if row["line"] is not None:
@@ -195,13 +198,28 @@ def quarantine(
         )  # fmt: skip
         return
     counted = (
-        f"{count:,} records."
+        f"{_issues_of(issues, records)}."
         if total is None
         else f"Records {first + 1:,} to {first + count:,} of {total:,}."
     )
     out.print(
         f"{counted} Whole, with their cells: ispmig quarantine {tenant} --format csv --out FILE. "
         "To correct them: --format xlsx"
+    )
+
+
+def listing_written(out: Console, records: int, issues: int, path: Path) -> None:
+    """What was written into a CSV of quarantined records."""
+    out.print(
+        f"{_issues_of(issues, records)} written to {path}, each issue in a row of its own.",
+        markup=False,
+    )
+
+
+def _issues_of(issues: int, records: int) -> str:
+    return (
+        f"{issues:,} issue{'s' if issues != 1 else ''} of "
+        f"{records:,} record{'s' if records != 1 else ''}"
     )
 
 

@@ -114,10 +114,12 @@ def quarantine_list(
             from ispmig_pipelines.quarantine.file import write
 
             with shown("csv", str(out.absolute())) as record:
-                written = record.result["records"] = write(listing, out)
+                found = records.count_sources(driver, known, chosen, limit=most, offset=first)
+                record.result["records"] = found
+                issues = write(listing, out)
             say(
-                {"tenant": tenant, "records": written, "file": str(out)},
-                lambda console: console.print(f"{written:,} records written to {out}"),
+                {"tenant": tenant, "records": found, "issues": issues, "file": str(out)},
+                lambda console: tables.listing_written(console, found, issues, out),
             )
         elif as_json:
             total = records.count(driver, known, chosen) if most or first else None
@@ -125,7 +127,8 @@ def quarantine_list(
                 record.result["records"] = write_records(tenant, listing, total)
         else:
             total = records.count(driver, known, chosen) if most or first else None
-            tables.quarantine(console(), tenant, listing, first=first, total=total)
+            found = records.count_sources(driver, known, chosen, limit=most, offset=first)
+            tables.quarantine(console(), tenant, listing, records=found, first=first, total=total)
 
 
 @quarantine_app.command("purge")

@@ -282,6 +282,32 @@ def count(driver: psycopg.Connection, tenant: Tenant, chosen: Chosen) -> int:
     return int(row[0]) if row else 0
 
 
+def count_sources(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    chosen: Chosen,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> int:
+    """How many records of sources are chosen, each counted once: one that feeds several entities
+    may be listed for each of them.
+
+    Args:
+        limit, offset: of a page of the listing.
+    """
+    values = parameters(driver, tenant, chosen) | {"limit": limit, "offset": offset}
+    query = sql.SQL(
+        """select count(distinct (migration, file, record)) from (
+               select q.migration, q.file, q.record {rows}
+               order by q.migration, q.entity, q.feed, q.file, q.record
+               limit %(limit)s offset %(offset)s) page"""
+    ).format(rows=chosen_rows(tenant, chosen))
+    with as_tenant(driver, tenant):
+        row = driver.execute(query, values).fetchone()
+    return int(row[0]) if row else 0
+
+
 def listing(
     driver: psycopg.Connection,
     tenant: Tenant,

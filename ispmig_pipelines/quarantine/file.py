@@ -21,11 +21,12 @@ HEADER = (
     "remedy", "cells", "text",
 )  # fmt: skip
 
+_NO_REASON = dict.fromkeys(("rule", "column", "field", "message", "remedy"), "")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(listing: Iterator[dict[str, Any]], path: Path) -> int:
-    """Writes the listing, one line per reason; returns the number of records.
+    """Writes the listing, one row per reason; returns the number of reasons.
 
     The file holds the customers' data, so only its owner may read it. It appears under its
     name when it is whole. Text that a spreadsheet would take for a formula gets an apostrophe
@@ -40,7 +41,7 @@ def write(listing: Iterator[dict[str, Any]], path: Path) -> int:
         writer = csv.writer(file)
         writer.writerow(HEADER)
         writer.writerows(lines)
-    return lines.records
+    return lines.issues
 
 
 @contextmanager
@@ -67,17 +68,17 @@ def private_file(path: Path) -> Iterator[Path]:
 
 
 class _Lines:
-    """The lines of the file, and how many records they came from."""
+    """The lines of the file, and how many reasons there are in them."""
 
     def __init__(self, listing: Iterator[dict[str, Any]]) -> None:
         self._listing = listing
-        self.records = 0
+        self.issues = 0
 
     def __iter__(self) -> Iterator[list[Any]]:
         for row in self._listing:
-            self.records += 1
+            self.issues += len(row["reasons"])
             cells = "" if row["cells"] is None else json.dumps(row["cells"], ensure_ascii=False)
-            for reason in row["reasons"]:
+            for reason in row["reasons"] or [_NO_REASON]:
                 yield [
                     row["migration"], row["entity"], row["path"], row["record"], row["line"],
                     reason["rule"], _harmless(reason["column"]), reason["field"],

@@ -9,8 +9,10 @@ columns say which record a row is, for :mod:`ispmig_pipelines.quarantine.resubmi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,7 @@ from ispmig_pipelines.quarantine.cells import (
     written,
 )
 from ispmig_pipelines.quarantine.file import private_file
+from ispmig_pipelines.validation.fields import RULE_CODES
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
@@ -65,6 +68,7 @@ WAITS = "reference.rejected"
 
 _SAMPLED = 200
 _QUOTED = 60
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,40})?", re.ASCII)
 _WIDTHS = {WHERE: 26, WRONG: 60, TO_DO: 45, RAW_TEXT: 60}
 _NARROWEST, _WIDEST = 8, 40
 _TEXT = "@"
@@ -415,17 +419,33 @@ def _reasons(record: HeldRecord) -> str:
 
 def _message(reason: Mapping[str, Any], record: HeldRecord) -> str:
     """The reason with the cell as it stands in the row beside it, where messages elsewhere show
-    its shape."""
+    its shape, or the shape of the value that it became."""
     cell = (record.cells or {}).get(reason["column"])
-    if not isinstance(cell, str) or not reason["found"] or mask(cell) != reason["found"]:
+    text = "" if cell is None else str(cell)
+    of_value = reason["rule"] in RULE_CODES.values()
+    same = _is_shape_of(text, reason["found"])
+    if not reason["found"] or not text.strip() or not (of_value or same):
         return str(reason["message"])
-    text = shown(cell)
+    seen = shown(text)
+    quoted = f"“{seen if len(seen) <= _QUOTED else seen[:_QUOTED] + '…'}”"
     return rule_of(reason["rule"]).message(
         column=reason["column"],
         field=reason["field"],
-        found=f"“{text if len(text) <= _QUOTED else text[:_QUOTED] + '…'}”",
+        found=quoted if same else f"{quoted}, read as {reason['found']}",
         accepted=reason["accepted"],
     )
+
+
+def _is_shape_of(cell: str, shape: str) -> bool:
+    """Whether a value of that shape is what the cell itself says: also with the spaces around it
+    gone, or as a number with as many decimals as its field has."""
+    plain = cell.strip()
+    if shape in (mask(cell), mask(plain)):
+        return True
+    if not _PLAIN_NUMBER.fullmatch(plain):
+        return False
+    decimals = len(shape.partition(".")[2])
+    return mask(f"{Decimal(plain.replace(',', '.')):.{decimals}f}") == shape
 
 
 def _remedies(record: HeldRecord) -> str:

@@ -832,3 +832,92 @@ def test_cells_are_coloured_by_what_they_have_to_do_with_it(folder: Path) -> Non
     assert colours(unread, 2, "Bill", "Account", "Date", "Sum") == [RED] * 4
     legend = {cell.fill.fgColor.rgb for (cell,) in book["Read me first"].iter_rows()}
     assert {RED, VIOLET} <= legend
+
+
+PLACES_SPEC = """\
+version: 1
+name: places
+sources: {sites: {files: sites.csv}}
+entities:
+  customer:
+    from: sites
+    fields:
+      account_number: No
+      kind: {constant: company}
+      company_name: Name
+      status: {constant: active}
+      phone: {column: Tel, country: US}
+  location:
+    from: sites
+    fields:
+      location_code: No
+      customer: No
+      latitude: Lat
+      longitude: {column: Lon, decimal_mark: ","}
+      kind: Kind
+      postal_code: Zip
+"""
+SITES = """\
+No,Name,Tel,Lat,Lon,Kind,Zip
+1,A,202 555 0100,46.9,"7,4",residential,3011
+2,B,202 555 0101,95.5,"-191,25",residential,3011
+3,C,202 555 0102,46.9,"7,4",Igloo,3011
+4,D,202 555 01034444444444,1e3,"7,4",residential,12345678901234567890123456789012345678901
+5,E,202 555 0104,95°30'00",7,residential,3011
+6,F,202 555 0105,46.8,"7,5",residential,3011
+"""
+
+
+def test_the_workbook_says_what_a_cell_holds_whichever_rule_it_breaks(folder: Path) -> None:
+    (folder / "sites.csv").write_text(SITES)
+    (folder / "spec.yaml").write_text(PLACES_SPEC)
+    migrate()
+    sheets = openpyxl.load_workbook(write_workbook(folder))
+    told: dict[str, str] = {}
+    for sheet in sheets.worksheets[1:]:
+        places = heading(sheet)
+        for row in range(2, sheet.max_row + 1):
+            number = str(sheet.cell(row, places["No"]).value)
+            told[number] = str(sheet.cell(row, places["Why it was not loaded"]).value)
+    assert told == {
+        "2": "latitude from column Lat is “95.5”; it must be from -90 to 90 degrees.\n"
+        "longitude from column Lon is “-191,25”; it must be from -180 to 180 degrees.",
+        "3": "kind from column Kind is “Igloo”; it must be one of residential, business, "
+        "network_site.",
+        "4": "customer: Column Tel holds “202 555 01034444444444”, which is not a telephone number "
+        "of US, or one with + and its country's code for phone.\n"
+        "location: postal_code from column Zip is “12345678901234567890123456789012345678901”; it "
+        "takes at most 20 characters.\n"
+        "location: Column Lat holds “1e3” for latitude: a spreadsheet turned it into scientific "
+        "notation, and digits are lost; it must be written with all its digits.",
+        "5": "latitude from column Lat is “95°30'00\"”, read as 99.999999; it must be from -90 to "
+        "90 degrees.",
+    }
+    # Only the workbook, which shows the cells themselves.
+    listed = as_json("quarantine", "acme")["records"]
+    messages = [reason["message"] for record in listed for reason in record["reasons"]]
+    assert "latitude from column Lat is 99.999999; it must be from -90 to 90 degrees." in messages
+    assert not any("95.5" in m or "191,25" in m or "Igloo" in m for m in messages)
+
+
+def test_a_csv_has_a_row_for_each_issue_and_says_of_how_many_records(folder: Path) -> None:
+    (folder / "people.csv").write_text(PEOPLE.replace("cid@example.com", "cid at example"))
+    migrate()
+    out = folder / "bad.csv"
+    listed = as_json("quarantine", "acme")["records"]
+    issues = [(r["entity"], r["record"], i["rule"]) for r in listed for i in r["reasons"]]
+    sources = {(r["file"], r["record"]) for r in listed}
+    assert len(issues) > len(listed) > len(sources)
+    told = as_json("quarantine", "acme", "--out", str(out))
+    assert told == {
+        "tenant": "acme", "records": len(sources), "issues": len(issues), "file": str(out)
+    }  # fmt: skip
+    with out.open(encoding="utf-8", newline="") as file:
+        found = [(r["entity"], int(r["record"]), r["rule"]) for r in csv.DictReader(file)]
+    assert found == issues
+    said = ispmig("quarantine", "acme", "--out", str(out))[1].replace("\n", "")
+    assert f"{len(issues)} issues of {len(sources)} records written to" in said
+    said = ispmig("quarantine", "acme")[1]
+    assert f"{len(issues)} issues of {len(sources)} records. Whole" in said
+    one = as_json("quarantine", "acme", "--out", str(out), "--limit", "1")
+    assert (one["records"], one["issues"]) == (1, len(listed[0]["reasons"]))

@@ -424,6 +424,20 @@ def test_locations_far_from_all_others_are_told(
     }
 
 
+@pytest.mark.parametrize("error", PLACE_RULES.values())
+def test_locations_are_held_against_those_that_stay(isp: Isp, error: str) -> None:
+    places = _around_bern()
+    places[3] |= {"latitude": Decimal("7.4"), "longitude": Decimal("46.9")}
+    places[5] |= {"latitude": Decimal("35.7"), "longitude": Decimal("139.7")}
+    isp.load(
+        {"customer": sound()["customer"], "location": places}, severities={error: Severity.ERROR}
+    )
+    told = {4: PLACE_RULES["misplaced"], 6: PLACE_RULES["far"]}
+    assert isp.issues() == {
+        ("location", n, rule, "error" if rule == error else "warning") for n, rule in told.items()
+    }
+
+
 def test_countries_and_what_the_tenant_has_are_the_measure_of_places(isp: Isp) -> None:
     abroad = [{"location_code": "R1", "customer": "A", "country": "RE",
                "latitude": Decimal("-21.1"), "longitude": Decimal("55.5")}]  # fmt: skip

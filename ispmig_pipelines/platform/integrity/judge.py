@@ -55,6 +55,8 @@ def create_tables(driver: psycopg.Connection, feeds: Sequence[FeedTable]) -> Non
         world.create_table(driver, tenant, entity)
     for tenant in {feed.tenant for feed in feeds}:
         held_back.create_table(driver, tenant)
+    for tenant in {feed.tenant for feed in feeds if feed.entity == "location"}:
+        places.create_table(driver, tenant)
 
 
 def _read(checks: Iterable[Check]) -> dict[str, set[str]]:

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from functools import partial
 
+import psycopg
 from psycopg import sql
 
-from ispmig_pipelines.platform.integrity.findings import Check
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import ddl
+from ispmig_pipelines.platform.integrity.findings import Check, findings_table
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.integrity.world import World
+from ispmig_pipelines.platform.tenants import Tenant
 
 _READS = {"location": ("latitude", "longitude", "country")}
 
+_FAR = sql.Identifier("pg_temp", "far_locations")
+
 # Kilometres. Of five locations one may be wrong, and the fourth of them is still a right one; to
 # say that one is alone asks for more of them.
-_PLACED = """placed as materialized (
+_FAR_ROWS = """with placed as materialized (
         select l.location_code, l.latitude::float8 as lat, l.longitude::float8 as lon,
                coalesce(l.country, '') as country, l._rank
         from {locations} l
@@ -41,7 +47,7 @@ _PLACED = """placed as materialized (
         select a.*, r.reach from apart a join reaches r using (country)
         where a.km > greatest(500, 5 * r.reach)
     ), meant as materialized (
-        select distinct on (f.location_code) f.location_code, f.lat, f.lon, p.words
+        select distinct on (f.location_code) f.location_code, p.words
         from far f cross join lateral (values
                  ('latitude and longitude the other way round', f.lon, f.lat),
                  ('the longitude with the other sign', f.lat, -f.lon),
@@ -50,7 +56,28 @@ _PLACED = """placed as materialized (
              ) as p (words, lat, lon)
         where p.lat between -90 and 90 and {meant} <= greatest(50, 2 * f.reach)
         order by f.location_code, {meant}
-    )"""
+    )
+    select location_code, f.lat, f.lon, f.country, f.places, f.km, f._rank, m.words
+    from far f left join meant m using (location_code)"""
+
+
+def create_table(driver: psycopg.Connection, tenant: Tenant) -> None:
+    """Makes the temporary table for what lies far from the others, which is worked out once for
+    both checks; the tenant's role fills it."""
+    code = ddl.column_type(ENTITIES["location"].fields["location_code"])
+    driver.execute(sql.SQL("drop table if exists {}").format(_FAR))
+    driver.execute(
+        sql.SQL(
+            """create temporary table far_locations (
+                   location_code {}, lat float8, lon float8, country text, places bigint,
+                   km float8, _rank smallint, words text)"""
+        ).format(code)
+    )
+    driver.execute(
+        sql.SQL("grant select, insert, truncate on {} to {}").format(
+            _FAR, sql.Identifier(tenant.role)
+        )
+    )
 
 
 def _kilometres(alias: str, other: str) -> sql.Composed:
@@ -64,32 +91,42 @@ def _kilometres(alias: str, other: str) -> sql.Composed:
     ).format(a=sql.Identifier(alias), b=sql.Identifier(other))
 
 
-def _query(found: sql.SQL, world: World, policy: Policy) -> sql.Composed:
-    placed = sql.SQL(_PLACED).format(
-        locations=world.rows("location"),
-        apart=_kilometres("p", "m"),
-        meant=_kilometres("p", "f"),
-    )
-    return sql.SQL("with {} {}").format(placed, found)
+def _judge(found: sql.SQL, driver: psycopg.Connection, world: World, policy: Policy) -> int:
+    del policy
+    if world.to_derive("far_locations", "location"):
+        driver.execute(sql.SQL("truncate {}").format(_FAR))
+        driver.execute(
+            sql.SQL("insert into {} {}").format(
+                _FAR,
+                sql.SQL(_FAR_ROWS).format(
+                    locations=world.rows("location"),
+                    apart=_kilometres("p", "m"),
+                    meant=_kilometres("p", "f"),
+                ),
+            )
+        )
+    return driver.execute(
+        sql.SQL("insert into {} (location_code, accepted, found) {}").format(
+            findings_table("location"), found.format(far=_FAR)
+        )
+    ).rowcount
 
 
 _MISPLACED = sql.SQL(
-    """select f.location_code, m.words as accepted, null as other,
-              concat_ws(', ', f.lat, f.lon) as found
-       from far f join meant m using (location_code) where f._rank > 0"""
+    """select f.location_code, f.words, concat_ws(', ', f.lat, f.lon)
+       from {far} f where f._rank > 0 and f.words is not null"""
 )
 # Where several lie together there is another part of the network, or an overseas department.
 _ALONE = sql.SQL(
-    """select f.location_code,
-              round(f.km) || ' km from the middle of the others' as accepted, null as other,
-              concat_ws(', ', f.lat, f.lon) as found
+    """select f.location_code, round(f.km) || ' km from the middle of the others',
+              concat_ws(', ', f.lat, f.lon)
        from (
            select f.*, count(*) over (partition by country, round(lat), round(lon)) as together
-           from far f
+           from {far} f
        ) f
        where f._rank > 0 and f.places >= 10 and f.km > 1000
          and f.together <= 2 and f.together < f.places / 5
-         and not exists (select from meant m where m.location_code = f.location_code)"""
+         and f.words is null"""
 )
 
 
@@ -100,7 +137,7 @@ def _check(rule: str, found: sql.SQL) -> Check:
         fields=("latitude", "longitude"),
         shown=("latitude", "longitude"),
         reads=_READS,
-        query=partial(_query, found),
+        judge=partial(_judge, found),
         pairs=True,
     )
 

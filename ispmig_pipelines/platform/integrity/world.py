@@ -82,6 +82,7 @@ class World:
     feeds: Sequence[FeedTable]
     fields: Mapping[str, Collection[str]]
     _stale: set[str] = field(default_factory=set)
+    _derived: dict[str, str] = field(default_factory=dict)
     _empty: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +95,14 @@ class World:
     def lost(self, entities: Collection[str]) -> None:
         """Some staged rows of these entities are gone."""
         self._stale.update(entities)
+        self._derived = {k: e for k, e in self._derived.items() if e not in entities}
+
+    def to_derive(self, what: str, entity: str) -> bool:
+        """Whether something that several checks need is to be derived from the entity's rows:
+        nobody has asked for ``what`` since they changed."""
+        is_known = what in self._derived
+        self._derived[what] = entity
+        return not is_known
 
     def rows(self, entity: str) -> sql.Composed:
         """SQL for the entity's rows, to stand in ``FROM``."""
