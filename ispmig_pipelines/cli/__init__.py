@@ -27,8 +27,9 @@ from ispmig_pipelines.cli import (
     spec,
     tenant,
 )
-from ispmig_pipelines.cli.console import options
+from ispmig_pipelines.cli.console import has_told, options, tell
 from ispmig_pipelines.cli.words import Debug
+from ispmig_pipelines.endings import ending_of
 
 app = typer.Typer(
     name="ispmig",
@@ -73,6 +74,19 @@ def main() -> None:
     # Who ends a process by SIGTERM (a container, a service manager) is told as one who types
     # Ctrl-C: what it was doing is rolled back, and not only cut off.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopped = ending_of(KeyboardInterrupt(), again="")
+    try:
+        _run()
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer ends without a word where it is stopped outside of the command itself.
+        if isinstance(ended, SystemExit) and (ended.code != stopped.exit_code or has_told()):
+            raise
+        options["json"] = "--json" in sys.argv
+        tell(stopped)
+        sys.exit(stopped.exit_code)
+
+
+def _run() -> None:
     # Asked for when something went wrong, and then added at the end of the command.
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
     from sqlalchemy.engine import Connection, Engine
 
-options = {"json": False, "debug": False}
-"""What was said of the command that runs."""
+options = {"json": False, "debug": False, "told": False}
+"""What was said of the command that runs, and whether it has said how it ended."""
 
 
 def say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
@@ -55,6 +55,7 @@ def write_records(tenant: str, records: Iterator[dict[str, Any]], total: int | N
 def told(as_json: bool) -> Iterator[None]:
     """Ends the command with a paragraph instead of a traceback, and with the right exit code."""
     options["json"] = as_json
+    options["told"] = False
     try:
         yield
     except (typer.Exit, typer.Abort):
@@ -66,12 +67,23 @@ def told(as_json: bool) -> Iterator[None]:
 
 
 def _end(ending: Ending) -> None:
+    tell(ending)
+    raise typer.Exit(ending.exit_code)
+
+
+def tell(ending: Ending) -> None:
+    """Says how the command ends."""
+    options["told"] = True
     if options["json"]:
         error = {"code": ending.code, "message": ending.message, "exit_code": ending.exit_code}
         sys.stdout.write(json.dumps(ending.data | {"error": error}, ensure_ascii=False) + "\n")
     else:
         console(to_errors=True).print(f"ispmig: {ending.message}", markup=False)
-    raise typer.Exit(ending.exit_code)
+
+
+def has_told() -> bool:
+    """Whether the command has said how it ends."""
+    return options["told"]
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._grpc.types import ExecuteRunArgs
 
 from ispmig_pipelines.defs.instance import instance
+from ispmig_pipelines.defs.janitor import clean_tenant
 from ispmig_pipelines.defs.launch import DEFINITIONS
+from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import ops
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.ledger import State
@@ -213,4 +215,7 @@ def test_a_command_is_stopped_at_any_moment(scene: Scene, number: int) -> None:
         if unfinished(scene, slug):
             goes_on(scene, slug, like, retried=bool(turn % 2))
         else:
+            # It may have been done, and only not have tidied up.
+            with instance() as dagster:
+                clean_tenant(Platform(), slug, dagster)
             assert scene.problems(slug, like.content, like.counts) == []
