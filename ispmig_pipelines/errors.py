@@ -14,6 +14,9 @@
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
     ├── AuditBroken                exit 1: somebody tampered with the audit trail
     ├── SignatureBroken            exit 1: a report is not as it was signed
+    ├── BackupError                exit 1: a backup cannot be made, opened or trusted
+    │   ├── BackupDamaged          a part of it is missing, altered, swapped or forged
+    │   └── BackupKeyError         the tenant's key is missing, unusable, or another one
     └── PlatformError              exit 3: what we stand on failed
         ├── DatabaseError          PostgreSQL, or a source's database, is not there or refused
         │   └── TenantBusy         another run works on this tenant
@@ -26,6 +29,7 @@ column, what was found (masked), what would be accepted, and what to do. Only
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -123,6 +127,45 @@ class SignatureBroken(IspmigError):
     """A report is not as it was signed, or was signed by a key that is not to be trusted."""
 
     code = "signature"
+
+
+class BackupError(IspmigError):
+    """A backup cannot be made, opened or trusted; nothing was changed."""
+
+    code = "backup"
+    exit_code = 1
+
+
+class Damage(StrEnum):
+    """What is wrong with a part of a backup."""
+
+    MISSING = "missing"
+    UNOPENED = "unopened"  # none of the tenant's keys opens it
+    ALTERED = "altered"  # cut off, or other bytes than were written
+    SWAPPED = "swapped"  # whole and ours, and not what its name says
+    FORGED = "forged"  # nobody who had the tenant's key wrote it
+
+
+class BackupDamaged(BackupError):
+    """A part of a backup is not what was written; whoever reads it gets nothing of it.
+
+    Attributes:
+        damage: in which way.
+        place: path or URL of the part.
+    """
+
+    code = "backup_damaged"
+
+    def __init__(self, message: str, *, damage: Damage, place: str) -> None:
+        self.damage = damage
+        self.place = place
+        super().__init__(message)
+
+
+class BackupKeyError(BackupError):
+    """A tenant's key is missing or unusable, so that its backups are neither made nor opened."""
+
+    code = "backup_key"
 
 
 class PlatformError(IspmigError):

@@ -94,6 +94,28 @@ class Settings(BaseSettings):
         "Unset: keys in ISPMIG_HOME, made at first need.",
     )
 
+    backups: str = Field(
+        default="",
+        description="Folder, or s3://bucket/prefix, in which backups lie. Unset: backups in "
+        "ISPMIG_HOME.",
+    )
+    backup_recovery: str = Field(
+        default="",
+        description="Public keys (age1…, with spaces or commas between them) whose owners can open "
+        "every backup too, for the day on which tenants' keys are lost. Unset: nobody can.",
+    )
+    backup_key_command: str = Field(
+        default="",
+        description="Command that prints the backup key of the tenant whose slug is its last "
+        "argument, as a key management service hands it out. Unset: keys in ISPMIG_HOME.",
+    )
+    backup_key_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds that the command may take.",
+    )
+
     retries: int = Field(
         default=4,
         ge=0,
@@ -193,10 +215,23 @@ class Settings(BaseSettings):
         return self.home / "keys"
 
     @property
+    def backup_place(self) -> str:
+        """Where backups lie, one folder or prefix per tenant's key."""
+        return self.backups.strip() or str(self.home / "backups")
+
+    @property
+    def backup_keys_folder(self) -> Path:
+        """Where tenants' backup keys lie, one file each."""
+        return self.keys_folder / "backup"
+
+    @property
     def private_folders(self) -> tuple[Path, ...]:
         """What the platform keeps for itself and of tenants: nothing there is a source."""
-        kept = ("staging", "reports", "keys", "audit", "postgres", "postgres.log")
-        return *(self.home / name for name in kept), self.dagster_home
+        kept = ("staging", "reports", "keys", "audit", "backups", "postgres", "postgres.log")
+        elsewhere = (
+            [] if "://" in self.backup_place else [Path(self.backup_place).expanduser().absolute()]
+        )
+        return *(self.home / name for name in kept), *elsewhere, self.dagster_home
 
     @property
     def dagster_home(self) -> Path:
