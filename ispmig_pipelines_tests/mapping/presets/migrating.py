@@ -9,8 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
+from ispmig_pipelines.issues import ON_PURPOSE, Severity
 from ispmig_pipelines.mapping.spec import load_spec
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.platform import tenants
+from ispmig_pipelines.platform.journal import ISSUES
 from ispmig_pipelines.suggesting import Suggested, suggest, write
 from ispmig_pipelines_tests.defs.migrating import House, Ran
 
@@ -55,11 +60,36 @@ class Moved:
         return total
 
     def quarantined(self) -> dict[tuple[str, str, int], set[str]]:
-        """(entity, file's name, record's number) → the rules that it broke."""
-        return {
-            (q["entity"], Path(q["path"]).name, q["record"]): {r["rule"] for r in q["reasons"]}
-            for q in self.house.quarantine()
-        }
+        """(entity, file's name, record's number) → the rules that it broke; of a dump, of all of
+        its tables."""
+        found: dict[tuple[str, str, int], set[str]] = {}
+        for q in self.house.quarantine():
+            of_record = found.setdefault((q["entity"], Path(q["path"]).name, q["record"]), set())
+            of_record |= {reason["rule"] for reason in q["reasons"]}
+        return found
+
+    def noted(self) -> dict[tuple[str, str, int], set[str]]:
+        """The same of what was found and held no record back. Nothing may be told twice."""
+        with self.house.engine.connect() as connection:
+            rows = (
+                tenants.raw(connection)
+                .execute(
+                    sql.SQL(
+                        """select i.entity, f ->> 'path', i.record, i.rule, i.severity, i.file,
+                                  i.feed, i.field, i."column"
+                           from {} i join ispmig.data_migrations m on m.id = i.migration
+                           join lateral jsonb_array_elements(m.files) f
+                               on (f ->> 'index')::integer = i.file"""
+                    ).format(sql.Identifier(self.house.tenant.schema, ISSUES))
+                )
+                .fetchall()
+            )
+        assert len(rows) == len(set(rows)), "told twice"
+        found: dict[tuple[str, str, int], set[str]] = {}
+        for entity, path, record, rule, severity, *_ in rows:
+            if severity != Severity.ERROR and rule not in ON_PURPOSE:
+                found.setdefault((entity, Path(path).name, record), set()).add(rule)
+        return found
 
     def everything(self) -> str:
         """Each value of each row that was loaded, with what lies in legacy: to look for secrets."""

@@ -132,7 +132,8 @@ def test_the_database_comes_over(house: House) -> None:
     }
     assert moved.ran.counts["customer"]["quarantined"] == 2  # and what would complete it
     assert moved.quarantined() == {
-        ("customer", DUMP, 4): {"value.type"},  # dora(at)example.org
+        # dora(at)example.org, and what another table says of her.
+        ("customer", DUMP, 4): {"value.type", "reference.rejected"},
         # Attributes that are no passwords, and services without a plan.
         ("service", DUMP, 2): {"rule.left_out"},
         ("service", DUMP, 4): {"rule.left_out"},
@@ -151,6 +152,7 @@ def test_the_database_comes_over(house: House) -> None:
         ("ip_assignment", DUMP, 6): {"rule.left_out"},
         ("ip_assignment", DUMP, 7): {"value.type"},
     }
+    assert moved.noted() == {("customer", DUMP, 6): {"customer.person_needs_name"}}
 
     assert moved.total("invoice", "total") == Decimal("220.68")
     assert moved.total("invoice", "amount_paid") == Decimal("72.88")

@@ -93,6 +93,7 @@ def test_the_database_comes_over(house: House) -> None:
         ("service", DUMP, 6): {"reference.missing"},  # of a service that was deleted
         ("ip_assignment", DUMP, 2): {"key.duplicate"},  # two users on one address
     }
+    assert moved.noted() == {("customer", DUMP, 7): {"customer.person_needs_name"}}
     # Credits are the customers': 15,250.50 of them, and the hotel owes 2,500.
     assert moved.total("customer", "balance") == Decimal("-12750.50")
 

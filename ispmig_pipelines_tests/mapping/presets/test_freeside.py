@@ -178,6 +178,10 @@ def test_packages_have_their_status_from_their_dates(with_packages: Moved) -> No
             "service.start_date_before_end_date"
         },  # cancelled before it began
     }
+    assert moved.noted() == {
+        # Expired, and not cancelled.
+        ("service", "cust_pkg.csv", 7): {"service.active_is_not_over_by_end_date"},
+    }
 
 
 def test_no_number_and_no_verification_value_of_a_card_gets_anywhere(alone: Moved) -> None:

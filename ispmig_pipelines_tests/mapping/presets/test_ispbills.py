@@ -71,3 +71,7 @@ def test_the_template_comes_over_as_a_person_would_map_it(moved: Moved) -> None:
         ("service", "customers.csv", 7): {"reference.rejected"},
         ("service", "customers.csv", 8): {"reference.rejected"},
     }
+    # The export says no speeds, of any plan.
+    assert moved.noted() == {
+        ("plan", "customers.csv", n): {"network.plan_without_speed"} for n in (1, 2, 4)
+    }

@@ -109,6 +109,7 @@ def test_the_database_comes_over(house: House) -> None:
         ("payment", DUMP, 8): {"value.required"},  # without a price
         ("ip_assignment", DUMP, 6): {"key.duplicate"},  # two customers on one address
     }
+    assert moved.noted() == {("service", DUMP, 8): {"service.customer_not_active"}}
 
     # Deposits are credits: 13,028.75 of them, and 120 is owed. Njeri's 40 lie in quarantine.
     assert moved.total("customer", "balance") == Decimal("-12908.75")

@@ -101,3 +101,7 @@ def test_powercodes_sheets_come_over_as_a_person_would_map_them(moved: Moved) ->
         ("service", "customers.csv", 11): {"reference.missing"},  # there is no service 77
         ("service", "customers.csv", 12): {"value.lookup"},
     }
+    assert moved.noted() == {
+        ("plan", "services.csv", 3): {"network.plan_without_speed"},  # mail, on an active line
+        ("plan", "services.csv", 4): {"plan.price_is_not_negative"},  # a rebate
+    }

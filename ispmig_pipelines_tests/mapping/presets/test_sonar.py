@@ -191,6 +191,11 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("payment_method", "tokenized_cards.csv", 3): {"value.range"},  # month 13
         ("payment_method", "tokenized_cards.csv", 4): {"card.in_field"},  # a number, no token
     }
+    assert moved.noted() == {
+        ("plan", "services.csv", 3): {"network.plan_without_speed"},
+        # The account's username is its line's and its static address's.
+        ("service", "account_services.csv", 2): {"network.username_shared"},
+    }
 
 
 def test_no_number_and_no_verification_value_of_a_card_is_loaded(moved: Moved) -> None:

@@ -54,6 +54,14 @@ def test_the_csv_files_come_over(house: House) -> None:
         ("ip_assignment", SERVICES, 4): {"key.duplicate"},  # two services on one address
         ("ip_assignment", SERVICES, 7): {"reference.rejected"},
     }
+    assert moved.noted() == {
+        # The export says no speeds, of any plan.
+        ("plan", SERVICES, 1): {"network.plan_without_speed"},
+        ("plan", SERVICES, 2): {"network.plan_without_speed"},
+        ("plan", SERVICES, 4): {"network.plan_without_speed"},
+        ("service", SERVICES, 4): {"service.customer_not_active"},
+        ("service", SERVICES, 6): {"service.customer_cancelled"},
+    }
     customers = moved.rows("customer", "kind", "last_name", "company_name", "status", "email",
                            "billing_email", "phone", "mobile", "payment_terms")  # fmt: skip
     assert customers["100001"] == (

@@ -152,6 +152,7 @@ def test_the_database_comes_over_with_what_other_tables_say(house: House) -> Non
         ("service", DUMP, 4): {"rule.left_out"},  # *_NO_TARIFF_*
         ("payment", DUMP, 4): {"reference.missing"},
     }
+    assert moved.noted() == {}
     assert moved.total("customer", "balance") == Decimal("-2550.17")
     assert moved.total("payment", "amount") == 2680
 

@@ -236,6 +236,7 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
         ("payment", "payments.json", 4): {"reference.missing"},
         ("payment", "payments.json", 5): {"value.type"},  # "12.005x" is no amount
     }
+    assert moved.noted() == {("invoice", "invoices.json", 2): {"invoice.overpaid"}}
 
 
 def test_the_documentations_own_answers_are_recognised(tmp_path: Path) -> None:
