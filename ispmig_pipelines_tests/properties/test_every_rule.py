@@ -9,8 +9,9 @@ import pytest
 
 from ispmig_pipelines.issues import every_rule
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.entity import EntityInfo
 from ispmig_pipelines.model.field_info import FieldType
-from ispmig_pipelines_tests.mapping.columns import info, one
+from ispmig_pipelines_tests.mapping.columns import info, mapped, one, rules
 from ispmig_pipelines_tests.model.sound import sound_row
 from ispmig_pipelines_tests.platform.test_integrity import PLACE_RULES, PLACES, PLANTED
 from ispmig_pipelines_tests.properties.test_single_mutations import RULES, cell_mutations
@@ -45,6 +46,41 @@ def test_a_cell_with_one_mistake_is_refused_by_its_rule(
     style = {"date_formats": ("YYYY-MM-DD",)} if kind is FieldType.DATE else {}
     assert not str(one(field, sound, **style)).startswith("value.")
     assert one(field, wrong, **style) == rule
+
+
+CHOICES = [
+    pytest.param(entity, name, id=f"{entity.name}.{name}")
+    for entity in ENTITIES.values()
+    for name, field in entity.fields.items()
+    if field.choices
+]
+
+
+@pytest.mark.parametrize(("entity", "name"), CHOICES)
+def test_a_word_that_is_no_choice_is_told_at_its_record_and_column(
+    entity: EntityInfo, name: str
+) -> None:
+    rng = random.Random(name)  # noqa: S311 - rows of tests
+    choices = entity.fields[name].choices
+    # Each choice, and it with a letter too many, one too few, and in two words.
+    words = [w for c in choices for w in (c, f"{c}x", c[:-1], f"{c[0]} {c[1:]}", "?")]
+    table = {
+        **{key: [str(sound_row(entity, rng)[key]) for _ in words] for key in entity.key},
+        "Word": words,
+    }
+    fields = "".join(f"      {key}: {key}\n" for key in entity.key) + f"      {name}: Word\n"
+    result = mapped(
+        "version: 1\nsources: {s: {files: x.csv}}\n"
+        f"entities:\n  {entity.name}:\n    from: s\n    fields:\n{fields}",
+        table,
+    )
+    wrong = [word not in choices for word in words]
+    assert rules(result) == [
+        (record, "value.choice", "Word") for record, is_wrong in enumerate(wrong, 1) if is_wrong
+    ]
+    assert result.log.rejected.tolist() == wrong
+    assert result.frame[name].isna().tolist() == wrong
+    assert result.frame[name].dropna().tolist() == [w for w in words if w in choices]
 
 
 READING = "it is a matter of files: no row of ours can break it"
