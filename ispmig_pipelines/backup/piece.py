@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ispmig_pipelines.backup.borders import row_bytes
 from ispmig_pipelines.backup.columns import Buffers, Kind, buffers_of, canonical, name_of
 
 COMPRESSION_LEVEL = 3
@@ -97,6 +98,11 @@ def _repeats(column: pa.Array) -> bool:
     if len(column) > _SAMPLE:
         column = column.take(pa.array(np.linspace(0, len(column) - 1, _SAMPLE, dtype=np.int64)))
     return bool(pc.count_distinct(column, mode="all").as_py() <= _REPEATED * len(column))
+
+
+def raw_bytes(batch: pa.RecordBatch) -> int:
+    """Bytes of the rows in memory; of content only, see :func:`~.borders.row_bytes`."""
+    return int(row_bytes(canonical(batch)).sum())
 
 
 class NoPieceError(ValueError):
