@@ -221,7 +221,7 @@ class _Reading:
         if self._databases is None:
             # That it is not the platform's own is for a migration to see, which knows that one.
             self._databases = Databases(
-                self._spec, settings().private_folders, lambda database: None, self._closing
+                self._spec, settings().private_folders, lambda database: False, self._closing
             )
         return open_table(name, self._databases)
 

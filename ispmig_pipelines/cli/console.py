@@ -88,13 +88,15 @@ def has_told() -> bool:
 
 @contextmanager
 def platform() -> Iterator[Engine]:
-    """The database with the ledger ready; its failures are told in words."""
-    from ispmig_pipelines.platform import ledger
+    """The database with the ledger ready and its catalogs closed; its failures are told in
+    words."""
+    from ispmig_pipelines.platform import catalogs, ledger
     from ispmig_pipelines.platform.server import engine, told_plainly
 
     with told_plainly():
         database = engine()
         ledger.prepare(database)
+        catalogs.prepare(database)
         yield database
 
 

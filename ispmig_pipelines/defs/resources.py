@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines.platform import catalogs, ledger, tenants
-from ispmig_pipelines.platform.server import engine, is_embedded, told_plainly
+from ispmig_pipelines.platform.server import engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
@@ -36,8 +36,7 @@ class _Held:
 @lru_cache(maxsize=8)
 def _close_catalogs(database: Engine) -> None:
     """Once in the life of a process: nobody opens them again unasked."""
-    with database.begin() as connection:
-        catalogs.close(tenants.raw(connection), embedded=is_embedded())
+    catalogs.prepare(database)
 
 
 class Platform(ConfigurableResource):

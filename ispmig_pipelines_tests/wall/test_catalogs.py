@@ -100,6 +100,16 @@ def test_no_catalog_names_another_tenant(connection: Connection, acme: Tenant) -
         "select pg_catalog.pg_stat_get_tuples_inserted({table})",
         "select pg_catalog.pg_identify_object('pg_class'::regclass, {table}, 0)",
         "select pg_catalog.pg_relation_filepath({table})",
+        "select pg_catalog.pg_database_size(pg_catalog.current_database())",
+        "select pg_catalog.pg_tablespace_size('pg_default')",
+        "select pg_catalog.pg_current_wal_lsn()",
+        "select pg_catalog.pg_get_object_address('table', '{{tenant_zanzibar,plan}}', '{{}}')",
+        "select pronamespace::regnamespace from pg_catalog.pg_proc where oid > 16383",
+        "select typnamespace::regnamespace from pg_catalog.pg_type where oid > 16383",
+        "select indexrelid::regclass from pg_catalog.pg_index where indexrelid > 16383",
+        "select refobjid::regrole from pg_catalog.pg_shdepend",
+        "select objid from pg_catalog.pg_depend",
+        "select setrole::regrole from pg_catalog.pg_db_role_setting",
     ],
 )
 def test_no_question_tells_how_much_others_have(
@@ -117,6 +127,55 @@ def test_no_question_tells_how_much_others_have(
         as_tenant(driver, acme),
     ):
         driver.execute(asked).fetchall()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "select pg_catalog.pg_advisory_lock({space}, {key})",
+        "select pg_catalog.pg_try_advisory_lock({space}, {key})",
+        "select pg_catalog.pg_try_advisory_xact_lock({space}, {key})",
+        "select pg_catalog.pg_advisory_xact_lock_shared({space}, {key})",
+        "select pg_catalog.pg_advisory_unlock_all()",
+        "create temporary table plan (plan_code text)",
+        "create function pg_temp.now() returns int language sql as 'select 1'",
+        "select pg_catalog.lo_create(0)",
+        "select pg_catalog.lo_from_bytea(0, '')",
+    ],
+)
+def test_nothing_is_left_by_which_a_tenant_could_reach_beyond_its_schema(
+    connection: Connection, acme: Tenant, attempt: str
+) -> None:
+    driver = raw(connection)
+    with connection.begin():
+        catalogs.close(driver, embedded=True)
+    asked = sql.SQL(attempt).format(
+        space=sql.Literal(tenants._LOCK_SPACE), key=sql.Literal(tenants._lock_key(OTHER))
+    )
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+        connection.begin(),
+        as_tenant(driver, acme),
+    ):
+        driver.execute(asked)
+    with connection.engine.connect() as holding, tenants.lock(holding, OTHER):
+        pass
+
+
+def test_what_an_earlier_release_left_open_is_closed_too(
+    connection: Connection, acme: Tenant
+) -> None:
+    driver = raw(connection)
+    with connection.begin():
+        driver.execute("revoke select on pg_catalog.pg_class from public")
+        assert catalogs.are_closed(driver)
+        assert catalogs.close(driver, embedded=True)
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+        connection.begin(),
+        as_tenant(driver, acme),
+    ):
+        driver.execute("select from pg_catalog.pg_shdepend")
 
 
 def test_a_tenant_still_sees_what_is_its_own(connection: Connection, acme: Tenant) -> None:

@@ -10,12 +10,13 @@ from psycopg import Connection, errors
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.source_files import check_apart
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats.database.query import of_the_server
 from ispmig_pipelines.formats.database.reader import Database, DatabaseReader, open_database
 from ispmig_pipelines.mapping.spec import Spec
 from ispmig_pipelines.platform.tenants import raw
 
-KeepApart = Callable[[Database], None]
-"""Refuses a database that no source may be."""
+KeepApart = Callable[[Database], bool]
+"""Refuses a database that no source may be; whether it is on the platform's own server."""
 
 
 class Databases:
@@ -35,6 +36,7 @@ class Databases:
         self._keep_apart = keep_apart
         self._closing = closing
         self._open: dict[tuple[str, str], Database] = {}
+        self._near: set[tuple[str, str]] = set()
 
     def reader(self, name: str) -> DatabaseReader:
         """The reader of a source of the spec that is in a database.
@@ -49,15 +51,30 @@ class Databases:
             database = self._closing.enter_context(
                 open_database(key[0], folder=self.spec.path.parent, encoding=key[1])
             )
-            self._check(name, database)
+            if self._check(name, database):
+                self._near.add(key)
             self._open[key] = database
+        if key in self._near and source.query:
+            _check_query(name, self._open[key], source.query)
         return self._open[key].reader(table=source.table or "", query=source.query or "")
 
-    def _check(self, name: str, database: Database) -> None:
+    def _check(self, name: str, database: Database) -> bool:
         if database.url.kind == "sqlite":
             path = self.spec.path.parent / Path(database.url.database).expanduser()
             check_apart(name, path, self._private)
-        self._keep_apart(database)
+        return self._keep_apart(database)
+
+
+def _check_query(name: str, database: Database, query: str) -> None:
+    """Refuses a query that looks beyond the tables of a database on the platform's own server:
+    whose user is a superuser could read there every file of that server."""
+    word = of_the_server(query)
+    if word:
+        raise SourceError(
+            f"Source {name}: {database.url.shown} is on the server of the platform's own database, "
+            f"and the query names {word}, by which it may see more than the legacy system's "
+            "tables. Leave it out; or read from another server."
+        )
 
 
 def apart_from(platform: Platform) -> KeepApart:
@@ -67,22 +84,27 @@ def apart_from(platform: Platform) -> KeepApart:
     the other; and a standby of ours is known by what names its cluster.
     """
 
-    def keep_apart(database: Database) -> None:
+    def keep_apart(database: Database) -> bool:
         if database.url.kind != "postgresql":
-            return
+            return False
         key = secrets.randbits(62)
         with platform.connect() as connection, connection.begin():
             driver = raw(connection)
             driver.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [key])
-            own = _identity(driver)
-            if database.sees_lock(key) or (own and database.identity() == own):
+            own, other = _identity(driver), database.identity()
+            if database.sees_lock(key) or (own and other == own):
                 raise SourceError(
                     f"{database.url.shown} is the platform's own database, where every tenant's "
                     "data is; a source of a migration may not read there. Name the legacy "
                     "system's database."
                 )
+            return database.sees_lock(key, anywhere=True) or _same_cluster(own, other)
 
     return keep_apart
+
+
+def _same_cluster(one: str, other: str) -> bool:
+    return bool(one) and one.partition("/")[0] == other.partition("/")[0]
 
 
 def _identity(driver: Connection) -> str:

@@ -65,7 +65,7 @@ def extract(
     private: Collection[Path],
     batch_size: int,
     progress: Begin,
-    keep_apart: KeepApart = lambda database: None,
+    keep_apart: KeepApart = lambda database: False,
     only: Collection[str] | None = None,
 ) -> dict[str, StagedSource]:
     """Stages every source that the spec uses.

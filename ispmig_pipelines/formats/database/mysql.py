@@ -251,7 +251,7 @@ class MysqlSession:
         cursor.connection = None
         self.close()
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         return False
 
     def identity(self) -> str:

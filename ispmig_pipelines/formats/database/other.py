@@ -209,7 +209,7 @@ class OtherSession:
             cursor.outputtypehandler = _oracle_values
         return cursor
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         return False
 
     def identity(self) -> str:

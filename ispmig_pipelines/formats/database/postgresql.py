@@ -275,14 +275,15 @@ class PostgresqlSession:
             arrays.append(cells)
         return Rows(arrays, sound=not self._encoding)
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         with self._told("looking whose database it is"):
             found = self._ask(
                 "select exists (select from pg_catalog.pg_locks l "
                 "join pg_catalog.pg_database d on d.oid = l.database "
-                "where d.datname = pg_catalog.current_database() and l.locktype = 'advisory' "
+                "where (%s or d.datname = pg_catalog.current_database()) "
+                "and l.locktype = 'advisory' "
                 "and l.objsubid = 1 and l.classid::bigint = %s and l.objid::bigint = %s)",
-                [key >> 32, key & 0xFFFFFFFF],
+                [anywhere, key >> 32, key & 0xFFFFFFFF],
             )
         return bool(found[0][0])
 

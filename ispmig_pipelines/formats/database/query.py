@@ -8,6 +8,7 @@ words outside strings, quoted names and comments, and rather refuses too much.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,6 +53,14 @@ _ANYWHERE = {
     # In T-SQL a statement ends where the next one begins, without any mark.
     "mssql": frozenset(_T_SQL),
 }
+_OF_THE_SERVER = re.compile(
+    r"(?<![\w$])(?:pg_(?!catalog\b|typeof\b)\w*|information_schema|regrole|regnamespace|regdatabase"
+    r"|set_config|lo_(?:get|put|open|import|export|creat|create|from_bytea)|loread|dblink\w*"
+    # What runs a text as a query, in which a name may be put together.
+    r"|(?:query|cursor|table|schema|database)_to_xml\w*|ts_stat|ts_rewrite|crosstab\w*|connectby"
+    r"|xpath_table)(?![\w$])|u&\s*\"",
+    re.IGNORECASE,
+)
 _CHANGES = frozenset({"DELETE", "UPDATE", "INSERT", "REPLACE"})
 
 
@@ -94,6 +103,17 @@ def single_read(query: str, kind: str) -> str:
     if kind == "mysql":
         _check_changes(tokens, words)
     return raw[:end].decode()
+
+
+def of_the_server(query: str) -> str:
+    """The first name in a PostgreSQL query by which it may look beyond the tables of its database:
+    at the server's files, roles, other databases; "" if there is none.
+
+    Of the whole text, strings and comments too, so that nothing depends on where these end for
+    the server; names of that kind are seldom anything else.
+    """
+    found = _OF_THE_SERVER.search(query)
+    return found.group() if found else ""
 
 
 def _check_shape(tokens: list[_Token], kind: str) -> None:

@@ -109,10 +109,10 @@ class Database:
         shown = [table.shown for table in self.names]
         return did_you_mean(name, shown) or ", and none that this user may see"
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         """Whether it is the very PostgreSQL database in which somebody holds this advisory
-        lock."""
-        return self.session.sees_lock(key)
+        lock; or, with ``anywhere``, whether that one is on the same server."""
+        return self.session.sees_lock(key, anywhere=anywhere)
 
     def identity(self) -> str:
         """What a PostgreSQL database and its standbys share with no other; "" if unknown."""

@@ -114,9 +114,9 @@ class Session(Protocol):
         """The rows of a table, in order of its primary key where it has one, or of a query."""
         ...
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         """Whether the database is the very one in which somebody holds PostgreSQL's advisory
-        lock ``key``."""
+        lock ``key``; or, with ``anywhere``, whether that one is on the same server."""
         ...
 
     def identity(self) -> str:

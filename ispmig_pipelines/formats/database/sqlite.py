@@ -219,7 +219,7 @@ class SqliteSession:
         finally:
             self._driver.set_authorizer(None)
 
-    def sees_lock(self, key: int) -> bool:
+    def sees_lock(self, key: int, *, anywhere: bool = False) -> bool:
         return False
 
     def identity(self) -> str:
