@@ -28,6 +28,9 @@ COLUMNS = (
     "position", "id", "at", "tenant", "operation", "stage", "actor", "dagster_run_id", "details",
     "previous", "digest",
 )  # fmt: skip
+_MOST_MESSAGES = 200
+"""So many problems are told to people; a chain that was renamed has one for each entry."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -41,6 +44,7 @@ def verify(
 
     Raises:
         UsageError: a report cannot be read, or carries no end of a chain.
+        SignatureBroken: a report is not as it was signed.
         TenantError: there is no chain of that tenant.
     """
     from ispmig_pipelines.platform.audit.verify import verify_chains
@@ -53,16 +57,22 @@ def verify(
 
 
 def _ends(path: Path) -> Iterator[tuple[str, Witnessed]]:
+    from ispmig_pipelines import keyring
     from ispmig_pipelines.platform.audit.witness import Witnessed
+    from ispmig_pipelines.report import proof, signed
 
+    content = proof.read(path)
     try:
-        whole = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise UsageError(
-            f"{path} is no report as JSON. Make one with: ispmig report TENANT ID --format json"
-        ) from None
+        whole = json.loads(content)
+    except (ValueError, RecursionError):
+        whole = None
+    # One that somebody changed is no witness. Older releases did not sign.
+    if whole is None or (isinstance(whole, dict) and signed.MEMBER in whole):
+        if whole is None and not content.startswith(proof.PAGE):
+            raise UsageError(
+                f"{path} is no report. Make one with: ispmig report TENANT ID --format json"
+            )
+        whole = proof.prove(content, keyring.trusted()).report
     ends = list(_members(whole, HEAD))
     if not ends:
         raise UsageError(
@@ -96,8 +106,11 @@ def broken(found: Sequence[Verified]) -> AuditBroken | None:
     messages = [problem.message for one in found for problem in one.problems]
     if not messages:
         return None
-    count = "1 problem" if len(messages) == 1 else f"{len(messages)} problems"
-    return AuditBroken(f"The audit trail does not hold: {count}.\n\n" + "\n\n".join(messages))
+    count = "1 problem" if len(messages) == 1 else f"{len(messages):,} problems"
+    told = messages[:_MOST_MESSAGES]
+    if len(messages) > len(told):
+        told.append(f"And {len(messages) - len(told):,} more; --json has them all.")
+    return AuditBroken(f"The audit trail does not hold: {count}.\n\n" + "\n\n".join(told))
 
 
 def entries(

@@ -143,6 +143,18 @@ def test_the_end_that_a_report_carries_is_held_against_the_chain(
     assert as_json("audit", "verify", "--report", str(report), exit_code=2)["error"]
 
 
+def test_a_signed_report_is_held_against_the_chain_only_as_it_was_signed(folder: Path) -> None:
+    as_json("tenant", "add", "acme")
+    as_json("migrate", "acme", "spec.yaml", "--max-quarantined", "50%")
+    for name in ("report.json", "report.html"):
+        as_json("report", "acme", "--out", name)
+        assert as_json("audit", "verify", "--report", name)["holds"]
+        changed = (folder / name).read_text().replace('"position":', '"position":1')
+        (folder / name).write_text(changed)
+        refused = as_json("audit", "verify", "--report", name, exit_code=1)
+        assert refused["error"]["code"] == "signature"
+
+
 def test_an_export_has_all_that_its_digests_are_made_of(folder: Path) -> None:
     as_json("tenant", "add", "acme")
     as_json("tenant", "set", "acme", "--pool", "100.64.0.0/10")

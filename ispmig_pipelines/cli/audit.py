@@ -28,7 +28,8 @@ def audit_verify(
     report: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="A report as JSON whose audit head is to be in the chain, too."
+            metavar="FILE",
+            help="A report, page or JSON, whose audit head is to be in the chain, too.",
         ),
     ] = None,
     as_json: Json = False,

@@ -56,7 +56,7 @@ def verify_audit_chains(
         # Handed on one by one: what is only logged is lost when the op fails.
         yield from _events(one)
         for note in one.notes:
-            context.log.info(f"{one.tenant or 'the platform'}: {note}")
+            context.log.warning(f"{one.tenant or 'the platform'}: {note}")
     error = auditing.broken(found)
     if error is not None:
         raise Failure(

@@ -26,7 +26,7 @@ LARGEST = 64 * 2**20
 """Bytes of a report that are read: a hundred times more than the largest there was."""
 
 _BOM = b"\xef\xbb\xbf"
-_PAGE = b"<!doctype html>"
+PAGE = b"<!doctype html>"
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _PAGE_SIGNATURE = re.compile(
     re.escape(signed.PAGE_SIGNATURE.encode()).replace(rb"\{\}", rb"([0-9a-f]{128})")
@@ -88,7 +88,7 @@ def prove(content: bytes, trusted: Mapping[str, PublicKey]) -> Proven:
     Raises:
         SignatureBroken: it is not as it was signed, or signed by a key that is not trusted.
     """
-    if content.startswith(_PAGE):
+    if content.startswith(PAGE):
         report, key = _page(content)
         format = "html"
     else:

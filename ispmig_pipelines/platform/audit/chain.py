@@ -64,12 +64,19 @@ class Link:
             "stage": _text(self.stage),
             "actor": _text(self.actor),
             "dagster_run_id": _text(self.dagster_run_id),
-            "details": "null" if self.details is None else canonical(self.details),
+            "details": "null" if self.details is None else _as_entered(self.details),
             "position": json.dumps(self.position),
             "previous": _text(None if self.previous is None else self.previous.hex()),
         }
         whole = ",".join(f"{_text(name)}:{members[name]}" for name in sorted(members))
         return f"{{{whole}}}".encode()
+
+    def told(self) -> Any:
+        """The details; as text where no program of ours can have written them."""
+        try:
+            return None if self.details is None else json.loads(self.details)
+        except (ValueError, RecursionError):
+            return self.details
 
     def computed(self) -> bytes:
         """The digest that belongs to what the entry says."""
@@ -90,7 +97,7 @@ class Link:
             "stage": self.stage,
             "actor": self.actor,
             "dagster_run_id": self.dagster_run_id,
-            "details": None if self.details is None else json.loads(self.details),
+            "details": self.told(),
             "previous": None if self.previous is None else self.previous.hex(),
             "digest": None if self.digest is None else self.digest.hex(),
         }
@@ -121,6 +128,15 @@ def canonical(text: str) -> str:
     As floats they would lose digits, and a change among these would not be seen.
     """
     return _canonical(json.loads(text, parse_float=_Number, parse_int=_Number))
+
+
+def _as_entered(text: str) -> str:
+    """Details in canonical form; as they are where no entry can have been made of them: so deep
+    that they cannot be read. Whoever put them there is not to keep a chain from being proven."""
+    try:
+        return canonical(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _canonical(value: Any) -> str:
@@ -182,12 +198,14 @@ def head(driver: psycopg.Connection, tenant: str) -> Head | None:
 
 
 def chained(driver: psycopg.Connection) -> list[str]:
-    """Tenants that have, or had, a chain, the platform's first; removed tenants too."""
+    """Tenants that have, or had, a chain, the platform's first; removed tenants too, and those
+    that the platform's own chain alone knows of."""
     rows = driver.execute(
         sql.SQL(
-            """select tenant from {} union select tenant from {}
-               union select slug from {} union select ''"""
-        ).format(_HEADS, _LOG, sql.Identifier(SCHEMA, "tenants"))
+            """select tenant from {heads} union select tenant from {log}
+               union select details ->> 'tenant' from {log} where tenant = ''
+               union select slug from {tenants} union select ''"""
+        ).format(heads=_HEADS, log=_LOG, tenants=sql.Identifier(SCHEMA, "tenants"))
     ).fetchall()
     return sorted(row[0] for row in rows if row[0] is not None)
 

@@ -8,7 +8,6 @@ found by the one that was built on it, or, where all of them were rewritten, by 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -34,6 +33,9 @@ _NEAR = 100
 
 _MANY = 1_000
 """After so many problems entries are not tried any more: they are told as altered."""
+
+GUARDS = frozenset({"never_changed", "in_a_chain", "moves_on_only", "never_emptied"})
+"""Triggers by which the database refuses to change the trail."""
 
 _LOG = sql.Identifier(SCHEMA, "data_migration_logs")
 
@@ -150,13 +152,14 @@ def verify_chains(
         names = {*chain.chained(driver), *witness.tenants()}
         database = witness.database_of(driver)
         connection.rollback()
+    names |= set(further)
     if tenant is not None and tenant not in names:
         raise TenantError(
             f"There is no audit trail of a tenant {tenant}. Those there are: "
             f"{', '.join(sorted(name for name in names if name)) or 'none'}."
         )
     found = []
-    for name in sorted(names) if tenant is None else [tenant]:
+    for name in sorted(names if tenant is None else {tenant, *further}):
         # Read first: a line is written after the commit, so what it says is in the snapshot.
         testimony = witness.read(name, database)
         with connect() as connection:
@@ -170,6 +173,10 @@ def verify_chains(
         if catch_up and verified.holds and end is not None and verified.witnessed != end.position:
             witness.write(end, database)
         found.append(verified)
+    if found:
+        with connect() as connection:
+            found[0].notes += _unguarded(raw(connection))
+            connection.rollback()
     return found
 
 
@@ -189,7 +196,7 @@ def verify(
     claims: dict[int, list[Witnessed]] = {}
     for seen in (*testimony.seen, *further):
         claims.setdefault(seen.position, []).append(seen)
-    walk = _Walk(driver, found, claims)
+    walk = _Walk(driver, found, claims, testimony)
     for link in chain.links(driver, tenant):
         walk.step(link)
     walk.close(chain.head(driver, tenant))
@@ -200,7 +207,7 @@ def verify(
                 Kind.WITNESS,
                 tenant,
                 f"Line {number} of {testimony.where} is none that the witness of "
-                f"{chain.in_words(tenant)} wrote: it was altered.",
+                f"{chain.in_words(tenant)} wrote: it was altered, or is from another's file.",
             )
         )
     found.notes += _notes(found, testimony)
@@ -211,7 +218,11 @@ class _Walk:
     """Goes along a chain, entry by entry."""
 
     def __init__(
-        self, driver: psycopg.Connection, found: Verified, claims: dict[int, list[Witnessed]]
+        self,
+        driver: psycopg.Connection,
+        found: Verified,
+        claims: dict[int, list[Witnessed]],
+        testimony: Testimony,
     ) -> None:
         self.driver = driver
         self.found = found
@@ -219,7 +230,13 @@ class _Walk:
         self.last: Link | None = None
         self.open: dict[int, Link] = {}
         self.differs: list[tuple[Link, Witnessed]] = []
-        self.told: set[int | None] = set()
+        self.testimony = testimony
+        self.others: dict[int, list[tuple[str, Witnessed]]] = {}
+        for name, lines in testimony.others.items():
+            for seen in lines:
+                self.others.setdefault(seen.position, []).append((name, seen))
+        self.same: dict[str, int] = {}
+        self.unlike: dict[str, list[tuple[Link, Witnessed]]] = {}
 
     @property
     def position(self) -> int:
@@ -246,6 +263,8 @@ class _Walk:
         """The chain has come to its end."""
         if self.last is not None and self.last.digest is not None:
             self.found.end = Head(self.found.tenant, self.position, bytes(self.last.digest))
+        self._of_other_database()
+        self._witness_altered()
         self._rewritten()
         ends = [seen for position in self.claims for seen in self.claims[position]]
         furthest = max(
@@ -433,6 +452,83 @@ class _Walk:
                 self.found.witnessed = link.position
             else:
                 self.differs.append((link, seen))
+        for name, seen in self.others.get(link.position or 0, ()):
+            if seen.digest == link.digest:
+                self.same[name] = link.position or 0
+            else:
+                self.unlike.setdefault(name, []).append((link, seen))
+
+    def _of_other_database(self) -> None:
+        """Holds the chain against what was witnessed of it in another database, of which this one
+        is a copy, up to where its own witness begins.
+
+        Else it would be enough to put a copy in the database's place that was tampered with, or to
+        keep the platform from asking the server who it is.
+        """
+        if not self.same:
+            return
+        origin = max(self.same, key=lambda name: (self.same[name], name))
+        own = self.testimony.seen
+        first = min(own, key=lambda seen: seen.position) if own else None
+
+        def counts(seen: Witnessed) -> bool:
+            return first is None or seen.position < first.position or seen.at < first.at
+
+        self.differs += [(link, seen) for link, seen in self.unlike.get(origin, ()) if counts(seen)]
+        self.differs.sort(key=lambda pair: pair[0].position or 0)
+        for seen in self.testimony.others[origin]:
+            if seen.position > self.position and counts(seen):
+                self.claims.setdefault(seen.position, []).append(seen)
+
+    def _witness_altered(self) -> None:
+        """Tells of lines of the witness that another stood in the place of when the next one was
+        written: what they say is no witness against the chain."""
+        changed = self.testimony.changed
+        named = {}
+        for link, seen in self.differs:
+            if seen.line in changed:
+                named[seen.line] = link
+        self.differs = [pair for pair in self.differs if pair[1].line not in named]
+        where = self.testimony.where
+        for line, following in changed.items():
+            what = (
+                f"Line {line} of {where} is not the one that line {following} was written after: "
+                "it was altered, or lines between them were taken away."
+                if line
+                else f"Line {following} of {where} was not the first: what stood before it was "
+                "taken away."
+            )
+            if line in named:
+                what += f" It does not agree with {_named(named[line])} of {self._whose}."
+            self._tell(Kind.WITNESS, what, named.get(line))
+        self._of_another_place()
+
+    def _of_another_place(self) -> None:
+        """Tells of lines past the end whose digest is that of an entry that is there: a digest is
+        of one position only."""
+        past = {
+            seen.digest: seen
+            for position, lines in self.claims.items()
+            for seen in lines
+            if position > self.position
+        }
+        if not past:
+            return
+        found = self.driver.execute(
+            sql.SQL(
+                "select distinct digest, position from {} where tenant = %s and digest = any(%s)"
+            ).format(_LOG),
+            [self.found.tenant, list(past)],
+        ).fetchall()
+        for digest, position in found:
+            seen = past[bytes(digest)]
+            self.claims[seen.position].remove(seen)
+            self._tell(
+                Kind.WITNESS,
+                f"{_begun(seen.where)} says that {self._whose} has an entry {seen.position}, with "
+                f"the digest of entry {position}: the line was altered.",
+                position=seen.position,
+            )
 
     def _rewritten(self) -> None:
         """Tells of neighbours once: of a chain that was rewritten, all of them differ."""
@@ -477,10 +573,8 @@ class _Walk:
         if link.stage == "begun":
             self.open[link.id] = link
         elif link.stage in ("finished", "failed"):
-            try:
-                begun = json.loads(link.details or "{}").get("begun")
-            except AttributeError:
-                begun = None
+            details = link.told()
+            begun = details.get("begun") if isinstance(details, dict) else None
             if begun is None:
                 # Of an older release, which did not say of which beginning it is the end.
                 begun = next(
@@ -503,7 +597,7 @@ def _mentioned(driver: psycopg.Connection, found: Verified) -> None:
         return
     rows = driver.execute(
         sql.SQL(
-            """select p.position, p.id, p.at::text, p.operation, (p.details ->> 'entry')::bigint
+            """select p.position, p.id, p.at::text, p.operation, left(p.details ->> 'entry', 40)
                from {log} p
                where p.tenant = %(platform)s and p.details ->> 'tenant' = %(tenant)s
                  and jsonb_typeof(p.details -> 'entry') = 'number'
@@ -519,11 +613,28 @@ def _mentioned(driver: psycopg.Connection, found: Verified) -> None:
                 Kind.MISSING,
                 found.tenant,
                 f"The entry {entry} of {chain.in_words(found.tenant)} ({operation}) is missing: "
-                f"entry {position} of the platform's own chain ({chain.moment(at)}) names it.",
-                id=entry,
-                at=chain.moment(at),
+                f"entry {position} of the platform's own chain "
+                f"({'no time' if at is None else chain.moment(at)}) names it.",
+                id=int(entry) if entry.isdecimal() else None,
+                at=None if at is None else chain.moment(at),
                 operation=operation,
             )
+        )
+
+
+def _unguarded(driver: psycopg.Connection) -> Iterator[str]:
+    """Says which triggers are gone or switched off that refuse changes; for whoever restores a
+    database, it may be for the better."""
+    rows = driver.execute(
+        """select tgname from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')
+             and tgrelid = any(array[to_regclass('ispmig.data_migration_logs'),
+                                     to_regclass('ispmig.audit_heads')]::oid[])"""
+    ).fetchall()
+    lacking = GUARDS - {row[0] for row in rows}
+    if lacking:
+        yield (
+            "The database does not refuse changes of the trail as it should: somebody switched "
+            f"off, or removed, the triggers {', '.join(sorted(lacking))}."
         )
 
 
@@ -535,8 +646,12 @@ def _notes(found: Verified, testimony: Testimony) -> Iterator[str]:
         yield f"The witness goes up to entry {found.witnessed} of {end} ({testimony.where})."
     if testimony.elsewhere:
         yield (f"{testimony.elsewhere} lines of the witness are about chains in other databases.")
-    if testimony.torn:
-        yield f"The last line of {testimony.where} was begun and not finished."
+    for line in testimony.torn:
+        yield f"Line {line} of {testimony.where} was begun and not finished."
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _entries(first: int, last: int) -> str:

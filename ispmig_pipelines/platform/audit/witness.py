@@ -11,13 +11,16 @@ and the digest in the next line stands for all entries before it, too.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -25,7 +28,7 @@ from psycopg import sql
 
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
-from ispmig_pipelines.platform.audit.chain import PLATFORM, Head
+from ispmig_pipelines.platform.audit.chain import GENESIS, PLATFORM, Head
 from ispmig_pipelines.platform.ledger import SCHEMA
 from ispmig_pipelines.platform.session import Session
 from ispmig_pipelines.settings import settings
@@ -35,6 +38,9 @@ from ispmig_pipelines.storage import S3_SCHEME, Storage, open_storage
 _ENDING = ".heads"
 _NAME_OF_PLATFORM = "_platform"
 """No tenant has it: a slug begins with a letter."""
+
+_UNFINISHED = b" (begun, and not finished)"
+"""Added to a line whose writer died, before the next one: so it is known for no forgery later."""
 
 _OBJECT = re.compile(r"(?P<database>[^/]+)/(?P<position>\d{12,})-(?P<digest>[0-9a-f]{64})")
 _LOG = logging.getLogger(__name__)
@@ -47,12 +53,14 @@ class Witnessed:
     Attributes:
         at: when it was written down, in ISO format; "" where that is not known.
         where: the file, or whatever it was found in, for messages.
+        line: its place among the lines of its file, from 1; 0 of what stands in no such file.
     """
 
     position: int
     digest: bytes
     at: str
     where: str
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,16 +69,24 @@ class Testimony:
 
     Attributes:
         seen: in the order in which it was written.
-        unreadable: numbers of lines that are none of the witness's; torn: the last one was begun
-            and not finished, as by a machine that lost its power.
-        elsewhere: lines about a chain of that name in other databases.
+        unreadable: numbers of lines that are none of the witness's, or are about another tenant;
+            torn: of lines that were begun and not finished, as by a machine that lost its power.
+        changed: line → the next one, which was written after another line than that; 0 where there
+            is none before it.
+        others: what was written of a chain of that name in other databases, by database.
     """
 
     where: str
     seen: tuple[Witnessed, ...] = ()
     unreadable: tuple[int, ...] = ()
-    torn: bool = False
-    elsewhere: int = 0
+    torn: tuple[int, ...] = ()
+    changed: dict[int, int] = field(default_factory=dict)
+    others: dict[str, tuple[Witnessed, ...]] = field(default_factory=dict)
+
+    @property
+    def elsewhere(self) -> int:
+        """Lines about a chain of that name in other databases."""
+        return sum(map(len, self.others.values()))
 
 
 def place() -> str:
@@ -130,35 +146,65 @@ def write(head: Head, database: str) -> None:
     Raises:
         StorageError: it could not be.
     """
-    line = json.dumps(
-        {
-            "position": head.position,
-            "digest": head.digest.hex(),
-            "at": ledger.now().isoformat(timespec="microseconds"),
-            "database": database,
-        }
-    )
+    told = {
+        "tenant": head.tenant,
+        "position": head.position,
+        "digest": head.digest.hex(),
+        "at": ledger.now().isoformat(timespec="microseconds"),
+        "database": database,
+    }
     if _in_bucket():
         key = f"{_name(head.tenant)}/{database}/{head.position:012d}-{head.digest.hex()}"
         with _bucket(place()).writing(key) as file:
-            file.write(line.encode())
+            file.write(json.dumps(told).encode())
         return
     with storage_errors("writing the witness of the audit trail", "Make room for it."):
-        _append(_file(head.tenant), line)
+        _append(_file(head.tenant), told)
 
 
-def _append(path: Path, line: str) -> None:
+def _append(path: Path, told: dict[str, Any]) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        size = os.fstat(handle).st_size
-        # One that was begun and not finished stays by itself.
-        begun = size and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, b"\n" * bool(begun) + line.encode() + b"\n")
+        alone = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            alone = (
+                False  # The file system knows no locks; a line is added in one piece there, too.
+            )
+        last = _last(handle)
+        rest = b""
+        if last and not last.endswith(b"\n"):
+            rest = _UNFINISHED + b"\n"
+            last += rest
+        if alone:
+            told = {**told, "after": _digest(last)}
+        rest += json.dumps(told).encode() + b"\n"
+        while rest:
+            rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _last(handle: int) -> bytes:
+    """The last line of a file, as it is."""
+    size = os.fstat(handle).st_size
+    length = 4_096
+    while True:
+        tail = os.pread(handle, length, max(0, size - length))
+        begins = tail.rstrip(b"\n").rfind(b"\n")
+        if begins >= 0 or length >= size:
+            return tail[begins + 1 :]
+        length *= 16
+
+
+def _digest(line: bytes) -> str:
+    """What the next line says of a line; "" where there is none."""
+    line = line.rstrip(b"\n")
+    return sha256(line).hexdigest() if line else ""
 
 
 def read(tenant: str, database: str) -> Testimony:
@@ -175,46 +221,64 @@ def read(tenant: str, database: str) -> Testimony:
             return Testimony(str(path))
         lines = path.read_bytes().split(b"\n")
     unreadable: list[int] = []
+    torn: list[int] = []
     seen: list[Witnessed] = []
-    elsewhere = 0
+    others: dict[str, list[Witnessed]] = {}
+    changed: dict[int, int] = {}
+    before, last = 0, b""
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
-        found = _line(line, f"line {number} of {path}")
-        if found is None:
-            unreadable.append(number)
-        elif found[0] == database:
-            seen.append(found[1])
+        found = _line(line, tenant, path, number)
+        if found is not None:
+            name, one, after = found
+            (seen if name == database else others.setdefault(name, [])).append(one)
+            if after not in (None, _digest(last)) and before not in unreadable:
+                changed[before] = number
+        elif number == len(lines) or line.endswith(_UNFINISHED):
+            torn.append(number)
         else:
-            elsewhere += 1
-    torn = bool(unreadable) and unreadable[-1] == len(lines)
+            unreadable.append(number)
+        before, last = number, line
     return Testimony(
-        str(path), tuple(seen), tuple(unreadable[: len(unreadable) - torn]), torn, elsewhere
+        str(path),
+        tuple(seen),
+        tuple(unreadable),
+        tuple(torn),
+        changed,
+        {name: tuple(lines) for name, lines in others.items()},
     )
 
 
-def _line(line: bytes, where: str) -> tuple[str, Witnessed] | None:
+def _line(line: bytes, tenant: str, path: Path, number: int) -> tuple[str, Witnessed, Any] | None:
     try:
         told = json.loads(line)
-        seen = Witnessed(int(told["position"]), bytes.fromhex(told["digest"]), told["at"], where)
-        return str(told["database"]), seen
-    except (ValueError, KeyError, TypeError):
+        # An older release did not say whose the line is.
+        if told.get("tenant", tenant) != tenant:
+            return None
+        position, digest = told["position"], bytes.fromhex(told["digest"])
+        if type(position) is not int or position < 1 or len(digest) != len(GENESIS):
+            return None
+        where = f"line {number} of {path}"
+        one = Witnessed(position, digest, str(told["at"]), where, number)
+        # None of an older release, and where two could write at once.
+        return str(told["database"]), one, told.get("after")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _read_bucket(tenant: str, database: str) -> Testimony:
     bucket = _bucket(place())
-    seen = []
-    elsewhere = 0
+    seen: list[Witnessed] = []
+    others: dict[str, list[Witnessed]] = {}
     prefix = f"{_name(tenant)}/"
     for blob in bucket.list(prefix):
         found = _OBJECT.fullmatch(blob.key.removeprefix(prefix))
         if found is None:
             continue
-        if found["database"] != database:
-            elsewhere += 1
-            continue
-        seen.append(
+        (
+            seen if found["database"] == database else others.setdefault(found["database"], [])
+        ).append(
             Witnessed(
                 int(found["position"]),
                 bytes.fromhex(found["digest"]),
@@ -222,7 +286,11 @@ def _read_bucket(tenant: str, database: str) -> Testimony:
                 bucket.place(blob.key),
             )
         )
-    return Testimony(bucket.place(prefix), tuple(seen), elsewhere=elsewhere)
+    return Testimony(
+        bucket.place(prefix),
+        tuple(seen),
+        others={name: tuple(lines) for name, lines in others.items()},
+    )
 
 
 def tenants() -> list[str]:
