@@ -37,7 +37,7 @@ _MAC = re.compile(rb',"mac":"([0-9a-f]{64})"\}')
 _MAC_BYTES = len(',"mac":""}') + 64
 _MARK = b"ispmig manifest 1\n"
 
-Hash = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
