@@ -16,7 +16,7 @@ help:
 	@echo "make demo       migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run those that take long: many examples, many restarts"
-	@echo "make bench      measure how fast files are read and mapped, beside other ways"
+	@echo "make bench      measure how fast files are read, mapped and validated, beside other ways"
 	@echo "make check      lint, formatting and types"
 	@echo "make docs       write the generated pages anew"
 	@echo "make clean      remove the virtual environment (your data in .ispmig/ stays)"
@@ -50,6 +50,7 @@ bench: setup
 		--constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.readers
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.mapping
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.validating
 
 check: setup
 	@$(BIN)/ruff check .
