@@ -20,6 +20,7 @@ import datetime as dt
 import hmac
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -135,6 +136,8 @@ class Repository:
         self._piece_key = keys.derived("piece")
         self._file_key = keys.derived("file")
         self._known: dict[Part, dict[str, int]] = {}
+        # A second listing, begun earlier, would forget what was stored since.
+        self._listing = threading.Lock()
 
     @property
     def border_secret(self) -> bytes:
@@ -177,9 +180,10 @@ class Repository:
 
     def known(self, part: Part) -> dict[str, int]:
         """Hash → bytes of all that lies there, listed once, and then kept up by what we store."""
-        if part not in self._known:
-            self._known[part] = {found.hash: found.bytes for found in self.stored(part)}
-        return self._known[part]
+        with self._listing:
+            if part not in self._known:
+                self._known[part] = {found.hash: found.bytes for found in self.stored(part)}
+            return self._known[part]
 
     def look_again(self) -> None:
         """Forgets what was listed: the next question lists anew."""
@@ -377,8 +381,13 @@ class Repository:
             )
         remember_recovery(self.keys)
         key = self.key_of_snapshot(manifest.snapshot)
-        with self.storage.writing(key, overwrite=False) as stream:
-            stream.write(data)
+        try:
+            with self.storage.writing(key, overwrite=False) as stream:
+                stream.write(data)
+        except UsageError:
+            # Where the answer to a request was lost, the repeated one finds what the first wrote.
+            if self._read(key, _MAX_STORED_MANIFEST) != data:
+                raise
 
     # -- writers, and what prune deletes ----------------------------------------------------
 
