@@ -5,6 +5,7 @@ Every setting is an environment variable with the prefix ``ISPMIG_``.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -116,6 +117,12 @@ class Settings(BaseSettings):
         description="Seconds that the command may take.",
     )
 
+    drop: str = Field(
+        default="",
+        description="Folder, or s3://bucket/prefix, in which every tenant has a drop place. Unset: "
+        "drop in ISPMIG_HOME.",
+    )
+
     retries: int = Field(
         default=4,
         ge=0,
@@ -220,6 +227,12 @@ class Settings(BaseSettings):
         return self.backups.strip() or str(self.home / "backups")
 
     @property
+    def drop_place(self) -> str:
+        """Where tenants' drop places lie, one folder or prefix each."""
+        place = self.drop.strip() or str(self.home / "drop")
+        return place if "://" in place else str(Path(place).expanduser().absolute())
+
+    @property
     def backup_keys_folder(self) -> Path:
         """Where tenants' backup keys lie, one file each."""
         return self.keys_folder / "backup"
@@ -228,10 +241,30 @@ class Settings(BaseSettings):
     def private_folders(self) -> tuple[Path, ...]:
         """What the platform keeps for itself and of tenants: nothing there is a source."""
         kept = ("staging", "reports", "keys", "audit", "backups", "postgres", "postgres.log")
-        elsewhere = (
-            [] if "://" in self.backup_place else [Path(self.backup_place).expanduser().absolute()]
+        key = self.signing_key.get_secret_value().strip()
+        elsewhere = [
+            place
+            for place in (
+                self.backup_place,
+                self.audit_witness.strip(),
+                "" if "-----BEGIN" in key else key,
+            )
+            if place and "://" not in place
+        ]
+        if given := os.environ.get("DAGSTER_HOME", "").strip():
+            # Of a folder that somebody else chose, only what Dagster puts there.
+            elsewhere += [f"{given}/{name}" for name in ("storage", "history", "schedules", "logs")]
+        return (
+            *(self.home / name for name in kept),
+            self.dagster_home,
+            *(Path(place).expanduser().absolute() for place in elsewhere),
         )
-        return *(self.home / name for name in kept), *elsewhere, self.dagster_home
+
+    @property
+    def private_prefixes(self) -> tuple[str, ...]:
+        """The same in S3, as ``s3://bucket/prefix``."""
+        places = (self.backup_place, self.audit_witness.strip())
+        return tuple(place.rstrip("/") for place in places if place.startswith("s3://"))
 
     @property
     def dagster_home(self) -> Path:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
 
+from ispmig_pipelines.defs.tenant_migration.source_files import open_apart
+from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.mapping.spec import load_spec
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
@@ -69,6 +73,45 @@ def test_what_the_platform_keeps_is_no_source(
     assert "where the platform keeps what is its own and what is of tenants" in refused(
         house, f"files: '{path}'"
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "kept"),
+    [
+        ("ISPMIG_BACKUPS", ""),
+        ("ISPMIG_AUDIT_WITNESS", ""),
+        ("ISPMIG_SIGNING_KEY", "storage/cells.csv"),
+        ("DAGSTER_HOME", ""),
+    ],
+)
+def test_nor_is_what_it_keeps_in_a_place_of_the_users_own(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, kept: str
+) -> None:
+    folder = tmp_path / "elsewhere"
+    (folder / "storage").mkdir(parents=True)
+    (folder / "storage" / "cells.csv").write_text(CELLS)
+    monkeypatch.setenv(variable, str(folder / kept))
+    settings.cache_clear()
+    house.write("spec.yaml", SPEC.format(words="files: ../elsewhere/storage/cells.csv"))
+    spec = load_spec(house.folder / "spec.yaml")
+    with (
+        ExitStack() as closing,
+        pytest.raises(SourceError, match="where the platform keeps what is its own"),
+    ):
+        open_apart(spec, "s", settings().private_folders, closing)
+
+
+@pytest.mark.parametrize("variable", ["ISPMIG_BACKUPS", "ISPMIG_AUDIT_WITNESS"])
+@pytest.mark.parametrize("prefix", ["s3://kept", "s3://kept/ours", "s3://kept/ours/"])
+def test_nor_is_what_it_keeps_in_s3(
+    house: House, monkeypatch: pytest.MonkeyPatch, variable: str, prefix: str
+) -> None:
+    monkeypatch.setenv(variable, prefix)
+    settings.cache_clear()
+    house.write("spec.yaml", SPEC.format(words="files: s3://kept/ours/other/cells.csv"))
+    spec = load_spec(house.folder / "spec.yaml")
+    with ExitStack() as closing, pytest.raises(SourceError, match="lies below s3://kept"):
+        open_apart(spec, "s", settings().private_folders, closing)
 
 
 def test_a_database_file_there_is_none_either(house: House, ispmig_home: Path) -> None:

@@ -21,7 +21,8 @@ from ispmig_pipelines.mapping.spec import Spec, find_column
 from ispmig_pipelines.mapping.transform.plugin import plugin_step
 from ispmig_pipelines.nearest import did_you_mean
 from ispmig_pipelines.reading import options_of
-from ispmig_pipelines.remote import SourceFile
+from ispmig_pipelines.remote import RemoteFile, SourceFile
+from ispmig_pipelines.settings import settings
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,25 @@ class Opened:
     expected: int | None = None
 
 
-def places(spec: Spec, name: str) -> list[Place]:
+def places(spec: Spec, name: str, private: Collection[Path] = ()) -> list[Place]:
     """Every file of a source, in order.
 
+    Args:
+        private: folders where data of tenants is kept: of a file there not even the names of
+            members are looked at.
+
     Raises:
-        SourceError: a path does not exist, or a pattern matches nothing.
+        SourceError: a path does not exist, a pattern matches nothing, or a file lies there.
     """
     pattern = spec.sources[name].member
     found = []
-    for file in spec.source_files(name):
+    files = spec.source_files(name)
+    for file in files:
+        if isinstance(file, Path):
+            check_apart(name, file, private)
+        elif isinstance(file, RemoteFile):
+            _check_apart_in_s3(name, file)
+    for file in files:
         members = zip_members(file)
         wanted = [m for m in members if fnmatch.fnmatchcase(m, pattern or "*")]
         if pattern and not wanted:
@@ -145,10 +156,7 @@ def open_apart(spec: Spec, name: str, private: Collection[Path], files: ExitStac
     Raises:
         SourceError: as :func:`places` and :func:`open_files` do, or a file lies there.
     """
-    found = places(spec, name)
-    for place in found:
-        if isinstance(place.file, Path):
-            check_apart(name, place.file, private)
+    found = places(spec, name, private)
     return open_files(spec, name, found, files)
 
 
@@ -164,6 +172,23 @@ def check_apart(name: str, file: Path, private: Collection[Path]) -> None:
                 f"Source {name}: {file} lies in {folder}, where the platform keeps what is its own "
                 "and what is of tenants; nothing there is an export. Name the export itself; if it "
                 "lies there too, copy it to a folder of its own."
+            )
+
+
+def _check_apart_in_s3(name: str, file: RemoteFile) -> None:
+    if file.scheme != "s3":
+        return
+    # A bucket's name is the same in any case of its letters; a key is not.
+    place = f"s3://{file.bucket.lower()}/{file.key}"
+    for prefix in settings().private_prefixes:
+        bucket, _, key = prefix.removeprefix("s3://").partition("/")
+        if place.startswith(
+            "/".join(part for part in (f"s3://{bucket.lower()}", key) if part) + "/"
+        ):
+            raise SourceError(
+                f"Source {name}: {file} lies below {prefix}, where the platform keeps what is its "
+                "own and what is of tenants; nothing there is an export. Name the export itself; "
+                "if it lies there too, copy it below a prefix of its own."
             )
 
 
