@@ -45,6 +45,12 @@ def ispmig(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
     return found
 
 
+def on_record() -> list[tuple[str, dict[str, Any]]]:
+    """Stage and details, with the id, of the entries of rollbacks in acme's audit trail."""
+    shown = ispmig("audit", "show", "acme", "--operation", "rollback")["entries"]
+    return [(entry["stage"], {"id": entry["id"], **entry["details"]}) for entry in shown]
+
+
 def migrate() -> int:
     return int(ispmig("migrate", "acme", "spec.yaml")["migration_id"])
 
@@ -86,6 +92,14 @@ def test_a_rollback_from_a_dry_run_to_a_new_migration(
     assert ispmig("report", "acme", str(second))["state"] == "undone"
     verified = ispmig("audit", "verify", "acme")
     assert "error" not in verified
+    assert verified["chains"][0]["unfinished"] == []
+    tried_begun, tried_end, begun, published, finished = on_record()
+    assert tried_begun[1] == {
+        "id": tried_end[1]["begun"], "dry_run": True, "forced": False, "migrations": [second],
+    }  # fmt: skip
+    assert (tried_end[0], tried_end[1]["dry_run"]) == ("finished", True)
+    assert published[1]["begun"] == finished[1]["begun"] == begun[1]["id"]
+    assert finished[1]["content"] == between
 
 
 def test_rows_of_others_are_shown_to_the_person_and_in_no_log(
@@ -152,15 +166,15 @@ def test_a_process_killed_before_the_commit_has_rolled_back_nothing(
         psycopg.connect(database_url) as other,
         psycopg.connect(database_url, autocommit=True) as looking,
     ):
-        # All is done but for the entry in the audit trail, which waits for this.
-        other.execute("select from ispmig.audit_heads where tenant = 'acme' for update")
+        # All is done but for the entries in the ledger and the audit trail, which wait for this.
+        other.execute("lock table ispmig.rollbacks in share mode")
         process = subprocess.Popen(
             [sys.executable, "-m", "ispmig_pipelines.cli", "rollback", "acme", str(first),
              str(second)],
             env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         waits = """select count(*) from pg_stat_activity
-                   where wait_event_type = 'Lock' and query like '%audit_heads%'"""
+                   where wait_event_type = 'Lock' and query like '%insert into ispmig.rollbacks%'"""
         deadline = time.monotonic() + 60
         while looking.execute(waits).fetchone() == (0,):
             assert process.poll() is None
@@ -175,7 +189,14 @@ def test_a_process_killed_before_the_commit_has_rolled_back_nothing(
             break
     assert ispmig("digest", "acme")["digest"] == loaded
     assert {ispmig("migration", str(m))["state"] for m in (first, second)} == {"done"}
+    assert [stage for stage, _ in on_record()] == ["begun"]
     done = ispmig("rollback", "acme", str(first), str(second))
+    killed, failed, begun, published, finished = on_record()
+    assert (failed[0], failed[1]["error"]) == ("failed", "abandoned")
+    assert failed[1]["begun"] == killed[1]["id"]
+    assert (published[0], published[1]["begun"]) == ("published", begun[1]["id"])
+    assert (finished[0], finished[1]["begun"]) == ("finished", begun[1]["id"])
+    assert ispmig("audit", "verify", "acme")["chains"][0]["unfinished"] == []
     assert [one["migration_id"] for one in done["migrations"]] == [second, first]
     assert ispmig("migration", str(first))["state"] == "undone"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -20,7 +21,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import additions, erasing, journal, ledger, subject, tenants, trail
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.ledger import State
-from ispmig_pipelines.platform.rollback import kept, restore_points, unreferred
+from ispmig_pipelines.platform.rollback import kept, restore_points, rollback, unreferred
 from ispmig_pipelines.platform.rollback.kept import Kept, Why
 from ispmig_pipelines.platform.rollback.rollback import Rollback, of_run, roll_back
 from ispmig_pipelines.platform.rollback.undo import undo
@@ -542,6 +543,61 @@ def test_a_failure_on_the_way_has_rolled_back_nothing(
         back(connection, acme, *ids)
     assert content(connection, acme) == loaded
     assert {state(connection, m) for m in ids} == {State.DONE}
+
+
+def test_a_rollback_that_fails_is_on_record(
+    connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load(connection, acme, customer=[customer("A")])
+    with pytest.raises(UsageError):
+        back(connection, acme, first + 1000)
+
+    def dies(*_: Any, **__: Any) -> None:
+        connection.connection.driver_connection.close()  # type: ignore[union-attr]
+        raise psycopg.OperationalError("the server went away")
+
+    monkeypatch.setattr(rollback, "undo", dies)
+    with pytest.raises(sa.exc.OperationalError):
+        back(connection, acme, first)
+    connection.invalidate()
+    connection.rollback()
+    monkeypatch.setattr(rollback, "undo", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        back(connection, acme, first)
+    with connection.begin():
+        told = [e for e in trail.entries(connection, "acme") if e.operation == "rollback"]
+    assert [e.stage for e in told] == ["begun", "failed"] * 3
+    ends = told[1::2]
+    assert [e.details["begun"] for e in ends] == [e.id for e in told[::2]]
+    assert [e.details["error"] for e in ends] == ["usage", "OperationalError", "interrupted"]
+
+
+def interrupted(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_rollback_that_died_is_ended_in_the_trail_as_it_was(
+    connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the commit it is done, whoever did not live to say so; before it, it has failed."""
+    first = load(connection, acme, customer=[customer("A")])
+    second = load(connection, acme, customer=[customer("B")])
+    with monkeypatch.context() as dying:
+        dying.setattr(rollback, "undo", interrupted)
+        dying.setattr(rollback, "_failed", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            roll_back(connection, acme, [first], actor="ann", dagster_run_id="run-1")
+    done = roll_back(connection, acme, [second], actor="ann", dagster_run_id="run-2")
+    for _ in range(2):
+        with connection.begin():
+            rollback.close_abandoned(connection, "acme")
+    with connection.begin():
+        told = [e for e in trail.entries(connection, "acme") if e.operation == "rollback"]
+    assert [(e.stage, e.dagster_run_id) for e in told] == [
+        ("begun", "run-1"), ("begun", "run-2"), ("published", "run-2"),
+        ("failed", "run-1"), ("finished", "run-2"),
+    ]  # fmt: skip
+    assert (told[3].details["error"], told[4].details["rollback"]) == ("abandoned", done.id)
 
 
 # Restore points

@@ -31,7 +31,7 @@ from ispmig_pipelines.errors import MigrationError
 from ispmig_pipelines.platform import ledger, measured, quarantine, tenants
 from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.ledger import State
-from ispmig_pipelines.platform.rollback import restore_points
+from ispmig_pipelines.platform.rollback import restore_points, rollback
 from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
@@ -90,6 +90,7 @@ def sweep(
                 quarantine.forget(driver, tenant, [m.id for m in entries if m.mode == "dry_run"])
         for migration in abandoned:
             entered.failed(connection, migration, entered.ABANDONED)
+        rollback.close_abandoned(connection, tenant.slug)
     taken_back = []
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is not State.PUBLISHED:

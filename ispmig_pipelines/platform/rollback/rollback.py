@@ -1,22 +1,27 @@
 """Rolling migrations back: several in one transaction, the newest first, on record.
 
 The transaction holds all of it: rows, the states of the migrations, the rollback's own entry in the
-ledger and one in the audit trail. A process that is killed has rolled back all or nothing.
+ledger and one in the audit trail. A process that is killed has rolled back all or nothing. That it
+began is entered before, and how it ended after, be it a failure.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.errors import UsageError
+from ispmig_pipelines.errors import IspmigError, UsageError
 from ispmig_pipelines.platform import closings, ledger, timeouts, trail
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.ledger import Migration, State
+from ispmig_pipelines.platform.ledger import data_migration_logs as logs
 from ispmig_pipelines.platform.ledger import rollbacks as table
 from ispmig_pipelines.platform.rollback import kept
 from ispmig_pipelines.platform.rollback.kept import Kept
@@ -155,6 +160,88 @@ def roll_back(
         UsageError: see :func:`choose`; nothing was changed.
         DatabaseError: (transient) somebody works on the tables all the time; nothing was changed.
     """
+    with connection.begin():
+        begun = trail.enter(
+            connection,
+            tenant.slug,
+            trail.Operation.ROLLBACK,
+            trail.Stage.BEGUN,
+            actor=actor,
+            dagster_run_id=dagster_run_id,
+            details={"dry_run": dry_run, "forced": force, "migrations": list(migrations)},
+        )
+    try:
+        return _roll_back(
+            connection, tenant, migrations, actor, dagster_run_id, force=force, dry_run=dry_run
+        )
+    except BaseException as error:
+        if isinstance(error, IspmigError):
+            kind = error.code
+        else:
+            kind = type(error).__name__ if isinstance(error, Exception) else entered.INTERRUPTED
+        # The connection may be what was lost. Where the whole server is, the beginning stands
+        # alone until the tenant's next run.
+        with (
+            suppress(IspmigError, sa.exc.SQLAlchemyError, psycopg.Error),
+            connection.engine.connect() as other,
+            other.begin(),
+        ):
+            _failed(other, tenant.slug, begun, actor, dagster_run_id, kind)
+        raise
+
+
+def _failed(
+    connection: Connection, slug: str, begun: int, actor: str, dagster_run_id: str, kind: str
+) -> None:
+    trail.enter(
+        connection,
+        slug,
+        trail.Operation.ROLLBACK,
+        trail.Stage.FAILED,
+        actor=actor,
+        dagster_run_id=dagster_run_id,
+        details={"begun": begun, "error": kind},
+    )
+
+
+def close_abandoned(connection: Connection, slug: str) -> None:
+    """Ends, in the audit trail, what rollbacks began whose process died; in the current
+    transaction. The caller holds the tenant, so none of them is alive."""
+    ended = logs.alias()
+    number = ended.c.details["begun"].as_string()
+    open_ = connection.execute(
+        sa.select(logs.c.id, logs.c.actor, logs.c.dagster_run_id)
+        .where(
+            logs.c.tenant == slug,
+            logs.c.operation == trail.Operation.ROLLBACK.value,
+            logs.c.stage == trail.Stage.BEGUN.value,
+            ~sa.exists().where(
+                ended.c.tenant == slug,
+                ended.c.operation == trail.Operation.ROLLBACK.value,
+                ended.c.stage.in_([trail.Stage.FINISHED.value, trail.Stage.FAILED.value]),
+                number == sa.cast(logs.c.id, sa.Text),
+            ),
+        )
+        .order_by(logs.c.id)
+    ).all()
+    for begun, actor, run in open_:
+        done = of_run(connection, run) if run else None
+        if done is not None and begun == _beginning(connection, done):
+            _enter(connection, done, trail.Stage.FINISHED)
+        else:
+            _failed(connection, slug, begun, actor, run, entered.ABANDONED)
+
+
+def _roll_back(
+    connection: Connection,
+    tenant: Tenant,
+    migrations: Sequence[int],
+    actor: str,
+    dagster_run_id: str,
+    *,
+    force: bool,
+    dry_run: bool,
+) -> Rollback:
     driver = raw(connection)
     started = time.monotonic()
     listed: list[Kept] = []
@@ -258,6 +345,7 @@ def _enter(connection: Connection, done: Rollback, stage: trail.Stage) -> None:
         actor=done.actor,
         dagster_run_id=done.dagster_run_id,
         details={
+            "begun": _beginning(connection, done),
             "rollback": done.id,
             "dry_run": done.dry_run,
             "forced": done.forced,
@@ -265,6 +353,18 @@ def _enter(connection: Connection, done: Rollback, stage: trail.Stage) -> None:
         }
         | ({"content": done.content} if done.content else {}),
     )
+
+
+def _beginning(connection: Connection, done: Rollback) -> int | None:
+    """The id of the entry of its beginning: the run's latest; None of one of an older release."""
+    return connection.execute(
+        sa.select(sa.func.max(logs.c.id)).where(
+            logs.c.tenant == done.tenant,
+            logs.c.operation == trail.Operation.ROLLBACK.value,
+            logs.c.stage == trail.Stage.BEGUN.value,
+            logs.c.dagster_run_id == done.dagster_run_id,
+        )
+    ).scalar_one()
 
 
 def finish(connection: Connection, done: Rollback, content: str) -> None:
