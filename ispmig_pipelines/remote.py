@@ -44,6 +44,9 @@ _PLAIN_OPTIONS = frozenset(
 )  # fmt: skip
 """Names of query options whose values are no secrets; any other's may be one."""
 
+USER_AGENT = "ispmig-source"
+"""Who asks for a source: the platform's own UI, where all tenants are, answers anybody but us."""
+
 _NO_URL = re.compile(r"[\\\s\x00-\x1f\x7f]")
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -238,6 +241,7 @@ class RemoteFile:
         from urllib3 import Retry
 
         session = requests.Session()
+        session.headers["User-Agent"] = USER_AGENT
         session.hooks["response"].append(_stay_private)
         again = Retry(
             total=TRIES,

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 from dagster_webserver import app, cli
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ispmig_pipelines import reporting
 from ispmig_pipelines.errors import IspmigError, UsageError
 from ispmig_pipelines.platform.server import engine, told_plainly
+from ispmig_pipelines.remote import USER_AGENT
 from ispmig_pipelines.report.store import ADDRESS
 from ispmig_pipelines.reporting import ReportFormat
 
@@ -41,6 +45,23 @@ class WithReports(DagsterWebserver):
             Route(f"{address}.json", _json, methods=["GET"]),
             *super().build_routes(),
         ]
+
+    def build_middleware(self) -> list[Middleware]:
+        """What stands before every address: the platform is no source of a migration."""
+        return [Middleware(_NoSource), *super().build_middleware()]
+
+
+class _NoSource:
+    """Refuses whoever reads sources: what is here is of all tenants."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and Headers(scope=scope).get("user-agent") == USER_AGENT:
+            app = PlainTextResponse("The platform's own UI is no source.", status_code=403)
+        await app(scope, receive, send)
 
 
 def _page(request: Request) -> Response:
