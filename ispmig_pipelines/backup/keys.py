@@ -335,8 +335,8 @@ def shred(tenant: str) -> Shredded:
 
 def _remains(folder: Path, recovery: Mapping[str, None]) -> tuple[str, ...]:
     told = [
-        f"The owner of {one} may still open what was encrypted to that key: destroy its private "
-        "key too, or prune these backups."
+        f"The owner of {one} may still open what was encrypted to that key, the tenant's own key "
+        "beside its backups too: destroy that private key as well, or delete these backups."
         for one in recovery
     ]
     told.append(

@@ -7,6 +7,7 @@
         files/<2 hex>/<hash>.age               parts of files
         snapshots/<time>-<random>.manifest.age
         writers/<time>-<random>                backups that are being made
+        keys/<hash>.age                        the tenant's key, for recovery keys alone
 
 A snapshot is there when its manifest is, which is written last: what was stored by a backup that
 broke off belongs to no snapshot, and is used by the next one. Nothing is ever overwritten (on S3 by
@@ -40,17 +41,20 @@ from ispmig_pipelines.errors import (
     StorageError,
     UsageError,
 )
+from ispmig_pipelines.platform.tenants import check_slug
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.storage import Storage, open_storage
 
 SNAPSHOTS = "snapshots"
 WRITERS = "writers"
+DEPOSITS = "keys"
 MANIFEST_ENDING = ".manifest.age"
 FILE_PART_BYTES = 64 << 20
 """Files are cut into parts of so many bytes."""
 
 _FILE_MARK = b"ispmig file 1\n"
 _MAX_STORED_MANIFEST = 256 << 20
+_MAX_DEPOSIT = 1 << 20
 _AGE_BYTES = 4096
 """More than the header of an age file takes for a few recipients; a chunk of 64 KiB has 16 more."""
 
@@ -108,6 +112,31 @@ class Writer:
 
     name: str
     begun: dt.datetime
+
+
+def deposited_keys(storage: Storage, tenant: str, recovery: Sequence[str]) -> list[str]:
+    """Texts of a tenant's keys that lie with its backups, the newest last.
+
+    For :func:`~ispmig_pipelines.backup.keys.keep`, when the tenant's key was lost.
+
+    Args:
+        recovery: private keys, of which at least one was a recovery key when backups were made.
+
+    Raises:
+        TenantError: the slug cannot be one.
+        BackupDamaged: one is there that none of the keys opens, or it was changed.
+        StorageError: they cannot be read.
+    """
+    shape = re.compile(
+        rf"{re.escape(check_slug(tenant))}-[0-9a-f]{{16}}/{DEPOSITS}/{_HASH.pattern}\.age"
+    )
+    found = [blob for blob in storage.list(f"{tenant}-") if shape.fullmatch(blob.key)]
+    texts = []
+    for blob in sorted(found, key=lambda blob: blob.modified):
+        with storage.reading(blob.key) as stream:
+            data = stream.read(_MAX_DEPOSIT)
+        texts.append(decrypt(data, recovery, storage.place(blob.key)).decode("ascii", "replace"))
+    return texts
 
 
 def open_repository(
@@ -380,6 +409,7 @@ class Repository:
                 place=place,
             )
         remember_recovery(self.keys)
+        self._deposit()
         key = self.key_of_snapshot(manifest.snapshot)
         try:
             with self.storage.writing(key, overwrite=False) as stream:
@@ -388,6 +418,26 @@ class Repository:
             # Where the answer to a request was lost, the repeated one finds what the first wrote.
             if self._read(key, _MAX_STORED_MANIFEST) != data:
                 raise
+
+    # -- the key, for the day on which it is lost -------------------------------------------
+
+    def _deposit(self) -> None:
+        """Leaves the tenant's key with the backups, encrypted to recovery keys and nobody else.
+
+        So their owners get back not only rows, but all that proves and restores them.
+        """
+        if not self.keys.recovery:
+            return
+        text = self.keys.text()
+        named = hmac.digest(self.keys.derived("deposit"), text.encode(), sha256).hex()
+        key = f"{self.root}/{DEPOSITS}/{named}.age"
+        if self.storage.exists(key):
+            return
+        with (
+            suppress(UsageError),  # of another backup that ends just now
+            self.storage.writing(key, overwrite=False) as stream,
+        ):
+            stream.write(encrypt(text.encode(), self.keys.recovery))
 
     # -- writers, and what prune deletes ----------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -109,6 +110,23 @@ def test_a_row_larger_than_the_largest_piece_is_one_of_its_own() -> None:
     for given_batches in ([batch], [batch.slice(i, 1) for i in range(3)]):
         pieces = list(cut(given_batches, ["id"], SECRET, sizes))
         assert [p.column(0).to_pylist() for p in pieces] == [[1], [2], [3]]
+
+
+def test_a_piece_is_given_out_before_more_is_read() -> None:
+    read = 0
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        nonlocal read
+        for first in range(0, 100_000, 100):
+            read += 100
+            yield customers(first, first + 100)
+
+    given_out = 0
+    for piece in cut(rows(), KEY, SECRET, Sizes(64, 256, 512)):
+        given_out += piece.num_rows
+        assert read - given_out <= 512 + 100
+        if given_out > 5000:
+            break
 
 
 def test_nothing_has_no_pieces() -> None:

@@ -13,9 +13,14 @@ import pyarrow as pa
 import pytest
 
 from ispmig_pipelines.backup import keys, piece
-from ispmig_pipelines.backup.cipher import decrypt, encrypt, new_identity
+from ispmig_pipelines.backup.cipher import decrypt, encrypt, new_identity, recipient_of
 from ispmig_pipelines.backup.manifest import Manifest, PieceRef, Table, new_name
-from ispmig_pipelines.backup.repository import Part, Repository, open_repository
+from ispmig_pipelines.backup.repository import (
+    Part,
+    Repository,
+    deposited_keys,
+    open_repository,
+)
 from ispmig_pipelines.errors import (
     BackupDamaged,
     BackupKeyError,
@@ -408,6 +413,31 @@ def test_after_shredding_nothing_opens(repository: Repository) -> None:
         assert bytes_at(repository.storage, key) == data
         with pytest.raises(BackupDamaged):
             decrypt(data, anew.keys.identities, key)
+
+
+def test_a_lost_key_comes_back_from_its_deposit_by_a_recovery_key_alone(
+    home: Path, store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovery = new_identity()
+    without = Repository(store, keys.create("acme"))
+    without.publish(snapshot(without, [without.put(customers(0, 3))[0]]))
+    assert deposited_keys(store, "acme", [recovery]) == []
+    monkeypatch.setenv("ISPMIG_BACKUP_RECOVERY", recipient_of(recovery))
+    settings.cache_clear()
+    for _ in range(2):
+        repository = again(without)
+        ref, _ = repository.put(customers(0, 300))
+        repository.publish(snapshot(repository, [ref]))
+    (key,) = [key for key in names(store) if "/keys/" in key]
+    with pytest.raises(BackupDamaged):  # whoever has the tenant's key has no use for it
+        decrypt(bytes_at(store, key), repository.keys.identities, key)
+    lost = keys.load("acme")
+    assert keys.shred("acme").remains[0].startswith(f"The owner of {recipient_of(recovery)}")
+    (text,) = deposited_keys(store, "acme", [recovery])
+    keys.keep(text)
+    assert keys.load("acme") == lost
+    assert len(again(repository).snapshots()) == 3
+    assert again(repository).get(ref) == customers(0, 300)
 
 
 def test_after_a_rotation_the_same_rows_are_not_stored_again(repository: Repository) -> None:
