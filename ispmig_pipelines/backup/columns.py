@@ -13,8 +13,9 @@
 | ``string`` | STRING (UTF-8) | ``text``, ``jsonb``, ``inet`` and every other type, as its text |
 | ``binary`` | BYTE_ARRAY | ``bytea`` |
 
-What these types cannot hold (``infinity``, ``NaN`` of a ``numeric``) is carried as text: then the
-whole column is a ``string``.
+What these types cannot hold is carried as text, and then the whole column is a ``string``:
+``infinity`` and years beyond Python's or Arrow's, ``NaN`` of a ``numeric``, a ``numeric`` whose
+scale is negative or larger than its precision, the time ``24:00``.
 """
 
 from __future__ import annotations
@@ -105,14 +106,14 @@ def canonical_type(given: pa.DataType) -> pa.DataType:
     """
     if given in _NAMES:
         return given
+    if pa.types.is_decimal(given) and 0 <= given.scale <= given.precision <= 38:
+        return pa.decimal128(given.precision, given.scale)
     if pa.types.is_dictionary(given):
         return canonical_type(given.value_type)
     if pa.types.is_large_string(given) or pa.types.is_string_view(given):
         return pa.string()
     if pa.types.is_large_binary(given) or pa.types.is_binary_view(given):
         return pa.binary()
-    if pa.types.is_decimal(given) and given.precision <= 38:
-        return pa.decimal128(given.precision, given.scale)
     if pa.types.is_timestamp(given):
         return pa.timestamp("us", UTC if given.tz else None)
     if pa.types.is_time(given):

@@ -142,7 +142,17 @@ def test_names_of_types_lead_back() -> None:
             type_named(name)
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.null(), pa.uint8(), pa.float16()])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.string()),
+        pa.null(),
+        pa.uint8(),
+        pa.decimal128(3, -2),
+        pa.decimal128(2, 5),
+        pa.decimal256(39, 0),
+    ],
+)
 def test_types_that_pieces_do_not_hold_are_refused(kind: pa.DataType) -> None:
     with pytest.raises(ValueError, match="carry it as text"):
         canonical_type(kind)
