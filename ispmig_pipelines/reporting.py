@@ -114,6 +114,11 @@ def tell_proven(out: Console, found: Proven, file: Path) -> None:
     )
     out.print(printable(told), markup=False)
     out.print(f"Signed on {printable(found.signed_at)} with the key {found.key.id}.", markup=False)
+    out.print(
+        "It says how things were at that moment; whether the migration still stands says: ispmig "
+        f"migrations {printable(str(what.get('tenant')))}",
+        markup=False,
+    )
     if found.trusted:
         out.print("This key is trusted.")
         return

@@ -9,6 +9,7 @@ witness that was altered is told as such, not as an entry that was rewritten.
 from __future__ import annotations
 
 import json
+import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Engine
 
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.audit import witness
+from ispmig_pipelines.platform.audit.chain import Head
 from ispmig_pipelines.platform.audit.verify import Kind, verify_chains
 from ispmig_pipelines_tests.platform.test_audit_chain import (
     LOG,
@@ -315,3 +317,50 @@ def test_triggers_that_were_switched_off_are_told(five: Engine) -> None:
     assert found.holds
     (note,) = found.notes
     assert note.endswith("the triggers moves_on_only, never_changed.")
+
+
+def test_several_who_write_at_once_leave_whole_lines_each_after_the_one_before(
+    ispmig_home: Path,
+) -> None:
+    def many(first: int) -> None:
+        for position in range(first, first + 40):
+            witness.write(Head("acme", position, sha256(b"%d" % position).digest()), "db")
+
+    threads = [threading.Thread(target=many, args=[first]) for first in (1, 41, 81, 121)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = witness.read("acme", "db")
+    assert sorted(seen.position for seen in found.seen) == list(range(1, 161))
+    assert (found.unreadable, found.torn, found.changed) == ((), (), {})
+
+
+def test_verifying_while_entries_are_made_finds_nothing(five: Engine) -> None:
+    made = threading.Event()
+
+    def enters() -> None:
+        for _ in range(25):
+            enter(five)
+        made.set()
+
+    thread = threading.Thread(target=enters)
+    thread.start()
+    while not made.is_set():
+        assert verified(five, catch_up=True).problems == []
+    thread.join()
+    found = verified(five)
+    assert (found.problems, found.witnessed, found.entries) == ([], 30, 30)
+
+
+def test_what_was_not_witnessed_for_a_crash_is_healed_and_no_alarm(
+    five: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dies:
+        dies.setattr(witness, "after_commit", lambda *_: None)
+        enter(five)
+        enter(five)
+    assert verified(five).problems == []
+    assert verified(five, catch_up=True).witnessed == 5
+    found = verified(five)
+    assert (found.problems, found.witnessed, found.notes) == ([], 7, [])
