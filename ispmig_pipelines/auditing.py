@@ -119,12 +119,13 @@ def entries(
     *,
     operation: str = "",
     limit: int | None = None,
+    before: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A tenant's entries in the order of its chain; "" for the platform's own.
 
     Args:
         operation: only of this one.
-        limit: only so many, the newest.
+        limit: only so many, the newest; before: of those before this position.
 
     Raises:
         TenantError: there is no chain of that tenant.
@@ -132,7 +133,8 @@ def entries(
     chosen = (
         link.as_json()
         for link in _links(connection, tenant)
-        if not operation or link.operation == operation
+        if (not operation or link.operation == operation)
+        and (before is None or (link.position is not None and link.position < before))
     )
     return chosen if limit is None else iter(deque(chosen, maxlen=limit))
 
@@ -222,6 +224,11 @@ def tell_entries(out: Console, rows: Iterator[dict[str, Any]]) -> None:
     """Shows people the entries, a line each, with what they say."""
     count = 0
     for row in rows:
+        if not count and (row["position"] or 0) > 1:
+            out.print(
+                f"What is older: --before {row['position']}, or more at once with --limit",
+                markup=False,
+            )
         count += 1
         at = (row["at"] or "")[:19].replace("T", " ")
         run = f" (run {row['dagster_run_id'][:8]})" if row["dagster_run_id"] else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from dagster import DagsterInstance, DefaultScheduleStatus
 
 from ispmig_pipelines.account import account
 from ispmig_pipelines.definitions import defs
+from ispmig_pipelines.platform import trail
+from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines_tests.defs.test_tenant_migration import CUSTOMERS
 from ispmig_pipelines_tests.test_cli import PEOPLE, as_json, ispmig
 
@@ -178,6 +182,43 @@ def test_an_export_has_all_that_its_digests_are_made_of(folder: Path) -> None:
     assert not (folder / "x.json").exists()
 
 
+def recipe(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the documents say that anybody can do, done in the folder of ``trail.json``."""
+    text = (Path(__file__).parents[1] / "docs" / "audit.md").read_text()
+    (program,) = re.findall(r"```python prove export\n(.*?)```", text, re.S)
+    return subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_an_export_is_proven_elsewhere_as_the_documents_say(folder: Path) -> None:
+    as_json("tenant", "add", "acme")
+    as_json("migrate", "acme", "spec.yaml", "--max-quarantined", "50%")
+    with engine().begin() as connection:
+        # Numbers that other programs would write otherwise, and what ends lines elsewhere.
+        trail.enter(
+            connection, "acme", trail.Operation.PURGE, trail.Stage.FINISHED, actor="ann",
+            dagster_run_id="",
+            details={"share": 0.0000001, "most": 1e22, "of": "a\u2028b\r\n\x85é"},
+        )  # fmt: skip
+    written = as_json("audit", "export", "acme", "--out", "trail.json")["entries"]
+    end = as_json("audit", "verify", "acme")["chains"][0]["end"]
+    assert end["position"] == written
+    proven = recipe(folder)
+    assert proven.returncode == 0, proven.stderr
+    del end["tenant"]
+    assert proven.stdout == f"The chain holds. Its end: {json.dumps(end)}\n"
+    text = (folder / "trail.json").read_text()
+    lines = text.split("\n")
+    for changed in (
+        text.replace('"actor":"ann"', '"actor":"bob"'),
+        "\n".join([*lines[:2], *lines[3:]]),
+        "\n".join([lines[0], lines[2], lines[1], *lines[3:]]),
+    ):
+        (folder / "trail.json").write_text(changed)
+        assert recipe(folder).returncode != 0
+
+
 def test_what_is_shown_can_be_chosen(folder: Path) -> None:
     as_json("tenant", "add", "acme")
     as_json("tenant", "set", "acme", "--no-pools")
@@ -185,6 +226,9 @@ def test_what_is_shown_can_be_chosen(folder: Path) -> None:
     assert [e["position"] for e in only] == [1]
     newest = as_json("audit", "show", "acme", "--limit", "1")["entries"]
     assert [e["position"] for e in newest] == [2]
+    older = as_json("audit", "show", "acme", "--before", "2", "--limit", "5")["entries"]
+    assert [e["position"] for e in older] == [1]
+    assert "What is older: --before 2" in ispmig("audit", "show", "acme", "--limit", "1")[1]
     told = as_json("audit", "show", "acme", "--operation", "tenant aded", exit_code=2)
     assert "did you mean" in told["error"]["message"].lower()
     assert "tenant settings finished, by" in ispmig("audit", "show", "acme")[1]

@@ -61,6 +61,10 @@ def audit_show(
         str, typer.Option(metavar="NAME", help='Only of this operation, e.g. "export".')
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Only so many, the newest.")] = 50,
+    before: Annotated[
+        int | None,
+        typer.Option(metavar="POSITION", min=1, help="Only older ones than the one at this place."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the newest entries of a tenant's audit trail, the oldest of them first."""
@@ -77,7 +81,7 @@ def audit_show(
                 f"There is no operation {operation[:40]!r}{did_you_mean(operation, names)}. Those "
                 f"there are: {', '.join(names)}."
             )
-        rows = auditing.entries(connection, tenant, operation=operation, limit=limit)
+        rows = auditing.entries(connection, tenant, operation=operation, limit=limit, before=before)
         if options["json"]:
             say({"tenant": tenant, "entries": list(rows)}, lambda out: None)
         else:
