@@ -15,6 +15,7 @@ from ispmig_pipelines.defs.audit_chain import (
     every_night,
     unbroken,
 )
+from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.defs.janitor import every_hour, janitor
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
@@ -27,5 +28,6 @@ defs = Definitions(
     asset_checks=[*checks, unbroken],
     jobs=[tenant_migration, tenant_resubmit, tenant_rollback, tenant_export, audit_chain, janitor],
     schedules=[every_night, every_hour],
+    sensors=[file_drop],
     resources={"platform": Platform()},
 )

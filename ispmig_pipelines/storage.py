@@ -56,6 +56,20 @@ class Blob:
     modified: dt.datetime
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An object right below a prefix.
+
+    Attributes:
+        tag: its entity tag: another one as soon as its bytes are others.
+    """
+
+    key: str
+    size: int
+    modified: dt.datetime
+    tag: str
+
+
 class Prepared(Protocol):
     """A blob that is being made, and that nobody sees before it is published."""
 
@@ -516,6 +530,56 @@ class S3Storage:
         """See :meth:`Storage.delete`."""
         with self._told("deleting", key):
             self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+
+    def entries(self) -> Iterator[Entry]:
+        """The objects right below the prefix, whatever they are called.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        below = f"{self.prefix}/" if self.prefix else ""
+        with self._told("listing", ""):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=below, Delimiter="/"
+            )
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield Entry(
+                        found["Key"].removeprefix(below),
+                        found["Size"],
+                        found["LastModified"].astimezone(dt.UTC),
+                        found["ETag"],
+                    )
+
+    def tag_of(self, key: str) -> str:
+        """The entity tag of an object; "" where there is none."""
+        from botocore.exceptions import ClientError
+
+        with self._told("looking for", key):
+            try:
+                found = self.client.head_object(Bucket=self.bucket, Key=self._name(key))
+            except ClientError as error:
+                if s3.fault_of(error).kind is not Kind.NO_OBJECT:
+                    raise
+                return ""
+        return str(found["ETag"])
+
+    def copy(self, key: str, to: str, *, tag: str = "") -> None:
+        """Copies an object within the bucket, of whatever size, without its bytes passing here.
+
+        Args:
+            tag: copy it only while it has this entity tag.
+
+        Raises:
+            StorageError: it is not there, or not with this tag.
+        """
+        with self._told("copying", key):
+            self.client.copy(
+                {"Bucket": self.bucket, "Key": self._name(key)},
+                self.bucket,
+                self._name(to),
+                ExtraArgs={"CopySourceIfMatch": tag} if tag else None,
+            )
 
     def sweep(
         self,

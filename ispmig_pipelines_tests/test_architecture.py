@@ -24,7 +24,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
                       "tables", "quarantine", "migrating", "exporting",
                       "subject_requests", "rolling_back", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
-                      "definitions", "guarding", "spec_checking", "spec_comparing"}  # fmt: skip
+                      "definitions", "drop", "guarding", "spec_checking", "spec_comparing"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "spec_checking",
         "spec_comparing",
     },
+    "drop": EVERYTHING - {"defs", "definitions", "demo", "up", "migrating", "previewing"},
     # What a person starts.
     "demo": EVERYTHING,
     "migrating": EVERYTHING,

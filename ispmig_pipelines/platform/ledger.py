@@ -22,7 +22,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0007"
+VERSION = "0008"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -114,6 +114,39 @@ audit_heads = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
 )
 """The newest entry of each chain; its row's lock is the order of a tenant's entries."""
+
+drops = sa.Table(
+    "drops",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("files", JSONB, nullable=False),
+    sa.Column("content", sa.Text, index=True),
+    sa.Column("rule", JSONB),
+    sa.Column("closed_by", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("migration", sa.BigInteger),
+    sa.Column("ending", JSONB),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+)
+"""Files that were dropped for tenants; see :mod:`ispmig_pipelines.drop.records`."""
+
+drop_sightings = sa.Table(
+    "drop_sightings",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("stamp", sa.Text, nullable=False),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+"""What lies in drop places and was not taken yet, and since when it has not changed."""
 
 
 COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined", "repeated")

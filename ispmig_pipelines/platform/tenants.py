@@ -237,6 +237,9 @@ def remove(engine: Engine, slug: str) -> None:
         driver.execute(sql.SQL("drop owned by {}").format(sql.Identifier(tenant.role)))
         driver.execute(sql.SQL("drop role {}").format(sql.Identifier(tenant.role)))
         connection.execute(sa.delete(ledger.tenants).where(ledger.tenants.c.slug == slug))
+        for dropped in (ledger.drops, ledger.drop_sightings):
+            # Its content goes; of one that is made anew under this slug none was migrated.
+            connection.execute(sa.delete(dropped).where(dropped.c.tenant == slug))
         _enter(connection, slug, trail.Operation.TENANT_REMOVED, {"rows": destroyed})
         connection.commit()
 
