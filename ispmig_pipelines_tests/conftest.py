@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,16 @@ hypothesis.settings.load_profile("untimed")
 
 # Data of tests need not survive the machine; everything else is as in production.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+READY = """
+from ispmig_pipelines.defs import instance
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.server import engine
+
+ledger.prepare(engine())
+instance.prepare()
+"""
+"""What makes a database ready, in a process of its own: no session of it may stay."""
+
 ONE_TEST_AT_A_TIME = 0x15916
 """Advisory lock: roles belong to the whole server, so on a server that several test processes
 share, tests with a database take turns."""
@@ -86,15 +98,43 @@ def server_url(
     embedded.remove(home)
 
 
+@pytest.fixture(scope="session")
+def ready_database(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database with the tables of the ledger and of Dagster, and nothing in them.
+
+    Making these takes longer than most tests do; copying them takes next to nothing.
+    """
+    name = f"test_ready_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        ours = {n: v for n, v in os.environ.items() if not n.startswith(("ISPMIG_", "DAGSTER_"))}
+        ours["ISPMIG_HOME"] = str(tmp_path_factory.mktemp("ready"))
+        ours["ISPMIG_DATABASE_URL"] = in_database(server_url, name)
+        subprocess.run([sys.executable, "-c", READY], env=ours, check=True)
+        yield name
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
-    """The URL of an empty database of the test's own; it goes, and so do the roles it made."""
+    """The URL of a database of the test's own; it goes, and so do the roles it made.
+
+    It is as a first command has made it ready, or empty for a test with the mark
+    ``empty_database``.
+    """
     name = f"test_{uuid.uuid4().hex[:16]}"
+    template = "template1"
+    if request.node.get_closest_marker("empty_database") is None:
+        template = request.getfixturevalue("ready_database")
     with psycopg.connect(server_url, autocommit=True) as admin:
         if request.config.getoption("--database-url"):
             admin.execute("SELECT pg_advisory_lock(%s)", [ONE_TEST_AT_A_TIME])
         roles = _roles(admin)
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
         yield in_database(server_url, name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         for role in _roles(admin) - roles:

@@ -28,6 +28,7 @@ def tables(url: str) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.empty_database
 def test_every_table_of_dagster_is_in_its_schema(ispmig_home: Path, database_url: str) -> None:
     with dagster_instance.instance() as instance:
         assert instance.get_runs() == []
@@ -54,6 +55,7 @@ def test_the_storage_is_stamped_with_the_newest_migration(
     assert revision == head
 
 
+@pytest.mark.empty_database
 def test_three_processes_at_once_make_the_tables_once(ispmig_home: Path, database_url: str) -> None:
     script = (
         "from ispmig_pipelines.defs.instance import instance\n"
@@ -73,6 +75,7 @@ def test_three_processes_at_once_make_the_tables_once(ispmig_home: Path, databas
     assert set(tables(database_url)) == {"dagster"}
 
 
+@pytest.mark.empty_database
 def test_tables_that_a_killed_process_left_half_made_are_made_anew(
     ispmig_home: Path, database_url: str
 ) -> None:
