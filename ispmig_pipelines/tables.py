@@ -58,6 +58,7 @@ def tenant(out: Console, found: dict[str, Any]) -> None:
     months = found["cancelled_months"]
     out.print(f"Customers who left are kept: {f'{months} months' if months else 'for ever'}")
     out.print(f"A migration can be rolled back for: {found['restore_point_days']} days")
+    out.print(f"Files are dropped in: {found['drop']}", markup=False)
     rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
     out.print(f"Rows: {rows or 'none'}")
 
@@ -159,6 +160,40 @@ def migrations(out: Console, found: list[Migration]) -> None:
             *(f"{s:,}" for s in sums),
         )
     _show(out, table)
+
+
+def drops(out: Console, found: dict[str, Any]) -> None:
+    """A tenant's drop place: its rules, what lies there, and what became of what did."""
+    out.print(f"Files for {found['tenant']} are dropped in {found['place']}", markup=False)
+    for rule in found["rules"]:
+        patterns = ", ".join(
+            f"{source}: {' '.join(own)}" for source, own in rule["patterns"].items()
+        )
+        closed = "their marker or manifest" if rule["marked"] else f"{rule['settle']:g} s unchanged"
+        out.print(f"Rule {rule['name']}: {patterns} (taken after {closed})", markup=False)
+    if not found["rules"]:
+        out.print(f"No rules: files go to review. Make one: ispmig drop add {found['tenant']} SPEC")
+    if found["waiting"]:
+        table = _table("Lying there", "file", "bytes", "why it is not taken yet", numbers=["bytes"])
+        for one in found["waiting"]:
+            table.add_row(Text(one["name"]), f"{one['bytes']:,}", Text(one["why"]))
+        _show(out, table)
+    if found["drops"]:
+        table = _table("", "drop", "state", "files", "migration", "lies in", "seen (UTC)", "why",
+                       numbers=["drop", "migration"])  # fmt: skip
+        for one in found["drops"]:
+            names = [file["name"] for file in one["files"]]
+            more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+            table.add_row(
+                str(one["drop"]),
+                one["state"],
+                Text(", ".join(names[:2]) + more),
+                str(one["migration_id"] or ""),
+                Text(one["lies_in"] or ""),
+                one["seen_at"][:19].replace("T", " "),
+                Text(one["why"]),
+            )
+        _show(out, table)
 
 
 def quarantine(

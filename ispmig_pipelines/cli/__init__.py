@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from ispmig_pipelines.cli import (
     audit,
     content,
+    drop,
     files,
     migration,
     quarantine,
@@ -48,6 +49,7 @@ def every_command(debug: Debug = False) -> None:
 
 
 app.add_typer(tenant.tenant_app, name="tenant")
+app.add_typer(drop.drop_app, name="drop")
 app.command()(files.inspect)
 app.command()(files.suggest)
 app.add_typer(spec.spec_app, name="spec")

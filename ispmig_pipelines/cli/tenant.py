@@ -32,10 +32,27 @@ def tenant_add(slug: Slug, as_json: Json = False) -> None:
         tenant = tenants.add(engine, slug)
         with instance() as dagster:
             know_tenant(dagster, slug)
+        place = _made_place(slug)
         say(
-            {"tenant": slug, "schema": tenant.schema, "role": tenant.role},
+            {"tenant": slug, "schema": tenant.schema, "role": tenant.role, "drop": place},
             lambda out: out.print(f"Tenant {slug}: schema {tenant.schema}, role {tenant.role}"),
         )
+
+
+def _made_place(slug: str) -> str:
+    """Where files for the tenant are dropped; the folder is there already, for whoever writes
+    into it."""
+    from ispmig_pipelines.drop.places import FolderPlace, address_of, place_of
+    from ispmig_pipelines.errors import IspmigError
+
+    try:
+        place = place_of(slug)
+        if isinstance(place, FolderPlace):
+            place.prepare()
+    except IspmigError:
+        # The sensor tries again, and tells; the tenant is there.
+        pass
+    return address_of(slug)
 
 
 @tenant_app.command("list")
@@ -52,6 +69,8 @@ def tenant_list(as_json: Json = False) -> None:
 def tenant_show(slug: Slug, as_json: Json = False) -> None:
     """Show a tenant: what is its own in the database, its settings, its rows."""
     with told(as_json), connected() as connection:
+        from ispmig_pipelines.drop import rules
+        from ispmig_pipelines.drop.places import address_of
         from ispmig_pipelines.platform import pools, retention, tenants
         from ispmig_pipelines.platform.rollback import restore_points
 
@@ -63,6 +82,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "pools": list(pools.of(connection, slug)),
             "cancelled_months": retention.of(connection, slug),
             "restore_point_days": restore_points.days_of(connection, slug),
+            "drop": address_of(slug, rules.of(connection, slug).place),
             "rows": tenants.contents(connection, tenant),
         }
         say(found, lambda out: tables.tenant(out, found))
@@ -93,20 +113,30 @@ def tenant_set(
             help="How long a migration can be rolled back (90, unless said).",
         ),
     ] = None,
+    drop: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE|default",
+            help="Folder, or s3://bucket/prefix, in which files for it are dropped.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Set what holds for a tenant's migrations."""
     with told(as_json), platform() as engine:
+        from ispmig_pipelines.drop import rules
+        from ispmig_pipelines.drop.places import address_of
+        from ispmig_pipelines.dropping import set_place
         from ispmig_pipelines.model import period
         from ispmig_pipelines.platform import pools, tenants, trail
         from ispmig_pipelines.platform import retention as kept
         from ispmig_pipelines.platform.rollback import restore_points as points
 
-        if bool(pool) == no_pools and not ((retention or restore_points) and not pool):
+        if bool(pool) == no_pools and not ((retention or restore_points or drop) and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
-                "--no-pools; --retention PERIOD; --restore-points DAYS. What is set is shown by: "
-                f"ispmig tenant show {slug}"
+                "--no-pools; --retention PERIOD; --restore-points DAYS; --drop PLACE. What is set "
+                f"is shown by: ispmig tenant show {slug}"
             )
         try:
             months = None if retention in ("", "none") else period.months(retention)
@@ -120,6 +150,9 @@ def tenant_set(
                 points.declare(connection, slug, restore_points)
             if pool or no_pools:
                 pools.declare(connection, slug, pool or ())
+            if drop:
+                set_place(connection, slug, drop)
+            place = address_of(slug, rules.of(connection, slug).place)
             declared = pools.of(connection, slug)
             months = kept.of(connection, slug)
             days = points.days_of(connection, slug)
@@ -127,15 +160,16 @@ def tenant_set(
                 connection, slug, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
                 actor=account(), dagster_run_id="",
                 details={"pools": list(declared), "cancelled_months": months,
-                         "restore_point_days": days},
+                         "restore_point_days": days, "drop": place},
             )  # fmt: skip
         how_long = "for ever" if months is None else f"for {period.in_words(months)}"
         say(
             {"tenant": slug, "pools": list(declared), "cancelled_months": months,
-             "restore_point_days": days},
+             "restore_point_days": days, "drop": place},
             lambda out: out.print(
                 f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
-                f"who left are kept {how_long}; a migration can be rolled back for {days} days."
+                f"who left are kept {how_long}; a migration can be rolled back for {days} days; "
+                f"files are dropped in {place}."
             ),
         )  # fmt: skip
 

@@ -143,12 +143,11 @@ class Intake:
                 return self._passed
             self._go_on(one, seen)
         found = self._look()
-        for one in found.sets[:MOST_SETS]:
+        where = address_of(self._slug, self._said.place)
+        for new in found.sets[:MOST_SETS]:
             if not self._time():
                 return self._passed
-            drop = records.enter(
-                self._connection, self._slug, address_of(self._slug, self._said.place), one
-            )
+            drop = records.enter(self._connection, self._slug, where, new)
             self._go_on(records.get(self._connection, self._slug, drop), {})
         self._passed.unfinished = len(found.sets) > MOST_SETS
         return self._passed

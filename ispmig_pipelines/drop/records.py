@@ -200,6 +200,14 @@ def of_tenant(
     return [_read(row) for row in rows]
 
 
+def under_way(connection: Connection, tenant: str) -> int:
+    """How many drops of a tenant have not ended, in the current transaction."""
+    asked = sa.select(sa.func.count()).where(
+        ledger.drops.c.tenant == tenant, ledger.drops.c.state.in_(list(OPEN))
+    )
+    return int(connection.execute(asked).scalar_one())
+
+
 def ready(connection: Connection, most: int) -> list[Drop]:
     """Drops of all tenants for which a run is to begin, the oldest of each tenant first, and a
     tenant with many holds up no other."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dagster import DagsterInstance, RunRequest, SensorResult, build_sensor_context
 
-from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.definitions import defs
+from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.drop import records, rules
 from ispmig_pipelines.drop.places import Place, place_of
 from ispmig_pipelines.drop.rules import DropRule, DropSettings
