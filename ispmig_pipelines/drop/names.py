@@ -11,6 +11,9 @@ DONE = "done"
 FAILED = "failed"
 REVIEW = "review"
 CLAIMED = ".claimed"
+WORK = "drop-work"
+"""Folder of the home for copies of what was claimed in buckets."""
+
 OWN = frozenset({DONE, FAILED, REVIEW, CLAIMED})
 """Folders of a drop place that are ours."""
 

@@ -17,7 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from ispmig_pipelines.drop.names import CLAIMED, DONE, FAILED, OWN, REVIEW, Kind, kind_of, shown
+from ispmig_pipelines.drop.names import (
+    CLAIMED,
+    DONE,
+    FAILED,
+    OWN,
+    REVIEW,
+    WORK,
+    Kind,
+    kind_of,
+    shown,
+)
 from ispmig_pipelines.drop.names import problem_of as problem_of_name
 from ispmig_pipelines.drop.sets import Lying
 from ispmig_pipelines.errors import StorageError, UsageError
@@ -93,7 +103,7 @@ def place_of(slug: str, own: str = "") -> Place:
     where = address_of(slug, own)
     storage = open_storage(where, private=True)
     if isinstance(storage, S3Storage):
-        return BucketPlace(storage, settings().home / "drop-work" / slug)
+        return BucketPlace(storage, settings().home / WORK / slug)
     assert isinstance(storage, LocalStorage)  # noqa: S101 - there are no others
     return FolderPlace(storage.root)
 
@@ -127,7 +137,7 @@ def check_place(slug: str, place: str, others: dict[str, str]) -> str:
             "another place."
         )
     if "://" not in kept:
-        for private in (*settings().private_folders, settings().home / "drop-work"):
+        for private in (*settings().private_folders, settings().home / WORK):
             if _nested(kept, str(private)):
                 raise UsageError(
                     f"{kept} holds, or lies in, {private}, where the platform keeps what is its "

@@ -1,5 +1,7 @@
 """The job ``tenant_migration``: extract, then map and validate per entity, then load and audit."""
 
+from pathlib import Path
+
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import (
@@ -9,6 +11,7 @@ from ispmig_pipelines.defs.tenant_migration.ops import (
     map_op,
     validate_op,
 )
+from ispmig_pipelines.drop.names import CLAIMED, WORK
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform import ledger
@@ -38,11 +41,17 @@ def _last_spec(tenant: str) -> str:
     """Path of the spec of the tenant's newest migration; "" where there is none to be had."""
     try:
         with Platform().connect() as connection:
-            newest = ledger.migrations(connection, tenant)[:1]
+            entries = ledger.migrations(connection, tenant)
     except IspmigError:
         # The launchpad opens without a database, too.
         return ""
-    return newest[0].spec_path if newest else ""
+    # That of a dropped file went with it.
+    lasting = (m.spec_path for m in entries if not _of_drop(Path(m.spec_path)))
+    return next(lasting, "")
+
+
+def _of_drop(spec: Path) -> bool:
+    return not {CLAIMED, WORK}.isdisjoint(spec.parts)
 
 
 @tenant_job(

@@ -41,6 +41,7 @@ from ispmig_pipelines.defs.tenant_migration.measuring import measuring
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
+from ispmig_pipelines.drop import apart
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
 from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.issues import ON_PURPOSE
@@ -104,10 +105,13 @@ def extract_op(
         preview_masked=config.preview_mask,
     )
     with failing_plainly(context, platform, migration):
+        with platform.connect() as connection, connection.begin():
+            others = apart.others(connection, slug)
+        apart.check_objects(spec, others.prefixes)
         sources = extracting.extract(
             spec,
             platform.staging(slug, migration),
-            private=settings().private_folders,
+            private=(*settings().private_folders, *others.folders),
             batch_size=config.batch_size,
             progress=teller(context, "extract"),
             keep_apart=apart_from(platform),
