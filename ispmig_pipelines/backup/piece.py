@@ -9,6 +9,7 @@ the name anew, and finds out what is not what the name says.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -109,12 +110,13 @@ class NoPieceError(ValueError):
     """The bytes are no piece of so many rows."""
 
 
-def read(data: bytes, *, rows: int, raw: int) -> pa.RecordBatch:
+def read(data: bytes, *, rows: int, raw: int, names: Sequence[str] | None = None) -> pa.RecordBatch:
     """The rows of a Parquet file that was decrypted.
 
     Args:
         rows: how many it must have.
         raw: how many bytes of Arrow they took; a file that claims many more is not unpacked.
+        names: of columns; all unless said.
 
     Raises:
         NoPieceError: it is no such file.
@@ -129,7 +131,12 @@ def read(data: bytes, *, rows: int, raw: int) -> pa.RecordBatch:
         most = 2 * raw + about.num_columns * (8 * rows + 4096) + 4096
         if sum(g.total_byte_size for g in groups) > most:
             raise NoPieceError("more than was written")
-        table = file.read(use_threads=False).combine_chunks()
+        if names is not None and not set(file.schema_arrow.names).issuperset(names):
+            raise NoPieceError("other columns")
+        wanted = None if names is None else list(names)
+        table = file.read(columns=wanted, use_threads=False).combine_chunks()
+        if wanted is not None:
+            table = table.select(wanted)
         batches = table.to_batches()
         if len(batches) > 1 or sum(batch.num_rows for batch in batches) != rows:
             raise NoPieceError("another number of rows")

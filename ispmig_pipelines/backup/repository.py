@@ -283,6 +283,23 @@ class Repository:
             raise _swapped(place, "its rows are others than those it was named for")
         return rows
 
+    def get_columns(self, ref: PieceRef, names: Sequence[str]) -> pa.RecordBatch:
+        """Some columns of a piece; that it is not another one of the tenant's is not proved.
+
+        Raises:
+            BackupDamaged: it is no such piece, or it is not there.
+            StorageError: it cannot be read.
+        """
+        key = self.key_of(Part.PIECE, ref.hash)
+        place = self.storage.place(key)
+        data = decrypt(self._read(key, 2 * ref.raw), self.keys.identities, place)
+        try:
+            return piece.read(data, rows=ref.rows, raw=ref.raw, names=names)
+        except piece.NoPieceError as error:
+            raise _swapped(
+                place, f"what is in it is not the piece of {ref.rows:,} rows ({error})"
+            ) from None
+
     # -- parts of files ---------------------------------------------------------------------
 
     def put_file_part(self, data: bytes, *, again: bool = False) -> tuple[FilePart, bool]:

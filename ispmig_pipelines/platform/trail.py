@@ -55,6 +55,7 @@ class Operation(StrEnum):
     SUBJECT_ACCESS = "subject access"
     SUBJECT_ERASURE = "subject erasure"
     SUBJECT_ALLOWED = "subject allowed"
+    BACKUP = "backup"
 
 
 class Stage(StrEnum):

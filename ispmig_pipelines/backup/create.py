@@ -1,0 +1,397 @@
+"""Making a backup: a tenant's snapshot, read from the database and stored, and its manifest.
+
+A killed backup leaves no snapshot; the pieces it had stored are used by the next one. Any number
+of backups of a tenant may run at once, beside migrations and everything else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.backup import manifest as manifests
+from ispmig_pipelines.backup.borders import SIZES, Sizes
+from ispmig_pipelines.backup.changed_rows import Changes, Since, changed
+from ispmig_pipelines.backup.manifest import Column, Manifest, StoredFile, Table
+from ispmig_pipelines.backup.reading_rows import (
+    Counter,
+    OddValues,
+    Source,
+    as_totals,
+    reading,
+    rows,
+    sums,
+)
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.snapshot import Snapshot, snapshot
+from ispmig_pipelines.backup.storing_rows import Storing, storing
+from ispmig_pipelines.errors import BackupDamaged, BackupError
+from ispmig_pipelines.platform import ledger, tenants, trail
+from ispmig_pipelines.platform.server import engine, told_plainly
+
+FULL, INCREMENTAL = "full", "incremental"
+TOOL = "ispmig"
+
+_PARENTS = 8
+"""Newest snapshots that are tried as the one to rely on."""
+
+_LOCK_SPACE = 0x69_73_62_6B  # "isbk"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A snapshot that was made.
+
+    Attributes:
+        kind: ``full``, or ``incremental``, if it relied on its parent for some table.
+        tables: of each, its rows and how it was read: ``full``, ``changes`` or ``unchanged``.
+        rows: of all tables.
+        files: how many.
+        bytes_read: from the database and from files.
+        bytes_stored: that are new in the repository, with the manifest.
+        bytes_whole: of all that the snapshot needs, as it lies in the repository.
+        pieces: how many were new.
+    """
+
+    snapshot: str
+    tenant: str
+    instant: dt.datetime
+    kind: str
+    parent: str | None
+    tables: dict[str, dict[str, Any]]
+    rows: int
+    files: int
+    bytes_read: int
+    bytes_stored: int
+    bytes_whole: int
+    pieces: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line prints it."""
+        return {
+            "snapshot": self.snapshot,
+            "tenant": self.tenant,
+            "instant": self.instant.isoformat(),
+            "kind": self.kind,
+            "parent": self.parent,
+            "rows": self.rows,
+            "files": self.files,
+            "bytes_read": self.bytes_read,
+            "bytes_stored": self.bytes_stored,
+            "bytes_whole": self.bytes_whole,
+            "pieces": self.pieces,
+            "seconds": round(self.seconds, 3),
+            "tables": self.tables,
+        }
+
+
+@dataclass
+class _Read:
+    """A table as it was stored, and how it was read."""
+
+    table: Table
+    how: str
+
+
+@dataclass
+class _Work:
+    """What a backup has to hand while it is made."""
+
+    snapshot: Snapshot
+    storing: Storing
+    counter: Counter
+    parent: Manifest | None = None
+    read: list[_Read] = field(default_factory=list)
+
+
+def create(
+    slug: str,
+    repository: Repository,
+    *,
+    full: bool = False,
+    files: Callable[[Storing, Counter, Manifest | None], tuple[StoredFile, ...]] | None = None,
+    actor: str,
+    dagster_run_id: str = "",
+    sizes: Sizes = SIZES,
+) -> Made:
+    """Makes a snapshot of a tenant; it is there when this returns.
+
+    Entered into the tenant's audit trail as begun, and as finished or failed.
+
+    Args:
+        full: reads every row, whatever the newest snapshot says.
+        files: stores the tenant's files, see :mod:`.tenant_files`; given the snapshot that is
+            relied on.
+
+    Raises:
+        TenantError: there is no such tenant.
+        DatabaseError, StorageError: database or storage failed; there is no snapshot.
+        BackupError: the repository is damaged.
+    """
+    started = time.monotonic()
+    database = engine()
+    with told_plainly(), database.connect() as connection:
+        tenant = tenants.get(connection, slug)
+        connection.rollback()
+        with (
+            _beside_others(connection, slug),
+            trail.on_record(
+                database.connect,
+                slug,
+                trail.Operation.BACKUP,
+                actor=actor,
+                dagster_run_id=dagster_run_id,
+                details={"repository": repository.root, "full": full},
+            ) as record,
+            repository.writing(),
+        ):
+            counter = Counter()
+            with storing(repository, sizes) as stores:
+                with snapshot(tenant) as opened:
+                    work = _Work(opened, stores, counter)
+                    if not full:
+                        work.parent = _parent(connection, opened, repository)
+                        connection.rollback()
+                    for source in opened.sources:
+                        work.read.append(_table(work, source))
+                kept = () if files is None else files(stores, counter, work.parent)
+                manifest = _manifest(work, repository, kept, time.monotonic() - started)
+                repository.publish(manifest)
+            made = _made(work, repository, manifest, time.monotonic() - started)
+            record.result = {
+                "snapshot": made.snapshot,
+                "kind": made.kind,
+                "parent": made.parent,
+                "rows": made.rows,
+                "files": made.files,
+                "bytes_stored": made.bytes_stored,
+                "content": _content(manifest),
+            }
+    return made
+
+
+@contextmanager
+def _beside_others(connection: Connection, slug: str) -> Iterator[None]:
+    """Holds a lock that other backups of the tenant share, for as long as the block runs.
+
+    Whoever must have no backup beside takes it for himself; it ends with a process that is killed.
+    """
+    arguments = (sa.literal(_LOCK_SPACE, sa.Integer), sa.literal(_lock_key(slug), sa.Integer))
+    connection.execute(sa.select(sa.func.pg_advisory_lock_shared(*arguments)))
+    connection.commit()
+    try:
+        yield
+    finally:
+        if not connection.invalidated and not connection.closed:
+            connection.rollback()
+            connection.execute(sa.select(sa.func.pg_advisory_unlock_shared(*arguments)))
+            connection.commit()
+
+
+def _lock_key(slug: str) -> int:
+    return int.from_bytes(sha256(slug.encode()).digest()[:4], "big", signed=True)
+
+
+# -- what is relied on ------------------------------------------------------------------------
+
+
+def _parent(connection: Connection, opened: Snapshot, repository: Repository) -> Manifest | None:
+    """The newest snapshot that is of the same history of the same database, and whole.
+
+    One that this database's own ledger does not know was made of another future of it: of a copy,
+    or before the disk was set back. Numbers of transactions say nothing there.
+    """
+    logs = ledger.data_migration_logs
+    known = set(
+        connection.execute(
+            sa.select(logs.c.details["snapshot"].astext).where(
+                logs.c.tenant == opened.tenant.slug,
+                logs.c.operation == trail.Operation.BACKUP.value,
+                logs.c.stage == trail.Stage.FINISHED.value,
+            )
+        ).scalars()
+    )
+    for found in repository.snapshots()[: -_PARENTS - 1 : -1]:
+        if found.name not in known:
+            continue
+        try:
+            manifest = repository.read(found.name)
+        except (BackupDamaged, BackupError):
+            # What is wrong with it is told by those who verify it; this one relies on another.
+            continue
+        if repository.lacks(manifest):
+            continue
+        return manifest if _same_history(manifest, opened) else None
+    return None
+
+
+def _same_history(manifest: Manifest, opened: Snapshot) -> bool:
+    now, then = opened.server.as_json(), manifest.server
+    return (
+        all(now[name] and now[name] == then.get(name) for name in ("system", "timeline"))
+        and now["database"] == then.get("database")
+        and 0 < then.get("xmin", 0) <= now["xmin"]
+        and then.get("xmax", 0) <= now["xmax"]
+    )
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def _table(work: _Work, source: Source) -> _Read:
+    before = None if work.parent is None else work.parent.table(source.name)
+    if before is not None and before.source.get("shape") != source.shape:
+        before = None
+    if before is not None:
+        odd = {column.name for column in before.columns if column.piece_type == "string"}
+        source = source.as_texts(odd)
+    texts: set[str] = set()
+    while True:
+        try:
+            with reading(work.snapshot.driver, work.snapshot.tenant, source):
+                if before is not None and work.parent is not None and not texts:
+                    since = Since(before, work.parent.server["xmin"], work.snapshot.server.xmax)
+                    found = changed(work.snapshot.driver, source, since, work.storing, work.counter)
+                    if found is not None:
+                        return _relying(work, source, before, found)
+                return _whole(work, source)
+        except OddValues as odd_values:
+            texts |= odd_values.columns
+            source = source.as_texts(texts)
+
+
+def _whole(work: _Work, source: Source) -> _Read:
+    """Reads every row."""
+    totals: dict[str, Any] = {}
+    count = 0
+
+    def seen(piece: pa.RecordBatch) -> None:
+        nonlocal count
+        count += piece.num_rows
+        sums(piece, totals)
+
+    pieces: tuple[manifests.PieceRef, ...] = ()
+    if source.columns and source.has_rows:
+        pieces = work.storing.rows(
+            rows(work.snapshot.driver, source, counter=work.counter), source.key, seen
+        )
+    elif source.has_rows:
+        count = _count(work, source)
+    return _Read(
+        _described(work, source, rows=count, pieces=pieces, totals=as_totals(totals)), "full"
+    )
+
+
+def _count(work: _Work, source: Source) -> int:
+    """Rows of a table without a column that holds anything."""
+    row = work.snapshot.driver.execute(
+        sql.SQL("select count(*) from only {}").format(sql.Identifier(*source.table))
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _relying(work: _Work, source: Source, before: Table, found: Changes) -> _Read:
+    """The pieces of the parent, and what has changed since."""
+    table = _described(
+        work,
+        source,
+        rows=found.rows,
+        pieces=before.pieces,
+        overlays=(*before.overlays, *([found.overlay] if found.overlay else [])),
+        totals=found.totals,
+    )
+    return _Read(table, "changes" if found.overlay else "unchanged")
+
+
+def _described(work: _Work, source: Source, **content: Any) -> Table:
+    defined = work.snapshot.definitions.table(source.name)
+    return Table(
+        name=source.name,
+        columns=tuple(
+            Column(name=c.name, type=c.type, piece_type=c.piece_type, nullable=c.nullable)
+            for c in source.columns
+        ),
+        key=source.key,
+        definition=defined.as_json() if defined is not None else {},
+        source={"oid": source.oid, "shape": source.shape},
+        **content,
+    )
+
+
+# -- the manifest -----------------------------------------------------------------------------
+
+
+def _manifest(
+    work: _Work, repository: Repository, files: tuple[StoredFile, ...], seconds: float
+) -> Manifest:
+    opened = work.snapshot
+    tables = tuple(read.table for read in work.read)
+    relied = work.parent is not None and any(read.how != "full" for read in work.read)
+    return Manifest(
+        repository=repository.root,
+        tenant=opened.tenant.slug,
+        snapshot=manifests.new_name(opened.instant),
+        instant=opened.instant,
+        kind=INCREMENTAL if relied else FULL,
+        parent=work.parent.snapshot if relied and work.parent is not None else None,
+        tables=tables,
+        files=files,
+        server=opened.server.as_json(),
+        definitions=opened.definitions.schema_.as_json(),
+        measured={
+            "rows": sum(table.rows for table in tables),
+            "bytes_read": work.counter.bytes,
+            "bytes_stored": work.storing.stored,
+            "pieces": work.storing.pieces,
+            "seconds": round(seconds, 3),
+            "read": {read.table.name: read.how for read in work.read},
+        },
+        tool=TOOL,
+    )
+
+
+def _made(work: _Work, repository: Repository, manifest: Manifest, seconds: float) -> Made:
+    key = repository.key_of_snapshot(manifest.snapshot)
+    written = sum(blob.size for blob in repository.storage.list(key) if blob.key == key)
+    sizes = {ref.hash: ref.bytes for table in manifest.tables for ref in table.refs()}
+    sizes |= {part.hash: part.bytes for file in manifest.files for part in file.parts}
+    return Made(
+        snapshot=manifest.snapshot,
+        tenant=manifest.tenant,
+        instant=manifest.instant,
+        kind=manifest.kind,
+        parent=manifest.parent,
+        tables={read.table.name: {"rows": read.table.rows, "read": read.how} for read in work.read},
+        rows=sum(read.table.rows for read in work.read),
+        files=len(manifest.files),
+        bytes_read=work.counter.bytes,
+        bytes_stored=work.storing.stored + written,
+        bytes_whole=sum(sizes.values()) + written,
+        pieces=work.storing.pieces,
+        seconds=seconds,
+    )
+
+
+def _content(manifest: Manifest) -> str:
+    """Digest of what is in the snapshot: of the names of its pieces, which are keyed."""
+    told = sha256()
+    for table in manifest.tables:
+        told.update(f"{table.name} {table.rows} ".encode())
+        for ref in table.refs():
+            told.update(ref.hash.encode())
+    for file in manifest.files:
+        told.update(file.path.encode("utf-8", "backslashreplace"))
+        for part in file.parts:
+            told.update(part.hash.encode())
+    return told.hexdigest()
