@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dagster import (
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
@@ -79,10 +80,13 @@ class DagsterRuns:
             data = entry.dagster_event.step_failure_data if entry.dagster_event else None
             if data is not None and data.user_failure_data is not None:
                 return data.user_failure_data.description or ""
+        seen = self._instance.get_run_by_id(run)
+        if seen is not None and seen.status is DagsterRunStatus.CANCELED:
+            return "The run was stopped. Nothing of it was loaded; retry it with ispmig drop retry."
         return ""
 
 
-def _outcome(run, ended: float | None) -> Outcome:  # type: ignore[no-untyped-def]
+def _outcome(run: DagsterRun, ended: float | None) -> Outcome:
     if run.status is DagsterRunStatus.SUCCESS:
         return Outcome.SUCCEEDED
     if run.status not in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):

@@ -35,8 +35,10 @@ def others(connection: Connection, slug: str) -> Others:
     said = rules.of_all(connection)
     places = [address_of(name, own.place) for name, own in said.items() if name != slug]
     work = [settings().home / WORK / name for name in said if name != slug]
+    # A link is no drop place; by one, somebody could make everything look like another's.
+    folders = [Path(one) for one in places if "://" not in one and not Path(one).is_symlink()]
     return Others(
-        (*(Path(one) for one in places if "://" not in one), *work),
+        (*folders, *work),
         tuple(f"{one.rstrip('/')}/" for one in places if "://" in one),
     )
 

@@ -133,7 +133,14 @@ def enter(connection: Connection, tenant: str, place: str, found: DropSet) -> in
         for one in found.besides
     ]
     now = ledger.now()
+    taken = ledger.drop_sightings
     with connection.begin():
+        connection.execute(
+            sa.delete(taken).where(
+                taken.c.tenant == tenant,
+                taken.c.name.in_([shown(one.name) for one in (*found.files, *found.besides)]),
+            )
+        )
         return connection.execute(
             sa.insert(ledger.drops)
             .values(

@@ -192,3 +192,55 @@ def test_somebody_who_takes_the_file_away_before_it_is_claimed_has_it(
     assert yard.drops()[0].state is State.GONE
     assert yard.until_quiet() == 1
     assert yard.rows() == 2
+
+
+def test_a_run_that_somebody_stopped_leaves_its_file_to_be_retried(
+    ispmig_home: Path, instance: DagsterInstance
+) -> None:
+    from ispmig_pipelines.definitions import defs
+
+    yard = Yard(ispmig_home, instance, "acme")
+    yard.rule("acme", SPEC, "customers_*.csv")
+    yard.put("customers_1.csv", customers(1))
+    (request,) = yard.tick()
+    run = instance.create_run_for_job(
+        defs.get_job_def("tenant_migration"),
+        run_config=dict(request.run_config),
+        tags={**request.tags, "dagster/run_key": request.run_key or ""},
+    )
+    instance.report_run_canceled(run)
+    yard.tick()
+    (drop,) = yard.drops()
+    assert (drop.state, "stopped" in drop.why) == (State.FAILED, True)
+    assert "failed/customers_1.csv" in yard.lying()
+
+
+def test_a_run_that_dagster_will_try_again_is_waited_for(
+    ispmig_home: Path, instance: DagsterInstance
+) -> None:
+    from ispmig_pipelines.definitions import defs
+
+    yard = Yard(ispmig_home, instance, "acme")
+    yard.rule("acme", SPEC, "customers_*.csv")
+    yard.put("customers_1.csv", customers(1))
+    (request,) = yard.tick()
+    lost = instance.create_run_for_job(
+        defs.get_job_def("tenant_migration"),
+        run_config=dict(request.run_config),
+        tags={
+            **request.tags,
+            "dagster/run_key": request.run_key or "",
+            "dagster/will_retry": "true",
+        },
+    )
+    instance.report_run_failed(lost)
+    assert yard.tick() == []
+    assert yard.drops()[0].state is State.LAUNCHED
+    defs.get_job_def("tenant_migration").execute_in_process(
+        instance=instance,
+        partition_key="acme",
+        run_config=dict(request.run_config),
+        tags={**request.tags, "dagster/parent_run_id": lost.run_id},
+    )
+    yard.until_quiet()
+    hold(yard, 1)

@@ -29,6 +29,8 @@ def yard(ispmig_home: Path, instance: DagsterInstance) -> Yard:
 def test_a_dropped_file_is_migrated_and_lies_in_done_with_its_report(yard: Yard) -> None:
     yard.rule("acme", SPEC, "customers_*.csv")
     yard.put("customers_01.csv", customers(1, 2, 3))
+    assert len(yard.tick()) == 1
+    assert yard.why() == {}
     assert yard.until_quiet() == 1
     assert yard.rows() == 3
     assert yard.lying() == {
