@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from ispmig_pipelines.backup import changed_rows
-from ispmig_pipelines.backup import create as creating
+from ispmig_pipelines.backup import snapshot as snapshots
 from ispmig_pipelines.backup.borders import Sizes
 from ispmig_pipelines.backup.create import Made, create
 from ispmig_pipelines.backup.repository import Repository, open_repository
@@ -102,7 +102,7 @@ class Changing(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.made: list[Backup] = []
-        self.hows: set[str] = set()
+        self.hows: set[str]
 
     @initialize()
     def begin(self) -> None:
@@ -127,7 +127,7 @@ class Changing(RuleBasedStateMachine):
             )
         elif name == "pairs":
             session.execute(
-                f"insert into pairs select i % 3, 'k' || i, decode('00ff', 'hex'), {value} "
+                f"insert into pairs select i %% 3, 'k' || i, decode('00ff', 'hex'), {value} "
                 f"from {source} on conflict (k, a) do update set v = excluded.v",
                 bounds,
             )
@@ -234,9 +234,9 @@ def test_each_snapshot_has_the_rows_there_were(
 ) -> None:
     monkeypatch.setattr(changed_rows, "MOST_OVERLAYS", 4)
     # What else the tenant has would be read each time, and is not changed here.
-    described = creating.snapshot.__globals__["_sources"]
-    monkeypatch.setitem(
-        creating.snapshot.__globals__,
+    described = snapshots._sources
+    monkeypatch.setattr(
+        snapshots,
         "_sources",
         lambda *given: tuple(s for s in described(*given) if s.name in TABLES),
     )
