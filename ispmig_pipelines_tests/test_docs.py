@@ -156,6 +156,7 @@ def test_the_five_minutes_of_the_readme_are_true(
     assert digests[0] == digests[1]
 
 
+@pytest.mark.empty_database
 def test_the_documented_rights_are_enough(
     database_url: str, ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
