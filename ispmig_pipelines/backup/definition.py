@@ -561,7 +561,8 @@ class _Reader:
             found.append(
                 SequenceDefinition(
                     name=name, owner=self._who(owner),
-                    grants=grants.get(oid, ()) if has_acl else None, comment=comment, type=type_, start=start, increment=increment, minimum=minimum,
+                    grants=grants.get(oid, ()) if has_acl else None, comment=comment,
+                    type=type_, start=start, increment=increment, minimum=minimum,
                     maximum=maximum, cache=cache, cycle=cycle, last_value=stands[0],
                     is_called=stands[1], owned_by=(table, column) if table else None,
                     identity=identity,
@@ -604,7 +605,8 @@ class _Reader:
             found.append(
                 TypeDefinition(
                     name=name, owner=self._who(owner),
-                    grants=grants.get(oid, ()) if has_acl else None, comment=comment, kind=kind, labels=labels, base=base, collation=collation,
+                    grants=grants.get(oid, ()) if has_acl else None, comment=comment,
+                    kind=kind, labels=labels, base=base, collation=collation,
                     default=default, not_null=not_null,
                     checks=tuple(map(tuple, checks)),
                     attributes=tuple(map(tuple, attributes)),
@@ -636,7 +638,8 @@ class _Reader:
             found.append(
                 Function(
                     name=name, owner=self._who(owner),
-                    grants=grants.get(oid, ()) if has_acl else None, comment=comment, procedure=procedure, arguments=arguments, identity=identity,
+                    grants=grants.get(oid, ()) if has_acl else None, comment=comment,
+                    procedure=procedure, arguments=arguments, identity=identity,
                     result=None if procedure else result, language=language,
                     volatility={"v": "volatile", "s": "stable", "i": "immutable"}[volatility],
                     parallel={"u": "unsafe", "r": "restricted", "s": "safe"}[parallel],
