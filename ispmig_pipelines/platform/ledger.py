@@ -22,7 +22,7 @@ from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
 
 SCHEMA = "ispmig"
-VERSION = "0008"
+VERSION = "0009"
 """The revision this code works with: the newest in ``ledger_versions/``."""
 
 _LOCK = 0x69_73_70_6D_6C_65_64  # "ispmled": the advisory lock around upgrades
@@ -147,6 +147,39 @@ drop_sightings = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
 )
 """What lies in drop places and was not taken yet, and since when it has not changed."""
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("uid", sa.Text, nullable=False, unique=True),
+    sa.Column("event", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("counts", JSONB, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False, index=True),
+    sa.Column("collapsed_into", sa.BigInteger, index=True),
+    sa.Index("alerts_same", "kind", "tenant", "subject", "code"),
+)
+"""What somebody has to know; see :mod:`ispmig_pipelines.alerting.outbox`."""
+
+alert_deliveries = sa.Table(
+    "alert_deliveries",
+    metadata,
+    sa.Column("alert", sa.BigInteger, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_try", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["alert"], ["ispmig.alerts.id"], ondelete="CASCADE"),
+)
+"""To whom each is sent, and whether it was."""
 
 
 COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined", "repeated")
