@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -20,6 +19,7 @@ from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.backup import manifest as manifests
+from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.borders import SIZES, Sizes
 from ispmig_pipelines.backup.changed_rows import Changes, Since, changed
 from ispmig_pipelines.backup.manifest import Column, Manifest, StoredFile, Table
@@ -44,8 +44,6 @@ TOOL = "ispmig"
 
 _PARENTS = 8
 """Newest snapshots that are tried as the one to rely on."""
-
-_LOCK_SPACE = 0x69_73_62_6B  # "isbk"
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def create(
         tenant = tenants.get(connection, slug)
         connection.rollback()
         with (
-            _beside_others(connection, slug),
+            beside_others(connection, slug),
             trail.on_record(
                 database.connect,
                 slug,
@@ -179,28 +177,6 @@ def create(
                 "content": _content(manifest),
             }
     return made
-
-
-@contextmanager
-def _beside_others(connection: Connection, slug: str) -> Iterator[None]:
-    """Holds a lock that other backups of the tenant share, for as long as the block runs.
-
-    Whoever must have no backup beside takes it for himself; it ends with a process that is killed.
-    """
-    arguments = (sa.literal(_LOCK_SPACE, sa.Integer), sa.literal(_lock_key(slug), sa.Integer))
-    connection.execute(sa.select(sa.func.pg_advisory_lock_shared(*arguments)))
-    connection.commit()
-    try:
-        yield
-    finally:
-        if not connection.invalidated and not connection.closed:
-            connection.rollback()
-            connection.execute(sa.select(sa.func.pg_advisory_unlock_shared(*arguments)))
-            connection.commit()
-
-
-def _lock_key(slug: str) -> int:
-    return int.from_bytes(sha256(slug.encode()).digest()[:4], "big", signed=True)
 
 
 # -- what is relied on ------------------------------------------------------------------------

@@ -56,6 +56,11 @@ class Operation(StrEnum):
     SUBJECT_ERASURE = "subject erasure"
     SUBJECT_ALLOWED = "subject allowed"
     BACKUP = "backup"
+    BACKUP_VERIFICATION = "backup verification"
+    BACKUP_DRILL = "backup drill"
+    BACKUP_PRUNE = "backup prune"
+    BACKUP_HOLD = "backup hold"
+    BACKUP_RELEASE = "backup release"
 
 
 class Stage(StrEnum):
