@@ -61,6 +61,9 @@ class Operation(StrEnum):
     BACKUP_PRUNE = "backup prune"
     BACKUP_HOLD = "backup hold"
     BACKUP_RELEASE = "backup release"
+    RESTORE = "restore"
+    RESTORE_CONFIRMED = "restore confirmed"
+    RESTORE_UNDONE = "restore undone"
 
 
 class Stage(StrEnum):
