@@ -15,7 +15,7 @@ from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines_tests.platform.loading import ENTITIES, open_migration
 
-VERSIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+VERSIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
 
 
 @pytest.fixture
