@@ -188,6 +188,20 @@ class Changing(RuleBasedStateMachine):
             self.other.execute("begin")
         self._in_subtransactions(self.other, steps)
 
+    @rule(
+        steps=st.lists(st.tuples(CHANGES, NAMES, SPANS, st.booleans()), min_size=1, max_size=3),
+        between=st.lists(st.tuples(CHANGES, NAMES, SPANS, st.booleans()), max_size=2),
+    )
+    def others_commit_after_a_backup_that_did_not_see_them(
+        self, steps: list[Any], between: list[Any]
+    ) -> None:
+        self.others_change(steps)
+        # So that theirs is not the newest transaction that the backup knows of.
+        self._in_subtransactions(self.driver, [*between, ("same", "words", (0, 70), True)])
+        self.back_up(full=False)
+        self.others_end(commits=True)
+        self.back_up(full=False)
+
     @rule(commits=st.booleans())
     def others_end(self, commits: bool) -> None:
         self.other.execute("commit" if commits else "rollback")
@@ -299,6 +313,46 @@ def test_changes_are_stored_as_overlays_and_what_is_unchanged_is_not_read(
     third = backup(repository)
     check(repository, driver, acme, third)
     assert how(third) == "unchanged"
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_a_long_transaction_commits_after_the_backup_is_in_the_next_one(
+    repository: Repository, driver: psycopg.Connection, acme: Tenant
+) -> None:
+    fill(driver, 300)
+    with _session(acme) as other:
+        other.execute("begin")
+        other.execute("update words set v = -v where v = 7")
+        with other.transaction():
+            other.execute("update words set v = -v where v = 8")
+            other.execute("delete from words where v = 9")
+        # Transactions that are younger than it, and ended.
+        driver.execute("update words set v = 0 where v = 100")
+        first = backup(repository)
+        check(repository, driver, acme, first)
+        other.execute("commit")
+    second = backup(repository)
+    check(repository, driver, acme, second)
+    assert (how(first), how(second)) == ("full", "changes")
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_row_of_an_overlay_that_is_deleted_is_gone(
+    repository: Repository, driver: psycopg.Connection, acme: Tenant
+) -> None:
+    fill(driver, 300)
+    backup(repository)
+    driver.execute("update words set v = -v where v in (5, 6)")
+    driver.execute("insert into words values ('new', 1, 1)")
+    backup(repository)
+    driver.execute("delete from words where v = -5 or k = 'new'")
+    third = backup(repository)
+    check(repository, driver, acme, third)
+    assert how(third) == "changes"
+    driver.execute("insert into words values ('new', 1, 2)")
+    fourth = backup(repository)
+    check(repository, driver, acme, fourth)
+    assert how(fourth) == "changes"
 
 
 @pytest.mark.usefixtures("eager")
