@@ -116,6 +116,22 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds that the command may take.",
     )
+    backup_retention: str = Field(
+        default="last=3 daily=14 weekly=8 monthly=12 yearly=3",
+        description="Which snapshots are kept of tenants that do not say: last, hourly, daily, "
+        "weekly, monthly, yearly, within; or all.",
+    )
+    backup_timezone: str = Field(
+        default="UTC",
+        description="Time zone of tenants that do not say: whose days and weeks are meant.",
+    )
+    backup_drill_days: float = Field(
+        default=14.0,
+        gt=0,
+        le=3650,
+        description="Days after which the newest drill is too old for a backup to count as one "
+        "that can be restored.",
+    )
 
     drop: str = Field(
         default="",
