@@ -153,6 +153,12 @@ class Settings(BaseSettings):
         description="Seconds from which the pauses between tries grow: 1, 3, 7, 15 times as many, "
         "give or take one time.",
     )
+    concurrent_runs: int = Field(
+        default=5,
+        ge=1,
+        le=10,
+        description="How many runs of the queue may be under way at once.",
+    )
     unaudited_hours: float = Field(
         default=24.0,
         ge=0,
@@ -196,6 +202,39 @@ class Settings(BaseSettings):
         "(work_mem).",
     )
 
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="Address at which people reach the Dagster UI, for links to runs in alerts.",
+    )
+    alert_webhook: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address (https://) that alerts are posted to. Unset: none.",
+    )
+    alert_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret of 16 characters or more by which what is posted is signed; several "
+        "with spaces or commas between them while one is replaced.",
+    )
+    alert_email: str = Field(
+        default="",
+        description="Addresses that alerts are mailed to, with commas between them. Unset: none.",
+    )
+    alert_email_from: str = Field(
+        default="",
+        description="Address that they come from. Unset: the first of ISPMIG_ALERT_EMAIL.",
+    )
+    alert_smtp: SecretStr = Field(
+        default=SecretStr(""),
+        description="Server that takes mail, as smtp://user:password@host:587 (STARTTLS), or "
+        "smtps://user:password@host:465.",
+    )
+    alert_repeat_hours: float = Field(
+        default=6.0,
+        ge=0,
+        le=8760,
+        description="How long an alert that says the same as an earlier one is only counted.",
+    )
+
     close_catalogs: bool | None = Field(
         default=None,
         description="Whether PostgreSQL's system catalogs are closed to everybody but superusers "
@@ -207,6 +246,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("ui_url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.password:
+            raise ValueError("must be an address like https://dagster.example.net")
+        return url.strip().rstrip("/")
 
     @field_validator("database_url")
     @classmethod

@@ -1,6 +1,7 @@
 """The Dagster instance: its folder, its configuration, and its tables next to our own."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,8 +96,20 @@ def instance() -> Iterator["DagsterInstance"]:
         yield ready
 
 
+def configuration() -> str:
+    """Our ``dagster.yaml``, with as many concurrent runs as the settings say."""
+    shipped = shipped_file("dagster.yaml").read_text(encoding="utf-8")
+    # Dagster takes no variable of the environment in this place.
+    return re.sub(
+        r"^(\s+max_concurrent_runs:) \d+$",
+        rf"\1 {settings().concurrent_runs}",
+        shipped,
+        flags=re.MULTILINE,
+    )
+
+
 def _put_configuration(home: Path) -> None:
-    ours = shipped_file("dagster.yaml").read_text(encoding="utf-8")
+    ours = configuration()
     target = home / "dagster.yaml"
     try:
         if not home.is_dir():

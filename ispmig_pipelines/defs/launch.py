@@ -16,6 +16,7 @@ from dagster._core.events import JobFailureData
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.utils import make_new_run_id
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster_postgres.utils import DagsterPostgresException
 
@@ -72,8 +73,10 @@ def run_job(
     repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
     job = repository.get_reconstructable_job(name)
     definition = job.get_definition()
+    run_id = make_new_run_id()
     run = instance.create_run_for_job(
         job_def=definition,
+        run_id=run_id,
         run_config={
             "ops": {op: {"config": dict(own)} for op, own in config.items()},
             "loggers": {"console": {"config": {"log_level": log_level}}},
@@ -82,7 +85,7 @@ def run_job(
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
             FROM_TAG: COMMAND_LINE,
             ACTOR_TAG: account(),
-            living.PROCESS_TAG: living.this_process(),
+            living.PROCESS_TAG: living.signature(run_id),
             # Whoever sits at the terminal runs it again, or does not.
             "dagster/max_retries": "0",
         },

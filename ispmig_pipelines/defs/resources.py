@@ -10,6 +10,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 from sqlalchemy.engine import Connection, Engine
 
+from ispmig_pipelines.defs import living
 from ispmig_pipelines.platform import catalogs, ledger, tenants
 from ispmig_pipelines.platform.server import engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
@@ -50,6 +51,8 @@ class Platform(ConfigurableResource):
         if context.run is not None:
             # The beginning of its id is what the UI calls a run.
             self._work = f"run {context.run.run_id[:8]} of {context.run.job_name}"
+            if context.instance is not None:
+                living.sign(context.instance, context.run)
         try:
             yield self
         finally:

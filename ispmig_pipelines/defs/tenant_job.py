@@ -7,19 +7,25 @@ from dagster import JobDefinition, PartitionedConfig, in_process_executor, job
 
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.queueing import ORDINARY, tags_of
 
 TENANT_TAG = "ispmig/tenant"
 """Runs that have the same one wait for each other."""
 
 
 def tenant_job(
-    default_config: Callable[[str], Mapping[str, object]], description: str, *, alone: bool = True
+    default_config: Callable[[str], Mapping[str, object]],
+    description: str,
+    *,
+    alone: bool = True,
+    priority: int = ORDINARY,
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
     """A job with a partition per tenant, whose steps share one process.
 
     Args:
         default_config: tenant → what the launchpad shows, to be changed there.
         alone: no other such job of the tenant may run at the same time.
+        priority: its runs' place in the queue; see :mod:`.queueing`.
     """
     return job(
         config=PartitionedConfig(
@@ -31,4 +37,5 @@ def tenant_job(
         executor_def=in_process_executor,
         logger_defs={"console": console},
         description=description,
+        tags=tags_of(priority),
     )

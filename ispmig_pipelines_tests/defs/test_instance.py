@@ -99,7 +99,8 @@ def test_the_configuration_is_ours_and_without_telemetry(ispmig_home: Path) -> N
         assert queue is not None
         assert queue.max_concurrent_runs == 5
         assert queue.tag_concurrency_limits == [
-            {"key": "ispmig/tenant", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+            {"key": "ispmig/tenant", "value": {"applyLimitPerUniqueValue": True}, "limit": 1},
+            {"key": "ispmig/background", "limit": 2},
         ]
     with DagsterInstance.from_config(str(home)) as of_the_ui:
         assert Path(of_the_ui.compute_log_manager._base_dir).is_relative_to(home)

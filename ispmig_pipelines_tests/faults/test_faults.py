@@ -172,6 +172,13 @@ def started(house: House, **tags: str) -> str:
     ).run_id
 
 
+def started_in(house: House, process: str) -> str:
+    """A run that has said which process it is in; its id."""
+    run_id = started(house)
+    house.instance.add_run_tags(run_id, {"ispmig/process": f"{run_id} {process}"})
+    return run_id
+
+
 def opened(house: House, run_id: str, **values: Any) -> int:
     """A migration that a run began, which died then."""
     with house.engine.begin() as connection:
@@ -193,9 +200,9 @@ def status(house: House, run_id: str) -> DagsterRunStatus:
 def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
     had_the_tenant = started(house, **{"ispmig/migration": "1"})
     opened(house, had_the_tenant)
-    gone = started(house, **{"ispmig/process": f"{platform.node()}:{os.getpid()}:1"})
-    waiting = started(house, **{"ispmig/process": living.this_process()})
-    elsewhere = started(house, **{"ispmig/process": "another:1:1"})
+    gone = started_in(house, f"{platform.node()}:{os.getpid()}:1")
+    waiting = started_in(house, living.this_process())
+    elsewhere = started_in(house, "another:1:1")
     # A run that goes on from another's failure has its tags, and begins only later.
     retrying = started(house, **{"ispmig/migration": "1"})
     assert run(house).success

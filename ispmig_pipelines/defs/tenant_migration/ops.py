@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.assets import record_entity, record_source
+from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
 from ispmig_pipelines.defs.tenant_migration import (
@@ -222,7 +223,7 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
     return replace(mapped, feeds=feeds)
 
 
-@op(name="load", ins={"validated": In(list[Mapped])}, out=Out(LoadedMigration))
+@op(name="load", ins={"validated": In(list[Mapped])}, out=Out(LoadedMigration), pool=DATABASE)
 def load_op(
     context: OpExecutionContext, platform: Platform, validated: list[Mapped]
 ) -> LoadedMigration:

@@ -1,5 +1,6 @@
 """The job ``tenant_resubmit``: corrected records of a migration's quarantine, tried again."""
 
+from ispmig_pipelines.defs.queueing import PERSONAL
 from ispmig_pipelines.defs.tenant_job import tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import audit_op, load_op, map_op, validate_op
 from ispmig_pipelines.defs.tenant_resubmit.ops import take_op
@@ -26,6 +27,7 @@ def default_config(tenant: str) -> dict[str, object]:
     default_config,
     description="Tries records of a tenant's quarantine again that somebody corrected in a "
     "workbook, through the spec of the migration that they come from.",
+    priority=PERSONAL,
 )
 def tenant_resubmit() -> None:
     validated = take_op().map(map_op).map(validate_op)

@@ -1,5 +1,6 @@
 """The job ``tenant_rollback``: migrations of a tenant taken back, all or none of them."""
 
+from ispmig_pipelines.defs.queueing import PERSONAL
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import tenant_job
 from ispmig_pipelines.defs.tenant_rollback.ops import roll_back_op
@@ -29,6 +30,7 @@ def _newest(tenant: str) -> list[int]:
     default_config,
     description="Takes migrations of a tenant back: what they inserted goes, what they updated is "
     "as it was before, and what others changed since is kept.",
+    priority=PERSONAL,
 )
 def tenant_rollback() -> None:
     roll_back_op()

@@ -5,6 +5,7 @@ from typing import Any
 from dagster import OpExecutionContext, Out, op
 
 from ispmig_pipelines.defs.actor import actor
+from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
@@ -15,7 +16,7 @@ from ispmig_pipelines.platform.rollback.rollback import Rollback
 from ispmig_pipelines.platform.tenants import raw
 
 
-@op(name="roll_back", out=Out(int, description="id of the rollback"))
+@op(name="roll_back", out=Out(int, description="id of the rollback"), pool=DATABASE)
 def roll_back_op(context: OpExecutionContext, config: RollbackConfig, platform: Platform) -> int:
     """Takes migrations back, in one transaction; tells counts only, for keys are personal data."""
     with failing_plainly(context, platform):

@@ -1,0 +1,84 @@
+"""How Dagster starts runs, knows that they are alive, and ends them.
+
+Its own launcher does so through the code server that started a run. Whether a run's process is
+alive it does not say, and it knows nothing of the runs of commands. On one machine both can be
+known: a run says of itself which process it is in (:mod:`.living`).
+"""
+
+from __future__ import annotations
+
+import time
+
+from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+from ispmig_pipelines.defs import living
+
+UNSIGNED_SECONDS = 120.0
+"""So long after its start a run that has not said which process it is in is asked after."""
+
+
+class Launcher(DefaultRunLauncher):
+    """Dagster's launcher, for runs whose processes may be killed, and for those of commands."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Lets the daemon's monitoring ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether a run's process is alive; of one that nothing is known of, yes."""
+        process = living.process_of(run)
+        if process is None:
+            return self._unsigned(run)
+        if living.is_dead(process):
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process ({process}) has died.")
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def _unsigned(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Of a run that had no time yet to say which process it is in, or died before it could."""
+        record = self._instance.get_run_record_by_id(run.run_id)
+        began = record.start_time if record else None
+        if began is None or time.time() - began < UNSIGNED_SECONDS or self._is_served(run.run_id):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.FAILED, "Its code server does not know it.")
+
+    def _is_served(self, run_id: str) -> bool:
+        client = self._get_grpc_client_for_termination(run_id)
+        if client is None:
+            return False
+        try:
+            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id), 10)
+        except DagsterUserCodeUnreachableError:
+            return False
+        return deserialize_value(answer, CanCancelExecutionResult).can_cancel
+
+    def terminate(self, run_id: str) -> bool:
+        """Ends a run; whether it was told, or was dead.
+
+        Where its code server is not there any more, or it is a command's, its process is told on
+        this machine.
+        """
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        process = living.process_of(run)
+        if process is not None and living.is_dead(process):
+            self._instance.report_run_canceling(run)
+            self._instance.report_run_canceled(run, "It was stopped; its process had died.")
+            return True
+        if not living.is_of_command(run):
+            try:
+                if super().terminate(run_id):
+                    return True
+            except (DagsterUserCodeUnreachableError, DagsterUserCodeProcessError):
+                pass  # the server that started it is gone; it may be alive all the same
+        if process is None or not living.is_here(process):
+            return False
+        if run.status is not DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceling(run)
+        return living.interrupt(process)
