@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ from ispmig_pipelines.defs.tenant_migration import (
     closing,
     people,
     preview,
+    registered,
     reporting,
     resubmission,
     settled,
@@ -70,6 +72,9 @@ def extract_op(
     """Stages the sources of the spec as they are: text cells and where each record stands."""
     slug = context.partition_key
     with failing_plainly(context, platform):
+        if not config.spec:
+            with platform.connect() as connection, connection.begin():
+                config = config.of(slug, registered.of(connection, slug))
         spec = load_spec(project_folder() / config.spec)
         refuse_cards(spec)
         threshold.parse(config.max_quarantined)
@@ -471,7 +476,12 @@ def spec_of(platform: Platform, migration: int) -> Spec:
     """The spec as the migration began with it, whatever has become of the file since."""
     with platform.connect() as connection:
         entry = ledger.migration(connection, migration)
-    return parse_spec(entry.spec_text, Path(entry.spec_path))
+    return _parsed(entry.spec_text, Path(entry.spec_path))
+
+
+@lru_cache(maxsize=4)  # each op asks for it, for every entity; reading YAML takes a while
+def _parsed(text: str, path: Path) -> Spec:
+    return parse_spec(text, path)
 
 
 def retention_of(
