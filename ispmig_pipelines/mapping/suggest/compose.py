@@ -18,7 +18,9 @@ from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.profile import Profile
-from ispmig_pipelines.mapping.suggest.relations import UNRELATED, recognise, relate, through
+from ispmig_pipelines.mapping.suggest.recognising import recognise
+from ispmig_pipelines.mapping.suggest.references import UNRELATED
+from ispmig_pipelines.mapping.suggest.relations import relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.style import (
     country_of,
@@ -32,6 +34,7 @@ from ispmig_pipelines.mapping.suggest.style import (
 )
 from ispmig_pipelines.mapping.suggest.tables import Table
 from ispmig_pipelines.mapping.suggest.totals_of_lines import total_of_lines
+from ispmig_pipelines.mapping.suggest.whose import through
 from ispmig_pipelines.mapping.suggest.wording import Lean, of_made, worded
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType

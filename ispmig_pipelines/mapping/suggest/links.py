@@ -56,6 +56,13 @@ class Link:
     share: float
 
 
+def overlap(child: ColumnSample, parent: ColumnSample) -> float:
+    """Share of the child's distinct values that the parent has."""
+    if not child.counts:
+        return 0.0
+    return sum(value in parent.counts for value in child.counts) / len(child.counts)
+
+
 def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
     """For each table the links to others, the surest first."""
     keys = [
