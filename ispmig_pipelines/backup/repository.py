@@ -165,6 +165,7 @@ class Repository:
         self._piece_key = keys.derived("piece")
         self._file_key = keys.derived("file")
         self._known: dict[Part, dict[str, int]] = {}
+        self._distrusted: dict[tuple[Part, str], dt.datetime] = {}
         # A second listing, begun earlier, would forget what was stored since.
         self._listing = threading.Lock()
 
@@ -211,8 +212,25 @@ class Repository:
         """Hash → bytes of all that lies there, listed once, and then kept up by what we store."""
         with self._listing:
             if part not in self._known:
-                self._known[part] = {found.hash: found.bytes for found in self.stored(part)}
+                self._known[part] = {
+                    found.hash: found.bytes
+                    for found in self.stored(part)
+                    if not self._is_distrusted(found)
+                }
             return self._known[part]
+
+    def distrust(self, part: Part, hash: str, written: dt.datetime) -> None:
+        """Lets a part that was found damaged be as if it were not there, and be stored anew.
+
+        Args:
+            written: when that file was; one that was written later is another one.
+        """
+        self._distrusted[part, hash] = written
+        self._known.pop(part, None)
+
+    def _is_distrusted(self, found: Stored) -> bool:
+        since = self._distrusted.get((found.part, found.hash))
+        return since is not None and found.written <= since
 
     def look_again(self) -> None:
         """Forgets what was listed: the next question lists anew."""
@@ -542,8 +560,10 @@ class Repository:
         key = self.key_of(part, hash)
         data = encrypt(content(), self.keys.recipients)
         try:
-            with self.storage.writing(key, overwrite=again) as stream:
+            overwrite = again or (part, hash) in self._distrusted
+            with self.storage.writing(key, overwrite=overwrite) as stream:
                 stream.write(data)
+            self._distrusted.pop((part, hash), None)
         except UsageError:
             # Somebody else stored the same meanwhile.
             known[hash] = next(blob.size for blob in self.storage.list(key) if blob.key == key)
