@@ -358,6 +358,98 @@ def restore_points(out: Console, tenant: str, found: Sequence[RestorePoint]) -> 
     _show(out, table)
 
 
+def backed_up(out: Console, made: dict[str, Any]) -> None:
+    """A backup that was made."""
+    how = "all rows" if made["kind"] == "full" else f"what changed since {made['parent']}"
+    files = f" and {made['files']:,} files" if made["files"] else ""
+    out.print(
+        f"Snapshot {made['snapshot']} of tenant {made['tenant']}: {made['rows']:,} rows{files}. "
+        f"Read {how}; stored {_size(made['bytes_stored'])} of {_size(made['bytes_whole'])}, in "
+        f"{made['seconds']:.1f} s."
+    )
+    for one in made["left_out"]:
+        out.print(f"Not in it: {one['path']}: {one['why']}", markup=False)
+
+
+def backups(out: Console, told: dict[str, Any], ages: Sequence[str]) -> None:
+    """A tenant's snapshots, the newest first."""
+    if not told["snapshots"]:
+        out.print(
+            f"There is no backup of tenant {told['tenant']} yet. Make one with: ispmig backup "
+            f"create {told['tenant']}"
+        )
+    else:
+        numbers = ("rows", "files", "size", "stored")
+        table = _table(
+            "", "snapshot", "age", "kind", *numbers, "relied on", numbers=(*numbers, "age")
+        )
+        for one, age in zip(told["snapshots"], ages, strict=True):
+            if "problem" in one:
+                table.add_row(one["snapshot"], age, "unreadable", "", "", "", "", "")
+                continue
+            table.add_row(
+                one["snapshot"], age, one["kind"], f"{one['rows']:,}", f"{one['files']:,}",
+                _size(one["bytes_whole"]), _size(one["bytes_stored"] or 0), one["parent"] or "",
+            )  # fmt: skip
+        _show(out, table)
+        for one in told["snapshots"]:
+            if "problem" in one:
+                out.print(one["problem"], markup=False)
+        if told["total"] > len(told["snapshots"]):
+            out.print(f"and {told['total'] - len(told['snapshots']):,} older; all of them: --all")
+    for id in told["former"]:
+        out.print(
+            f"Backups of a former tenant of this name: ispmig backup list {told['tenant']} --key "
+            f"{id}"
+        )
+
+
+def backup(out: Console, told: dict[str, Any]) -> None:
+    """One snapshot, table by table."""
+    out.print(
+        f"Snapshot {told['snapshot']} of tenant {told['tenant']}, {told['kind']}, as of "
+        f"{told['instant']}: {told['rows']:,} rows, {len(told['files']):,} files, "
+        f"{_size(told['bytes_whole'])}"
+    )
+    out.print(told["place"], markup=False)
+    numbers = ("rows", "pieces", "overlays", "size")
+    table = _table("", "table", "read", *numbers, numbers=numbers)
+    for name, one in told["tables"].items():
+        table.add_row(
+            Text(name), one["read"] or "", f"{one['rows']:,}", f"{one['pieces']:,}",
+            f"{one['overlays']:,}", _size(one["bytes"]),
+        )  # fmt: skip
+    _show(out, table)
+
+
+def backup_keys(out: Console, tenant: str, found: list[dict[str, Any]]) -> None:
+    """A tenant's keys, without their secrets."""
+    if not found:
+        out.print(f"Tenant {tenant} has no backup key yet: the first backup makes it.")
+        return
+    table = _table("", "key", "made", "rotations", "of", "public key", numbers=["rotations"])
+    for one in found:
+        table.add_row(
+            one["id"], one["made"][:10], str(one["rotations"]),
+            "the tenant" if one["present"] else "a former tenant of this name", one["public_key"],
+        )  # fmt: skip
+    _show(out, table)
+    recovery = found[0]["recovery"]
+    out.print(
+        f"Who can open new backups besides: {', '.join(recovery)}"
+        if recovery
+        else "Nobody can open backups besides: if the key is lost, so are they. Set "
+        "ISPMIG_BACKUP_RECOVERY."
+    )
+
+
+def _size(count: int) -> str:
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:,.1f} {unit}"
+    return f"{count} B"
+
+
 def exported(out: Console, manifest: dict[str, Any]) -> None:
     """An export: its entities and files."""
     sizes: dict[str, tuple[int, int]] = {}

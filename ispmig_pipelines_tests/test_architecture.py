@@ -22,7 +22,7 @@ KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
                       "tables", "quarantine", "migrating", "exporting",
-                      "subject_requests", "rolling_back", "auditing",
+                      "subject_requests", "rolling_back", "backing_up", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
                       "definitions", "drop", "dropping", "guarding", "spec_checking",
                       "spec_comparing"}  # fmt: skip
@@ -86,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rolling_back": EVERYTHING,
     "auditing": EVERYTHING,
     "dropping": EVERYTHING,
+    "backing_up": EVERYTHING,
     "cli": EVERYTHING,
 }
 

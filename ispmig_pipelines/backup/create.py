@@ -59,6 +59,7 @@ class Made:
         bytes_stored: that are new in the repository, with the manifest.
         bytes_whole: of all that the snapshot needs, as it lies in the repository.
         pieces: how many were new.
+        left_out: ``{"path", "why"}`` of what lies among the tenant's files and is not in it.
     """
 
     snapshot: str
@@ -74,6 +75,7 @@ class Made:
     bytes_whole: int
     pieces: int
     seconds: float
+    left_out: tuple[dict[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the command line prints it."""
@@ -91,6 +93,7 @@ class Made:
             "pieces": self.pieces,
             "seconds": round(self.seconds, 3),
             "tables": self.tables,
+            "left_out": list(self.left_out),
         }
 
 
@@ -173,7 +176,10 @@ def create(
                 "parent": made.parent,
                 "rows": made.rows,
                 "files": made.files,
+                "bytes_read": made.bytes_read,
                 "bytes_stored": made.bytes_stored,
+                "bytes_whole": made.bytes_whole,
+                "seconds": round(made.seconds, 3),
                 "content": _content(manifest),
             }
     return made

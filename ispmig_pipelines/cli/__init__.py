@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from ispmig_pipelines.cli import (
     audit,
     content,
+    backup,
     drop,
     files,
     migration,
@@ -68,6 +69,7 @@ app.command()(content.subject)
 app.add_typer(audit.audit_app, name="audit")
 app.command()(files.convert)
 app.command()(service.up)
+app.add_typer(backup.backup_app, name="backup")
 app.command()(service.status)
 
 

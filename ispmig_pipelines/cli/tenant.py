@@ -194,13 +194,58 @@ def tenant_remove(
                 f"{rows or 'no rows'}, and the role {tenant.role}. The ledger keeps its "
                 f"migrations. If that is meant: ispmig tenant remove {slug} --yes"
             )
+        from ispmig_pipelines import backing_up
         from ispmig_pipelines.defs.instance import instance
         from ispmig_pipelines.defs.launch import forget_tenant
 
         tenants.remove(engine, slug)
+        key = backing_up.forget(slug)
         with instance() as dagster:
             forget_tenant(dagster, slug)
         say(
-            {"tenant": slug, "removed": contents},
-            lambda out: out.print(f"Tenant {slug} is gone ({rows or 'it held no rows'})."),
+            {"tenant": slug, "removed": contents, "backup_key": str(key) if key else None},
+            lambda out: out.print(
+                f"Tenant {slug} is gone ({rows or 'it held no rows'})."
+                + (
+                    f" Its backups are not; to make them unreadable: ispmig tenant shred {slug}"
+                    if key
+                    else ""
+                )
+            ),
+        )
+
+
+@tenant_app.command("shred")
+def tenant_shred(
+    slug: Slug,
+    yes: Annotated[bool, typer.Option("--yes", help="Really destroy the keys.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Destroy the keys of a tenant's backups: none of these can be read any more."""
+    with told(as_json), platform() as engine:
+        from ispmig_pipelines import backing_up
+
+        backing_up.check_shreddable(slug)
+        if not yes:
+            ids = ", ".join(backing_up.ids_of(slug)) or "unreadable"
+            raise UsageError(
+                f"Shredding tenant {slug} destroys the keys of its backups ({ids}): no snapshot "
+                "can be restored any more, by nobody who has no recovery key. The tenant's data in "
+                "the database, if it is there, is not touched. If that is meant: ispmig tenant "
+                f"shred {slug} --yes"
+            )
+        done = backing_up.shred(engine, slug)
+        say(
+            {
+                "tenant": slug,
+                "ids": list(done.ids),
+                "files": [str(path) for path in done.files],
+                "remains": list(done.remains),
+            },
+            lambda out: out.print(
+                f"The backups of tenant {slug} cannot be read any more: destroyed "
+                f"{', '.join(done.ids) or 'what was left of its keys'}.\n"
+                + "\n".join(f"- {text}" for text in done.remains),
+                markup=False,
+            ),
         )
