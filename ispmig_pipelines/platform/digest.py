@@ -21,6 +21,10 @@ from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 _LANES = 4
 _MODULUS = 2**64
 
+_CASTS_BYTES = 180000
+"""The first version of the server that takes eight bytes for a number, in a fifth of the time that
+it takes to write them as text and read that."""
+
 
 def digest(driver: psycopg.Connection, tenant: Tenant) -> dict[str, Any]:
     """The tenant's digest, whole and per entity, as of one instant.
@@ -68,17 +72,20 @@ def entity_digest(
         )
         for column in sorted([*ENTITIES[entity].fields, "legacy"] if columns is None else columns)
     )
+    by_cast = driver.info.server_version >= _CASTS_BYTES
+    # Sums of bigint are numeric: nothing overflows.
     lanes = sql.SQL(", ").join(
-        sql.SQL("sum((('x' || substr(hash, {}, 16))::bit(64)::bigint)::numeric)").format(
-            sql.Literal(1 + 16 * lane)
-        )
+        sql.SQL(
+            "sum(substr(hash, {}, 8)::bigint)"
+            if by_cast
+            else "sum(('x' || encode(substr(hash, {}, 8), 'hex'))::bit(64)::bigint)"
+        ).format(sql.Literal(1 + 8 * lane))
         for lane in range(_LANES)
     )
     row = driver.execute(
         sql.SQL(
             """select count(*), {lanes} from (
-                   select encode(sha256(convert_to(concat_ws(E'\\x1f', {cells}), 'UTF8')), 'hex')
-                       as hash
+                   select sha256(convert_to(concat_ws(E'\\x1f', {cells}), 'UTF8')) as hash
                    from {table} t where {where} offset 0) hashed"""
         ).format(
             lanes=lanes,
