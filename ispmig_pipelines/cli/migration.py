@@ -15,26 +15,40 @@ from ispmig_pipelines.cli.words import (
     Json,
     Slug,
 )
+from ispmig_pipelines.errors import PlatformError, UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
 if TYPE_CHECKING:
     from ispmig_pipelines.platform.ledger import Migration
+    from ispmig_pipelines.platform.registered import Registered
 
 
 def migrate(
-    tenant: Slug,
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.")],
+    tenant: Annotated[
+        str, typer.Argument(metavar="[TENANT]", help="The tenant's slug.", show_default=False)
+    ] = "",
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC]", help="The spec, a YAML file; else the registered one."),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Every tenant with a registered migration, through the queue."),
+    ] = False,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="With --all: before what waits in the queue already.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
     on_conflict: Annotated[
-        OnConflict,
+        OnConflict | None,
         typer.Option(help="Who wins where the tenant has other content under a record's key."),
-    ] = OnConflict.update,
+    ] = None,
     max_quarantined: Annotated[
         str,
         typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
-    ] = threshold.DEFAULT,
+    ] = "",
     batch_size: Annotated[
         int,
         typer.Option(
@@ -43,19 +57,40 @@ def migrate(
     ] = DEFAULT_BATCH_SIZE,
     as_json: Json = False,
 ) -> None:
-    """Migrate a tenant: run the Dagster job, here and now."""
+    """Migrate a tenant, here and now; or all tenants, through the queue."""
+    with told(as_json):
+        if every != (not tenant) or (urgent and not every):
+            raise UsageError(
+                "Say which tenant is to be migrated, and by which spec: ispmig migrate TENANT "
+                "SPEC; or --all, for every tenant's registered migration, before what waits "
+                "already with --urgent."
+            )
+        options = (on_conflict, max_quarantined, batch_size != DEFAULT_BATCH_SIZE)
+        if every and any(options):
+            raise UsageError(
+                "--all migrates each tenant as it is registered: --on-conflict, --max-quarantined "
+                "and --batch-size do not go with it. Set what is to hold for a tenant with: ispmig "
+                "register TENANT SPEC"
+            )
+    if every:
+        _migrate_all(dry_run=dry_run, urgent=urgent, as_json=as_json)
+        return
     with told(as_json), connected() as connection:
         from ispmig_pipelines.migrating import MigrationFailed
         from ispmig_pipelines.migrating import migrate as run
+        from ispmig_pipelines.migrating_many import registered
+        from ispmig_pipelines.platform.registered import Registered
 
+        # Without a spec the rest of the registered migration holds, too, unless it is said here.
+        said = registered(connection, tenant) if spec is None else Registered(str(spec))
         try:
             entry = run(
                 connection,
                 tenant,
-                spec,
+                Path(said.spec),
                 dry_run=dry_run,
-                on_conflict=on_conflict,
-                max_quarantined=max_quarantined,
+                on_conflict=on_conflict or OnConflict(said.on_conflict),
+                max_quarantined=max_quarantined or said.max_quarantined,
                 batch_size=batch_size,
             )
         except MigrationFailed as failure:
@@ -63,6 +98,108 @@ def migrate(
                 tables.migration(console(), failure.entry)
             raise
         say(entry.as_json(), lambda out: tables.migration(out, entry))
+
+
+def _migrate_all(*, dry_run: bool, urgent: bool, as_json: bool) -> None:
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines import migrating_many
+        from ispmig_pipelines.cli import many as shown
+
+        with shown.progress(console(to_errors=True)) as tell:
+            many = migrating_many.migrate_all(connection, tell, dry_run=dry_run, urgent=urgent)
+        failed = [one for one in many if one.error]
+        say(
+            {
+                "tenants": [one.as_json() for one in many],
+                "migrated": len(many) - len(failed),
+                "failed": len(failed),
+            },
+            lambda out: shown.show(out, many),
+        )
+        if failed:
+            raise typer.Exit(max(one.exit_code for one in failed))
+
+
+def register(
+    tenant: Slug,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC]", help="The spec, a YAML file; without it: what holds now."),
+    ] = None,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(help="Who wins where the tenant has other content under a record's key."),
+    ] = OnConflict.update,
+    max_quarantined: Annotated[
+        str,
+        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
+    ] = threshold.DEFAULT,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget what was registered.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a tenant is migrated by where nobody names a spec; or show it."""
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines import migrating_many
+        from ispmig_pipelines.platform.registered import Registered
+
+        if spec is not None and forget:
+            raise UsageError("Name a spec, or say --forget; not both.")
+        if spec is None and not forget:
+            said: Registered | None = migrating_many.registered(connection, tenant)
+        elif spec is None:
+            said = migrating_many.register(connection, tenant, None)
+        else:
+            said = migrating_many.register(
+                connection,
+                tenant,
+                Registered(str(spec.absolute()), on_conflict.value, max_quarantined),
+            )
+        found = {"tenant": tenant, "migration": None if said is None else said.as_json()}
+        say(found, lambda out: _show_registered(out, tenant, said))
+
+
+def _show_registered(out: Console, tenant: str, said: Registered | None) -> None:
+    if said is None:
+        out.print(f"Tenant {tenant} has no registered migration.", markup=False)
+        return
+    out.print(
+        f"Tenant {tenant} is migrated by {said.spec} (on conflict: {said.on_conflict}; most in "
+        f"quarantine: {said.max_quarantined}).",
+        markup=False,
+    )
+
+
+def cancel(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="[TENANT|RUN]", help="A tenant, or a run's id or its beginning."),
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="All runs of all tenants.")] = False,
+    wait: Annotated[
+        int, typer.Option(min=0, max=3600, help="Seconds for which runs are waited for to end.")
+    ] = 60,
+    as_json: Json = False,
+) -> None:
+    """Stop runs, those that wait and those under way; nothing of them is half-done."""
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines import cancelling
+        from ispmig_pipelines.cli import many as shown
+        from ispmig_pipelines.defs.instance import instance
+
+        if every == bool(what):
+            raise UsageError("Say what to stop: a tenant, a run's id, or --all.")
+        with instance() as dagster:
+            found = cancelling.cancel(
+                connection, dagster, what=what, everything=every, patience=wait
+            )
+        left = [run for run in found if not run.ended]
+        say({"runs": [run.as_json() for run in found]}, lambda out: shown.stopped(out, found))
+        if left and not as_json:
+            for run in left:
+                why = run.why or "It was told to end and has not yet; look again in a moment."
+                console(to_errors=True).print(f"ispmig: run {run.run}: {why}", markup=False)
+        if left:
+            raise typer.Exit(PlatformError.exit_code)
 
 
 def preview(

@@ -10,6 +10,8 @@ proxy that knows its users, for one)."""
 
 FROM_TAG = "ispmig/from"
 COMMAND_LINE = "command line"
+QUEUE = "command line, queue"
+"""Of a run that a command put into the queue: it is in a process of the daemon's."""
 
 _PARENT = "dagster/parent_run_id"
 _RETRY = "dagster/retry_number"
@@ -40,4 +42,6 @@ def actor_of(run: DagsterRun) -> str:
     for tag, what in ((_SCHEDULE, "schedule"), (_SENSOR, "sensor")):
         if tag in tags and not retried_by_hand:
             return f"{ours} ({what} {tags[tag]})"
+    if said and tags.get(FROM_TAG) == QUEUE and not retried_by_hand:
+        return f"{said} (queue, account {ours})"
     return f"{said} (dagster-ui, account {ours})" if said else f"{ours} (dagster-ui)"

@@ -6,6 +6,7 @@ from typing import Any
 
 from dagster import (
     DagsterEvent,
+    DagsterEventType,
     DagsterExecutionInterruptedError,
     DagsterInstance,
     DagsterRun,
@@ -22,9 +23,10 @@ from dagster_postgres.utils import DagsterPostgresException
 
 from ispmig_pipelines.account import account
 from ispmig_pipelines.defs import living
-from ispmig_pipelines.defs.actor import ACTOR_TAG, COMMAND_LINE, FROM_TAG
+from ispmig_pipelines.defs.actor import ACTOR_TAG, COMMAND_LINE, FROM_TAG, QUEUE
 from ispmig_pipelines.defs.instance import shipped_file
 from ispmig_pipelines.defs.partitions import NAME
+from ispmig_pipelines.defs.queueing import ORDINARY, tags_of
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.errors import PlatformError
@@ -113,6 +115,62 @@ def run_job(
     if not failure and finished.status is not DagsterRunStatus.SUCCESS:
         failure = {"message": _last_words(result.all_events), "error": "platform", "exit_code": 3}
     return finished, failure
+
+
+def queue_job(
+    instance: DagsterInstance,
+    name: str,
+    tenant: str,
+    config: Mapping[str, Mapping[str, Any]],
+    *,
+    priority: int = ORDINARY,
+    tags: Mapping[str, str] | None = None,
+) -> DagsterRun:
+    """Puts a run of a job for a tenant into the queue, which Dagster's daemon works off.
+
+    Args:
+        name: of the job.
+        config: op → its configuration.
+        priority: its place in the queue; see :mod:`.queueing`.
+        tags: more of the run's.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be used; nothing was put into the queue.
+    """
+    know_tenant(instance, tenant)
+    repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
+    job = repository.get_reconstructable_job(name)
+    definition = job.get_definition()
+    with _storage_told_plainly():
+        run = instance.create_run_for_job(
+            job_def=definition,
+            run_config={"ops": {op: {"config": dict(own)} for op, own in config.items()}},
+            tags={
+                **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
+                FROM_TAG: QUEUE,
+                ACTOR_TAG: account(),
+                **tags_of(priority),
+                **(tags or {}),
+            },
+            status=DagsterRunStatus.NOT_STARTED,
+            remote_job_origin=_origin(name),
+            job_code_origin=job.get_python_origin(),
+        )
+        event = DagsterEvent.job_enqueue(run)
+        instance.report_dagster_event(event, run_id=run.run_id)
+        queued = instance.get_run_by_id(run.run_id)
+    assert queued is not None  # noqa: S101 - it was made above
+    return queued
+
+
+def failure_of(instance: DagsterInstance, run_id: str) -> dict[str, Any]:
+    """What the failure of a run that has ended said, as :func:`run_job` returns it; empty of one
+    that has failed in no step."""
+    events = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    for entry in events:
+        if entry.dagster_event is not None:
+            return _failure(entry.dagster_event.step_failure_data)
+    return {}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What ops need from outside: the database, and the tenant they work for."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +11,8 @@ from pydantic import PrivateAttr
 from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines.defs import living
+from ispmig_pipelines.defs.tenant_migration import closing
+from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import catalogs, ledger, tenants
 from ispmig_pipelines.platform.server import engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
@@ -56,9 +58,16 @@ class Platform(ConfigurableResource):
         try:
             yield self
         finally:
+            if context.run is not None:
+                self._close_stopped(context.run.run_id)
             for held in self._held.values():
                 held.stack.close()
             self._held.clear()
+
+    def _close_stopped(self, run_id: str) -> None:
+        """Says so in the ledger where a run ends that was stopped between two ops."""
+        with suppress(IspmigError), self.connect() as connection:
+            closing.note_stopped(connection, run_id)
 
     def engine(self) -> Engine:
         """The engine, with the ledger ready."""

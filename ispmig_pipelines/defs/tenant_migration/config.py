@@ -5,8 +5,10 @@ from enum import Enum
 from dagster import Config
 from pydantic import Field
 
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.platform.registered import Registered
 from ispmig_pipelines.validation import threshold
 
 
@@ -21,7 +23,10 @@ class MigrationConfig(Config):
     """Configuration of ``extract``, which hands it on to the other ops."""
 
     spec: str = Field(
-        description="Path of the spec: absolute, or relative to the project's folder."
+        default="",
+        description="Path of the spec: absolute, or relative to the project's folder. Unset: the "
+        "tenant's registered migration, with its own on_conflict and max_quarantined where these "
+        "are not given.",
     )
     mode: Mode = Field(
         default=Mode.load,
@@ -52,3 +57,29 @@ class MigrationConfig(Config):
     preview_mask: bool = Field(
         default=False, description="The report shows masks of cells and values only."
     )
+
+    def of(self, tenant: str, registered: Registered | None) -> "MigrationConfig":
+        """This one, with what the tenant has registered where no spec was named.
+
+        Raises:
+            UsageError: nothing is registered.
+        """
+        if self.spec:
+            return self
+        if registered is None:
+            raise UsageError(
+                f"Tenant {tenant} has no registered migration, and the run names no spec. Name one "
+                "in the run's configuration (ops, extract, config, spec), or register one: ispmig "
+                f"register {tenant} SPEC"
+            )
+        ordinary = Registered(registered.spec)
+        chosen = {
+            "spec": registered.spec,
+            "on_conflict": OnConflict(registered.on_conflict)
+            if self.on_conflict.value == ordinary.on_conflict
+            else self.on_conflict,
+            "max_quarantined": registered.max_quarantined
+            if self.max_quarantined == ordinary.max_quarantined
+            else self.max_quarantined,
+        }
+        return self.model_copy(update=chosen)
