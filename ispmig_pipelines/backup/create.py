@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.backup import evidence
 from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.borders import SIZES, Sizes
@@ -157,6 +158,7 @@ def create(
             ) as record,
             repository.writing(),
         ):
+            evidence.distrust_damaged(repository)
             counter = Counter()
             with storing(repository, sizes) as stores:
                 with snapshot(tenant) as opened:
