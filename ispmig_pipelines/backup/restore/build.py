@@ -1,0 +1,524 @@
+"""A snapshot built as a schema, in the current transaction, and verified there.
+
+The order is that of speed and of what needs what: types, sequences, functions and tables with their
+checks; rows by ``COPY``; keys and indexes; references; views, triggers and rights. Everything that
+a manifest says is done by the tenant's role, which for this transaction alone may make things in
+the new schema. What belongs to the platform is handed over to it at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from pydantic import ValidationError
+
+from ispmig_pipelines.backup.definition import (
+    SchemaDefinition,
+    SequenceDefinition,
+    TableDefinition,
+    names_of,
+    schema_from_json,
+    table_from_json,
+)
+from ispmig_pipelines.backup.manifest import Manifest, Table
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.restore import masked, rights, statements
+from ispmig_pipelines.backup.restore.read_back import check_loaded
+from ispmig_pipelines.backup.restore.rows import named_rows_of
+from ispmig_pipelines.backup.restore.statements import Statement
+from ispmig_pipelines.errors import BackupError
+from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.masking import Masker
+from ispmig_pipelines.platform.copy import csv_bytes
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant
+from ispmig_pipelines.settings import settings
+
+LEDGER = "ledger/"
+"""What names of tables of the ledger begin with in a manifest."""
+
+_LEAST_INDEX_MEMORY = 256  # MB
+Changes = Callable[[psycopg.Connection, str], Mapping[str, int]]
+"""Connection, and schema whose rows are to be changed, as the tenant's role → table → its rows
+afterwards, of those that were changed. What was changed is verified by the schema's own keys,
+checks and references."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A schema that was built from a snapshot.
+
+    Attributes:
+        rows: table → its rows.
+        emptied: tables of which a masked copy holds nothing, because nobody knows what to mask.
+        left_out: what the snapshot had and could not be made again, in words.
+    """
+
+    schema: str
+    rows: dict[str, int] = field(default_factory=dict)
+    emptied: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be built of a manifest.
+
+    Attributes:
+        tables: name → the rows' whereabouts and the definition.
+        partly: they are not all of the snapshot's.
+    """
+
+    schema: SchemaDefinition
+    tables: dict[str, tuple[Table, TableDefinition]]
+    partly: bool = False
+
+
+def plan(manifest: Manifest, only: Collection[str] = ()) -> Plan:
+    """What the manifest tells of the schema.
+
+    Args:
+        only: names of tables; all of them unless said.
+
+    Raises:
+        BackupError: it tells of a table what cannot be understood.
+    """
+    tables = {}
+    for table in manifest.tables:
+        if table.name.startswith(LEDGER) or (only and table.name not in only):
+            continue
+        try:
+            definition = table_from_json(table.definition)
+        except ValidationError:
+            raise _not_understood(table.name) from None
+        stored = {column.name for column in definition.stored}
+        if definition.name != table.name or not stored.issuperset(c.name for c in table.columns):
+            raise _not_understood(table.name)
+        tables[table.name] = (table, definition)
+    try:
+        schema = schema_from_json(manifest.definitions)
+    except ValidationError:
+        raise _not_understood("as a whole") from None
+    return Plan(schema, tables, bool(only))
+
+
+def _not_understood(table: str) -> BackupError:
+    return BackupError(
+        f"What the snapshot tells of the table {table} cannot be understood by this release. "
+        "Nothing was changed. Restore with the release that made the backup, or a newer one."
+    )
+
+
+def build(
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    repository: Repository,
+    planned: Plan,
+    schema: str,
+    *,
+    references: bool = True,
+    indexes: bool = True,
+    copy: bool = False,
+    masker: Masker | None = None,
+    changes: Changes | None = None,
+    told: Callable[[str], None] = lambda text: None,
+) -> Built:
+    """Builds the schema, which nobody has, in the current transaction, and verifies it.
+
+    Args:
+        references, indexes: without them only rows and primary keys are verified: for what is only
+            compared, or read from.
+        copy: it is not to become the tenant's: nobody but the platform gets rights.
+        masker: rows are masked; see :mod:`.masked`.
+        changes: brings the rows from the snapshot's instant to a later one, when what was loaded
+            has been verified and has its primary keys, and before all else is.
+        told: is told what is being done.
+
+    Raises:
+        BackupDamaged: a piece is not what was stored.
+        BackupError: rows are not as the manifest says, or break what it says of them.
+        StorageError: a piece cannot be read.
+    """
+    _prepare(driver, tenant, schema)
+    # The tenant's role may not be let look into the catalog.
+    roles = rights.Roles.present(driver, tenant)
+    made = _Building(driver, tenant, repository, planned, schema, masker, told, roles)
+    try:
+        with _entitled(driver, tenant), names_of(driver, schema):
+            with as_tenant(driver, tenant):
+                driver.execute("set local check_function_bodies = off")
+                made.tables()
+                made.load()
+                made.primary_keys()
+                if changes is not None:
+                    made.change(changes)
+                made.keys(indexes=indexes)
+                if references:
+                    made.references()
+                if indexes:
+                    made.rest()
+            driver.execute(
+                sql.SQL("revoke all on schema {} from {}").format(
+                    sql.Identifier(schema), sql.Identifier(tenant.role)
+                )
+            )
+            if indexes:
+                left_out = rights.hand_over(
+                    driver, schema, planned.schema, made.definitions, made.sequences, roles,
+                    copy=copy,
+                )  # fmt: skip
+                made.left_out += left_out
+    except psycopg.errors.IntegrityError as error:
+        raise _broken(error) from None
+    except (psycopg.errors.SyntaxError, psycopg.errors.InsufficientPrivilege) as error:
+        raise BackupError(
+            "PostgreSQL does not let the tenant's role make what the snapshot tells "
+            f"({type(error).__name__}). Nothing was changed. Whoever made it beside the platform "
+            "had more rights than the tenant, which no backup gives back: make it anew afterwards, "
+            "and restore single tables with --entity."
+        ) from None
+    return made.built()
+
+
+def _broken(error: psycopg.errors.IntegrityError) -> BackupError:
+    names = [
+        f"{kind} {name}"
+        for kind in ("table", "column", "constraint")
+        if (name := getattr(error.diag, f"{kind}_name", None))
+    ]
+    return BackupError(
+        "The snapshot's rows do not fit together: they break what it says of "
+        f"{', '.join(names) or 'its tables'}. Nothing was changed. Restore from another snapshot, "
+        "and make a full backup."
+    )
+
+
+def _prepare(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
+    memory = max(settings().work_memory, _LEAST_INDEX_MEMORY)
+    driver.execute(
+        "select pg_catalog.set_config('maintenance_work_mem', %s, true),"
+        # A large table takes its time, and is nobody's runaway query.
+        " pg_catalog.set_config('statement_timeout', '0', true),"
+        # As rows were read for the snapshot.
+        " pg_catalog.set_config('lc_monetary', 'C', true),"
+        " pg_catalog.set_config('synchronize_seqscans', 'off', true)",
+        [f"{memory}MB"],
+    )
+    driver.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+    driver.execute(sql.SQL("revoke all on schema {} from public").format(sql.Identifier(schema)))
+    driver.execute(
+        sql.SQL("grant usage, create on schema {} to {}").format(
+            sql.Identifier(schema), sql.Identifier(tenant.role)
+        )
+    )
+
+
+@contextmanager
+def _entitled(driver: psycopg.Connection, tenant: Tenant) -> Iterator[None]:
+    """Lets the platform take over what the tenant's role owns, if it is no superuser; in the
+    current transaction, and for nobody else to see."""
+    row = driver.execute(
+        "select rolsuper from pg_catalog.pg_roles where rolname = current_user"
+    ).fetchone()
+    role = sql.Identifier(tenant.role)
+    needed = not (row and row[0]) and driver.info.server_version >= 160000
+    if needed:
+        driver.execute(sql.SQL("grant {} to current_user with inherit true, set true").format(role))
+    yield
+    if needed:
+        driver.execute(
+            sql.SQL("grant {} to current_user with inherit false, set true").format(role)
+        )
+
+
+class _Building:
+    """One schema, step by step."""
+
+    def __init__(
+        self,
+        driver: psycopg.Connection,
+        tenant: Tenant,
+        repository: Repository,
+        planned: Plan,
+        schema: str,
+        masker: Masker | None,
+        told: Callable[[str], None],
+        roles: rights.Roles,
+    ) -> None:
+        self._driver = driver
+        self._tenant = tenant
+        self._repository = repository
+        self._plan = planned
+        self._schema = schema
+        self._masker = masker
+        self._told = told
+        self._rows: dict[str, int] = {}
+        self._emptied: list[str] = []
+        self.left_out = list(planned.schema.left_out)
+        self.definitions = [definition for _, definition in planned.tables.values()]
+        present = set(planned.tables)
+        self.sequences = [
+            one
+            for one in planned.schema.sequences
+            if one.owned_by is None or one.owned_by[0] in present
+        ]
+        self._roles = roles
+
+    def built(self) -> Built:
+        return Built(self._schema, self._rows, tuple(self._emptied), tuple(self.left_out))
+
+    def _run(self, statement: Statement) -> None:
+        # The protocol for parameters takes one statement at a time.
+        self._driver.execute(statement, binary=True)
+
+    def _in_rounds(
+        self, waiting: list[Statement], optional: Collection[Statement] = ()
+    ) -> list[Statement]:
+        """Runs statements that need each other: those whose needs are not there yet come again.
+        Returns what could not be run of the optional ones."""
+        while waiting:
+            later = []
+            error: psycopg.Error | None = None
+            for statement in waiting:
+                self._driver.execute("savepoint ispmig_part")
+                try:
+                    self._run(statement)
+                except (
+                    psycopg.errors.UndefinedTable,
+                    psycopg.errors.UndefinedObject,
+                    psycopg.errors.UndefinedFunction,
+                    psycopg.errors.UndefinedColumn,
+                ) as missing:
+                    error = missing
+                    self._driver.execute("rollback to savepoint ispmig_part")
+                    later.append(statement)
+                self._driver.execute("release savepoint ispmig_part")
+            if len(later) == len(waiting):
+                if all(statement in optional for statement in later):
+                    return later
+                raise BackupError(
+                    "The snapshot needs something in the database that is not there "
+                    f"({type(error).__name__}): an extension, or a function or type of another "
+                    "schema. Nothing was changed. Make it there first, and restore again."
+                )
+            waiting = later
+        return []
+
+    def tables(self) -> None:
+        schema, about = self._schema, self._plan.schema
+        identities: dict[str, dict[str, SequenceDefinition]] = {}
+        for one in self.sequences:
+            if one.identity and one.owned_by:
+                identities.setdefault(one.owned_by[0], {})[one.owned_by[1]] = one
+        surroundings = [
+            *(statements.create_type(schema, one) for one in about.types),
+            *(
+                statements.create_sequence(schema, one)
+                for one in self.sequences
+                if not one.identity
+            ),
+            *(statements.create_function(schema, one) for one in about.functions),
+        ]
+        self._in_rounds(
+            [
+                *surroundings,
+                *(
+                    statements.create_table(schema, one, identities.get(one.name, {}))
+                    for one in self.definitions
+                ),
+            ],
+            # Of some tables alone, what needs the others is not needed.
+            optional=surroundings if self._plan.partly else (),
+        )
+
+    def load(self) -> None:
+        parallel = self._driver.execute(
+            "select pg_catalog.current_setting('max_parallel_workers_per_gather')"
+        ).fetchone()
+        parallel_set = "select pg_catalog.set_config('max_parallel_workers_per_gather', %s, true)"
+        # Rows are read back as they lie.
+        self._driver.execute(parallel_set, ["0"])
+        for table, definition in self._plan.tables.values():
+            if definition.partition_by is None:
+                self._load(table)
+        for one in self.sequences:
+            self._run(statements.set_sequence(self._schema, one))
+        self._driver.execute(parallel_set, parallel)
+
+    def _load(self, table: Table) -> None:
+        self._told(f"{table.name}: {table.rows:,} rows")
+        target = sql.Identifier(self._schema, table.name)
+        loaded: list[tuple[str, int]] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for name, batch in named_rows_of(self._repository, table):
+                loaded.append((name, batch.num_rows))
+                yield batch
+
+        if self._masker is not None and table.name not in ENTITIES:
+            if table.rows:
+                self._emptied.append(table.name)
+            self._verify(table, 0)
+        elif self._masker is not None:
+            masker = self._masker
+            masked.load(
+                self._driver, self._schema, table,
+                (masked.batch(masker, table.name, batch) for batch in batches()),
+                self._copy,
+            )  # fmt: skip
+            self._verify(table, table.rows)
+        elif table.columns:
+            self._copy(target, batches(), True)
+            self._verify(table, table.rows)
+            check_loaded(
+                self._driver, self._schema, table, loaded, self._repository.keys.derived("piece")
+            )
+        else:
+            if table.rows:
+                self._driver.execute(
+                    sql.SQL("insert into {} select from generate_series(1, {})").format(
+                        target, sql.Literal(table.rows)
+                    )
+                )
+            self._verify(table, table.rows)
+
+    def _copy(self, table: sql.Identifier, batches: Iterable[pa.RecordBatch], freeze: bool) -> None:
+        # Frozen: also transactions that began before the swap see its rows, and no empty table.
+        iterator = iter(batches)
+        first = next(iterator, None)
+        if first is None:
+            return
+        statement = sql.SQL("copy {} ({}) from stdin (format csv, freeze {})").format(
+            table,
+            sql.SQL(", ").join(map(sql.Identifier, first.schema.names)),
+            sql.Literal(freeze),
+        )
+        with self._driver.cursor() as cursor, cursor.copy(statement) as copy:
+            batch: pa.RecordBatch | None = first
+            while batch is not None:
+                if batch.num_rows:
+                    copy.write(csv_bytes(_as_text(batch)))
+                batch = next(iterator, None)
+
+    def _verify(self, table: Table, expected: int) -> None:
+        """Counts rows, and adds up what the manifest has control totals of."""
+        columns = {column.name for column in table.columns}
+        totals = {
+            name: total
+            for name, total in table.totals.items()
+            if name in columns and (self._masker is None)
+        }
+        row = self._driver.execute(
+            sql.SQL("select count(*){} from {}").format(
+                sql.SQL("").join(
+                    sql.SQL(", coalesce(sum({}), 0)").format(sql.Identifier(name))
+                    for name in totals
+                ),
+                sql.Identifier(self._schema, table.name),
+            )
+        ).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        if row[0] != expected:
+            raise BackupError(
+                f"The table {table.name} has {expected:,} rows in the snapshot's manifest, and its "
+                f"pieces hold {row[0]:,}. Nothing was changed. Restore from another snapshot, and "
+                "make a full backup."
+            )
+        for (name, total), found in zip(totals.items(), row[1:], strict=True):
+            with suppress(InvalidOperation):
+                if Decimal(total) == found:
+                    continue
+            raise BackupError(
+                f"The control total of {table.name}.{name} is not what the snapshot's manifest "
+                "says. Nothing was changed. Restore from another snapshot, and make a full backup."
+            )
+        self._rows[table.name] = row[0]
+
+    def primary_keys(self) -> None:
+        self._told("primary keys")
+        self._constraints("p", partitioned=False)
+
+    def change(self, changes: Changes) -> None:
+        self._told("changes since the snapshot")
+        self._rows |= changes(self._driver, self._schema)
+
+    def keys(self, *, indexes: bool) -> None:
+        if indexes:
+            self._told("keys and indexes")
+            self._constraints("uxc", partitioned=False)
+        for one in self.definitions:
+            if one.partition_of is not None and one.partition_of in self._plan.tables:
+                self._run(statements.attach(self._schema, one))
+        self._constraints("puxc" if indexes else "p", partitioned=True)
+        if indexes:
+            for one in self.definitions:
+                for statement in statements.indexes(one):
+                    self._run(statement)
+
+    def _constraints(self, kinds: str, *, partitioned: bool) -> None:
+        for one in self.definitions:
+            if (one.partition_by is not None) is partitioned:
+                for statement in statements.constraints(self._schema, one, kinds):
+                    self._run(statement)
+
+    def references(self) -> None:
+        self._told("references")
+        for one in self.definitions:
+            for statement in statements.constraints(self._schema, one, "f"):
+                self._run(statement)
+
+    def rest(self) -> None:
+        schema = self._schema
+        for one in self.sequences:
+            if one.owned_by and not one.identity:
+                self._run(statements.own_sequence(schema, one))
+        if len(self._plan.tables) and self._plan.schema.views:
+            self._in_rounds(
+                [statements.create_view(schema, one) for one in self._plan.schema.views]
+            )
+        for view in self._plan.schema.views:
+            if view.materialized:
+                self._run(statements.refresh_view(schema, view))
+            for statement in statements.indexes(view):
+                self._run(statement)
+            kind = "materialized view" if view.materialized else "view"
+            for statement in statements.comment(schema, kind, view.name, view.comment):
+                self._run(statement)
+        for table in self.definitions:
+            for statement in (
+                *statements.triggers(schema, table),
+                *statements.properties(schema, table),
+                *statements.comments(schema, table),
+            ):
+                self._run(statement)
+            for policy in table.policies:
+                roles = [role for to in policy.roles if (role := self._roles.named(to)) is not None]
+                if len(roles) == len(policy.roles):
+                    self._run(statements.policy(schema, table.name, policy, roles))
+                else:
+                    self.left_out.append(f"policy {policy.name} on {table.name}")
+        for part, kind in ((self._plan.schema.types, "type"), (self.sequences, "sequence")):
+            for named in part:
+                for statement in statements.comment(schema, kind, named.name, named.comment):
+                    self._run(statement)
+
+
+def _as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Bytes as PostgreSQL writes them; all else is read as Arrow writes it."""
+    if not any(pa.types.is_binary(type_) for type_ in batch.schema.types):
+        return batch
+    columns = [
+        pa.array(
+            [None if value is None else "\\x" + value.hex() for value in column.to_pylist()],
+            pa.string(),
+        )
+        if pa.types.is_binary(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

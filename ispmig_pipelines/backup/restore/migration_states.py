@@ -1,0 +1,95 @@
+"""What becomes of migrations in the ledger when a tenant is set back to a snapshot.
+
+The tables are then as of the snapshot: what was published since is not in them, and what was taken
+back since is in them again. The ledger that a snapshot carries says what stood at its instant; the
+present one is brought to say so too, and to say the contrary again when the restore is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.backup.manifest import Manifest
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.restore.rows import rows_of
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.ledger import State
+
+_TABLE = "ledger/data_migrations"
+_IN = frozenset({State.PUBLISHED, State.DONE, State.PARTLY_UNDONE})
+"""States of migrations whose rows are in the tables."""
+
+
+def at_snapshot(repository: Repository, manifest: Manifest) -> dict[int, str] | None:
+    """Migration → its state at the snapshot's instant; None where the snapshot does not tell."""
+    table = manifest.table(_TABLE)
+    if table is None:
+        return None
+    found: dict[int, str] = {}
+    for batch in rows_of(repository, table):
+        ids, states = (batch.column(name).to_pylist() for name in ("id", "state"))
+        found |= dict(zip(ids, states, strict=True))
+    return found
+
+
+def settle(
+    connection: Connection, slug: str, then: Mapping[int, str], snapshot: str
+) -> dict[str, dict[str, Any]]:
+    """Writes into the ledger what stands again, and what does not any more; in the current
+    transaction, by one who holds the tenant.
+
+    Returns:
+        Migration → ``{"was", "is", "by"}``: its states, and the rollback that took it back.
+    """
+    table = ledger.data_migrations
+    changed: dict[str, dict[str, Any]] = {}
+    rows = connection.execute(
+        sa.select(table.c.id, table.c.state, table.c.rolled_back_by)
+        .where(table.c.tenant == slug)
+        .order_by(table.c.id)
+        .with_for_update()
+    ).all()
+    for id_, now, by in rows:
+        before = then.get(id_, State.RUNNING.value)
+        if now == before or (now in _IN and before == State.PUBLISHED):
+            continue
+        if now in _IN and before not in _IN:
+            to = State.UNDONE.value
+            why = f"The tenant was restored to the snapshot {snapshot}, which is of before it."
+        elif before in _IN and now in (*_IN, State.UNDONE):
+            to, why = before, None
+        else:
+            continue
+        _write(connection, id_, to, why)
+        changed[str(id_)] = {"was": now, "is": to, "by": by}
+    return changed
+
+
+def put_back(connection: Connection, changed: Mapping[str, Mapping[str, Any]]) -> None:
+    """Undoes :func:`settle`, of migrations that have not changed since; in the current
+    transaction."""
+    table = ledger.data_migrations
+    for id_, one in changed.items():
+        state = connection.execute(
+            sa.select(table.c.state).where(table.c.id == int(id_)).with_for_update()
+        ).scalar()
+        if state != one["is"]:
+            continue
+        by = one["by"]
+        why = None if one["was"] in _IN else "It was taken back before a restore that was undone."
+        _write(connection, int(id_), one["was"], why, by)
+
+
+def _write(
+    connection: Connection, migration: int, state: str, why: str | None, by: int | None = None
+) -> None:
+    # When it ended stays as it is.
+    connection.execute(
+        sa.update(ledger.data_migrations)
+        .where(ledger.data_migrations.c.id == migration)
+        .values(state=state, error=why, rolled_back_by=by)
+    )
