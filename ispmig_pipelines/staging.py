@@ -172,7 +172,18 @@ class Staging:
 
     @contextmanager
     def _open(self, name: str) -> Iterator[pa.NativeFile]:
-        with storage_errors(f"reading staged {name}"), pa.OSFile(str(self.path(name))) as file:
+        try:
+            opened = pa.OSFile(str(self.path(name)))
+        except FileNotFoundError:
+            # Whoever retries a run from failure comes here when it is too late for that.
+            raise StorageError(
+                f"What migration {self.folder.name} had staged ({name}) is not there any more: it "
+                f"is kept for {EXPIRES_AFTER.days} days after a failure, on the machine that read "
+                "the sources, and until a later migration of the tenant was published. Retrying "
+                "from failure has nothing to go on from, and changed nothing. Start the migration "
+                "anew, from its first step: in the UI, re-execute all steps; or ispmig migrate."
+            ) from None
+        with storage_errors(f"reading staged {name}"), opened as file:
             yield file
 
     def size(self) -> int:
