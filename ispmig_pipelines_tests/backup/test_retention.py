@@ -144,7 +144,8 @@ def test_all_keeps_all() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " , ", "daily=0", "last=0 within=", "daily", "daily=-1", "daily=1 daily=2",
-     "fortnightly=2", "within=30", "within=0d", "within=3q", "all daily=2", "daily=1.5", "last=9999999", "DAILY=2"],
+     "fortnightly=2", "within=30", "within=0d", "within=3q",
+     "all daily=2", "daily=1.5", "last=9999999", "DAILY=2"],
 )  # fmt: skip
 def test_what_is_no_policy_or_keeps_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
