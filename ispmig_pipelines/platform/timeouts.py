@@ -54,6 +54,13 @@ def limit(driver: psycopg.Connection) -> None:
     _watch_client(driver)
 
 
+def work_memory(driver: psycopg.Connection) -> None:
+    """Lets the current transaction sort and hash in ``ISPMIG_WORK_MEMORY``."""
+    driver.execute(
+        sql.SQL("set local work_mem = {}").format(sql.Literal(f"{settings().work_memory}MB"))
+    )
+
+
 def _watch_client(driver: psycopg.Connection) -> None:
     # Servers on some systems cannot look (Windows), and refuse any value but 0.
     driver.execute("savepoint ispmig_watch")

@@ -99,6 +99,7 @@ def audit(
     recounted: dict[str, Counts] = {}
     feeds = {(f.entity, f.index): f for f in spec.feeds}
     earlier: list[FeedTable] = []
+    found: dict[str, list[Verified]] = {}
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
         source = _SourceAgain(
@@ -126,6 +127,7 @@ def audit(
                 else {}
             )
         earlier.append(table)
+        found.setdefault(mapped.entity, []).append(verified)
         told.done()
         for name, by_currency in source.adjusted.items():
             for currency, taken in by_currency.items():
@@ -146,7 +148,9 @@ def audit(
         for entity, counts in recounted.items():
             marks = written(raw(connection), tenant, loaded.migration, entity)
             counts.inserted, counts.updated = marks.inserted, marks.updated
-            unknown = strangers(raw(connection), [t for t in earlier if t.entity == entity])
+            unknown = strangers(
+                raw(connection), [t for t in earlier if t.entity == entity], found[entity]
+            )
             if unknown:
                 audited.problems.append(
                     f"{entity}: {unknown:,} rows of the tenant bear this migration's id and come "
