@@ -58,6 +58,7 @@ from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.load import Feed, Loaded, load
+from ispmig_pipelines.platform.measured import measured_beside
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention, RetentionPolicy
 from ispmig_pipelines.preview import store
@@ -337,27 +338,32 @@ def audit_op(
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
         spec = spec_of(platform, migration)
+        after = None
         with platform.connect() as connection:
             if closing.may_audit(connection, migration, context.run_id):
                 again, changed = sent_in_again(platform, connection, tenant, loaded)
-                audited = auditing.audit(
-                    spec,
-                    tenant,
-                    loaded,
-                    connection,
-                    staging=platform.staging(slug, migration),
-                    batch_size=options.batch_size,
-                    progress=teller(context, "audit"),
-                    sent_in=again,
-                )
-                audited.problems[:0] = changed
-                if audited.problems:
-                    broken = auditing.broken(audited)
-                    closing.take_back(connection, tenant, migration, str(broken))
-                    raise broken
+                with measured_beside(platform.connect, tenant) as wait:
+                    audited = auditing.audit(
+                        spec,
+                        tenant,
+                        loaded,
+                        connection,
+                        staging=platform.staging(slug, migration),
+                        batch_size=options.batch_size,
+                        progress=teller(context, "audit"),
+                        sent_in=again,
+                    )
+                    audited.problems[:0] = changed
+                    if audited.problems:
+                        broken = auditing.broken(audited)
+                        closing.take_back(connection, tenant, migration, str(broken))
+                        raise broken
+                    after = wait()
             elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
-            entry = closing.finish(connection, tenant, migration, options, usage()["peak_rss_mb"])
+            entry = closing.finish(
+                connection, tenant, migration, options, usage()["peak_rss_mb"], after
+            )
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
