@@ -289,7 +289,7 @@ def _publish(
         driver.execute(sql.SQL("analyze {}").format(table.target))
     with as_tenant(driver, tenant):
         before = [e.table for e in earlier]
-        sums, again = publish.loaded_totals(driver, table, before)
+        sums, again = publish.loaded_totals(driver, table, before, alone=empty)
         adjusted_again = publish.adjusted_again(driver, table, before)
     for name, by_currency in feed.amounts.items():
         totals = loaded.totals.setdefault(f"{table.entity}.{name}", {})

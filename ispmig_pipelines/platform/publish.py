@@ -442,9 +442,12 @@ def is_empty(driver: psycopg.Connection, tenant: Tenant, entity: str) -> bool:
 
 
 def loaded_totals(
-    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable]
+    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable], *, alone: bool = False
 ) -> tuple[Totals, Totals]:
     """Sums of money that the feed's staged rows stand for, each key once over all feeds.
+
+    Args:
+        alone: the tenant had no row of the entity before the feed, so that all are its own.
 
     Returns:
         What the tenant's rows hold, and what the feed says again of keys whose amount an
@@ -452,6 +455,21 @@ def loaded_totals(
     """
     loaded: Totals = {}
     again: Totals = {}
+    if alone:
+        for field in feed.money:
+            loaded[field] = dict(
+                driver.execute(
+                    sql.SQL(
+                        """select {currency}, sum(t.{field}) from {target} t
+                           where t.{field} is not null group by 1"""
+                    ).format(
+                        currency=feed.currency("t", field),
+                        field=sql.Identifier(field),
+                        target=feed.target,
+                    )
+                ).fetchall()
+            )
+        return loaded, again
     for field in feed.money:
         parts = {
             "currency": feed.currency("t", field),

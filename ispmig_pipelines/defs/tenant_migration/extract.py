@@ -273,6 +273,12 @@ def records_of(source: StagedSource, batch: pa.RecordBatch) -> Records:
     )
 
 
+def positions(batch: pa.RecordBatch) -> np.ndarray:
+    """File and record of each row of a staged batch as one number."""
+    file, record = np.asarray(batch.column(0)), np.asarray(batch.column(1))
+    return (file.astype(np.int64) << 48) | record
+
+
 def read_cells(
     staging: Staging, source: StagedSource, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:

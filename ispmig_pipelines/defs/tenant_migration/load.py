@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.defs.tenant_migration.extract import POSITION
+from ispmig_pipelines.defs.tenant_migration.extract import POSITION, positions
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import LEGACY, unreadable
 from ispmig_pipelines.issues import ISSUE_SCHEMA, rule_of
@@ -25,6 +25,9 @@ from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.quarantine import QUARANTINE_SCHEMA
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.staging import Staging
+
+_OWED = ("balance", "deposit")
+_RETAINED_BY = ("status", "cancelled_date", "retain_until")
 
 
 def feed_to_load(
@@ -69,10 +72,25 @@ class _StagedFeed:
         if self._feed.adjusts:
             yield from self._staging.read(f"adjusted-{self._feed.name}")
 
-    def _judged(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-        """The mapped batches with their verdicts."""
+    def _judged(
+        self, columns: Collection[str] | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+        """The mapped batches with their verdicts.
+
+        Args:
+            columns: those that are read besides where records stand; all when None.
+        """
+        name = f"mapped-{self._feed.name}"
+        chosen = None
+        if columns is not None:
+            # By their places, for those of the position have names that fields may have.
+            names = self._staging.schema(name).names[len(POSITION) :]
+            chosen = [
+                *range(len(POSITION)),
+                *(len(POSITION) + place for place, own in enumerate(names) if own in columns),
+            ]
         yield from zip(
-            self._staging.read(f"mapped-{self._feed.name}"),
+            self._staging.read(name, chosen),
             (b.column(0) for b in self._staging.read(f"verdict-{self._feed.name}")),
             strict=True,
         )
@@ -94,7 +112,9 @@ class _StagedFeed:
     def quarantined(self) -> Iterator[pa.RecordBatch]:
         """The rows that may not, whole."""
         yield from self._unreadable()
-        for index, (batch, ok) in enumerate(self._judged()):
+        money = self._table.money
+        told = {*ENTITIES[self._feed.entity].key, *money, *money.values(), *map(unreadable, money)}
+        for index, (batch, ok) in enumerate(self._judged(told)):
             rows = np.flatnonzero(~np.asarray(ok))
             if rows.size:
                 rejected = batch.take(pa.array(rows))
@@ -105,7 +125,8 @@ class _StagedFeed:
         """Whose the rows are that may not be loaded."""
         info = ENTITIES[self._feed.entity]
         named = [(f, parent) for f, parent in owners(info.name) if f in self._feed.fields]
-        for batch, ok in self._judged():
+        told = {info.key[0], *(f for f, _ in named), *_RETAINED_BY, *_OWED}
+        for batch, ok in self._judged({*told, *map(unreadable, _OWED)}):
             if pc.all(ok).as_py():
                 continue
             rows = batch.filter(pc.invert(ok))
@@ -133,7 +154,7 @@ class _StagedFeed:
         """What the retention of rejected customers is judged by; nothing of other entities."""
         fields = self._feed.fields if self._feed.entity == "customer" else ()
         owes = pa.repeat(pa.scalar(False), rows.num_rows)
-        for name in {"balance", "deposit"}.intersection(fields):
+        for name in set(_OWED).intersection(fields):
             some = pc.fill_null(pc.not_equal(rows.column(name), 0), False)
             owes = pc.or_(owes, pc.or_(some, rows.column(unreadable(name))))
         return [
@@ -141,9 +162,7 @@ class _StagedFeed:
                 rows.column(field.name).cast(field.type)
                 if field.name in fields
                 else pa.nulls(rows.num_rows, field.type)
-                for field in map(
-                    REJECTED_SCHEMA.field, ("status", "cancelled_date", "retain_until")
-                )
+                for field in map(REJECTED_SCHEMA.field, _RETAINED_BY)
             ),
             owes,
         ]
@@ -264,17 +283,8 @@ def _at(source: pa.RecordBatch, wanted: pa.RecordBatch) -> pa.RecordBatch:
     """
     if source.num_rows == wanted.num_rows:
         return source
-    places = {
-        place: row
-        for row, place in enumerate(
-            zip(source.column(0).to_pylist(), source.column(1).to_pylist(), strict=True)
-        )
-    }
-    rows = [
-        places[place]
-        for place in zip(wanted.column(0).to_pylist(), wanted.column(1).to_pylist(), strict=True)
-    ]
-    return source.take(pa.array(rows))
+    found = np.isin(positions(source), positions(wanted), assume_unique=True)
+    return source.filter(pa.array(found))
 
 
 def cells_json(source: pa.RecordBatch) -> Iterator[str]:

@@ -16,7 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from ispmig_pipelines.condition import ColumnName
-from ispmig_pipelines.defs.tenant_migration.extract import POSITION, read_cells, records_of
+from ispmig_pipelines.defs.tenant_migration.extract import (
+    POSITION,
+    positions,
+    read_cells,
+    records_of,
+)
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed
 from ispmig_pipelines.defs.tenant_migration.map import (
     LEFT_OUT,
@@ -139,7 +144,7 @@ class _Judge:
         wanted = list(dict.fromkeys(self._columns.values()))
         # A mapped batch answers to a staged one, of which it may have some records only.
         for batch, staged in zip(mapped, read_cells(staging, source, wanted), strict=True):
-            taken = np.isin(_positions(staged), _positions(batch))
+            taken = np.isin(positions(staged), positions(batch))
             yield batch, SourceCells(records_of(source, staged.filter(pa.array(taken))).cells)
 
     def judged(self, batch: pa.RecordBatch, cells: SourceCells | None) -> IssueLog:
@@ -183,12 +188,6 @@ class _Judge:
 
         own_checks.check(self._checks, columns, column, log, mapped.columns, said, self._types)
         return log
-
-
-def _positions(batch: pa.RecordBatch) -> np.ndarray:
-    """File and record of each row as one number."""
-    file, record = np.asarray(batch.column(0)), np.asarray(batch.column(1))
-    return (file.astype(np.int64) << 48) | record
 
 
 def frame_of(batch: pa.RecordBatch, info: EntityInfo, fields: tuple[str, ...]) -> pd.DataFrame:
