@@ -20,6 +20,7 @@ from ispmig_pipelines.defs.janitor import every_hour, janitor
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
+from ispmig_pipelines.defs.tenant_restore.job import tenant_restore
 from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
 from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 

@@ -22,7 +22,7 @@ KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
                       "tables", "quarantine", "migrating", "exporting",
-                      "subject_requests", "rolling_back", "backing_up", "auditing",
+                      "subject_requests", "rolling_back", "restoring", "backing_up", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
                       "definitions", "drop", "dropping", "guarding", "spec_checking",
                       "spec_comparing"}  # fmt: skip
@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quarantine": EVERYTHING,
     "subject_requests": EVERYTHING,
     "rolling_back": EVERYTHING,
+    "restoring": EVERYTHING,
     "auditing": EVERYTHING,
     "dropping": EVERYTHING,
     "backing_up": EVERYTHING,

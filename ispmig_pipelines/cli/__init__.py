@@ -24,6 +24,7 @@ from ispmig_pipelines.cli import (
     migration,
     quarantine,
     report,
+    restore,
     rollback,
     service,
     spec,
@@ -65,6 +66,7 @@ app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command()(quarantine.resubmit)
 app.command("rollback")(rollback.roll_back)
 app.command("restore-points")(rollback.restore_points)
+app.add_typer(restore.restore_app, name="restore")
 app.command()(content.digest)
 app.command()(content.export)
 app.command()(content.subject)

@@ -1,0 +1,93 @@
+"""The op of ``tenant_restore``."""
+
+from contextlib import suppress
+
+import psycopg
+from dagster import OpExecutionContext, Out, op
+
+from ispmig_pipelines.backup.repository import open_repository
+from ispmig_pipelines.backup.restore import choosing, records
+from ispmig_pipelines.backup.restore.records import Restored
+from ispmig_pipelines.backup.restore.restore import Asked, analyze, restore
+from ispmig_pipelines.defs.actor import actor
+from ispmig_pipelines.defs.queueing import DATABASE
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
+from ispmig_pipelines.defs.tenant_restore.config import RestoreConfig
+
+
+@op(name="restore", out=Out(int, description="id of the restore"), pool=DATABASE)
+def restore_op(context: OpExecutionContext, config: RestoreConfig, platform: Platform) -> int:
+    """Restores a tenant in one transaction; tells names and counts only."""
+    with failing_plainly(context, platform):
+        asked = Asked(
+            snapshot=config.snapshot.strip(),
+            at=choosing.moment(config.at) if config.at.strip() else None,
+            tables=tuple(config.tables),
+            into=config.into.strip(),
+            mask=config.mask,
+            dry_run=config.dry_run,
+        )
+        tenant = platform.hold(context.partition_key)
+        repository = open_repository(tenant.slug)
+        with platform.connect() as connection:
+            with connection.begin():
+                # This op may have lost its connection after the commit.
+                done = records.of_run(connection, context.run_id)
+            if done is None:
+                done = restore(
+                    connection,
+                    tenant,
+                    repository,
+                    asked,
+                    actor=actor(context),
+                    dagster_run_id=context.run_id,
+                    told=context.log.info,
+                )
+            if not asked.dry_run:
+                # Nobody needs it to be right; the server does it by itself within minutes.
+                with suppress(psycopg.Error):
+                    analyze(connection, tenant, asked.into or None)
+                connection.rollback()
+    for line in told(done):
+        context.log.info(line)
+    context.add_output_metadata(
+        {name: done.details[name] for name in ("snapshot", "instant", "kind", "rows", "seconds")}
+        | {"restore point": done.before or "none"}
+    )
+    return done.entry
+
+
+def told(done: Restored) -> list[str]:
+    """What a restore did, in words."""
+    details = done.details
+    lines = [
+        f"{details['rows']:,} rows of {len(details['tables'])} tables from the snapshot "
+        f"{details['snapshot']}, verified, in {details['seconds']:.1f} s"
+    ]
+    behind = details.get("behind_seconds")
+    if behind is not None:
+        lines.append(f"the snapshot is {behind:,.0f} s older than the moment that was asked for")
+    if done.kind == records.TRIED:
+        lines.append("a dry run: nothing was changed")
+    if done.before:
+        lines.append(
+            f"what was there is kept in the schema {done.before} until ispmig restore confirm "
+            f"{done.tenant}; ispmig restore undo {done.tenant} puts it back"
+        )
+    if details.get("migrations"):
+        changed = ", ".join(f"{m} {one['is']}" for m, one in details["migrations"].items())
+        lines.append(f"in the ledger, as of the snapshot: migrations {changed}")
+    if details.get("erased_again"):
+        lines.append(
+            f"{details['erased_again']:,} customers are there again who were erased since: erase "
+            "them anew (ispmig subject)"
+        )
+    if details.get("emptied"):
+        lines.append(
+            "empty in the masked copy, because nobody knows what to mask: "
+            + ", ".join(details["emptied"])
+        )
+    if details.get("left_out"):
+        lines.append("could not be made again: " + ", ".join(details["left_out"]))
+    return lines
