@@ -27,7 +27,15 @@ from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 defs = Definitions(
     assets=[source_export, *entities, tenant_backup, tenant_files, audit_trail],
     asset_checks=[*checks, unbroken],
-    jobs=[tenant_migration, tenant_resubmit, tenant_rollback, tenant_export, audit_chain, janitor],
+    jobs=[
+        tenant_migration,
+        tenant_resubmit,
+        tenant_rollback,
+        tenant_restore,
+        tenant_export,
+        audit_chain,
+        janitor,
+    ],
     schedules=[every_night, every_hour],
     sensors=[file_drop],
     resources={"platform": Platform()},
