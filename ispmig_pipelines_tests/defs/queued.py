@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,8 +46,17 @@ class Forking(Launcher):
     def launch_run(self, context: LaunchRunContext) -> None:
         run_id = context.dagster_run.run_id
         log = Path(self._instance.root_directory) / f"{run_id}.log"
-        CHILDREN[in_child(lambda: worked(run_id), log)] = run_id
 
+        def work() -> None:
+            for prepare in BEFORE:
+                prepare()
+            worked(run_id)
+
+        CHILDREN[in_child(work, log)] = run_id
+
+
+BEFORE: list[Callable[[], None]] = []
+"""What is done in a run's process before it begins: a test breaks things there."""
 
 CHILDREN: dict[int, str] = {}
 """Process → run, of those that are not reaped yet."""
@@ -96,6 +106,10 @@ class Queue:
         """Runs in these statuses, the oldest first."""
         return self.dagster.get_runs(RunsFilter(statuses=list(statuses)))[::-1]
 
+    def run(self, tenant: str) -> DagsterRun:
+        """The newest run of a tenant."""
+        return self.dagster.get_runs(RunsFilter(tags={"ispmig/tenant": tenant}), limit=1)[0]
+
     def over(self) -> bool:
         """Whether no run waits or is under way, and no process is left."""
         return not CHILDREN and all(run.is_finished for run in self.runs())
@@ -114,4 +128,11 @@ def queue(launcher: type[Launcher]) -> Iterator[Queue]:
         DagsterInstance.from_ref(reference) as dagster,
         WorkspaceProcessContext(dagster, EmptyWorkspaceTarget()) as context,
     ):
-        yield Queue(dagster, context)
+        try:
+            yield Queue(dagster, context)
+        finally:
+            BEFORE.clear()
+            for child in [*CHILDREN]:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                del CHILDREN[child]
