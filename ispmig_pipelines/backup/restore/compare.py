@@ -251,14 +251,18 @@ def make_alike(
         BackupError: they do not say the same afterwards, because something in the schema changed
             what was written.
     """
-    with as_tenant(driver, tenant):
+    others = {
+        now.name: _of_other_types(driver, now.name, (tenant.schema, side)) for now, _ in pairs
+    }
+    # Names of types are those of the tenant's schema.
+    with definition.names_of(driver, tenant.schema), as_tenant(driver, tenant):
         driver.execute(ddl.write_as(0))
         driver.execute("set constraints all deferred")
         # Children go before their parents, and come after them.
         for now, then in reversed(pairs):
             _delete(driver, tenant, now, then, side)
         for now, then in pairs:
-            _update_and_insert(driver, tenant, now, then, side)
+            _update_and_insert(driver, tenant, now, then, side, others[now.name])
         driver.execute("set constraints all immediate")
         for now, then in pairs:
             if compare(driver, now, then, (tenant.schema, side)).rows:
@@ -300,19 +304,30 @@ def _may_update(driver: psycopg.Connection, tenant: Tenant, table: str) -> bool:
     return bool(row and row[0])
 
 
+def _of_other_types(driver: psycopg.Connection, table: str, at: tuple[str, str]) -> set[str]:
+    """Columns whose type is not the same in both schemas: one of the schema's own is not."""
+    rows = driver.execute(
+        """select a.attname::text from pg_catalog.pg_attribute a
+           join pg_catalog.pg_class c on c.oid = a.attrelid
+           join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+           where n.nspname = any(%s) and c.relname = %s and a.attnum > 0 and not a.attisdropped
+           group by 1 having count(distinct (a.atttypid, a.atttypmod)) > 1""",
+        [list(at), table],
+    )
+    return {name for (name,) in rows}
+
+
 def _update_and_insert(
     driver: psycopg.Connection, tenant: Tenant, now: TableDefinition, then: TableDefinition,
-    side: str,
+    side: str, other_types: Collection[str],
 ) -> None:  # fmt: skip
     here, there = sql.Identifier(tenant.schema, now.name), sql.Identifier(side, now.name)
     columns = _columns(now, then)
     keyed = bool(then.key) and then.key == now.key
     types = {column.name: column.type for column in now.columns}
-    others = {column.name: column.type for column in then.columns}
     values = {
-        # A type of the schema's own is another one in the other schema.
         name: sql.SQL("{}::text::{}").format(sql.Identifier("t", name), sql.SQL(types[name]))
-        if types[name] != others[name] or "." in types[name]
+        if name in other_types
         else sql.Identifier("t", name)
         for name in columns
     }

@@ -34,7 +34,8 @@ def acme(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> Tenant:
 @pytest.fixture
 def driver(acme: Tenant) -> Iterator[psycopg.Connection]:
     """A session of somebody who works in the tenant's schema."""
-    with connect(autocommit=True) as connection:
+    # Statements that it keeps prepared would notice that types of the schema's own are new ones.
+    with connect(autocommit=True, prepare_threshold=None) as connection:
         connection.execute(
             "select set_config('search_path', %s, false)", [f'"{acme.schema}", pg_catalog']
         )

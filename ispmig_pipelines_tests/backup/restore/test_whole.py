@@ -190,7 +190,7 @@ def test_incremental_snapshots_come_back_too(
     names = [backup()]
     wanted = {}
     for step in range(4):
-        driver.execute("update many set n = n + 1 where n %% 100 = %s", [step])
+        driver.execute("update many set n = n + 1 where n %% 100 = %s", [7 * step])
         driver.execute("delete from many where n %% 97 = %s", [step])
         driver.execute("insert into many values (%s, %s, 'new')", [f"n{step}", -step])
         if step == 2:
