@@ -145,13 +145,14 @@ def migrate_all(
             "ispmig register TENANT SPEC"
         )
     batch = uuid.uuid4().hex[:12]
-    with instance() as dagster:
+    # What works the queue off ends last: it also ends runs that are to be stopped.
+    with instance() as dagster, ExitStack() as worker:
         try:
             for one in many:
                 if not one.ended:
                     _queue(connection, dagster, one, batch, dry_run=dry_run, urgent=urgent)
             tell(many)
-            _see_to_the_end(connection, dagster, many, batch, tell)
+            _see_to_the_end(connection, dagster, many, batch, tell, worker)
         except KeyboardInterrupt:
             _stop(connection, dagster, batch)
             raise
@@ -229,23 +230,23 @@ def _see_to_the_end(
     many: Sequence[OneOfMany],
     batch: str,
     tell: Tell,
+    stack: ExitStack,
 ) -> None:
     from ispmig_pipelines.defs import queue_worker
 
-    with ExitStack() as stack:
-        worker = None
-        while not all(one.ended for one in many):
-            if worker is None and not queue_worker.is_worked(dagster):
-                worker = stack.enter_context(queue_worker.working())
-            elif worker is not None and worker.poll() is not None:
-                raise PlatformError(
-                    "What works the queue off has ended by itself; its log is queue.log in the "
-                    "folder logs of the home. Runs that wait stay in the queue: start ispmig up, "
-                    "which goes on with them, or stop them with ispmig cancel --all."
-                )
-            time.sleep(_LOOK_SECONDS)
-            if _look(connection, dagster, many, batch):
-                tell(many)
+    worker = None
+    while not all(one.ended for one in many):
+        if worker is None and not queue_worker.is_worked(dagster):
+            worker = stack.enter_context(queue_worker.working())
+        elif worker is not None and worker.poll() is not None:
+            raise PlatformError(
+                "What works the queue off has ended by itself; its log is queue.log in the folder "
+                "logs of the home. Runs that wait stay in the queue: start ispmig up, which goes "
+                "on with them, or stop them with ispmig cancel --all."
+            )
+        time.sleep(_LOOK_SECONDS)
+        if _look(connection, dagster, many, batch):
+            tell(many)
 
 
 def _look(

@@ -93,7 +93,10 @@ def test_what_cannot_be_run_is_not_registered(house: House, words: tuple[str, ..
 
 def without_config(house: House) -> Any:
     return job().execute_in_process(
-        instance=house.instance, partition_key="acme", raise_on_error=False, run_config={}
+        instance=house.instance,
+        partition_key="acme",
+        raise_on_error=False,
+        run_config={"ops": {"extract": {"config": {"mode": "load"}}}},
     )
 
 
