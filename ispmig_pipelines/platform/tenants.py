@@ -226,6 +226,8 @@ def remove(engine: Engine, slug: str) -> None:
         remove_all(settings().reports_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
+        for kept in _kept_by_restores(driver, tenant):
+            driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(kept)))
         if driver.info.server_version >= 160000:
             # DROP OWNED asks for the role's rights themselves, which as_tenant() needs not; whoever
             # is no superuser has them only for this transaction, at whose end the role is gone.
@@ -242,6 +244,18 @@ def remove(engine: Engine, slug: str) -> None:
             connection.execute(sa.delete(dropped).where(dropped.c.tenant == slug))
         _enter(connection, slug, trail.Operation.TENANT_REMOVED, {"rows": destroyed})
         connection.commit()
+
+
+def _kept_by_restores(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
+    """Schemas that hold what the tenant was before restores; see
+    :mod:`ispmig_pipelines.backup.restore.swap`. No slug has two underscores together."""
+    rows = driver.execute(
+        """select nspname::text from pg_catalog.pg_namespace
+           where pg_catalog.starts_with(nspname::text, %s)
+              or pg_catalog.starts_with(nspname::text, %s)""",
+        [f"{tenant.schema}__before_", f"{tenant.schema}__undone_"],
+    )
+    return [name for (name,) in rows]
 
 
 @contextmanager

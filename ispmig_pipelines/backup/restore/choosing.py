@@ -86,6 +86,7 @@ def check_there(repository: Repository, tables: list[Table]) -> None:
     Raises:
         BackupDamaged: one is; the text names it.
     """
+    repository.look_again()
     there = repository.known(Part.PIECE)
     for table in tables:
         missing = sorted({ref.hash for ref in table.refs()} - there.keys())

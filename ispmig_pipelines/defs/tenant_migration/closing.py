@@ -24,6 +24,7 @@ from dagster import DagsterInstance
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.account import account
+from ispmig_pipelines.backup.restore import records as restores
 from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.living import MIGRATION_TAG as MIGRATION_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
@@ -91,6 +92,7 @@ def sweep(
         for migration in abandoned:
             entered.failed(connection, migration, entered.ABANDONED)
         rollback.close_abandoned(connection, tenant.slug)
+        restores.close_abandoned(connection, tenant.slug)
     taken_back = []
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is not State.PUBLISHED:
