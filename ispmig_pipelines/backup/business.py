@@ -1,0 +1,109 @@
+"""Business totals of a tenant: balances, open invoices, active services; summed twice, by the same
+definitions: by PostgreSQL over a schema, and by Arrow over the pieces of a snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from ispmig_pipelines.backup.manifest import Manifest
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.restore.rows import rows_of
+from ispmig_pipelines.platform import status_totals
+from ispmig_pipelines.platform.status_totals import Measure, StatusTotals
+from ispmig_pipelines.platform.tenants import Tenant
+
+SUMMED = ("customer", "invoice")
+SERVICE = "service"
+ACTIVE = "active"
+
+
+@dataclass
+class Totals:
+    """Totals of the business.
+
+    Attributes:
+        money: by measure, currency and status.
+        services: by status; "" for none.
+    """
+
+    money: StatusTotals = field(default_factory=StatusTotals)
+    services: Counter[str] = field(default_factory=Counter)
+
+    def differing(self, other: Totals) -> list[str]:
+        """Names of totals that are others there."""
+        sums, others = self.money.sums, other.money.sums
+        found = {
+            " ".join((measure.value, currency, status)).strip()
+            for measure, currency, status in sums.keys() | others.keys()
+            if sums.get((measure, currency, status)) != others.get((measure, currency, status))
+        }
+        for status in self.services.keys() | other.services.keys():
+            if self.services[status] != other.services[status]:
+                found.add(f"services {status}".strip())
+        return sorted(found)
+
+    def told(self) -> dict[str, str]:
+        """The few that people know by heart: name → exact number as text."""
+        amounts: dict[str, Decimal] = {}
+        unpaid = 0
+        for (measure, currency, _), one in sorted(self.money.sums.items()):
+            if measure is Measure.BALANCE:
+                name = f"balances {currency}"
+            elif measure is Measure.UNPAID:
+                name = f"unpaid {currency}"
+                unpaid += one.records
+            else:
+                continue
+            amounts[name] = amounts.get(name, Decimal(0)) + one.amount
+        return {
+            "active services": str(self.services[ACTIVE]),
+            "open invoices": str(unpaid),
+            **{name: format(amount, "f") for name, amount in amounts.items()},
+        }
+
+
+def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals | None:
+    """Totals of what lies in a schema, in the current transaction; None where its tables are not
+    those of the model (any more)."""
+    there = replace(tenant, schema=schema)
+    try:
+        with driver.transaction():
+            money = status_totals.of_tenant(driver, there)
+            services = driver.execute(
+                sql.SQL("select coalesce(status, ''), count(*) from {} group by 1").format(
+                    sql.Identifier(schema, SERVICE)
+                )
+            ).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return None
+    return Totals(money, Counter(dict(services)))
+
+
+def of_pieces(repository: Repository, manifest: Manifest) -> Totals | None:
+    """Totals of what the pieces of a snapshot hold; None where a column holds what has no sum.
+
+    Raises:
+        BackupDamaged, BackupError, StorageError: see :func:`.restore.rows.rows_of`.
+    """
+    found = Totals()
+    try:
+        for name in SUMMED:
+            if (table := manifest.table(name)) is not None:
+                for batch in rows_of(repository, table):
+                    found.money.add(status_totals.of_batch(name, batch))
+    except pa.ArrowException:
+        return None
+    if (table := manifest.table(SERVICE)) is not None and table.rows:
+        for batch in rows_of(repository, table):
+            if "status" in batch.schema.names:
+                counts = pc.value_counts(pc.fill_null(batch.column("status"), ""))
+                for one in counts.to_pylist():
+                    found.services[one["values"]] += one["counts"]
+    return found
