@@ -19,6 +19,7 @@ from ispmig_pipelines.cli import (
     audit,
     content,
     backup,
+    backup_upkeep,
     drop,
     files,
     migration,
@@ -73,6 +74,14 @@ app.command()(content.subject)
 app.add_typer(audit.audit_app, name="audit")
 app.command()(files.convert)
 app.command()(service.up)
+for command in (
+    backup_upkeep.verify,
+    backup_upkeep.prune,
+    backup_upkeep.hold,
+    backup_upkeep.release,
+    backup_upkeep.drill,
+):
+    backup.backup_app.command(command.__name__)(command)
 app.add_typer(backup.backup_app, name="backup")
 app.command()(service.status)
 
