@@ -17,6 +17,7 @@ from ispmig_pipelines.platform.server import engine
 SPEC = Path(ispmig_pipelines.demo.__file__).parent / "metro-fiber" / "spec.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ispmig_home")
 def test_ctrl_c_in_a_run_is_told_as_such_and_leaves_nothing_behind() -> None:
     ledger.prepare(engine())

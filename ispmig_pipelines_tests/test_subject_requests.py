@@ -200,6 +200,7 @@ def test_a_listing_of_the_quarantine_can_be_masked(house: House, tmp_path: Path)
     assert refused.exit_code == 2
 
 
+@pytest.mark.slow
 def test_without_books_nothing_stays_also_of_what_never_was_loaded(house: House) -> None:
     code, told = run("--email", "dora@example.org")
     assert (code, told["accounts"]) == (0, ["C4", "C5"])

@@ -111,6 +111,7 @@ def test_whoever_comes_second_is_refused_and_told_who_has_the_tenant(
     assert scene.content(slug) == like.content
 
 
+@pytest.mark.slow
 def test_two_migrations_of_different_specs_take_turns(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +300,7 @@ def test_a_tenant_that_is_removed_meanwhile_is_missing_and_not_half_there(scene:
     assert all(c.holds for c in verify_chains(lambda: engine().connect()))
 
 
+@pytest.mark.slow
 def test_killed_and_retried_while_another_comes(scene: Scene) -> None:
     """The retry from failure and the next run at once: one of them stands, whole."""
     like = Undisturbed(scene)

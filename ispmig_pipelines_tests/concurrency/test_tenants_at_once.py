@@ -160,6 +160,7 @@ def compare(exports: Path, rows: int, *, every: int) -> None:
     hold_platform()
 
 
+@pytest.mark.slow
 def test_ten_tenants_come_to_what_each_comes_to_alone(exports: Path) -> None:
     compare(exports, 200, every=4)
 

@@ -55,6 +55,7 @@ def test_the_storage_is_stamped_with_the_newest_migration(
     assert revision == head
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_three_processes_at_once_make_the_tables_once(ispmig_home: Path, database_url: str) -> None:
     script = (

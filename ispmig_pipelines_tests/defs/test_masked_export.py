@@ -146,6 +146,7 @@ def test_prices_do_not_lead_back_to_the_plans(exports: tuple[Rows, Rows, Masker]
     assert sum(row["price"] == listed[row["plan"]] for row in rows) <= len(rows) // 10
 
 
+@pytest.mark.slow
 def test_columns_without_their_key_are_masked_like_the_whole(house: House) -> None:
     assert house.migrate(DEMO / "metro-fiber" / "spec.yaml", max_quarantined="50%").ok
     whole = Export(house, mask=True)

@@ -84,6 +84,7 @@ def test_the_devices_and_networks_of_an_office_are_sound(house: House) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_of_an_api_s_documented_answers_only_what_belongs_to_another_is_rejected(
     house: House,
 ) -> None:

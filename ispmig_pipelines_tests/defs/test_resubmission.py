@@ -293,6 +293,7 @@ def test_what_is_still_wrong_keeps_its_first_cells_and_shows_its_newest(folder: 
     ]
 
 
+@pytest.mark.slow
 def test_what_two_clerks_corrected_in_workbooks_of_their_own_comes_together(folder: Path) -> None:
     text = PEOPLE.replace('fay@example.com,A,05/06/2024,"1,2,3"', 'fay,?,05/06/2024,"1,2,3"')
     (folder / "people.csv").write_text(text)
@@ -438,6 +439,7 @@ def test_records_that_could_not_be_read_are_filled_in(folder: Path) -> None:
     assert (hal["text"], hal["reasons"][0]["rule"]) == ("0008,Hal", "record.ragged")
 
 
+@pytest.mark.slow
 def test_a_changed_table_to_look_up_in_is_refused_and_an_unchanged_source_is_not_needed(
     folder: Path,
 ) -> None:
@@ -507,6 +509,7 @@ def test_only_a_purge_that_somebody_confirms_deletes_and_it_is_on_record(folder:
     assert rows("select count(*) from tenant_acme.customer") == [(5,)]
 
 
+@pytest.mark.slow
 def test_no_other_run_deletes_what_went_in_nowhere(folder: Path) -> None:
     refused = as_json("migrate", "acme", "spec.yaml", exit_code=1)
     assert refused["error"]["code"] == "threshold"
@@ -527,6 +530,7 @@ def test_no_other_run_deletes_what_went_in_nowhere(folder: Path) -> None:
     assert {count for _, count in kept} == {12}
 
 
+@pytest.mark.slow
 def test_a_spec_run_on_other_files_does_not_hide_the_first_ones(folder: Path) -> None:
     one = migrate()
     for name, text in {"people.csv": PEOPLE, "bills.csv": BILLS}.items():
@@ -538,6 +542,7 @@ def test_a_spec_run_on_other_files_does_not_hide_the_first_ones(folder: Path) ->
     assert listed == {one["migration_id"], two["migration_id"]}
 
 
+@pytest.mark.slow
 def test_a_resubmission_that_is_taken_back_opens_what_it_solved(folder: Path) -> None:
     migrate()
     content, left = as_json("digest", "acme"), open_records()
@@ -549,6 +554,7 @@ def test_a_resubmission_that_is_taken_back_opens_what_it_solved(folder: Path) ->
     assert (again["solved_before"], again["solved"]) == (0, 5)
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_it_is_loaded_does_not_stand(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -571,6 +577,7 @@ def test_a_file_that_changes_while_it_is_loaded_does_not_stand(
     assert open_records() == left
 
 
+@pytest.mark.slow
 def test_a_card_number_that_somebody_types_is_masked_and_told(folder: Path) -> None:
     migrate()
     number = "4111 1111 1111 1111"
@@ -603,6 +610,7 @@ def test_a_card_number_that_somebody_types_is_masked_and_told(folder: Path) -> N
             assert found.fetchall() == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_record_that_is_corrected_into_another_ones_stays(folder: Path) -> None:
     spec = (
         SPEC.replace("    from: bills\n", "    from: bills\n    when: {column: {Kind: bill}}\n")
@@ -686,6 +694,7 @@ def test_leading_zeros_that_are_taken_away_in_a_text_are_gone(folder: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_a_csv_in_which_zeros_were_lost_is_of_the_same_records(folder: Path) -> None:
     migrate()
     book = openpyxl.load_workbook(write_workbook(folder))
@@ -702,6 +711,7 @@ def test_a_csv_in_which_zeros_were_lost_is_of_the_same_records(folder: Path) -> 
     assert ("2",) not in rows("select account_number from tenant_acme.customer")
 
 
+@pytest.mark.slow
 def test_the_codes_of_rows_look_like_no_number_and_those_of_old_workbooks_are_known(
     folder: Path,
 ) -> None:
@@ -765,6 +775,7 @@ def test_a_spec_of_its_own_for_the_children_finds_the_parent_in_quarantine(folde
     assert [f"record 2 of people.csv in migration {first}" in m for m in messages] == [True]
 
 
+@pytest.mark.slow
 def test_what_is_solved_stays_solved_when_the_spec_is_run_again(folder: Path) -> None:
     migrate()
     path = corrected(write_workbook(folder), fix_most)
@@ -792,6 +803,7 @@ def test_what_is_solved_stays_solved_when_the_spec_is_run_again(folder: Path) ->
 RED, VIOLET, NONE = "00FFC7CE", "00E4DFEC", "00000000"
 
 
+@pytest.mark.slow
 def test_an_old_workbook_solves_what_the_spec_rejected_again_since(folder: Path) -> None:
     migrate()
     old = write_workbook(folder).rename(folder / "old.xlsx")

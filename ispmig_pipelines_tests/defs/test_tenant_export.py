@@ -860,6 +860,7 @@ export:
     assert Decimal(told["entities"]["customer"]["totals"]["balance"]["USD"]) == Decimal("9.5")
 
 
+@pytest.mark.slow
 def test_exports_to_s3_are_whole_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(house)
     with s3_server(monkeypatch) as bucket:

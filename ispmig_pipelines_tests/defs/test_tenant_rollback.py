@@ -65,6 +65,7 @@ def two(folder: Path) -> tuple[int, int, str]:
     return first, migrate(), between
 
 
+@pytest.mark.slow
 def test_a_rollback_from_a_dry_run_to_a_new_migration(
     two: tuple[int, int, str], database_url: str
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_set_is_migrated_and_what_is_hostile_stays(yard: Yard) -> None:
     assert yard.drops()[-1].state is State.DUPLICATE
 
 
+@pytest.mark.slow
 def test_review_and_retry(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     from ispmig_pipelines import dropping
 

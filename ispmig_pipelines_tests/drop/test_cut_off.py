@@ -80,6 +80,7 @@ def hold(yard: Yard, number: int) -> None:
     assert len(ended) == number
 
 
+@pytest.mark.slow
 def test_of_a_folder(
     ispmig_home: Path, instance: DagsterInstance, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_of_a_folder(
     assert number > 15
 
 
+@pytest.mark.slow
 def test_of_a_bucket(
     ispmig_home: Path, instance: DagsterInstance, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -275,6 +275,7 @@ def test_one_tenants_broken_place_stops_no_other(
     assert yard.rows() == 1
 
 
+@pytest.mark.slow
 def test_five_hundred_files_at_once_are_five_hundred_migrations_in_their_order(yard: Yard) -> None:
     """Up to the launch: that a run migrates its file, others tell."""
     yard.rule("acme", SPEC, "customers_*.csv")

@@ -43,6 +43,7 @@ def files_of(folder: Path) -> list[Path]:
     return [p for p in folder.glob("*") if not p.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_nothing_that_looks_finished(
     big: tenants.Tenant, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -150,7 +150,7 @@ WRITERS = [
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=TABLES, block=st.sampled_from([1, 7, 64, 1 << 20]), size=st.integers(1, 20))
 def test_rows_come_back_as_they_were(
     write: Callable[[list[Row]], str], rows: list[Row], block: int, size: int
@@ -164,7 +164,7 @@ def test_rows_come_back_as_they_were(
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=TABLES, data=st.data())
 def test_a_script_cut_anywhere_never_gives_other_rows(
     write: Callable[[list[Row]], str], rows: list[Row], data: st.DataObject
@@ -189,7 +189,7 @@ def test_a_script_cut_anywhere_never_gives_other_rows(
             assert reader.detected.questions or whole_but_its_end or len(part) <= opening + 60
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.sampled_from(

@@ -630,6 +630,7 @@ def test_what_is_written_is_read_fast_or_not_and_whatever_the_batch(
         assert ordinals == list(range(1, len(expected) + 1))
 
 
+@pytest.mark.slow
 def test_long_sheets_read_alike_by_row_by_cell_and_by_parser(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["id", "name", "balance", "since", "flag"]]
     for i in range(30_000):

@@ -63,7 +63,7 @@ def record_xml(parent: tuple[str, dict[str, str], list[Any]], new_line: str) -> 
     return f"<c id={escaped}>{written(leaves)}<lines>{new_line}{inner}</lines></c>{new_line}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     parents=st.lists(PARENT, min_size=2, max_size=8),
     beside=st.sampled_from(["", "<made>today</made>", "<other><c2>1</c2></other>"]),
@@ -100,7 +100,7 @@ def test_records_inside_records_are_read_by_expressions_as_by_the_parser(
         assert read_back == [t.replace("\r", " ") for t in taxes]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     parts=st.lists(st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=2)), max_size=4), min_size=2),
     new_line=st.sampled_from(["", "\n"]),

@@ -448,7 +448,7 @@ def same(one: SpecDocument, other: SpecDocument) -> bool:
     return alike and header_matters(one) == header_matters(other)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), documents())
 def test_nothing_is_told_if_and_only_if_the_documents_are_equal(
     one: dict[str, Any], other: dict[str, Any]
@@ -458,7 +458,7 @@ def test_nothing_is_told_if_and_only_if_the_documents_are_equal(
     assert (diff(a, b) == ()) == same(a, b)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents(), st.data())
 def test_one_thing_that_is_different_is_told_and_nothing_of_what_is_not(
     one: dict[str, Any], data: st.DataObject

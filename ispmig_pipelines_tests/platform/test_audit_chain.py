@@ -100,6 +100,7 @@ LOG = "ispmig.data_migration_logs"
 ALTERED = "where tenant = 'acme' and position = 3"
 
 
+@pytest.mark.slow
 def test_entries_go_on_from_one_another_and_hold(five: Engine) -> None:
     with five.connect() as connection:
         entries = trail.entries(connection, "acme")

@@ -540,6 +540,7 @@ class TestStartedByRoot:
         assert set(process.uids()) == {embedded_account.account_for(home / "none").uid}
         assert 0 not in process.gids()
 
+    @pytest.mark.slow
     def test_private_folders_above_the_home_stay_private(self, tmp_path: Path) -> None:
         private = tmp_path / "private"
         private.mkdir(mode=0o700)
@@ -571,6 +572,7 @@ class TestStartedByRoot:
         assert (home / "postgres.run").stat().st_uid == 0
         embedded.remove(home)
 
+    @pytest.mark.slow
     def test_programs_that_the_account_cannot_reach_are_copied(
         self, tmp_path: Path, reachable: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -172,7 +172,7 @@ NO_CELLS_OWN = {"by rule", "suspended", "77.7000", "nobody", "1.5000", "other"}
 
 
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -350,7 +350,7 @@ CELLS = {
 
 
 @given(st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=12), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_neither_the_order_nor_the_size_of_batches_matters(
     rows: list[dict[str, Any]], data: st.DataObject
 ) -> None:

@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import EXPORTS, move
 
@@ -220,6 +222,7 @@ def test_its_values_are_what_they_mean(house: House) -> None:
     }
 
 
+@pytest.mark.slow
 def test_no_number_of_a_card_and_no_hash_is_loaded(house: House) -> None:
     moved = move(house, "daloradius", [DUMP], currency="CHF")
     assert moved.rows("payment_method", "kind", "brand", "last_four", "holder_name",
