@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 from pydantic import BaseModel, ConfigDict
 
-from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.platform.tenants import JOURNAL_ENDING, Tenant
 
 PLATFORM, TENANT, PUBLIC = "platform", "tenant", "public"
 _ROLE = "role:"
@@ -332,7 +332,7 @@ class _Reader:
 
     def __init__(self, driver: psycopg.Connection, tenant: Tenant, schema: int, owner: int) -> None:
         self._driver = driver
-        self._values = {"schema": schema}
+        self._values = {"schema": schema, "journal": f"{tenant.schema}{JOURNAL_ENDING}"}
         self._tenant = tenant
         roles = driver.execute("select oid::bigint, rolname::text from pg_catalog.pg_roles")
         self._roles = {oid: TENANT if name == tenant.role else _ROLE + name for oid, name in roles}
@@ -507,6 +507,11 @@ class _Reader:
                     from pg_trigger g join pg_class c on c.oid = g.tgrelid
                     where c.relnamespace = %(schema)s and c.relkind in ('r', 'p')
                       and not g.tgisinternal and g.tgparentid = 0
+                      -- Of the change journal, which is not in the schema: whoever restores gives
+                      -- tables those of the journal that there is then.
+                      and not exists (select from pg_proc p join pg_namespace s
+                                      on s.oid = p.pronamespace
+                                      where p.oid = g.tgfoid and s.nspname = %(journal)s)
                     order by c.oid, g.tgname collate "C" """
             ).items()
         }

@@ -61,6 +61,7 @@ class Server:
         system, timeline, database: of the server; "" where it does not tell.
         xmin: the oldest transaction that had not ended: whoever wrote a row and was seen is older.
         xmax: the first transaction that had not begun.
+        seen: which transactions it sees, exactly (``pg_snapshot``).
     """
 
     system: str
@@ -69,6 +70,7 @@ class Server:
     xmin: int
     xmax: int
     version: int
+    seen: str
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest has it."""
@@ -79,6 +81,7 @@ class Server:
             "xmin": self.xmin,
             "xmax": self.xmax,
             "version": self.version,
+            "seen": self.seen,
         }
 
 
@@ -109,7 +112,7 @@ def snapshot(tenant: Tenant, *, sleep: Callable[[float], None] = time.sleep) -> 
     with told_plainly():
         driver = connect(autocommit=True)
         try:
-            system, timeline = _history(driver)
+            system, timeline = history(driver)
             _begin(driver, tenant, sleep)
             timeouts.limit(driver)
             yield _described(driver, tenant, system, timeline)
@@ -118,7 +121,7 @@ def snapshot(tenant: Tenant, *, sleep: Callable[[float], None] = time.sleep) -> 
             driver.close()
 
 
-def _history(driver: psycopg.Connection) -> tuple[str, str]:
+def history(driver: psycopg.Connection) -> tuple[str, str]:
     """The server's number and timeline; "" where it does not tell."""
     found = []
     for query in (
@@ -193,7 +196,8 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
                   pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::bigint,
                   pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint,
                   (select d.oid::bigint from pg_catalog.pg_database d
-                   where d.datname = pg_catalog.current_database())"""
+                   where d.datname = pg_catalog.current_database()),
+                  pg_catalog.pg_current_snapshot()::text"""
     ).fetchone()
     assert row is not None  # noqa: S101 - a query without FROM always has a row
     for setting, value in (
@@ -213,6 +217,7 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
         xmin=row[1],
         xmax=row[2],
         version=driver.info.server_version,
+        seen=row[4],
     )
     sources = _sources(driver, tenant, definitions)
     return Snapshot(driver, tenant, row[0].astimezone(dt.UTC), server, definitions, sources)

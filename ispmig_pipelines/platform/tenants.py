@@ -32,6 +32,10 @@ MAX_SLUG = 32
 _IDENTIFIER_LIMIT = 63  # PostgreSQL cuts longer names silently
 _LOCK_SPACE = 0x69_73_70_6D  # "ispm"
 
+JOURNAL_ENDING = "__journal"
+"""What the name of the schema of a tenant's change journal ends with, after the tenant's own; no
+slug has two underscores together. See :mod:`ispmig_pipelines.platform.change_journal`."""
+
 
 @dataclass(frozen=True)
 class Tenant:
@@ -226,6 +230,8 @@ def remove(engine: Engine, slug: str) -> None:
         remove_all(settings().reports_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
+        journaled = sql.Identifier(f"{tenant.schema}{JOURNAL_ENDING}")
+        driver.execute(sql.SQL("drop schema if exists {} cascade").format(journaled))
         for kept in _kept_by_restores(driver, tenant):
             driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(kept)))
         if driver.info.server_version >= 160000:

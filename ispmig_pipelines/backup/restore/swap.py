@@ -18,7 +18,7 @@ from psycopg import sql
 
 from ispmig_pipelines.errors import BackupError, DatabaseError
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import table_locks, timeouts
+from ispmig_pipelines.platform import change_journal, table_locks, timeouts
 from ispmig_pipelines.platform.table_locks import FIRST_PAUSE, LONGEST_PAUSE, Mode
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.settings import settings
@@ -196,6 +196,7 @@ def swap(driver: psycopg.Connection, tenant: Tenant, schema: str, part: str = BE
     rename = sql.SQL("alter schema {} rename to {}")
     driver.execute(rename.format(present, sql.Identifier(before)))
     driver.execute(rename.format(sql.Identifier(schema), present))
+    change_journal.attach_here(driver, tenant)
     return before
 
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 import psycopg
 from dagster import OpExecutionContext, Out, op
 
+from ispmig_pipelines.backup.journal.changes import changes_since
+from ispmig_pipelines.backup.journal.ship import ship_if_on
 from ispmig_pipelines.backup.repository import open_repository
 from ispmig_pipelines.backup.restore import choosing, records
 from ispmig_pipelines.backup.restore.records import Restored
@@ -14,6 +16,7 @@ from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_restore.config import RestoreConfig
+from ispmig_pipelines.errors import IspmigError
 
 
 @op(name="restore", out=Out(int, description="id of the restore"), pool=DATABASE)
@@ -35,6 +38,9 @@ def restore_op(context: OpExecutionContext, config: RestoreConfig, platform: Pla
                 # This op may have lost its connection after the commit.
                 done = records.of_run(connection, context.run_id)
             if done is None:
+                if asked.at is not None:
+                    # Up to now: what is asked for may be of a minute ago.
+                    ship_if_on(tenant, repository)
                 done = restore(
                     connection,
                     tenant,
@@ -42,8 +48,13 @@ def restore_op(context: OpExecutionContext, config: RestoreConfig, platform: Pla
                     asked,
                     actor=actor(context),
                     dagster_run_id=context.run_id,
+                    changes_since=changes_since(repository, asked.tables),
                     told=context.log.info,
                 )
+                if not (asked.dry_run or asked.into):
+                    # The journal has begun anew with the tables; a failure here undoes nothing.
+                    with suppress(IspmigError):
+                        ship_if_on(tenant, repository)
             if not asked.dry_run:
                 # Nobody needs it to be right; the server does it by itself within minutes.
                 with suppress(psycopg.Error):
