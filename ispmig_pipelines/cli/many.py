@@ -14,8 +14,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
-    from ispmig_pipelines.cancelling import Stopped
-    from ispmig_pipelines.migrating_many import OneOfMany, Tell
+    from ispmig_pipelines.defs.cancelling import Stopped
+    from ispmig_pipelines.defs.migrating_many import OneOfMany, Tell
 
 _COUNTS = ("read", "inserted", "updated", "unchanged", "quarantined")
 
@@ -26,8 +26,10 @@ def progress(out: Console) -> Iterator[Tell]:
     seen: dict[str, str] = {}
 
     if out.is_terminal:
-        with Live(console=out, transient=True, auto_refresh=False) as live:
-            yield lambda many: live.update(Group(_summary(many), table(many)), refresh=True)
+        # Lines that wrap would be counted wrongly as they are written over.
+        narrow = Console(file=out.file, highlight=False, force_terminal=True)
+        with Live(console=narrow, transient=True, auto_refresh=False) as live:
+            yield lambda many: live.update(Group(_summary(many), _states(many)), refresh=True)
         return
 
     def tell(many: Sequence[OneOfMany]) -> None:
@@ -42,6 +44,16 @@ def progress(out: Console) -> Iterator[Tell]:
 
 def _summary(many: Sequence[OneOfMany]) -> Text:
     return Text(f"{sum(one.ended for one in many)} of {len(many)} tenants are through.")
+
+
+def _states(many: Sequence[OneOfMany]) -> Table:
+    made = Table(show_edge=False, pad_edge=False)
+    for column in ("tenant", "run", "status"):
+        made.add_column(column)
+    # Those that are through stand last: a terminal may be too low for all.
+    for one in sorted(many, key=lambda one: one.ended):
+        made.add_row(Text(one.tenant), one.run[:8], one.status)
+    return made
 
 
 def show(out: Console, many: Sequence[OneOfMany]) -> None:

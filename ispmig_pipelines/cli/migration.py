@@ -21,8 +21,8 @@ from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
 if TYPE_CHECKING:
+    from ispmig_pipelines.defs.tenant_migration.registered import Registered
     from ispmig_pipelines.platform.ledger import Migration
-    from ispmig_pipelines.platform.registered import Registered
 
 
 def migrate(
@@ -76,10 +76,10 @@ def migrate(
         _migrate_all(dry_run=dry_run, urgent=urgent, as_json=as_json)
         return
     with told(as_json), connected() as connection:
+        from ispmig_pipelines.defs.migrating_many import registered
+        from ispmig_pipelines.defs.tenant_migration.registered import Registered
         from ispmig_pipelines.migrating import MigrationFailed
         from ispmig_pipelines.migrating import migrate as run
-        from ispmig_pipelines.migrating_many import registered
-        from ispmig_pipelines.platform.registered import Registered
 
         # Without a spec the rest of the registered migration holds, too, unless it is said here.
         said = registered(connection, tenant) if spec is None else Registered(str(spec))
@@ -102,8 +102,8 @@ def migrate(
 
 def _migrate_all(*, dry_run: bool, urgent: bool, as_json: bool) -> None:
     with told(as_json), connected() as connection:
-        from ispmig_pipelines import migrating_many
         from ispmig_pipelines.cli import many as shown
+        from ispmig_pipelines.defs import migrating_many
 
         with shown.progress(console(to_errors=True)) as tell:
             many = migrating_many.migrate_all(connection, tell, dry_run=dry_run, urgent=urgent)
@@ -139,8 +139,8 @@ def register(
 ) -> None:
     """Say what a tenant is migrated by where nobody names a spec; or show it."""
     with told(as_json), connected() as connection:
-        from ispmig_pipelines import migrating_many
-        from ispmig_pipelines.platform.registered import Registered
+        from ispmig_pipelines.defs import migrating_many
+        from ispmig_pipelines.defs.tenant_migration.registered import Registered
 
         if spec is not None and forget:
             raise UsageError("Name a spec, or say --forget; not both.")
@@ -182,8 +182,8 @@ def cancel(
 ) -> None:
     """Stop runs, those that wait and those under way; nothing of them is half-done."""
     with told(as_json), connected() as connection:
-        from ispmig_pipelines import cancelling
         from ispmig_pipelines.cli import many as shown
+        from ispmig_pipelines.defs import cancelling
         from ispmig_pipelines.defs.instance import instance
 
         if every == bool(what):

@@ -13,6 +13,7 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
@@ -71,7 +72,7 @@ class Launcher(DefaultRunLauncher):
             self._instance.report_run_canceling(run)
             self._instance.report_run_canceled(run, "It was stopped; its process had died.")
             return True
-        if not living.is_of_command(run):
+        if GRPC_INFO_TAG in run.tags:  # those of commands have no code server
             try:
                 if super().terminate(run_id):
                     return True

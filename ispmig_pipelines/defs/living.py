@@ -13,9 +13,7 @@ import psutil
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.actor import COMMAND_LINE, FROM_TAG
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
-from ispmig_pipelines.platform import ledger
 
 MIGRATION_TAG = "ispmig/migration"
 PROCESS_TAG = "ispmig/process"
@@ -45,12 +43,6 @@ def sign(instance: DagsterInstance, run: DagsterRun) -> None:
     signed = signature(run.run_id)
     if run.tags.get(PROCESS_TAG) != signed:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: signed})
-
-
-def is_of_command(run: DagsterRun) -> bool:
-    """Whether a command runs it, in its own process."""
-    process = process_of(run)
-    return process is not None and run.tags.get(FROM_TAG) == COMMAND_LINE
 
 
 def _named(process: psutil.Process) -> str:
@@ -107,6 +99,9 @@ def bury_of_tenant(
     Args:
         own: the run that asks.
     """
+    # The daemon and the UI ask here whether runs are alive, and need nothing of the platform.
+    from ispmig_pipelines.platform import ledger
+
     started = RunsFilter(tags={TENANT_TAG: slug}, statuses=[DagsterRunStatus.STARTED])
     dead = []
     for run in instance.get_runs(started):

@@ -20,6 +20,11 @@ COMMAND = {"ispmig/from": "command line", "ispmig/actor": OURS}
         ({"ispmig/actor": "ann"}, f"ann (dagster-ui, account {OURS})"),
         # Whoever launches from the UI cannot pass for a command of somebody else's.
         ({**COMMAND, "ispmig/actor": "ann"}, f"ann (dagster-ui, account {OURS})"),
+        # A run that a command has put into the queue is in the daemon's account.
+        (
+            {"ispmig/from": "command line, queue", "ispmig/actor": "ann"},
+            f"ann (queue, account {OURS})",
+        ),
         # A retry by hand has its parent's tags, and is not its parent's starter's.
         ({**COMMAND, "dagster/parent_run_id": "x"}, f"{OURS} (dagster-ui)"),
         ({**COMMAND, "dagster/parent_run_id": "x", "dagster/retry_number": "1"}, OURS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,11 +15,14 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import RemotePartitionSetOrigin
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
+from ispmig_pipelines.cli import many as shown
 from ispmig_pipelines.defs import instance as ours
 from ispmig_pipelines.defs import launch
+from ispmig_pipelines.defs.migrating_many import OneOfMany
 from ispmig_pipelines.defs.tenant_migration.job import default_config
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.ledger import State
@@ -204,6 +208,20 @@ def test_people_see_how_far_all_are_and_a_table_at_the_end(
         assert line in text, text
     assert rows("north") == 0
     assert entries("north")[0].state is State.CHECKED
+
+
+def test_a_terminal_shows_the_states_of_all_and_writes_over_them() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=60, highlight=False)
+    found = [OneOfMany("acme", status="queued", run="abcdef123456"), OneOfMany("b", ended=True)]
+    with shown.progress(console) as tell:
+        tell(found)
+        found[0].status = "started"
+        tell(found)
+    text = out.getvalue()
+    assert "1 of 2 tenants are through." in text
+    assert "started" in text
+    assert "\x1b[1A" in text  # the cursor goes up
 
 
 def test_who_stops_the_command_stops_all_of_them(many: dict[str, Path], tmp_path: Path) -> None:

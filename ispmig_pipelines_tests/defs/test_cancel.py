@@ -17,9 +17,8 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import RemotePartitionSetOrigin
 from typer.testing import CliRunner
 
-from ispmig_pipelines import cancelling
 from ispmig_pipelines.cli import app
-from ispmig_pipelines.defs import launch, living
+from ispmig_pipelines.defs import cancelling, launch, living
 from ispmig_pipelines.defs.instance import instance
 from ispmig_pipelines.defs.launch import queue_job
 from ispmig_pipelines.defs.tenant_migration import ops

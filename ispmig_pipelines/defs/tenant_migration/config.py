@@ -5,10 +5,10 @@ from enum import Enum
 from dagster import Config
 from pydantic import Field
 
+from ispmig_pipelines.defs.tenant_migration.registered import Registered
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.platform.conflict import OnConflict
-from ispmig_pipelines.platform.registered import Registered
 from ispmig_pipelines.validation import threshold
 
 

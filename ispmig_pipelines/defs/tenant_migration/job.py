@@ -10,9 +10,9 @@ from ispmig_pipelines.defs.tenant_migration.ops import (
     map_op,
     validate_op,
 )
+from ispmig_pipelines.defs.tenant_migration.registered import Registered
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
-from ispmig_pipelines.platform.registered import Registered
 
 
 def default_config(tenant: str) -> dict[str, object]:

@@ -1,21 +1,47 @@
-"""What a tenant is migrated by where nobody names a spec: in the launchpad, in a backfill of many
-tenants, and by ``ispmig migrate --all``."""
+"""A tenant's registered migration: what it is migrated by where nobody names a spec, in the
+launchpad, in a backfill of many tenants, and by ``ispmig migrate --all``."""
 
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.drop.names import CLAIMED, WORK
-from ispmig_pipelines.platform import ledger, registered
-from ispmig_pipelines.platform.registered import Registered
+from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform.conflict import OnConflict
+from ispmig_pipelines.validation import threshold
+
+_SETTING = "migration"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a tenant is migrated by.
+
+    Attributes:
+        spec: absolute path of the spec; the file is read at each migration anew.
+    """
+
+    spec: str
+    on_conflict: str = OnConflict.update.value
+    max_quarantined: str = threshold.DEFAULT
+
+    def as_json(self) -> dict[str, str]:
+        """As the ledger keeps it."""
+        return asdict(self)
 
 
 def of(connection: Connection, slug: str) -> Registered | None:
-    """What was registered; else the spec of the tenant's newest migration, with ordinary options:
-    a threshold that was raised once is not raised for ever."""
-    said = registered.of(connection, slug)
-    if said is not None:
-        return said
+    """What was registered for a tenant; else the spec of its newest migration, with ordinary
+    options: a threshold that was raised once is not raised for ever. None: neither is there."""
+    table = ledger.tenants
+    found = connection.execute(sa.select(table.c.settings).where(table.c.slug == slug))
+    said = (found.scalar_one_or_none() or {}).get(_SETTING)
+    if said:
+        return Registered(**said)
     # The spec of a dropped file went with it.
     lasting = (
         entry.spec_path
@@ -24,6 +50,16 @@ def of(connection: Connection, slug: str) -> Registered | None:
     )
     newest = next(lasting, None)
     return Registered(newest) if newest else None
+
+
+def declare(connection: Connection, slug: str, said: Registered | None) -> None:
+    """Sets it, or forgets it, in the current transaction."""
+    table = ledger.tenants
+    asked = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
+    settings = {k: v for k, v in connection.execute(asked).scalar_one().items() if k != _SETTING}
+    if said is not None:
+        settings[_SETTING] = said.as_json()
+    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
 
 
 def _of_drop(spec: Path) -> bool:

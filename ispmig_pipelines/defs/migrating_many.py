@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
     from sqlalchemy.engine import Connection
 
+    from ispmig_pipelines.defs.tenant_migration.registered import Registered
     from ispmig_pipelines.platform.ledger import Migration
-    from ispmig_pipelines.platform.registered import Registered
 
 BATCH_TAG = "ispmig/batch"
 """Of runs that one command put into the queue."""
@@ -103,7 +103,6 @@ def register(connection: Connection, tenant: str, said: Registered | None) -> Re
     """
     from ispmig_pipelines.account import account
     from ispmig_pipelines.defs.tenant_migration import registered as chosen
-    from ispmig_pipelines.platform import registered as kept
     from ispmig_pipelines.platform import tenants, trail
 
     tenants.get(connection, tenant)
@@ -111,7 +110,7 @@ def register(connection: Connection, tenant: str, said: Registered | None) -> Re
     if said is not None:
         _check(said)
     with connection.begin():
-        kept.declare(connection, tenant, said)
+        chosen.declare(connection, tenant, said)
         details = {"migration": None if said is None else said.as_json()}
         trail.enter(
             connection, tenant, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
@@ -314,7 +313,7 @@ def _stop(connection: Connection, dagster: DagsterInstance, batch: str) -> None:
     from dagster import RunsFilter
     from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-    from ispmig_pipelines import cancelling
+    from ispmig_pipelines.defs import cancelling
 
     connection.rollback()
     left = RunsFilter(tags={BATCH_TAG: batch}, statuses=list(NOT_FINISHED_STATUSES))
