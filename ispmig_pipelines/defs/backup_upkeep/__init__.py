@@ -1,0 +1,1 @@
+"""Upkeep of backups in Dagster: verified, pruned, tried; and whether they can be relied on."""
