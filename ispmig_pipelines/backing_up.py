@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.backup import keys
+from ispmig_pipelines.backup import keys, tenant_files
 from ispmig_pipelines.backup.beside import alone
 from ispmig_pipelines.backup.cipher import recipient_of
 from ispmig_pipelines.backup.create import Made, create
@@ -75,10 +75,12 @@ def back_up(tenant: str, *, full: bool = False, actor: str, dagster_run_id: str 
     with told_plainly(), engine().connect() as connection:
         # Before a key is made for a tenant that is not there.
         tenants.get(connection, tenant)
+        place = tenant_files.place_of(connection, tenant)
     return create(
         tenant,
         open_repository(tenant, make=True),
         full=full,
+        files=tenant_files.files_of(place, full=full) if place else None,
         actor=actor,
         dagster_run_id=dagster_run_id,
     )

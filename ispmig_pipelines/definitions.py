@@ -1,12 +1,11 @@
 """The one ``Definitions``: everything Dagster knows of us, by name."""
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from ispmig_pipelines.defs.assets import (
     checks,
     entities,
     source_export,
-    tenant_backup,
     tenant_files,
 )
 from ispmig_pipelines.defs.audit_chain import (
@@ -15,20 +14,14 @@ from ispmig_pipelines.defs.audit_chain import (
     every_night,
     unbroken,
 )
-from ispmig_pipelines.defs.backup_upkeep.checks import intact, restorable
-from ispmig_pipelines.defs.backup_upkeep.jobs import (
-    backup_drill,
-    backup_prune,
-    backup_verification,
-)
-from ispmig_pipelines.defs.backup_upkeep.schedules import (
-    drill_weekly,
-    prune_daily,
-    verification_daily,
-)
+from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.defs.janitor import every_hour, janitor
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.asset import tenant_backup, tenant_backup_asset
+from ispmig_pipelines.defs.tenant_backup.freshness import backup_checks, fresh
+from ispmig_pipelines.defs.tenant_backup.freshness import every_hour as backup_checks_hourly
+from ispmig_pipelines.defs.tenant_backup.scheduling import backups_of_commands, tenant_backups
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
 from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
 from ispmig_pipelines.defs.tenant_restore.job import tenant_restore
@@ -36,27 +29,24 @@ from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
 from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 
 defs = Definitions(
-    assets=[source_export, *entities, tenant_backup, tenant_files, audit_trail],
-    asset_checks=[*checks, unbroken, intact, restorable],
+    assets=[source_export, *entities, tenant_backup_asset, tenant_files, audit_trail],
+    asset_checks=[*checks, unbroken, fresh],
     jobs=[
         tenant_migration,
         tenant_resubmit,
         tenant_rollback,
         tenant_restore,
         tenant_export,
-        backup_verification,
-        backup_drill,
-        backup_prune,
+        tenant_backup,
+        backup_checks,
         audit_chain,
         janitor,
     ],
-    schedules=[
-        every_night,
-        every_hour,
-        verification_daily,
-        prune_daily,
-        drill_weekly,
-    ],
-    sensors=[file_drop],
+    schedules=[every_night, every_hour, tenant_backups, backup_checks_hourly],
+    sensors=[file_drop, backups_of_commands],
     resources={"platform": Platform()},
+    # Of assets that are materialized in the graph, as jobs have it: a process per step costs
+    # seconds each.
+    executor=in_process_executor,
+    loggers={"console": console},
 )

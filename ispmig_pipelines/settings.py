@@ -125,6 +125,16 @@ class Settings(BaseSettings):
         default="UTC",
         description="Time zone of tenants that do not say: whose days and weeks are meant.",
     )
+    backup_schedule: str = Field(
+        default="30 2 * * *",
+        description="When tenants that do not say are backed up, as five fields of cron; none: "
+        "never.",
+    )
+    tenant_files: str = Field(
+        default="",
+        description="Folder, or s3://bucket/prefix, in which every tenant has a folder of its own "
+        "whose files are backed up with it. Unset: only of tenants that say where theirs are.",
+    )
     backup_drill_days: float = Field(
         default=14.0,
         gt=0,

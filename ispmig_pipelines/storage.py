@@ -531,8 +531,12 @@ class S3Storage:
         with self._told("deleting", key):
             self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, prefix: str = "", *, deep: bool = False) -> Iterator[Entry]:
         """The objects right below the prefix, whatever they are called.
+
+        Args:
+            prefix: what their keys begin with.
+            deep: also those further down.
 
         Raises:
             StorageError: they cannot be listed.
@@ -540,7 +544,7 @@ class S3Storage:
         below = f"{self.prefix}/" if self.prefix else ""
         with self._told("listing", ""):
             pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=below, Delimiter="/"
+                Bucket=self.bucket, Prefix=below + prefix, **({} if deep else {"Delimiter": "/"})
             )
             for page in pages:
                 for found in page.get("Contents", ()):

@@ -59,6 +59,9 @@ def tenant(out: Console, found: dict[str, Any]) -> None:
     out.print(f"Customers who left are kept: {f'{months} months' if months else 'for ever'}")
     out.print(f"A migration can be rolled back for: {found['restore_point_days']} days")
     out.print(f"Files are dropped in: {found['drop']}", markup=False)
+    out.print(f"Backed up: {found['backup_schedule']}", markup=False)
+    out.print(f"Snapshots that are kept: {found['backup_retention']}", markup=False)
+    out.print(f"Files that are backed up: {found['files'] or 'none'}", markup=False)
     rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
     out.print(f"Rows: {rows or 'none'}")
 

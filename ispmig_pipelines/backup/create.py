@@ -23,8 +23,7 @@ from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.borders import SIZES, Sizes
 from ispmig_pipelines.backup.changed_rows import Changes, Since, changed
-from ispmig_pipelines.backup.journal.ship import ship_if_on
-from ispmig_pipelines.backup.manifest import Column, Manifest, StoredFile, Table
+from ispmig_pipelines.backup.manifest import Column, Manifest, Table
 from ispmig_pipelines.backup.reading_rows import (
     Counter,
     OddValues,
@@ -37,6 +36,7 @@ from ispmig_pipelines.backup.reading_rows import (
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.snapshot import Snapshot, snapshot
 from ispmig_pipelines.backup.storing_rows import Storing, storing
+from ispmig_pipelines.backup.tenant_files import Kept
 from ispmig_pipelines.errors import BackupDamaged, BackupError
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.server import engine, told_plainly
@@ -123,7 +123,7 @@ def create(
     repository: Repository,
     *,
     full: bool = False,
-    files: Callable[[Storing, Counter, Manifest | None], tuple[StoredFile, ...]] | None = None,
+    files: Callable[[Storing, Counter, Manifest | None], Kept] | None = None,
     actor: str,
     dagster_run_id: str = "",
     sizes: Sizes = SIZES,
@@ -134,8 +134,8 @@ def create(
 
     Args:
         full: reads every row, whatever the newest snapshot says.
-        files: stores the tenant's files, see :mod:`.tenant_files`; given the snapshot that is
-            relied on.
+        files: stores the tenant's files, see :func:`.tenant_files.files_of`; given the newest
+            snapshot, of whatever history.
 
     Raises:
         TenantError: there is no such tenant.
@@ -161,17 +161,16 @@ def create(
         ):
             evidence.distrust_damaged(repository)
             counter = Counter()
-            # The journal goes on from the snapshot if it was shipped up to right before it.
-            ship_if_on(tenant, repository)
             with storing(repository, sizes) as stores:
                 with snapshot(tenant) as opened:
                     work = _Work(opened, stores, counter)
+                    newest = None
                     if not full:
-                        work.parent = _parent(connection, opened, repository)
+                        newest, work.parent = _parent(connection, opened, repository)
                         connection.rollback()
                     for source in opened.sources:
                         work.read.append(_table(work, source))
-                kept = () if files is None else files(stores, counter, work.parent)
+                kept = Kept() if files is None else files(stores, counter, newest)
                 manifest = _manifest(work, repository, kept, time.monotonic() - started)
                 repository.publish(manifest)
             made = _made(work, repository, manifest, time.monotonic() - started)
@@ -193,8 +192,11 @@ def create(
 # -- what is relied on ------------------------------------------------------------------------
 
 
-def _parent(connection: Connection, opened: Snapshot, repository: Repository) -> Manifest | None:
-    """The newest snapshot that is of the same history of the same database, and whole.
+def _parent(
+    connection: Connection, opened: Snapshot, repository: Repository
+) -> tuple[Manifest | None, Manifest | None]:
+    """The newest snapshot that is whole; and if it is of the same history of the same database, it
+    once more, to be relied on.
 
     One that this database's own ledger does not know was made of another future of it: of a copy,
     or before the disk was set back. Numbers of transactions say nothing there.
@@ -209,9 +211,8 @@ def _parent(connection: Connection, opened: Snapshot, repository: Repository) ->
             )
         ).scalars()
     )
+    newest: Manifest | None = None
     for found in repository.snapshots()[: -_PARENTS - 1 : -1]:
-        if found.name not in known:
-            continue
         try:
             manifest = repository.read(found.name)
         except (BackupDamaged, BackupError):
@@ -219,8 +220,10 @@ def _parent(connection: Connection, opened: Snapshot, repository: Repository) ->
             continue
         if repository.lacks(manifest):
             continue
-        return manifest if _same_history(manifest, opened) else None
-    return None
+        newest = newest or manifest
+        if found.name in known:
+            return newest, manifest if _same_history(manifest, opened) else None
+    return newest, None
 
 
 def _same_history(manifest: Manifest, opened: Snapshot) -> bool:
@@ -320,7 +323,7 @@ def _described(work: _Work, source: Source, **content: Any) -> Table:
 
 
 def _manifest(
-    work: _Work, repository: Repository, files: tuple[StoredFile, ...], seconds: float
+    work: _Work, repository: Repository, kept: Kept, seconds: float
 ) -> Manifest:
     opened = work.snapshot
     tables = tuple(read.table for read in work.read)
@@ -333,7 +336,7 @@ def _manifest(
         kind=INCREMENTAL if relied else FULL,
         parent=work.parent.snapshot if relied and work.parent is not None else None,
         tables=tables,
-        files=files,
+        files=kept.files,
         server=opened.server.as_json(),
         definitions=opened.definitions.schema_.as_json(),
         measured={
@@ -343,6 +346,7 @@ def _manifest(
             "pieces": work.storing.pieces,
             "seconds": round(seconds, 3),
             "read": {read.table.name: read.how for read in work.read},
+            "left_out": list(kept.left_out),
         },
         tool=TOOL,
     )
@@ -367,6 +371,7 @@ def _made(work: _Work, repository: Repository, manifest: Manifest, seconds: floa
         bytes_whole=sum(sizes.values()) + written,
         pieces=work.storing.pieces,
         seconds=seconds,
+        left_out=tuple(manifest.measured["left_out"]),
     )
 
 

@@ -69,6 +69,7 @@ def tenant_list(as_json: Json = False) -> None:
 def tenant_show(slug: Slug, as_json: Json = False) -> None:
     """Show a tenant: what is its own in the database, its settings, its rows."""
     with told(as_json), connected() as connection:
+        from ispmig_pipelines.backup import policies, schedule, tenant_files
         from ispmig_pipelines.drop import rules
         from ispmig_pipelines.drop.places import address_of
         from ispmig_pipelines.platform import pools, retention, tenants
@@ -83,6 +84,9 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "cancelled_months": retention.of(connection, slug),
             "restore_point_days": restore_points.days_of(connection, slug),
             "drop": address_of(slug, rules.of(connection, slug).place),
+            "backup_schedule": str(schedule.of(connection, slug)),
+            "backup_retention": str(policies.of(connection, slug).policy),
+            "files": tenant_files.place_of(connection, slug) or None,
             "rows": tenants.contents(connection, tenant),
         }
         say(found, lambda out: tables.tenant(out, found))
@@ -120,10 +124,39 @@ def tenant_set(
             help="Folder, or s3://bucket/prefix, in which files for it are dropped.",
         ),
     ] = "",
+    backup_schedule: Annotated[
+        str,
+        typer.Option(
+            metavar="CRON|none|default",
+            help="When it is backed up, as five fields of cron, e.g. '0 3 * * *'.",
+        ),
+    ] = "",
+    backup_retention: Annotated[
+        str,
+        typer.Option(
+            metavar="RULES|all|default",
+            help="Which snapshots are kept, e.g. 'last=3 daily=14 weekly=8 monthly=12'.",
+        ),
+    ] = "",
+    timezone: Annotated[
+        str,
+        typer.Option(
+            metavar="ZONE|default", help="Whose hours and days are meant, e.g. Europe/Kyiv."
+        ),
+    ] = "",
+    files: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE|default",
+            help="Folder, or s3://bucket/prefix, of its files, which are backed up with it.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Set what holds for a tenant's migrations."""
+    """Set what holds for a tenant's migrations and backups."""
     with told(as_json), platform() as engine:
+        from ispmig_pipelines.backup import policies, schedule, tenant_files
+        from ispmig_pipelines.defs.tenant_backup.due import check_cron
         from ispmig_pipelines.drop import rules
         from ispmig_pipelines.drop.places import address_of
         from ispmig_pipelines.dropping import set_place
@@ -132,11 +165,14 @@ def tenant_set(
         from ispmig_pipelines.platform import retention as kept
         from ispmig_pipelines.platform.rollback import restore_points as points
 
-        if bool(pool) == no_pools and not ((retention or restore_points or drop) and not pool):
+        others = retention or restore_points or drop or backup_schedule or timezone or files
+        others = others or backup_retention
+        if bool(pool) == no_pools and not (others and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
-                "--no-pools; --retention PERIOD; --restore-points DAYS; --drop PLACE. What is set "
-                f"is shown by: ispmig tenant show {slug}"
+                "--no-pools; --retention PERIOD; --restore-points DAYS; --drop PLACE; "
+                "--backup-schedule CRON; --backup-retention RULES; --timezone ZONE; --files PLACE. "
+                f"What is set is shown by: ispmig tenant show {slug}"
             )
         try:
             months = None if retention in ("", "none") else period.months(retention)
@@ -152,7 +188,18 @@ def tenant_set(
                 pools.declare(connection, slug, pool or ())
             if drop:
                 set_place(connection, slug, drop)
+            if backup_schedule:
+                schedule.declare(connection, slug, check_cron(backup_schedule))
+            if timezone or backup_retention:
+                policies.declare(connection, slug, policy=backup_retention, timezone=timezone)
+            if files:
+                tenant_files.declare(connection, slug, files)
             place = address_of(slug, rules.of(connection, slug).place)
+            backed_up = {
+                "backup_schedule": str(schedule.of(connection, slug)),
+                "backup_retention": str(policies.of(connection, slug).policy),
+                "files": tenant_files.place_of(connection, slug) or None,
+            }
             declared = pools.of(connection, slug)
             months = kept.of(connection, slug)
             days = points.days_of(connection, slug)
@@ -160,16 +207,17 @@ def tenant_set(
                 connection, slug, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
                 actor=account(), dagster_run_id="",
                 details={"pools": list(declared), "cancelled_months": months,
-                         "restore_point_days": days, "drop": place},
+                         "restore_point_days": days, "drop": place, **backed_up},
             )  # fmt: skip
         how_long = "for ever" if months is None else f"for {period.in_words(months)}"
         say(
             {"tenant": slug, "pools": list(declared), "cancelled_months": months,
-             "restore_point_days": days, "drop": place},
+             "restore_point_days": days, "drop": place, **backed_up},
             lambda out: out.print(
                 f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
                 f"who left are kept {how_long}; a migration can be rolled back for {days} days; "
-                f"files are dropped in {place}."
+                f"files are dropped in {place}; backed up: {backed_up['backup_schedule']}, kept: "
+                f"{backed_up['backup_retention']}, files: {backed_up['files'] or 'none'}."
             ),
         )  # fmt: skip
 

@@ -37,7 +37,6 @@ from ispmig_pipelines.platform import ledger, verify
 from ispmig_pipelines.platform import tenants as tenant_registry
 
 SOURCE = AssetKey("source_export")
-BACKUP = AssetKey("tenant_backup")
 EXPORT = AssetKey("tenant_files")
 CONSERVATION = "conservation"
 
@@ -61,15 +60,6 @@ entities = [
     )
     for info in ENTITIES.values()
 ]
-
-tenant_backup = AssetSpec(
-    BACKUP,
-    deps=list(ENTITIES),
-    description="A tenant's whole state at one instant, kept outside the database.",
-    partitions_def=tenants,
-    group_name="backup",
-)
-
 
 tenant_files = AssetSpec(
     EXPORT,

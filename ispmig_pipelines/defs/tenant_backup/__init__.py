@@ -1,0 +1,1 @@
+"""The asset ``tenant_backup``: snapshots of tenants, their schedules, and how fresh they are."""
