@@ -76,13 +76,17 @@ def migrate(
         _migrate_all(dry_run=dry_run, urgent=urgent, as_json=as_json)
         return
     with told(as_json), connected() as connection:
-        from ispmig_pipelines.defs.migrating_many import registered
         from ispmig_pipelines.defs.tenant_migration.registered import Registered
         from ispmig_pipelines.migrating import MigrationFailed
         from ispmig_pipelines.migrating import migrate as run
 
         # Without a spec the rest of the registered migration holds, too, unless it is said here.
-        said = registered(connection, tenant) if spec is None else Registered(str(spec))
+        if spec is None:
+            from ispmig_pipelines.defs.migrating_many import registered
+
+            said = registered(connection, tenant)
+        else:
+            said = Registered(str(spec))
         try:
             entry = run(
                 connection,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.defs import living
+from ispmig_pipelines.defs.tenant_job import TENANT_TAG
+from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.errors import UsageError
-
-if TYPE_CHECKING:
-    # Commands that need no database are to start without its libraries.
-    from dagster import DagsterInstance, DagsterRun
-    from sqlalchemy.engine import Connection
+from ispmig_pipelines.platform import ledger, tenants
 
 PATIENCE = 60.0
 """Seconds for which runs that were told to end are waited for."""
@@ -81,8 +85,6 @@ def chosen_by(connection: Connection, instance: DagsterInstance, what: str) -> l
     Raises:
         UsageError: there is no such tenant or run, or the run has ended.
     """
-    from ispmig_pipelines.platform import tenants
-
     known = [str(one["slug"]) for one in tenants.list_all(connection)]
     connection.rollback()
     unfinished = _unfinished(instance)
@@ -113,11 +115,6 @@ def stop(
     patience: float = PATIENCE,
 ) -> list[Stopped]:
     """Stops these runs, those that wait first: they would begin when others have ended."""
-    from dagster import DagsterRunStatus
-
-    from ispmig_pipelines.defs.tenant_migration import closing
-    from ispmig_pipelines.platform import ledger
-
     began = time.monotonic()
     waiting = sorted(runs, key=lambda run: run.status is not DagsterRunStatus.QUEUED)
     why = {run.run_id: _tell(instance, run) for run in waiting}
@@ -158,24 +155,15 @@ def stop(
 
 def tenant_of(run: DagsterRun) -> str:
     """The tenant that a run is of; "" of one of all."""
-    from ispmig_pipelines.defs.tenant_job import TENANT_TAG
-
     return run.tags.get(TENANT_TAG) or run.tags.get("dagster/partition", "")
 
 
 def _unfinished(instance: DagsterInstance) -> list[DagsterRun]:
-    from dagster import RunsFilter
-    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
     return list(instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))))
 
 
 def _tell(instance: DagsterInstance, run: DagsterRun) -> str:
     """Tells a run to end; why it could not be told, where that is so."""
-    from dagster import DagsterRunStatus
-
-    from ispmig_pipelines.defs import living
-
     if run.status is DagsterRunStatus.NOT_STARTED:
         instance.report_run_canceling(run)
         instance.report_run_canceled(run, "It was stopped before it was put into the queue.")
@@ -200,8 +188,6 @@ def _tell(instance: DagsterInstance, run: DagsterRun) -> str:
 
 
 def _stop_backfills(instance: DagsterInstance) -> None:
-    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-
     asked = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
     for backfill in instance.get_backfills(filters=asked):
         instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))

@@ -8,18 +8,27 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from sqlalchemy.engine import Connection
+
+from ispmig_pipelines.account import account
+from ispmig_pipelines.defs import cancelling, queue_worker
+from ispmig_pipelines.defs.instance import instance
+from ispmig_pipelines.defs.launch import failure_of, queue_job
+from ispmig_pipelines.defs.queueing import ORDINARY, URGENT
+from ispmig_pipelines.defs.tenant_job import TENANT_TAG
+from ispmig_pipelines.defs.tenant_migration import registered as kept
+from ispmig_pipelines.defs.tenant_migration.registered import Registered
 from ispmig_pipelines.errors import IspmigError, PlatformError, UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
-
-if TYPE_CHECKING:
-    # Commands that need no database are to start without its libraries.
-    from dagster import DagsterInstance, DagsterRun
-    from sqlalchemy.engine import Connection
-
-    from ispmig_pipelines.defs.tenant_migration.registered import Registered
-    from ispmig_pipelines.platform.ledger import Migration
+from ispmig_pipelines.guarding import refuse_name
+from ispmig_pipelines.mapping.spec import load_spec
+from ispmig_pipelines.platform import ledger, tenants, trail
+from ispmig_pipelines.platform.ledger import Migration
+from ispmig_pipelines.validation import threshold
 
 BATCH_TAG = "ispmig/batch"
 """Of runs that one command put into the queue."""
@@ -78,11 +87,8 @@ def registered(connection: Connection, tenant: str) -> Registered:
     Raises:
         UsageError: there is no such tenant, or it has none.
     """
-    from ispmig_pipelines.defs.tenant_migration import registered as chosen
-    from ispmig_pipelines.platform import tenants
-
     tenants.get(connection, tenant)
-    said = chosen.of(connection, tenant)
+    said = kept.of(connection, tenant)
     connection.rollback()
     if said is None:
         raise UsageError(
@@ -101,22 +107,18 @@ def register(connection: Connection, tenant: str, said: Registered | None) -> Re
     Raises:
         UsageError: there is no such tenant, or the spec has mistakes.
     """
-    from ispmig_pipelines.account import account
-    from ispmig_pipelines.defs.tenant_migration import registered as chosen
-    from ispmig_pipelines.platform import tenants, trail
-
     tenants.get(connection, tenant)
     connection.rollback()
     if said is not None:
         _check(said)
     with connection.begin():
-        chosen.declare(connection, tenant, said)
+        kept.declare(connection, tenant, said)
         details = {"migration": None if said is None else said.as_json()}
         trail.enter(
             connection, tenant, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
             actor=account(), dagster_run_id="", details=details,
         )  # fmt: skip
-        return chosen.of(connection, tenant)
+        return kept.of(connection, tenant)
 
 
 def migrate_all(
@@ -135,8 +137,6 @@ def migrate_all(
         UsageError: no tenant has a registered migration.
         KeyboardInterrupt: somebody stopped it; and all of them with it.
     """
-    from ispmig_pipelines.defs.instance import instance
-
     many = _chosen(connection)
     if not many:
         raise UsageError(
@@ -159,12 +159,9 @@ def migrate_all(
 
 
 def _chosen(connection: Connection) -> list[OneOfMany]:
-    from ispmig_pipelines.defs.tenant_migration import registered as chosen
-    from ispmig_pipelines.platform import tenants
-
     many = []
     for found in tenants.list_all(connection):
-        said = chosen.of(connection, str(found["slug"]))
+        said = kept.of(connection, str(found["slug"]))
         if said is None:
             continue
         one = OneOfMany(str(found["slug"]), said.spec)
@@ -180,10 +177,6 @@ def _chosen(connection: Connection) -> list[OneOfMany]:
 
 def _check(said: Registered) -> None:
     """What can be known to be wrong beforehand, as of one migration alone."""
-    from ispmig_pipelines.guarding import refuse_name
-    from ispmig_pipelines.mapping.spec import load_spec
-    from ispmig_pipelines.validation import threshold
-
     path = Path(said.spec)
     refuse_name(path)
     spec = load_spec(path)
@@ -201,9 +194,6 @@ def _queue(
     dry_run: bool,
     urgent: bool,
 ) -> None:
-    from ispmig_pipelines.defs.launch import queue_job
-    from ispmig_pipelines.defs.queueing import ORDINARY, URGENT
-
     said = registered(connection, one.tenant)
     config = {
         "spec": said.spec,
@@ -231,8 +221,6 @@ def _see_to_the_end(
     tell: Tell,
     stack: ExitStack,
 ) -> None:
-    from ispmig_pipelines.defs import queue_worker
-
     worker = None
     while not all(one.ended for one in many):
         if worker is None and not queue_worker.is_worked(dagster):
@@ -252,12 +240,10 @@ def _look(
     connection: Connection, dagster: DagsterInstance, many: Sequence[OneOfMany], batch: str
 ) -> bool:
     """Notes what has become of them; whether anything is new."""
-    from dagster import RunsFilter
-
     newest: dict[str, tuple[DagsterRun, float | None]] = {}
     for record in dagster.get_run_records(RunsFilter(tags={BATCH_TAG: batch})):  # the newest first
         run = record.dagster_run
-        newest.setdefault(run.tags["ispmig/tenant"], (run, record.end_time))
+        newest.setdefault(run.tags[TENANT_TAG], (run, record.end_time))
     news = False
     for one in many:
         if one.ended or one.tenant not in newest:
@@ -280,11 +266,6 @@ def _look(
 def _finish(
     connection: Connection, dagster: DagsterInstance, one: OneOfMany, run: DagsterRun
 ) -> None:
-    from dagster import DagsterRunStatus
-
-    from ispmig_pipelines.defs.launch import failure_of
-    from ispmig_pipelines.platform import ledger
-
     one.ended = True
     with suppress(PlatformError):
         one.entry = ledger.migration_of_run(connection, run.run_id)
@@ -310,11 +291,6 @@ def _failed(one: OneOfMany, code: str, message: str, exit_code: int) -> None:
 
 def _stop(connection: Connection, dagster: DagsterInstance, batch: str) -> None:
     """Stops all that is not over: who stops the command means all of it."""
-    from dagster import RunsFilter
-    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
-    from ispmig_pipelines.defs import cancelling
-
     connection.rollback()
     left = RunsFilter(tags={BATCH_TAG: batch}, statuses=list(NOT_FINISHED_STATUSES))
     cancelling.stop(connection, dagster, dagster.get_runs(left))

@@ -30,7 +30,14 @@ from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines_tests.concurrency.test_tenants_at_once import exported, ispmig
 from ispmig_pipelines_tests.defs.migrating import House, job
 from ispmig_pipelines_tests.defs.queued import Forking, Noting, queue
-from ispmig_pipelines_tests.defs.test_queue import daemon, entries, eventually, rows
+from ispmig_pipelines_tests.defs.test_queue import (
+    daemon,
+    entries,
+    eventually,
+    migrations,
+    rows,
+    settled,
+)
 from ispmig_pipelines_tests.defs.test_tenant_migration import CUSTOMERS
 from ispmig_pipelines_tests.faults.killed import ended, in_child
 
@@ -277,14 +284,8 @@ def test_a_backfill_of_three_tenants_runs_each_ones_registered_migration(
             launch.know_tenant(dagster, slug)
         backfilled(dagster, slugs)
         with daemon(log):
-            eventually(
-                lambda: (
-                    len(dagster.get_runs()) == 3
-                    and all(run.is_finished for run in dagster.get_runs())
-                ),
-                log,
-            )
-        runs = dagster.get_runs()
+            eventually(lambda: settled(dagster, slugs), log)
+        runs = migrations(dagster)
     assert {run.tags["dagster/backfill"] for run in runs} == {"bulk"}
     assert {run.tags["ispmig/tenant"] for run in runs} == set(slugs)
     assert {slug: rows(slug) for slug in slugs} == {"one": 100, "two": 200, "three": 300}

@@ -27,7 +27,7 @@ from ispmig_pipelines.platform import copy, tenants, trail
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines_tests.defs.queued import BEFORE, Forking, Noting, Queue, queue, reported
-from ispmig_pipelines_tests.defs.test_queue import daemon
+from ispmig_pipelines_tests.defs.test_queue import daemon, migrations
 from ispmig_pipelines_tests.faults.killed import Scene, ended, in_child
 from ispmig_pipelines_tests.faults.test_killed import made
 from ispmig_pipelines_tests.faults.test_stopped import (
@@ -304,7 +304,7 @@ def test_a_run_that_the_daemon_has_started_is_stopped_from_outside(
             assert dagster.get_run_by_id(run_id).status is CANCELED  # type: ignore[union-attr]
             # Nobody tries again what somebody stopped.
             time.sleep(5)
-            assert len(dagster.get_runs()) == 1
+            assert len(migrations(dagster)) == 1
     (entry,) = scene.entries(slug)
     assert (entry.state, entry.error) == (State.FAILED, "It was stopped.")
     assert rows(slug) == 0

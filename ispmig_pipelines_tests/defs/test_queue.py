@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -235,6 +235,11 @@ def migration(dagster: DagsterInstance, slug: str, export: Export, **words: int)
     return queue_job(dagster, "tenant_migration", slug, {"extract": config}, **words).run_id
 
 
+def migrations(dagster: DagsterInstance) -> Sequence[DagsterRun]:
+    """Runs of migrations: the daemon's schedules may begin others meanwhile."""
+    return dagster.get_runs(RunsFilter(job_name="tenant_migration"))
+
+
 def rows(slug: str) -> int:
     with engine().connect() as connection:
         return tenants.contents(connection, tenants.get(connection, slug))["customer"]
@@ -257,8 +262,8 @@ def test_twelve_migrations_through_the_daemon(ispmig_home: Path, tmp_path: Path)
         for slug in (*slugs, *slugs[:4]):
             migration(dagster, slug, exports[slug], priority=URGENT if slug == "isp7" else ORDINARY)
         with daemon(log):
-            eventually(lambda: all(run.is_finished for run in dagster.get_runs()), log)
-        records = dagster.get_run_records()
+            eventually(lambda: all(run.is_finished for run in migrations(dagster)), log)
+        records = dagster.get_run_records(RunsFilter(job_name="tenant_migration"))
     assert [r.dagster_run.status for r in records] == [DagsterRunStatus.SUCCESS] * 12
     spans = [(r.start_time or 0, r.end_time or 0, r.dagster_run.tags["ispmig/tenant"])
              for r in records]  # fmt: skip
@@ -290,7 +295,7 @@ def test_killed_with_all_workers_while_runs_wait_nothing_is_lost_and_nothing_is_
                 before = len(dagster.get_runs(RunsFilter(statuses=[STARTED])))
                 eventually(
                     lambda: len(dagster.get_runs(RunsFilter(statuses=[STARTED]))) > before  # noqa: B023
-                    or all(run.is_finished for run in dagster.get_runs()), log
+                    or all(run.is_finished for run in migrations(dagster)), log
                 )  # fmt: skip
                 family = descendants(process.pid)
                 for one in (psutil.Process(process.pid), *family):
@@ -298,7 +303,7 @@ def test_killed_with_all_workers_while_runs_wait_nothing_is_lost_and_nothing_is_
                 psutil.wait_procs(family, 10)
         with daemon(log):
             eventually(lambda: settled(dagster, slugs), log)
-        assert [run for run in dagster.get_runs() if not run.is_finished] == []
+        assert [run for run in migrations(dagster) if not run.is_finished] == []
     for slug in slugs:
         assert rows(slug) == exports[slug].rows, (slug, [e.state for e in entries(slug)])
         states = Counter(e.state for e in entries(slug))
@@ -308,7 +313,7 @@ def test_killed_with_all_workers_while_runs_wait_nothing_is_lost_and_nothing_is_
 
 def settled(dagster: DagsterInstance, slugs: list[str]) -> bool:
     """Whether each tenant has been migrated and no run is under way or to be retried."""
-    runs = dagster.get_runs()
+    runs = migrations(dagster)
     done = {run.tags["ispmig/tenant"] for run in runs if run.status is DagsterRunStatus.SUCCESS}
     over = all(run.is_finished and not run.is_complete_and_waiting_to_retry for run in runs)
     return over and done == set(slugs)
