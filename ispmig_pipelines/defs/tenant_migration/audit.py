@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.defs.tenant_migration.beside import ahead
 from ispmig_pipelines.defs.tenant_migration.extract import records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
@@ -275,7 +276,7 @@ class _SourceAgain:
                 else there == set(columns)):  # fmt: skip
             self.problems.append(f"{file.path} has other columns now than when it was loaded")
             return
-        for batch in opened.reader.batches(file.table, self._batch_size):
+        for batch in ahead(opened.reader.batches(file.table, self._batch_size)):
             yield from self._records(with_columns(batch, columns), file, progress)
         if opened.reader.sha256() != file.sha256:
             self.problems.append(f"{file.path} has changed while it was migrated")

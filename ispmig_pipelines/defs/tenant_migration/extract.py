@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.defs.tenant_migration.beside import ahead
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.people import Looking
@@ -158,7 +159,9 @@ def _stage(
             paths_of(opened), enumerate(opened, first_index), strict=True
         ):
             records = rejects = 0
-            for batch in one.reader.batches(one.table, batch_size):
+            read = one.reader.batches(one.table, batch_size)
+            # A driver's connection may belong to the thread that opened it.
+            for batch in read if isinstance(one.place, InDatabase) else ahead(read):
                 if batch.cells.num_rows:
                     people.add(batch.cells)
                     cells.write(_positioned(batch, index, columns, schema))

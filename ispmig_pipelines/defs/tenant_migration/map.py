@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.defs.tenant_migration.beside import in_order
 from ispmig_pipelines.defs.tenant_migration.extract import (
     POSITION,
     masked_cells,
@@ -132,44 +134,29 @@ def map_feed(
             if plan.adjusts
             else None
         )
-        for index, batch in enumerate(read_cells(staging, source, list(plan.columns_needed))):
-            masked = masked_cells(staging, source, index, batch.num_rows)
-            first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
-            wanted = plan.wanted(records_of(source, batch), first)
-            not_taken = None
-            if wanted is not None and source.stem:
-                # Its record was rejected by this block: it is lost if no other takes it.
-                not_taken, wanted = ~wanted, None
-            if wanted is not None:
-                skipped += int(batch.num_rows - wanted.sum())
-                # Written even when nothing is left: mapped batches answer to staged ones.
-                batch = batch.filter(pa.array(wanted))
-                masked = {column: where[wanted] for column, where in masked.items()}
-            mapped = plan.apply(records_of(source, batch), first)
-            if not_taken is not None:
-                block = f"the block of {feed.entity}"
-                mapped.log.add("record.not_taken", not_taken, accepted=block)
-            if masked:
-                _tell_masked(plan, source, batch, mapped, masked)
-            told = mapped.log.to_arrow(*batch.columns[: len(POSITION)])
-            left = left_out(batch, told)
-            told = without_left_out(told, batch, left)
-            out = _to_arrow(batch, mapped, left, feed.entity, fields, schema)
-            table.write(out)
+
+        def mapped_batch(numbered: tuple[int, pa.RecordBatch]) -> _MappedBatch:
+            return _map_batch(plan, source, staging, fields, schema, *numbered)
+
+        read = enumerate(read_cells(staging, source, list(plan.columns_needed)))
+        # Nobody has said that two calls of a function of one's own may go on at once.
+        for one in in_order(mapped_batch, read, threads=1 if spec.functions else None):
+            table.write(one.rows)
             # A feed that carries no unused columns may still keep cells that a field could
             # hold only in part.
-            has_legacy = has_legacy or mapped.legacy is not None
-            if told.num_rows:
-                issue_table.write(told)
-            add_amounts(amounts, out, feed.entity, mapped.adjusted)
-            by_status.add(status_totals.of_batch(feed.entity, out))
+            has_legacy = has_legacy or one.has_legacy
+            if one.told.num_rows:
+                issue_table.write(one.told)
+            add_amounts(amounts, one.rows, feed.entity, one.adjusted)
+            by_status.add(one.by_status)
             if taken is not None:
-                position = out.columns[0], out.columns[1]
-                for rows in adjusted_rows(out, position, feed.entity, mapped.adjusted):
+                position = one.rows.columns[0], one.rows.columns[1]
+                for rows in adjusted_rows(one.rows, position, feed.entity, one.adjusted):
                     taken.write(rows)
-            rejected += int(mapped.log.rejected.sum())
-            issues += told.num_rows
-            progress.advance(batch.num_rows)
+            rejected += one.rejected
+            skipped += one.skipped
+            issues += one.told.num_rows
+            progress.advance(one.rows.num_rows)
     progress.done()
     return MappedFeed(
         entity=feed.entity,
@@ -190,6 +177,68 @@ def map_feed(
         by_status=by_status,
         reads=plan.columns_read,
         unused=plan.unused,
+    )
+
+
+@dataclass(frozen=True)
+class _MappedBatch:
+    """What became of a staged batch.
+
+    Attributes:
+        rows: as :func:`mapped_schema` has them; told: their issues.
+        skipped: records that are none of the feed's.
+        adjusted: what rules took from amounts, see :class:`Mapped`.
+    """
+
+    rows: pa.RecordBatch
+    told: pa.RecordBatch
+    adjusted: dict[str, pa.Array]
+    by_status: StatusTotals
+    has_legacy: bool
+    rejected: int
+    skipped: int
+
+
+def _map_batch(
+    plan: FeedPlan,
+    source: StagedSource,
+    staging: Staging,
+    fields: tuple[str, ...],
+    schema: pa.Schema,
+    index: int,
+    batch: pa.RecordBatch,
+) -> _MappedBatch:
+    """Maps one staged batch; nothing but what it is given decides about it."""
+    entity = plan.entity.name
+    masked = masked_cells(staging, source, index, batch.num_rows)
+    first = source.records_before(batch.column(0)[0].as_py()) if batch.num_rows else 0
+    wanted = plan.wanted(records_of(source, batch), first)
+    skipped = 0
+    not_taken = None
+    if wanted is not None and source.stem:
+        # Its record was rejected by this block: it is lost if no other takes it.
+        not_taken, wanted = ~wanted, None
+    if wanted is not None:
+        skipped = int(batch.num_rows - wanted.sum())
+        # Written even when nothing is left: mapped batches answer to staged ones.
+        batch = batch.filter(pa.array(wanted))
+        masked = {column: where[wanted] for column, where in masked.items()}
+    mapped = plan.apply(records_of(source, batch), first)
+    if not_taken is not None:
+        mapped.log.add("record.not_taken", not_taken, accepted=f"the block of {entity}")
+    if masked:
+        _tell_masked(plan, source, batch, mapped, masked)
+    told = mapped.log.to_arrow(*batch.columns[: len(POSITION)])
+    left = left_out(batch, told)
+    rows = _to_arrow(batch, mapped, left, entity, fields, schema)
+    return _MappedBatch(
+        rows=rows,
+        told=without_left_out(told, batch, left),
+        adjusted=mapped.adjusted,
+        by_status=status_totals.of_batch(entity, rows),
+        has_legacy=mapped.legacy is not None,
+        rejected=int(mapped.log.rejected.sum()),
+        skipped=skipped,
     )
 
 
