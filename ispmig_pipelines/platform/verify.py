@@ -218,11 +218,14 @@ class Written:
 
 def written(driver: psycopg.Connection, tenant: Tenant, migration: int, entity: str) -> Written:
     """Counts a migration's marks, in the current transaction and role."""
+    # Of what was kept nothing is looked for where there is nothing, as in most migrations: to look
+    # for what is not kept would ask for the key of every row.
     row = driver.execute(
         sql.SQL(
             """select
-                 (select count(*) from {target} t where t._migration = %(migration)s
-                    and not exists (select from {undo} u where u.migration = %(migration)s
+                 (select count(*) from {target} t where t._migration = %(migration)s)
+                 - (select count(*) from {target} t where t._migration = %(migration)s
+                    and exists (select from {undo} u where u.migration = %(migration)s
                         and u.entity = %(entity)s and u.key = {key}))
                  + (select coalesce(sum(inserted), 0)::bigint from {erasures}
                     where migration = %(migration)s and entity = %(entity)s),
