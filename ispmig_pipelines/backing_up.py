@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.backup import keys, tenant_files
+from ispmig_pipelines.backup import evidence, keys, tenant_files
 from ispmig_pipelines.backup.beside import alone
 from ispmig_pipelines.backup.cipher import recipient_of
 from ispmig_pipelines.backup.create import Made, create
+from ispmig_pipelines.backup.evidence import Evidence
 from ispmig_pipelines.backup.keys import TenantKeys
 from ispmig_pipelines.backup.manifest import Manifest, Table
 from ispmig_pipelines.backup.repository import (
@@ -22,7 +23,7 @@ from ispmig_pipelines.backup.repository import (
     deposited_keys,
     open_repository,
 )
-from ispmig_pipelines.errors import BackupError, BackupKeyError, UsageError
+from ispmig_pipelines.errors import BackupDamaged, BackupError, BackupKeyError, UsageError
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.storage import open_storage
@@ -44,11 +45,13 @@ class Listed:
 
     Attributes:
         manifest: None where it cannot be read.
+        known: what verifications and drills found of it.
         problem: why not, in words.
     """
 
     name: SnapshotName
     manifest: Manifest | None
+    known: Evidence
     problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class Listed:
         told: dict[str, Any] = {
             "snapshot": self.name.name,
             "instant": self.name.instant.isoformat(),
+            **self.known.as_json(),
         }
         if self.manifest is None:
             return told | {"problem": self.problem}
@@ -108,15 +112,20 @@ def listing(repository: Repository, most: int | None = None) -> list[Listed]:
         StorageError: they cannot be listed or read.
     """
     names = repository.snapshots()[::-1][:most]
+    known = evidence.of(repository)
     with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(lambda name: _read(repository, name), names))
+        return list(pool.map(lambda name: _read(repository, name, known), names))
 
 
-def _read(repository: Repository, name: SnapshotName) -> Listed:
+def _read(repository: Repository, name: SnapshotName, known: Mapping[str, Evidence]) -> Listed:
+    # One that was made since is not known of.
+    own = known.get(name.name, Evidence(name.name))
     try:
-        return Listed(name, repository.read(name.name))
+        return Listed(name, repository.read(name.name), own)
     except (BackupError, UsageError) as error:
-        return Listed(name, None, str(error))
+        if isinstance(error, BackupDamaged):
+            own = replace(own, damaged=max(1, own.damaged))
+        return Listed(name, None, own, str(error))
 
 
 def about(manifest: Manifest) -> dict[str, Any]:

@@ -384,15 +384,17 @@ def backups(out: Console, told: dict[str, Any], ages: Sequence[str]) -> None:
     else:
         numbers = ("rows", "files", "size", "stored")
         table = _table(
-            "", "snapshot", "age", "kind", *numbers, "relied on", numbers=(*numbers, "age")
-        )
+            "", "snapshot", "age", "kind", *numbers, "state", "relied on",
+            numbers=(*numbers, "age"),
+        )  # fmt: skip
         for one, age in zip(told["snapshots"], ages, strict=True):
             if "problem" in one:
-                table.add_row(one["snapshot"], age, "unreadable", "", "", "", "", "")
+                table.add_row(one["snapshot"], age, "unreadable", "", "", "", "", one["state"], "")
                 continue
             table.add_row(
                 one["snapshot"], age, one["kind"], f"{one['rows']:,}", f"{one['files']:,}",
-                _size(one["bytes_whole"]), _size(one["bytes_stored"] or 0), one["parent"] or "",
+                _size(one["bytes_whole"]), _size(one["bytes_stored"] or 0), one["state"],
+                one["parent"] or "",
             )  # fmt: skip
         _show(out, table)
         for one in told["snapshots"]:

@@ -143,6 +143,22 @@ def test_drill_says_how_long_it_took_and_leaves_nothing(acme: str) -> None:
     assert failed["code"] == "backup_damaged"
 
 
+def test_the_list_shows_what_is_known_of_each_snapshot(acme: str) -> None:
+    first, second = made(full=True).snapshot, made(full=True).snapshot
+    as_json("backup", "drill", "acme", "--snapshot", first)
+    as_json("backup", "verify", "acme")
+    listed = as_json("backup", "list", "acme")["snapshots"]
+    assert [(one["snapshot"], one["state"]) for one in listed] == [
+        (second, "unverified"), (first, "restored"),
+    ]  # fmt: skip
+    assert listed[0]["read_back"] is not None
+    assert listed[1]["restore_seconds"] > 0
+    assert "unverified" in ispmig("backup", "list", "acme")[1]
+    repository = open_repository("acme")
+    flip(repository.storage, repository.key_of_snapshot(second))
+    assert as_json("backup", "list", "acme")["snapshots"][0]["state"] == "damaged"
+
+
 # -- by jobs ------------------------------------------------------------------------------------
 
 
