@@ -8,6 +8,7 @@
         snapshots/<time>-<random>.manifest.age
         writers/<time>-<random>                backups that are being made
         keys/<hash>.age                        the tenant's key, for recovery keys alone
+        holds/, verified/                      see :mod:`.holds` and :mod:`.evidence`
 
 A snapshot is there when its manifest is, which is written last: what was stored by a backup that
 broke off belongs to no snapshot, and is used by the next one. Nothing is ever overwritten (on S3 by
