@@ -8,13 +8,18 @@ known: a run says of itself which process it is in (:mod:`.living`).
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._grpc.types import (
+    CanCancelExecutionRequest,
+    CanCancelExecutionResult,
+    CancelExecutionRequest,
+)
 from dagster._serdes import deserialize_value
 
 from ispmig_pipelines.defs import living
@@ -67,6 +72,8 @@ class Launcher(DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        if run.status is DagsterRunStatus.STARTING:
+            return self._end_starting(run)
         process = living.process_of(run)
         if process is not None and living.is_dead(process):
             self._instance.report_run_canceling(run)
@@ -83,3 +90,15 @@ class Launcher(DefaultRunLauncher):
         if run.status is not DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run)
         return living.interrupt(process)
+
+    def _end_starting(self, run: DagsterRun) -> bool:
+        """Ends a run that has not begun. It is told so first: what its process would say of being
+        stopped while it imports is a failure, after which the run would be retried."""
+        client = self._get_grpc_client_for_termination(run.run_id)
+        self._instance.report_run_canceling(run)
+        self._instance.report_run_canceled(run, "It was stopped before it began.")
+        if client is not None:
+            # One that is gone has no process that could begin it.
+            with suppress(DagsterUserCodeUnreachableError):
+                client.cancel_execution(CancelExecutionRequest(run_id=run.run_id))
+        return True

@@ -40,6 +40,13 @@ class Noting(Launcher):
         reported(self._instance, context.dagster_run, DagsterEventType.RUN_START)
 
 
+class Silent(Launcher):
+    """Starts nothing, as far as anybody hears."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        pass
+
+
 class Forking(Launcher):
     """Starts runs as forks of the test's process, which has everything imported."""
 

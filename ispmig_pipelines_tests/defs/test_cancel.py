@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from dagster import DagsterEventType, DagsterRunStatus
+from dagster import DagsterEventType, DagsterInvariantViolationError, DagsterRunStatus
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import RemotePartitionSetOrigin
 from typer.testing import CliRunner
@@ -26,7 +26,16 @@ from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import copy, tenants, trail
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.platform.server import engine
-from ispmig_pipelines_tests.defs.queued import BEFORE, Forking, Noting, Queue, queue, reported
+from ispmig_pipelines_tests.defs.queued import (
+    BEFORE,
+    Forking,
+    Noting,
+    Queue,
+    Silent,
+    queue,
+    reported,
+    worked,
+)
 from ispmig_pipelines_tests.defs.test_queue import daemon, migrations
 from ispmig_pipelines_tests.faults.killed import Scene, ended, in_child
 from ispmig_pipelines_tests.faults.test_killed import made
@@ -141,6 +150,22 @@ def test_all_is_everything_and_backfills_begin_no_more(noting: Queue, scene: Sce
     seen = noting.dagster.get_backfill("many")
     assert seen is not None
     assert seen.status is BulkActionStatus.CANCELING
+
+
+def test_a_run_that_has_not_begun_yet_is_over_at_once_and_not_retried(scene: Scene) -> None:
+    slug = scene.tenant()
+    with queue(Silent) as silent:
+        run_id = put(silent, scene, slug)
+        silent.turn()
+        assert status(silent, run_id) is DagsterRunStatus.STARTING
+        (found,) = cancel(silent, what=slug)
+        assert (found.was, found.ended) == ("STARTING", True)
+        assert status(silent, run_id) is CANCELED
+        # Its process comes too late.
+        with pytest.raises(DagsterInvariantViolationError, match="was canceled before"):
+            worked(run_id)
+        assert status(silent, run_id) is CANCELED
+    assert scene.entries(slug) == []
 
 
 def test_a_run_whose_process_has_died_is_over_at_once(noting: Queue, scene: Scene) -> None:
