@@ -250,7 +250,12 @@ def _stage(
     with as_tenant(driver, tenant):
         copy_batches(driver, feed.table.staged, counted())
         copy_batches(driver, feed.table.adjusted, feed.adjusted())
-    driver.execute(sql.SQL("analyze {}").format(feed.table.staged))
+    driver.execute(
+        sql.SQL("analyze {} ({})").format(
+            feed.table.staged,
+            sql.SQL(", ").join(map(sql.Identifier, integrity.looked_at(feed.table))),
+        )
+    )
 
 
 def _publish(

@@ -27,6 +27,19 @@ def ordered(alias: str) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(alias, name) for name in ORDER)
 
 
+def twice(hashes: sql.Composed) -> sql.Composed:
+    """SQL for what stands there twice of a query of ``hash``, a number: what is of one kind has one
+    hash, and hardly anything else has the same.
+
+    Hashes, because numbers are sorted in a third of the time of texts; and sorted, because to
+    gather a million groups that are nearly all of one row takes three times as long.
+    """
+    return sql.SQL(
+        """select hash from (select hash from ({}) hashes order by hash offset 0) sorted
+           group by hash having count(*) > 1"""
+    ).format(hashes)
+
+
 def active_device(alias: str) -> sql.Composed:
     """SQL: the device is in use."""
     return sql.SQL(

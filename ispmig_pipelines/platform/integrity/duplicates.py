@@ -9,6 +9,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+from ispmig_pipelines.platform.integrity.asking import twice
 from ispmig_pipelines.platform.journal import key_json
 from ispmig_pipelines.platform.publish import FeedTable, place, reject
 
@@ -20,28 +21,29 @@ def settle_duplicates(driver: psycopg.Connection, feed: FeedTable) -> None:
     them (:func:`ispmig_pipelines.platform.publish.settle_repeats`). Later rows that say something
     else are rejected: which is right is not ours to guess.
     """
-    key = sql.SQL(", ").join(sql.Identifier("s", k) for k in feed.key)
+    hashed = sql.SQL("hash_record_extended({}, 0)").format(feed.row("s", feed.key))
     later, repeats = feed.temporary("later"), feed.temporary("repeats")
     driver.execute(
         sql.SQL(
             """insert into {later}
-               with twice as (select {key} from {staged} s group by {key} having count(*) > 1)
+               with twice as materialized ({twice})
                select _file, _record, first_file, first_record, same from (
                    select s._file, s._record,
                           first_value(s._file) over by_key as first_file,
                           first_value(s._record) over by_key as first_record,
                           {values} is not distinct from
                               first_value({values}) over by_key as same
-                   from {staged} s join twice on {match}
+                   from {staged} s join twice on twice.hash = {hashed}
                    window by_key as (partition by {key} order by s._file, s._record)
                ) numbered
                where (_file, _record) <> (first_file, first_record)"""
         ).format(
             later=later,
-            key=key,
+            twice=twice(sql.SQL("select {} as hash from {} s").format(hashed, feed.staged)),
+            hashed=hashed,
+            key=sql.SQL(", ").join(sql.Identifier("s", k) for k in feed.key),
             staged=feed.staged,
             values=feed.row("s", feed.values or feed.key),
-            match=feed.same_key("s", "twice"),
         )
     )
     found = driver.execute(sql.SQL("select exists (select from {})").format(later)).fetchone()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from ispmig_pipelines.platform.integrity.asking import ordered, other
+from ispmig_pipelines.platform.integrity.asking import ordered, other, twice
 from ispmig_pipelines.platform.integrity.findings import Check
 from ispmig_pipelines.platform.integrity.policy import Policy
 from ispmig_pipelines.platform.integrity.world import World
@@ -18,11 +18,12 @@ _NAME = """lower(coalesce(nullif(btrim(c.company_name), ''), nullif(concat_ws(' 
 
 
 def _same_email(world: World, policy: Policy) -> sql.Composed:
-    # Hashes first: numbers are grouped in a third of the time of texts.
+    hashes = sql.SQL(
+        """select hashtextextended(lower(email), 0) as hash from {customers} c
+           where email is not null"""
+    ).format(customers=world.rows("customer"))
     return sql.SQL(
-        """with twice as materialized (
-               select hashtextextended(lower(email), 0) as hash from {customers} c
-               where email is not null group by 1 having count(*) > 1
+        """with twice as materialized ({twice}
            ), numbered as (
                select c.account_number, c.email, c._rank, row_number() over same as number,
                       first_value({other}) over same as other
@@ -31,20 +32,24 @@ def _same_email(world: World, policy: Policy) -> sql.Composed:
            )
            select account_number, '{{other}}' as accepted, other, email as found
            from numbered where number > 1 and _rank > 0"""
-    ).format(customers=world.rows("customer"), other=other("c"), order=ordered("c"))
+    ).format(
+        twice=twice(hashes),
+        customers=world.rows("customer"),
+        other=other("c"),
+        order=ordered("c"),
+    )
 
 
 def _same_phone_and_name(world: World, policy: Policy) -> sql.Composed:
     # Telephones first: hardly any stands there twice, and only then is there a name to look at.
+    hashes = sql.SQL(
+        """select hashtextextended(phone, 0) as hash from {customers} c where phone is not null
+           union all
+           select hashtextextended(mobile, 0) from {customers} c
+           where mobile is not null and mobile is distinct from phone"""
+    ).format(customers=world.rows("customer"))
     return sql.SQL(
-        """with twice as materialized (
-               select hash from (
-                   select hashtextextended(phone, 0) as hash from {customers} c
-                   where phone is not null
-                   union all
-                   select hashtextextended(mobile, 0) from {customers} c
-                   where mobile is not null and mobile is distinct from phone
-               ) said group by 1 having count(*) > 1
+        """with twice as materialized ({twice}
            ), candidates as (
                select c.*, c.phone as number, {name} as name
                from {customers} c join twice on twice.hash = hashtextextended(c.phone, 0)
@@ -66,7 +71,11 @@ def _same_phone_and_name(world: World, policy: Policy) -> sql.Composed:
              and (email = first_email) is not true
            order by account_number, other"""
     ).format(
-        customers=world.rows("customer"), name=sql.SQL(_NAME), other=other("c"), order=ordered("c")
+        twice=twice(hashes),
+        customers=world.rows("customer"),
+        name=sql.SQL(_NAME),
+        other=other("c"),
+        order=ordered("c"),
     )
 
 

@@ -68,6 +68,13 @@ def _read(checks: Iterable[Check]) -> dict[str, set[str]]:
     return fields
 
 
+def looked_at(feed: FeedTable) -> list[str]:
+    """The columns of a feed's staged rows by which they are found, joined and held against each
+    other: of the others nobody needs to know what is in them."""
+    asked = {*feed.key, *feed.info.references, *_read(CHECKS).get(feed.entity, ())}
+    return [*(field for field in feed.fields if field in asked), "_file", "_record"]
+
+
 def judge(
     driver: psycopg.Connection,
     tenant: Tenant,
