@@ -62,6 +62,7 @@ def tenant(out: Console, found: dict[str, Any]) -> None:
     out.print(f"Backed up: {found['backup_schedule']}", markup=False)
     out.print(f"Snapshots that are kept: {found['backup_retention']}", markup=False)
     out.print(f"Files that are backed up: {found['files'] or 'none'}", markup=False)
+    out.print(f"Change journal: {'on' if found['journal'] else 'off'}")
     rows = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items() if count)
     out.print(f"Rows: {rows or 'none'}")
 

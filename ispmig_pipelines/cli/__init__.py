@@ -22,6 +22,7 @@ from ispmig_pipelines.cli import (
     backup_upkeep,
     drop,
     files,
+    journal,
     migration,
     quarantine,
     report,
@@ -80,6 +81,7 @@ for command in (
     backup_upkeep.hold,
     backup_upkeep.release,
     backup_upkeep.drill,
+    journal.journal,
 ):
     backup.backup_app.command(command.__name__)(command)
 app.add_typer(backup.backup_app, name="backup")

@@ -72,7 +72,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
         from ispmig_pipelines.backup import policies, schedule, tenant_files
         from ispmig_pipelines.drop import rules
         from ispmig_pipelines.drop.places import address_of
-        from ispmig_pipelines.platform import pools, retention, tenants
+        from ispmig_pipelines.platform import change_journal, pools, retention, tenants
         from ispmig_pipelines.platform.rollback import restore_points
 
         tenant = tenants.get(connection, slug)
@@ -87,6 +87,7 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "backup_schedule": str(schedule.of(connection, slug)),
             "backup_retention": str(policies.of(connection, slug).policy),
             "files": tenant_files.place_of(connection, slug) or None,
+            "journal": change_journal.is_on(tenants.raw(connection), tenant),
             "rows": tenants.contents(connection, tenant),
         }
         say(found, lambda out: tables.tenant(out, found))
@@ -151,11 +152,18 @@ def tenant_set(
             help="Folder, or s3://bucket/prefix, of its files, which are backed up with it.",
         ),
     ] = "",
+    journal: Annotated[
+        str,
+        typer.Option(
+            metavar="on|off", help="Whether every change is kept, to restore to any moment."
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Set what holds for a tenant's migrations and backups."""
     with told(as_json), platform() as engine:
         from ispmig_pipelines.backup import policies, schedule, tenant_files
+        from ispmig_pipelines.backup.journal import switch
         from ispmig_pipelines.defs.tenant_backup.due import check_cron
         from ispmig_pipelines.drop import rules
         from ispmig_pipelines.drop.places import address_of
@@ -166,18 +174,20 @@ def tenant_set(
         from ispmig_pipelines.platform.rollback import restore_points as points
 
         others = retention or restore_points or drop or backup_schedule or timezone or files
-        others = others or backup_retention
+        others = others or backup_retention or journal
         if bool(pool) == no_pools and not (others and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
                 "--no-pools; --retention PERIOD; --restore-points DAYS; --drop PLACE; "
-                "--backup-schedule CRON; --backup-retention RULES; --timezone ZONE; --files PLACE. "
-                f"What is set is shown by: ispmig tenant show {slug}"
+                "--backup-schedule CRON; --backup-retention RULES; --timezone ZONE; --files PLACE; "
+                f"--journal on|off. What is set is shown by: ispmig tenant show {slug}"
             )
         try:
             months = None if retention in ("", "none") else period.months(retention)
         except ValueError as error:
             raise UsageError(f"--retention: {error}, or none.") from None
+        if journal not in ("", "on", "off"):
+            raise UsageError(f"--journal: {journal[:60]!r} is neither on nor off.")
         with engine.begin() as connection:
             tenants.get(connection, slug)
             if retention:
@@ -195,7 +205,7 @@ def tenant_set(
             if files:
                 tenant_files.declare(connection, slug, files)
             place = address_of(slug, rules.of(connection, slug).place)
-            backed_up = {
+            backed_up: dict[str, object] = {
                 "backup_schedule": str(schedule.of(connection, slug)),
                 "backup_retention": str(policies.of(connection, slug).policy),
                 "files": tenant_files.place_of(connection, slug) or None,
@@ -203,6 +213,12 @@ def tenant_set(
             declared = pools.of(connection, slug)
             months = kept.of(connection, slug)
             days = points.days_of(connection, slug)
+        # Tables are locked for it for a moment, and the tenant's entry is not held meanwhile.
+        if journal:
+            switched = (switch.switch_on if journal == "on" else switch.switch_off)(engine, slug)
+            backed_up["not_journaled"] = list(switched.uncovered)
+        backed_up["journal"] = switch.is_on(engine, slug)
+        with engine.begin() as connection:
             trail.enter(
                 connection, slug, trail.Operation.TENANT_SETTINGS, trail.Stage.FINISHED,
                 actor=account(), dagster_run_id="",
@@ -217,7 +233,9 @@ def tenant_set(
                 f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
                 f"who left are kept {how_long}; a migration can be rolled back for {days} days; "
                 f"files are dropped in {place}; backed up: {backed_up['backup_schedule']}, kept: "
-                f"{backed_up['backup_retention']}, files: {backed_up['files'] or 'none'}."
+                f"{backed_up['backup_retention']}, files: {backed_up['files'] or 'none'}; "
+                f"change journal: {'on' if backed_up['journal'] else 'off'}"
+                + (", from the next backup on." if journal == "on" else ".")
             ),
         )  # fmt: skip
 

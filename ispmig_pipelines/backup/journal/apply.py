@@ -7,12 +7,13 @@ something was written that the journal did not see, and nothing is restored.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ispmig_pipelines.backup.definition import TableDefinition
 from ispmig_pipelines.errors import BackupError
 from ispmig_pipelines.platform.change_journal import SETTINGS, digest_sql
 from ispmig_pipelines.platform.copy import copy_batches
@@ -26,16 +27,19 @@ def apply(
     schema: str,
     changes: Iterable[pa.RecordBatch],
     *,
+    tables: Mapping[str, TableDefinition],
     sequences: Mapping[str, tuple[int, bool]] | None = None,
 ) -> dict[str, int]:
     """Brings the changes into the tables of a schema, in the current transaction.
 
     To be called by whoever owns the tables and may make some in the schema, before there are
-    references and triggers; primary keys may be there. What changes break of what the tables say
+    references and triggers; primary keys may be there. Nothing is read from the catalog, which
+    the tenant's role may not be let look into. What changes break of what the tables say
     (checks, keys) is an error of the database's.
 
     Args:
         changes: as :data:`.mark.CHANGE_SCHEMA`, each once.
+        tables: what they are, by name.
         sequences: name → where it is to stand; those that are not in the schema are left out.
 
     Returns:
@@ -65,28 +69,34 @@ def apply(
     copy_batches(driver, table, (batch.select(_COLUMNS) for batch in changes))
     driver.execute(sql.SQL("analyze {}").format(table))
     names = driver.execute(sql.SQL("select distinct relation from {} order by 1").format(table))
-    found = {name: _apply(driver, schema, name) for (name,) in names.fetchall()}
+    found = {}
+    for (name,) in names.fetchall():
+        if name not in tables:
+            raise _does_not_fit(name, "the snapshot has no such table")
+        found[name] = _apply(driver, schema, tables[name])
     driver.execute(sql.SQL("drop table {}").format(table))
     for name, (last, called) in (sequences or {}).items():
         driver.execute(
-            """select pg_catalog.setval(c.oid::regclass, %s, %s)
-               from pg_catalog.pg_class c
-               join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = %s
-               where c.relname = %s and c.relkind = 'S'""",
-            [last, called, schema, name],
+            """select pg_catalog.setval(s.there, %(last)s, %(called)s)
+               from pg_catalog.to_regclass(%(name)s) s (there) where s.there is not null""",
+            {
+                "last": last,
+                "called": called,
+                "name": sql.Identifier(schema, name).as_string(driver),
+            },
         )
     return found
 
 
-def _apply(driver: psycopg.Connection, schema: str, name: str) -> int:
+def _apply(driver: psycopg.Connection, schema: str, about: TableDefinition) -> int:
+    name = about.name
     parts = {
         "changes": sql.Identifier(schema, _CHANGES),
         "net": sql.Identifier(schema, _NET),
         "table": sql.Identifier(schema, name),
         "name": sql.Literal(name),
     }
-    columns = _columns(driver, schema, name)
-    text = _row_text(columns)
+    text = _row_text(about)
     emptied = driver.execute(
         sql.SQL("select max(id) from {changes} where relation = {name} and op = 't'").format(
             **parts
@@ -115,7 +125,7 @@ def _apply(driver: psycopg.Connection, schema: str, name: str) -> int:
     expected = going[0] if going else 0
     if expected:
         _take_away(driver, name, expected, text, parts)
-    _add(driver, name, columns, parts)
+    _add(driver, about, parts)
     driver.execute(sql.SQL("drop table {net}").format(**parts))
     count = driver.execute(sql.SQL("select count(*) from only {table}").format(**parts)).fetchone()
     return int(count[0]) if count else 0
@@ -148,12 +158,9 @@ def _take_away(
 
 
 def _add(
-    driver: psycopg.Connection,
-    name: str,
-    columns: list[tuple[str, str, str]],
-    parts: dict[str, sql.Composable],
+    driver: psycopg.Connection, about: TableDefinition, parts: dict[str, sql.Composable]
 ) -> None:
-    stored = [column for column, _, generated in columns if not generated]
+    name, stored = about.name, [column.name for column in about.stored]
     try:
         with driver.transaction():
             driver.execute(
@@ -188,34 +195,12 @@ def _does_not_fit(name: str, why: str) -> BackupError:
     )
 
 
-def _columns(driver: psycopg.Connection, schema: str, name: str) -> list[tuple[str, str, str]]:
-    """Names, types and how they are generated, in the order of the table."""
-    found = driver.execute(
-        """select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
-                  a.attgenerated::text
-           from pg_catalog.pg_attribute a
-           join pg_catalog.pg_class c on c.oid = a.attrelid
-           join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-           where n.nspname = %s and c.relname = %s and c.relkind = 'r' and a.attnum > 0
-             and not a.attisdropped
-           order by a.attnum""",
-        [schema, name],
-    ).fetchall()
-    there = driver.execute(
-        "select pg_catalog.to_regclass(%s) is not null",
-        [sql.Identifier(schema, name).as_string(driver)],
-    ).fetchone()
-    if not (there and there[0]):
-        raise _does_not_fit(name, "the snapshot has no such table")
-    return found
-
-
-def _row_text(columns: Collection[tuple[str, str, str]]) -> sql.Composed:
+def _row_text(about: TableDefinition) -> sql.Composed:
     """SQL for a row's text as triggers see it: columns that are generated when they are read are
     not there yet."""
     return sql.SQL("row({})::text").format(
         sql.SQL(", ").join(
-            sql.SQL("null") if generated == "v" else sql.Identifier("t", name)
-            for name, _, generated in columns
+            sql.SQL("null") if column.virtual else sql.Identifier("t", column.name)
+            for column in about.columns
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from ispmig_pipelines.backup.definition import table_from_json
 from ispmig_pipelines.backup.journal.apply import apply
 from ispmig_pipelines.backup.journal.mark import JournalFolder
 from ispmig_pipelines.backup.journal.moment import find
@@ -42,11 +43,18 @@ def changes_since(
         if moment is None:
             return None
 
+        definitions = {
+            table.name: table_from_json(table.definition)
+            for table in chosen.manifest.tables
+            if table.name in moment.tables.values()
+        }
+
         def bring(driver: psycopg.Connection, schema: str) -> Mapping[str, int]:
             return apply(
                 driver,
                 schema,
                 moment.changes(JournalFolder(repository)),
+                tables=definitions,
                 sequences=moment.sequences,
             )
 

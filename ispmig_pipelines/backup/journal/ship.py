@@ -173,7 +173,9 @@ class _Shipping:
         if same:
             with self._driver.transaction():
                 self._read_only()
-                same = (mark.changes, mark.transactions) == self._parts(mark, mark.commit_times)
+                # Their sizes differ: age adds some noise.
+                here = [ref.hash for part in self._parts(mark, mark.commit_times) for ref in part]
+                same = [ref.hash for ref in mark.parts] == here
         if not same:
             # Another future of this database wrote it.
             return self._begun_anew()

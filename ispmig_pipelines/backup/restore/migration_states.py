@@ -7,6 +7,7 @@ present one is brought to say so too, and to say the contrary again when the res
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore.rows import rows_of
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import ledger, trail
 from ispmig_pipelines.platform.ledger import State
+from ispmig_pipelines.platform.rollback.undo import Undone
 
 _TABLE = "ledger/data_migrations"
 _IN = frozenset({State.PUBLISHED, State.DONE, State.PARTLY_UNDONE})
@@ -34,6 +36,40 @@ def at_snapshot(repository: Repository, manifest: Manifest) -> dict[int, str] | 
         ids, states = (batch.column(name).to_pylist() for name in ("id", "state"))
         found |= dict(zip(ids, states, strict=True))
     return found
+
+
+def at_moment(
+    connection: Connection, slug: str, then: Mapping[int, str], since: dt.datetime, at: dt.datetime
+) -> dict[int, str]:
+    """Migration → its state at a moment after the snapshot, by what the audit trail says was
+    published and taken back in between; each entry is made right before its commit.
+
+    Args:
+        then: at the snapshot's instant, which is ``since``.
+    """
+    logs = ledger.data_migration_logs
+    states = dict(then)
+    rows = connection.execute(
+        sa.select(logs.c.operation, logs.c.details)
+        .where(
+            logs.c.tenant == slug,
+            logs.c.stage == trail.Stage.PUBLISHED.value,
+            logs.c.at > since,
+            logs.c.at <= at,
+        )
+        .order_by(logs.c.position)
+    ).all()
+    for operation, details in rows:
+        if operation == trail.Operation.ROLLBACK:
+            for one in details["migrations"]:
+                counts = (one[name] for name in ("removed", "restored", "put_back", "kept"))
+                undone = Undone(one["migration_id"], *counts)
+                if undone.rows or not undone.left:
+                    state = State.PARTLY_UNDONE if undone.left else State.UNDONE
+                    states[undone.migration] = state.value
+        elif "migration" in details:
+            states[details["migration"]] = State.PUBLISHED.value
+    return states
 
 
 def settle(

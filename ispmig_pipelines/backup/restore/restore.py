@@ -194,6 +194,17 @@ class _Restoring:
             self.repository, manifest
         )  # fmt: skip
         changes = changes_since(chosen)
+        if changes is not None and asked.mask:
+            raise UsageError(
+                "A masked copy is made of a snapshot: the changes since then are of rows as they "
+                "are, and do not fit masked ones. Nothing was changed. Say a snapshot: --snapshot "
+                f"{manifest.snapshot}, which is {chosen.behind or 0:,.0f} s older."
+            )
+        if changes is not None and then is not None and chosen.at is not None:
+            with self.connection.begin():
+                then = migration_states.at_moment(
+                    self.connection, self.tenant.slug, then, manifest.instant, chosen.at
+                )
         with self.connection.begin() as transaction:
             driver = raw(self.connection)
             timeouts.limit(driver)

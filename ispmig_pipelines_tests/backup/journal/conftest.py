@@ -9,15 +9,18 @@ import psycopg
 import pytest
 
 from ispmig_pipelines.backup.repository import Repository, open_repository
-from ispmig_pipelines.platform import change_journal, ledger, tenants
+from ispmig_pipelines.platform import catalogs, change_journal, ledger, tenants
 from ispmig_pipelines.platform.server import connect, engine
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines_tests.backup.journal.past import Past
 
 
 @pytest.fixture
-def acme(ispmig_home: Path) -> Tenant:
+def acme(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    # As in the embedded database: tenants see nothing of the system catalogs.
+    monkeypatch.setenv("ISPMIG_CLOSE_CATALOGS", "true")
     ledger.prepare(engine())
+    catalogs.prepare(engine())
     return tenants.add(engine(), "acme")
 
 
