@@ -149,11 +149,13 @@ def test_only_a_run_whose_process_was_lost_is_run_again_and_twice_at_most(
         assert seen is not None
         assert seen.tags["dagster/will_retry"] == "false"
 
-    def lost(**tags: str) -> str:
+    def lost(root: str | None = None) -> str:
         """A run that a monitor has found dead."""
         found = house.instance.create_run_for_job(
             job(),
-            tags=tags,
+            tags={"dagster/root_run_id": root, "dagster/parent_run_id": root} if root else {},
+            root_run_id=root,
+            parent_run_id=root,
             run_config={"ops": {"extract": {"config": {"spec": "spec.yaml"}}}},
         )
         house.instance.report_run_failed(found, "The process of this run has died.")
@@ -164,7 +166,6 @@ def test_only_a_run_whose_process_was_lost_is_run_again_and_twice_at_most(
 
     retried: list[str] = []
     root = lost()
-    child = {"dagster/root_run_id": root, "dagster/parent_run_id": root}
-    lost(**child)
-    lost(**child)
+    lost(root)
+    lost(root)
     assert retried == ["true", "true", "false"]
