@@ -28,6 +28,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.backup import evidence
 from ispmig_pipelines.backup.evidence import Standing, Verification, Wrong
+from ispmig_pipelines.backup.journal_verify import JournalRead, read_back
 from ispmig_pipelines.backup.manifest import FilePart, Manifest, PieceRef
 from ispmig_pipelines.backup.repository import Part, Repository, Stored
 from ispmig_pipelines.errors import (
@@ -58,7 +59,7 @@ class Problem:
     """Something that is not as it was stored.
 
     Attributes:
-        kind: ``snapshot`` (its manifest), ``piece`` or ``file`` (a part of one).
+        kind: ``snapshot`` (its manifest), ``piece``, ``file`` (a part of one), or ``journal``.
         damage: see :class:`~ispmig_pipelines.errors.Damage`; ``unreadable`` or ``unknown``.
         place: path or URL.
         snapshots: those that it is a part of, the newest first.
@@ -98,8 +99,8 @@ class Verified:
         oldest: everything that the snapshots need was read back then or later; None where some of
             it never was.
         unread: how many parts never were.
+        journal_marks: marks of change journals that were read back, with their parts.
         whole: snapshots of which nothing is known to be damaged, the newest first.
-        notes: what else a person should know.
     """
 
     tenant: str
@@ -112,9 +113,9 @@ class Verified:
     bytes_read: int
     oldest: dt.datetime | None
     unread: int
+    journal_marks: int
     whole: tuple[str, ...]
     problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
     seconds: float
 
     @property
@@ -134,11 +135,11 @@ class Verified:
             "pieces": self.parts,
             "pieces_read": self.read,
             "pieces_never_read": self.unread,
+            "journal_marks_read": self.journal_marks,
             "bytes": self.bytes,
             "bytes_read": self.bytes_read,
             "read_back_since": None if self.oldest is None else self.oldest.isoformat(),
             "damaged": [problem.as_json() for problem in self.problems],
-            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
@@ -198,13 +199,17 @@ def verify(
             dagster_run_id=dagster_run_id,
             details=about,
         ) as record:
-            notes = _notes(slug, repository)
+            _check_key(slug, repository)
             work = _Work(repository, told)
             with database.connect() as connection:
                 gone = missing_snapshots(connection, slug, repository) if only is None else {}
             work.open_manifests(only)
             work.read_back(share if only is None else WHOLE)
-            problems = (*work.problems(gone), *work.bad_manifests())
+            journal = JournalRead()
+            if only is None:
+                told("change journals")
+                journal = read_back(repository, share, dt.datetime.now(dt.UTC))
+            problems = (*work.problems(gone), *work.bad_manifests(), *_in_journal(journal))
             found = Verified(
                 tenant=slug,
                 repository=repository.root,
@@ -216,9 +221,9 @@ def verify(
                 bytes_read=work.bytes_read,
                 oldest=work.oldest(),
                 unread=int((work.last == 0).sum()),
+                journal_marks=journal.marks,
                 whole=work.whole(),
                 problems=problems,
-                notes=notes,
                 seconds=time.monotonic() - started,
             )
             record.result = {
@@ -238,9 +243,8 @@ def broken(found: Verified) -> BackupDamaged | None:
         return None
     count = "1 part" if len(found.problems) == 1 else f"{len(found.problems):,} parts"
     hit = {name for problem in found.problems for name in problem.snapshots}
-    told = [
-        f"Backups of tenant {found.tenant} are damaged: {count}, in {_counted(hit, 'snapshot')}."
-    ]
+    where = f", in {_counted(hit, 'snapshot')}" if hit else ""
+    told = [f"Backups of tenant {found.tenant} are damaged: {count}{where}."]
     told += [problem.message for problem in found.problems[:_MOST_MESSAGES]]
     if len(found.problems) > _MOST_MESSAGES:
         told.append(f"And {len(found.problems) - _MOST_MESSAGES:,} more; --json has them all.")
@@ -279,6 +283,15 @@ def _what_to_do(found: Verified) -> str:
     return " ".join(said)
 
 
+def _in_journal(journal: JournalRead) -> Iterator[Problem]:
+    for one in journal.damaged:
+        yield Problem(
+            "journal", one.damage or UNREADABLE, one.place, (), (),
+            f"{one.message} It is part of the change journal: moments after it cannot be restored "
+            "(--at), up to the next snapshot.",
+        )  # fmt: skip
+
+
 def missing_snapshots(
     connection: Connection, slug: str, repository: Repository
 ) -> dict[str, dt.datetime]:
@@ -312,30 +325,26 @@ def missing_snapshots(
     return made
 
 
-def _notes(slug: str, repository: Repository) -> tuple[str, ...]:
-    """What lies beside the repository and is not of its key.
-
-    Raises:
-        BackupKeyError: here there is nothing, and there there is.
+def _check_key(slug: str, repository: Repository) -> None:
     """
+    Raises:
+        BackupKeyError: the present key has no snapshot, and others have.
+    """
+    if repository.snapshots():
+        return
     shape = re.compile(rf"({re.escape(slug)}-[0-9a-f]{{16}})/snapshots/.+")
     others: dict[str, int] = {}
     for blob in repository.storage.list(f"{slug}-"):
         match = shape.fullmatch(blob.key)
         if match is not None and match[1] != repository.root:
             others[match[1]] = others.get(match[1], 0) + 1
-    if not others:
-        return ()
-    told = (
-        f"{repository.storage.place()} has {sum(others.values()):,} snapshots of {slug} that were "
-        f"made with another key ({', '.join(sorted(others)[:_MOST_NAMES])})"
-    )
-    if not repository.snapshots():
+    if others:
         raise BackupKeyError(
-            f"{told}, and none that was made with the present one ({repository.root}). Bring back "
-            "the key that they were made with."
+            f"{repository.storage.place()} has {sum(others.values()):,} snapshots of {slug} that "
+            f"were made with another key ({', '.join(sorted(others)[:_MOST_NAMES])}), and none "
+            f"that was made with the present one ({repository.root}). Bring back the key that they "
+            "were made with; of a former tenant of this name: --key ID."
         )
-    return (f"{told}: of a tenant that was removed, or whose key was destroyed.",)
 
 
 # -- reading back -------------------------------------------------------------------------------

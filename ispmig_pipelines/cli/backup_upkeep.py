@@ -82,8 +82,8 @@ def _tell_verified(out: Console, found: Verified) -> None:
         out.print(f"Everything was read back since {found.oldest:%Y-%m-%d %H:%M} UTC.")
     elif found.unread:
         out.print(f"Never read back until now: {found.unread:,} pieces.")
-    for note in found.notes:
-        out.print(note, markup=False)
+    if found.journal_marks:
+        out.print(f"Of the change journal: {found.journal_marks:,} marks with their parts.")
 
 
 def prune(
