@@ -171,13 +171,13 @@ def rows(
         if source.key
         else sql.SQL(""),
     )
-    for text in _copied(driver, statement, batch_bytes):
+    for text in copied(driver, statement, batch_bytes):
         if counter is not None:
             counter.bytes += len(text)
         yield _columns(text, schema)
 
 
-def _copied(driver: psycopg.Connection, statement: sql.Composed, size: int) -> Iterator[bytearray]:
+def copied(driver: psycopg.Connection, statement: sql.Composed, size: int) -> Iterator[bytearray]:
     """What ``COPY`` sends, in blocks of whole rows.
 
     Rows that have arrived are taken from libpq itself: psycopg's own way takes three times the

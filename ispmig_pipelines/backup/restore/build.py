@@ -8,13 +8,12 @@ the new schema. What belongs to the platform is handed over to it at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 import psycopg
-import pyarrow as pa
 from psycopg import sql
 from pydantic import ValidationError
 
@@ -29,13 +28,13 @@ from ispmig_pipelines.backup.definition import (
 from ispmig_pipelines.backup.manifest import Manifest, Table
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import masked, rights, statements
+from ispmig_pipelines.backup.restore.loading import Loaded, load, null_if_left_out
 from ispmig_pipelines.backup.restore.read_back import check_loaded
 from ispmig_pipelines.backup.restore.rows import named_rows_of
 from ispmig_pipelines.backup.restore.statements import Statement
 from ispmig_pipelines.errors import BackupError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.masking import Masker
-from ispmig_pipelines.platform.copy import csv_bytes
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 from ispmig_pipelines.settings import settings
 
@@ -345,99 +344,39 @@ class _Building:
         self._driver.execute(parallel_set, ["0"])
         for table, definition in self._plan.tables.values():
             if definition.partition_by is None:
-                self._load(table)
+                self._load(table, definition)
         for one in self.sequences:
             self._run(statements.set_sequence(self._schema, one))
         self._driver.execute(parallel_set, parallel)
 
-    def _load(self, table: Table) -> None:
+    def _load(self, table: Table, definition: TableDefinition) -> None:
         self._told(f"{table.name}: {table.rows:,} rows")
         target = sql.Identifier(self._schema, table.name)
-        loaded: list[tuple[str, int]] = []
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            for name, batch in named_rows_of(self._repository, table):
-                loaded.append((name, batch.num_rows))
-                yield batch
-
+        batches = named_rows_of(self._repository, table)
+        rows = table.rows
         if self._masker is not None and table.name not in ENTITIES:
             if table.rows:
                 self._emptied.append(table.name)
-            self._verify(table, 0)
+            rows = 0
         elif self._masker is not None:
             masker = self._masker
-            masked.load(
-                self._driver, self._schema, table,
-                (masked.batch(masker, table.name, batch) for batch in batches()),
-                self._copy,
-            )  # fmt: skip
-            self._verify(table, table.rows)
+            masked_rows = (masked.batch(masker, table.name, batch) for _, batch in batches)
+            rows = masked.load(self._driver, self._schema, table, masked_rows)
+            _check_rows(table, rows)
         elif table.columns:
-            self._copy(target, batches(), True)
-            self._verify(table, table.rows)
+            loaded = load(self._driver, target, batches, null_if_left_out(definition))
+            _check_rows(table, loaded.rows)
+            _check_totals(table, loaded)
             check_loaded(
                 self._driver, self._schema, table, loaded, self._repository.keys.derived("piece")
             )
-        else:
-            if table.rows:
-                self._driver.execute(
-                    sql.SQL("insert into {} select from generate_series(1, {})").format(
-                        target, sql.Literal(table.rows)
-                    )
+        elif table.rows:
+            self._driver.execute(
+                sql.SQL("insert into {} select from generate_series(1, {})").format(
+                    target, sql.Literal(table.rows)
                 )
-            self._verify(table, table.rows)
-
-    def _copy(self, table: sql.Identifier, batches: Iterable[pa.RecordBatch], freeze: bool) -> None:
-        # Frozen: also transactions that began before the swap see its rows, and no empty table.
-        iterator = iter(batches)
-        first = next(iterator, None)
-        if first is None:
-            return
-        statement = sql.SQL("copy {} ({}) from stdin (format csv, freeze {})").format(
-            table,
-            sql.SQL(", ").join(map(sql.Identifier, first.schema.names)),
-            sql.Literal(freeze),
-        )
-        with self._driver.cursor() as cursor, cursor.copy(statement) as copy:
-            batch: pa.RecordBatch | None = first
-            while batch is not None:
-                if batch.num_rows:
-                    copy.write(csv_bytes(_as_text(batch)))
-                batch = next(iterator, None)
-
-    def _verify(self, table: Table, expected: int) -> None:
-        """Counts rows, and adds up what the manifest has control totals of."""
-        columns = {column.name for column in table.columns}
-        totals = {
-            name: total
-            for name, total in table.totals.items()
-            if name in columns and (self._masker is None)
-        }
-        row = self._driver.execute(
-            sql.SQL("select count(*){} from {}").format(
-                sql.SQL("").join(
-                    sql.SQL(", coalesce(sum({}), 0)").format(sql.Identifier(name))
-                    for name in totals
-                ),
-                sql.Identifier(self._schema, table.name),
             )
-        ).fetchone()
-        assert row is not None  # noqa: S101 - an aggregate always has a row
-        if row[0] != expected:
-            raise BackupError(
-                f"The table {table.name} has {expected:,} rows in the snapshot's manifest, and its "
-                f"pieces hold {row[0]:,}. Nothing was changed. Restore from another snapshot, and "
-                "make a full backup."
-            )
-        for (name, total), found in zip(totals.items(), row[1:], strict=True):
-            with suppress(InvalidOperation):
-                if Decimal(total) == found:
-                    continue
-            raise BackupError(
-                f"The control total of {table.name}.{name} is not what the snapshot's manifest "
-                "says. Nothing was changed. Restore from another snapshot, and make a full backup."
-            )
-        self._rows[table.name] = row[0]
+        self._rows[table.name] = rows
 
     def primary_keys(self) -> None:
         self._told("primary keys")
@@ -508,17 +447,24 @@ class _Building:
                     self._run(statement)
 
 
-def _as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Bytes as PostgreSQL writes them; all else is read as Arrow writes it."""
-    if not any(pa.types.is_binary(type_) for type_ in batch.schema.types):
-        return batch
-    columns = [
-        pa.array(
-            [None if value is None else "\\x" + value.hex() for value in column.to_pylist()],
-            pa.string(),
+def _check_rows(table: Table, found: int) -> None:
+    if found != table.rows:
+        raise BackupError(
+            f"The table {table.name} has {table.rows:,} rows in the snapshot's manifest, and its "
+            f"pieces hold {found:,}. Nothing was changed. Restore from another snapshot, and make "
+            "a full backup."
         )
-        if pa.types.is_binary(column.type)
-        else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _check_totals(table: Table, loaded: Loaded) -> None:
+    for column in table.columns:
+        total = table.totals.get(column.name)
+        if total is None or not column.piece_type.startswith("decimal128"):
+            continue
+        with suppress(InvalidOperation):
+            if Decimal(total) == loaded.totals.get(column.name, 0):
+                continue
+        raise BackupError(
+            f"The control total of {table.name}.{column.name} is not what the snapshot's manifest "
+            "says. Nothing was changed. Restore from another snapshot, and make a full backup."
+        )

@@ -6,7 +6,7 @@ empty. What no mapping used (``legacy``) goes, and so do the places of rows in s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import psycopg
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ispmig_pipelines.backup.manifest import Table
+from ispmig_pipelines.backup.restore import loading
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.masking import Masker
 from ispmig_pipelines.platform import ddl
@@ -21,8 +22,6 @@ from ispmig_pipelines.platform import ddl
 _LOADED = "__loaded"
 _KEPT = (ddl.MIGRATION, ddl.CHANGED)
 _ZERO = (ddl.FILE, ddl.RECORD)
-
-Copy = Callable[[sql.Identifier, Iterable[pa.RecordBatch], bool], None]
 
 
 def batch(masker: Masker, entity: str, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -43,13 +42,15 @@ def load(
     schema: str,
     table: Table,
     batches: Iterable[pa.RecordBatch],
-    copy: Copy,
-) -> None:
-    """Loads masked rows, and writes them anew in the order of their masked keys: the order in which
-    they came would tell whose customer came before whose."""
+) -> int:
+    """Loads masked rows; returns how many.
+
+    They are written anew in the order of their masked keys: the order in which they came would
+    tell whose customer came before whose.
+    """
     loaded, target = sql.Identifier(schema, _LOADED), sql.Identifier(schema, table.name)
     driver.execute(sql.SQL("create unlogged table {} (like {})").format(loaded, target))
-    copy(loaded, batches, True)
+    rows = loading.load(driver, loaded, (("", batch) for batch in batches)).rows
     fields = ENTITIES[table.name].fields
     columns = sql.SQL(", ").join(
         sql.Identifier(column.name)
@@ -66,6 +67,7 @@ def load(
         )
     )
     driver.execute(sql.SQL("drop table {}").format(loaded))
+    return rows
 
 
 def _text(column: pa.Array) -> pa.Array:
