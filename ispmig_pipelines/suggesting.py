@@ -30,6 +30,7 @@ from ispmig_pipelines.mapping.presets.models import ValueShape
 from ispmig_pipelines.mapping.spec import parse_spec
 from ispmig_pipelines.mapping.suggest.compose import SourceTable, compose, unmapped
 from ispmig_pipelines.mapping.suggest.draft import Draft
+from ispmig_pipelines.mapping.suggest.of_a_system import is_of_the_system
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import MOST_RECORDS, Sampler, TableSample
 from ispmig_pipelines.mapping.suggest.update import updated
@@ -50,8 +51,6 @@ _SHAPES: tuple[tuple[ValueShape, str], ...] = (
     ("address", "address"), ("mac", "mac"), ("email", "email"), ("phone", "phone"),
     ("number", "number"), ("integer", "integer"), ("date", "date"), ("digits", "integer"),
 )  # fmt: skip
-_MAIN = frozenset({"customer", "service", "invoice", "payment", "plan"})
-"""Entities of which a preset must know a table to be the one of the export."""
 _SAYS = 0.9
 """Share of a column's cells that must have a shape for the column to have it."""
 
@@ -178,12 +177,8 @@ def suggest(
     if not seen:
         raise UsageError("There is no table with columns in these files: nothing to suggest from.")
     chosen, found = recognise([_as_seen(one) for one in seen], preset)
-    if (
-        preset == "auto"
-        and chosen
-        and not any(f and _MAIN & chosen.tables[f.table].entities.keys() for f in found)
-    ):
-        # Only its side tables are like these: many systems keep a list of access servers.
+    samples = [one.sample for one in seen]
+    if preset == "auto" and chosen and not is_of_the_system(chosen, samples, found):
         chosen, found = None, [None] * len(seen)
     sources = _named(seen, found, chosen)
     draft = compose(_title(out, files), sources, chosen, currency=currency)

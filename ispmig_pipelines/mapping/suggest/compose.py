@@ -132,15 +132,15 @@ class _Composer:
         self._defaults()
         return self._draft
 
-    def _above(self, source: SourceTable) -> str:
-        """The entity of the table whose records' children a source's are (JSON), or ""."""
+    def _above(self, source: SourceTable) -> Table | None:
+        """The table whose records' children a source's are (JSON), or None."""
         path = str(source.words.get("table", "")).rpartition(".")[0]
         files = source.words.get("files")
         for other in self._sources:
             same = other.words.get("files") == files and other.words.get("table") == path
             if path and same and self._tables[other.name].holdings:
-                return self._tables[other.name].holdings[0].entity
-        return ""
+                return self._tables[other.name]
+        return None
 
     # --- presets ---------------------------------------------------------------------------
 
@@ -453,6 +453,8 @@ class _Composer:
             mapping["null_words"] = ["", *said.null_words]
         active = match.score >= ACTIVE and not said.question and match.column not in table.never
         if active and UNRELATED in match.reason:
+            # Records whose customer is none of the export's would all be held back.
+            active = False
             self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
                       "it refer?")  # fmt: skip
         assumed = said.assumed or match.reason.startswith("assumed")

@@ -89,7 +89,7 @@ def holds_tickets(table: Table) -> bool:
         sum(map(bool, said)) >= 2
         and table.hinted not in (*_EVENTS, "service", "plan")
         # Who is served by a technician and had an issue is a customer all the same.
-        and not (surely and (_persons(table) >= 3 or not customer_column(table)))
+        and not (surely and (persons_in(table) >= 3 or not customer_column(table)))
     )
 
 
@@ -113,7 +113,7 @@ def against(table: Table, entity: str) -> str:
     if entity in _EVENTS or entity == "payment_method":
         return _against_event(table, entity, named)
     if entity == "customer":
-        return _against_customer(table)
+        return _against_customer(table, named)
     if entity == "device":
         return _against_device(table, named)
     if entity == "location":
@@ -200,7 +200,7 @@ def is_on_offer(table: Table) -> bool:
         return False
     if not _sure(table, "plan", "price") or _sure(table, "service", "customer"):
         return False
-    if table.sample.records > 200 or _persons(table) > 1 or _begins(table):
+    if table.sample.records > 200 or persons_in(table) > 1 or _begins(table):
         return False
     names = [c for c in table.sample.columns if c.is_unique and c.filled == table.sample.records
              and set(concepts_of(c.name)) <= {"name", "service", "description", "plan"}]  # fmt: skip
@@ -239,7 +239,7 @@ def _is_below(table: Table, parent: str) -> bool:
     )  # fmt: skip
 
 
-def _persons(table: Table) -> int:
+def persons_in(table: Table) -> int:
     """In how many ways its rows tell of a person."""
     return len({c for f in _PERSON if (c := _column(table, "customer", f))})
 
@@ -253,6 +253,10 @@ def _against_event(table: Table, entity: str, named: str) -> str:
     if entity == "invoice_line":
         return ""
     if entity == "payment":
+        if named != entity and _sure(table, "invoice_line", "quantity") and _sure(
+            table, "invoice_line", "unit_price"
+        ):  # fmt: skip
+            return "what was paid has no quantity, and no price of each"
         # Of a table that is called so, the record to which it refers says the day.
         said = named == entity and _sure(table, "payment", "amount") and table.links
         if not _is_dated(table) and not said:
@@ -264,6 +268,8 @@ def _against_event(table: Table, entity: str, named: str) -> str:
     if entity == "invoice":
         if _is_below(table, "invoice"):
             return "several of its rows name one invoice"
+        if _is_paid_throughout(table):
+            return "each of its rows has the day on which it was paid, and none on which it is due"
         signs = ("due_date", "invoice_number", "tax", "subtotal", "period_start")
         settled = table.is_billed and customer_column(table) and _sure(table, entity, "total")
         if named != entity and not settled and not any(_sure(table, entity, f) for f in signs):
@@ -282,18 +288,37 @@ def _against_event(table: Table, entity: str, named: str) -> str:
     return ""
 
 
+_OF_BILLS = ("due_date", "tax", "subtotal", "period_start", "period_end", "amount_due")
+
+
+def _is_paid_throughout(table: Table) -> bool:
+    """Whether its rows are what was paid, though somebody calls them bills: those that are bills
+    have a day of their own, and some of them are still to be paid."""
+    day = _column(table, "invoice", "paid_date")
+    if not day or any(_sure(table, "invoice", f) for f in _OF_BILLS):
+        return False
+    issued = table.best("invoice", "issue_date")
+    if issued is not None and issued.score >= 0.8 and issued.column != day:
+        return False
+    return table.sample.column(day).filled >= 0.97 * table.sample.records
+
+
 def _is_dated(table: Table) -> bool:
     return any(p.share("date") >= 0.9 or p.is_stamp for p in table.profiles.values()) or _sure(
         table, "payment", "paid_at"
     )
 
 
-def _against_customer(table: Table) -> str:
+def _against_customer(table: Table, named: str) -> str:
     if by_serial(table):
         return "its rows are told apart by serial numbers"
     owner = customer_column(table)
     if owner and repeats(table, owner):
         return "several of its rows name one customer of another table"
+    if not (owner or _tells_of_somebody(table)):
+        return "nothing in its rows tells of persons or companies"
+    if owner and named not in ("", "customer"):
+        return f"its rows are of customers of another table, and its name says {named}"
     if table.hinted != "customer" and _sure(table, "customer", "billing_street") and not any(
         _sure(table, "customer", f) for f in _SOMEBODY
     ):  # fmt: skip
@@ -301,12 +326,38 @@ def _against_customer(table: Table) -> str:
     return ""
 
 
+def _tells_of_somebody(table: Table) -> bool:
+    """Whether its rows tell of persons or companies, each of another: how they are called and
+    reached. A list that is called one of customers may say less, if others refer to it, or if its
+    names are such as persons have."""
+    told = persons_in(table)
+    if told >= 2 or _sure(table, "customer", "balance") or table.sample.records < 2:
+        return True
+    if not table.is_surely("customer"):
+        # A login and an address of mail may be anybody's: so may a number and a name.
+        return table.is_billed or _sure(table, "customer", "email") or is_connected(table)
+    called = [
+        c
+        for f in ("last_name", "first_name", "company_name")
+        if (c := _column(table, "customer", f))
+    ]
+    return (
+        table.is_billed
+        or table.is_named
+        or bool(told and not called)
+        or any(
+            {"last", "first", "full", "company", "customer"} & set(concepts_of(c)) for c in called
+        )
+        or any(table.profiles[c].share("person") >= 0.5 for c in called)
+    )
+
+
 def _against_device(table: Table, named: str) -> str:
     told = any(_sure(table, "device", f) for f in ("serial_number", "mac", "management_address"))
     if named != "device" and not told:
         return "neither a serial number nor a MAC address"
     labelled = named == "device" and (told or _told_apart(table, "asset_tag"))
-    if _persons(table) >= 3 and not customer_column(table) and not (by_serial(table) or labelled):
+    if persons_in(table) >= 3 and not customer_column(table) and not (by_serial(table) or labelled):
         return "its rows tell of persons"
     return ""
 
@@ -341,10 +392,15 @@ def _against_location(table: Table, named: str) -> str:
         return ""
     if named == "device" and any(_sure(table, "device", f) for f in ("serial_number", "mac")):
         return "its rows are devices, wherever they stand"
+    subscribed = [
+        f for f in ("plan", "access_username", "access_secret") if _sure(table, "service", f)
+    ]
+    if len(subscribed) >= (1 if named == "service" else 3) and _sure(table, "service", "customer"):
+        return "its rows are what customers subscribe to, wherever that is"
     if is_event(table) and not _sure(table, "location", "latitude"):
         return "its rows are what happened to customers"
     owner = customer_column(table)
-    if owner and not repeats(table, owner) and _persons(table) >= 2:
+    if owner and not repeats(table, owner) and persons_in(table) >= 2:
         return "its rows tell of customers"
     return ""
 
@@ -396,6 +452,9 @@ def score(table: Table, entity: str) -> float:
         match = fields.get(needed)
         if entity == "location" and match is None and table.is_named:
             # Whoever refers to a place may say whose it is.
+            continue
+        if table.role == entity and (match is None or match.score < ACTIVE):
+            # That it is there was seen from its cells, whatever it is called.
             continue
         points -= 1.0 if match is None or match.score < ACTIVE else -0.3
     return points

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.composed_keys import composed_key
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.flat_invoices import number_of_bills
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
+from ispmig_pipelines.mapping.suggest.roles import own_number
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
@@ -71,7 +73,7 @@ def key_of(table: Table, entity: str) -> Match | None:
                 return Match(entity, name, id_.name, 0.85, "unique, and called an id")
         return match
     if lines:
-        return None
+        return number_of_bills(table)
     info = ENTITIES[entity].fields[name]
     whole = [
         c for c in sample.columns
@@ -85,6 +87,8 @@ def key_of(table: Table, entity: str) -> Match | None:
         said = set(concepts_of(column.name))
         if "id" in said and len(said) == 1 and column.name not in table.linked:
             return Match(entity, name, column.name, 0.85, "unique, and called an id")
+    if table.is_surely(entity) and (own := _own(table, entity)):
+        return own
     linked = {c for c, of in table.linked.items() if of == entity}
     whole = sorted(
         whole,
@@ -118,6 +122,14 @@ def key_of(table: Table, entity: str) -> Match | None:
         ):
             return Match(entity, name, other_key.column, 0.7, "unique, for want of a number")
     return composed_key(table, entity)
+
+
+def _own(table: Table, entity: str) -> Match | None:
+    """The column that is called as its table is: ``abonnemang_id`` of ``abonnemang``."""
+    own = own_number(table)
+    if not own or own in table.never or own in table.linked or entity == "ip_assignment":
+        return None
+    return Match(entity, ENTITIES[entity].key[0], own, 0.86, "unique, and called like its table")
 
 
 def _is_id(table: Table, column: ColumnSample) -> bool:

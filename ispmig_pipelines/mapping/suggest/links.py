@@ -17,6 +17,8 @@ _ENOUGH = 0.9
 """Share of the distinct values that the other table must have."""
 _FEWEST = 3
 """Fewer distinct values prove nothing."""
+PARENT = "_parent_"
+"""What the columns of a parent are called in a table of its children (JSON, XML)."""
 _BARE = frozenset(
     {"id", "uid", "code", "codigo", "no", "nr", "num", "number", "nummer", "numero", "key", "uuid",
      "guid", "pk", "rowid", "ref", "reference", "referencia"}
@@ -63,6 +65,12 @@ def overlap(child: ColumnSample, parent: ColumnSample) -> float:
     return sum(value in parent.counts for value in child.counts) / len(child.counts)
 
 
+def column_of_parent(names: Sequence[str], key: str) -> str:
+    """Of children's columns the one that has their parents' key, "" if there is none."""
+    called = PARENT + key.lstrip("_@")
+    return called if key and called in names else ""
+
+
 def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
     """For each table the links to others, the surest first."""
     keys = [
@@ -74,11 +82,21 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
     found: list[list[Link]] = []
     for place, table in enumerate(tables):
         own = []
+        own_number = number_of(table)
+        if own_number and not _is_called(table, stem_of(own_number)) and any(
+            _is_called(other, stem_of(own_number)) for other in tables
+        ):  # fmt: skip
+            # contractid is the number of contracts, and not of contract_details.
+            own_number = ""
         for column in table.columns:
-            if len(column.counts) < min(_FEWEST, len(tables)) or column.name.startswith("_parent_"):
+            if len(column.counts) < min(_FEWEST, len(tables)) or column.name.startswith(PARENT):
                 continue
             for other, key in keys:
-                if other == place or not _named_like(column.name, key.name, tables[other].name):
+                if (
+                    other == place
+                    or column.name == own_number
+                    or not _named_like(column.name, key.name, tables[other].name)
+                ):
                     continue
                 share = sum(v in key.counts for v in column.counts) / len(column.counts)
                 if share >= _ENOUGH and not _is_rather_above(column, key, table):
@@ -86,6 +104,48 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
         own = [x for x in own if not _names_another(x.column, x.table, own, tables)]
         found.append(sorted(own, key=lambda link: -link.share))
     return found
+
+
+def number_of(table: TableSample) -> str:
+    """The column that is called as its table is, and numbers its rows: ``tar_id`` of ``tarifs``;
+    "" if there is none."""
+    called = {column_key(w) for w in words_of(table.name)} | {column_key(table.name)}
+    for column in table.columns:
+        if not column.is_unique or column.filled < table.records:
+            continue
+        stem = stem_of(column.name)
+        if len(stem) >= 2 and any(_is_short_for(stem, name) for name in called):
+            return column.name
+    return ""
+
+
+def _is_called(table: TableSample, stem: str) -> bool:
+    """Whether all of a table's name is a word, in the singular or the plural."""
+    return _singular(column_key(table.name)) == _singular(stem)
+
+
+def _is_short_for(stem: str, name: str) -> bool:
+    """Whether ``vg`` or ``customer`` may stand for ``vgroups`` or ``customers``: a table that is
+    called more than that (``customer_details``) is another's, and has the other's number."""
+    if stem in (name, _singular(name)) or _singular(stem) == _singular(name):
+        return True
+    return len(stem) <= 4 and name.startswith(stem) and len(name) - len(stem) <= 6
+
+
+def stem_of(column: str) -> str:
+    """What a column is called without the word that says that it numbers something, or ""."""
+    key = column_key(column)
+    for word in _OF_KEYS:
+        if key.endswith(word) and len(key) > len(word):
+            return key.removesuffix(word)
+        if key.startswith(word) and len(key) > len(word) + 1 and word != "no":
+            return key.removeprefix(word)
+    return ""
+
+
+def is_key_word(column: str) -> bool:
+    """Whether a column is called no more than a number: ``id``, ``nr``."""
+    return column_key(column) in _BARE
 
 
 def _named_like(column: str, key: str, table: str) -> bool:

@@ -482,8 +482,12 @@ def matches(
             for field, score in _headed(entity, column).items():
                 weighed, seen = _weighed(score, profile, entity, field)
                 typed = info.fields[field].type is not FieldType.TEXT or field in _OF_WORDS
+                coded = info.fields[field].type in _ANSWERED and all(
+                    v.lstrip("-").isdigit() for v in profile.column.some(50)
+                )
                 if (
                     field not in known
+                    and not coded
                     and typed
                     and weighed >= ACTIVE
                     and not seen.startswith("; only")

@@ -30,7 +30,8 @@ def methods_of(table: Table, customer: Holding) -> Holding | None:
         and not _is_rather_the_customers(table, known[name])
     }  # fmt: skip
     proof = next((name for name in PROOF if name in fields), "")
-    if not proof:
+    if not proof or (proof == "token" and len(fields) == 1):
+        # A token by itself may be of anything that somebody signs in to.
         return None
     fields |= _expiry(table)
     for name in ("expiry_month", "expiry_year"):
@@ -40,11 +41,8 @@ def methods_of(table: Table, customer: Holding) -> Holding | None:
                  and m.score >= 0.8 and m.column != account.column
                  and table.sample.column(m.column).is_unique), None)  # fmt: skip
     if code is not None and "token" in fields and fields["token"].column == code.column:
-        if proof == "token" and len(fields) == 1:
-            code = None
-        else:
-            del fields["token"]
-            proof = next((name for name in PROOF if name in fields), "") or "method_code"
+        del fields["token"]
+        proof = next((name for name in PROOF if name in fields), "") or "method_code"
     fields["method_code"] = code or Match(
         "payment_method", "method_code", account.column, account.score, "one of each customer"
     )

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 
 from ispmig_pipelines.mapping.suggest.links import Link, links_of
 from ispmig_pipelines.mapping.suggest.made_columns import cells_of, looked_up, put_together
+from ispmig_pipelines.mapping.suggest.roles import role_of
 from ispmig_pipelines.mapping.suggest.tables import Table
 from ispmig_pipelines.model import ENTITIES
 
 
-def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _: "") -> None:
+def recognise(
+    tables: Sequence[Table], above: Callable[[Table], Table | None] = lambda _: None
+) -> None:
     """Finds what each table holds: by itself, and then by what it plainly refers to.
 
     Args:
-        above: the entity of the records whose children a table has (JSON), once it is known.
+        above: the table of the records whose children a table has (JSON).
     """
     free = [t for t in tables if not t.fixed]
     links = links_of([t.sample for t in tables])
@@ -22,17 +25,20 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
     for table in free:
         table.stands_below(above(table))
         table.recognise()
-    for _ in range(2):
+    for _ in range(_ROUNDS):
         # What a table is taken for decides what those are that refer to it.
-        held = [t.holdings[0].entity if t.holdings else t.hinted for t in tables]
+        held = [
+            t.holdings[0].entity if t.holdings else "" if t.is_weakly_hinted else t.hinted
+            for t in tables
+        ]  # fmt: skip
         changed = False
         for table, found in zip(tables, links, strict=True):
             if table.fixed or table.is_strange:
                 continue
-            for column in dict.fromkeys(link.column for link in found):
-                parent = _parent_of(table, [x for x in found if x.column == column], tables, held)
-                if parent:
-                    changed |= table.link(column, parent)
+            changed |= table.link(_parents_of(table, found, tables, held))
+        for table in free:
+            if not table.is_strange:
+                changed |= table.play(role_of(table, tables))
         if not changed:
             break
         for table in free:
@@ -40,6 +46,22 @@ def recognise(tables: Sequence[Table], above: Callable[[Table], str] = lambda _:
     for table in free:
         if _make_columns(table, tables):
             table.recognise()
+
+
+_ROUNDS = 4
+"""What a table is decides what those are that refer to it, and so on: two or three suffice."""
+
+
+def _parents_of(
+    table: Table, links: Sequence[Link], tables: Sequence[Table], held: Sequence[str]
+) -> dict[str, str]:
+    """Column → the entity to whose keys it refers."""
+    found = {}
+    for column in dict.fromkeys(link.column for link in links):
+        of = [x for x in links if x.column == column]
+        if parent := _parent_of(table, of, tables, held):
+            found[column] = parent
+    return found
 
 
 def _look_round(tables: Sequence[Table], links: Sequence[Sequence[Link]]) -> None:
@@ -109,6 +131,9 @@ def _parent_of(
         return ""
     _, parent = min(there, key=lambda k: (not k[0], _LINKED.index(k[1])))
     column = table.sample.column(links[0].column)
+    if parent == "customer" and column.filled < 0.5 * table.sample.records:
+        # Whose a record is most of them say.
+        return ""
     own = column.is_unique and column.filled == table.sample.records
     if (
         own

@@ -137,43 +137,80 @@ def _has_people(table: Table) -> bool:
 
 def complete(tables: Sequence[Table]) -> None:
     """Further tables of an entity whose keys another has, and that say less, are partial."""
-    for entity, info in ENTITIES.items():
-        parents = holders(tables, entity)
-        if len(parents) < 2:
+    for entity in ENTITIES:
+        found = [p for p in holders(tables, entity) if not p[1].partial]
+        if len(found) < 2:
             continue
-        main_table, main = parents[0]
-        for table, holding in parents[1:]:
+        main_table, main = next((p for p in found if _is_head(p, found)), found[0])
+        for table, holding in found:
             if table.fixed or table is main_table or not main.key_column or not holding.key_column:
                 continue
-            keys = main_table.sample.column(main.key_column)
-            candidates = [
-                c for c in (holding.key_column, *table.sample.names) if not c.startswith(_PARENT)
-            ]  # fmt: skip
-            for name in candidates:
-                column = table.sample.column(name)
-                if len(column.counts) < min(_FEWEST, len(keys.counts)):
-                    continue
-                if not may_be_key(column, keys, entity):
-                    continue
-                if (
-                    entity == "customer"
-                    and not table.is_surely(entity)
-                    and (
-                        "customer" not in table.links_by(name)
-                        and set(concepts_of(name)) <= {"id", "login", "account"}
-                        and _has_people(table)
-                        and not same_people(table, main_table)
-                    )
-                ):
-                    # The fifth of the logins is not the fifth customer.
-                    continue
-                if overlap(column, keys) >= _ENOUGH and (
-                    name == holding.key_column or column.is_unique
-                ):
-                    if name != holding.key_column:
-                        holding.fields[info.key[0]] = Match(
-                            entity, info.key[0], name, 0.85,
-                            f"its values are keys of {main_table.sample.name}",
-                        )  # fmt: skip
-                    holding.partial = True
-                    break
+            column = _completing(table, holding, main_table, main)
+            if column:
+                _completes(holding, column, main_table, main)
+
+
+def _is_head(one: tuple[Table, Holding], others: Sequence[tuple[Table, Holding]]) -> bool:
+    """Whether the records of another table are each one of this table's, and this one's are none
+    of any other's: profiles name the customer whose they are."""
+    table, holding = one
+    below = any(_is_of(t, table, holding) for t, _ in others if t is not table)
+    return below and not any(_is_of(table, t, h) for t, h in others if t is not table)
+
+
+def _is_of(table: Table, head: Table, holding: Holding) -> str:
+    """The column by which each record of a table is one of another's, "" if there is none."""
+    for column, (other, key) in table.refers.items():
+        held = table.sample.column(column)
+        each = held.is_unique and held.filled >= 0.95 * table.sample.records
+        if other is head and key == holding.key_column and each:
+            return column
+    return ""
+
+
+def _completing(table: Table, holding: Holding, main_table: Table, main: Holding) -> str:
+    """The column of a table that has the keys of the main one, "" if it completes none."""
+    named = _is_of(table, main_table, main)
+    if named:
+        return named
+    entity = holding.entity
+    keys = main_table.sample.column(main.key_column)
+    for name in (holding.key_column, *table.sample.names):
+        if name.startswith(_PARENT):
+            continue
+        column = table.sample.column(name)
+        if len(column.counts) < min(_FEWEST, len(keys.counts)):
+            continue
+        if not may_be_key(column, keys, entity):
+            continue
+        if (
+            entity == "customer"
+            and not table.is_surely(entity)
+            and (
+                "customer" not in table.links_by(name)
+                and set(concepts_of(name)) <= {"id", "login", "account"}
+                and _has_people(table)
+                and not same_people(table, main_table)
+            )
+        ):
+            # The fifth of the logins is not the fifth customer.
+            continue
+        if overlap(column, keys) >= _ENOUGH and (name == holding.key_column or column.is_unique):
+            return name
+    return ""
+
+
+def _completes(holding: Holding, column: str, main_table: Table, main: Holding) -> None:
+    """Makes a holding one that completes the main one's records by a column."""
+    key = ENTITIES[holding.entity].key[0]
+    if column != holding.key_column:
+        for name, match in list(holding.fields.items()):
+            if match.column == column:
+                del holding.fields[name]
+        holding.fields[key] = Match(
+            holding.entity, key, column, 0.85, f"its values are keys of {main_table.sample.name}"
+        )
+    if is_there(main, "status"):
+        # How records of the head stand it says itself.
+        holding.fields.pop("status", None)
+    holding.partial = True

@@ -12,11 +12,13 @@ from ispmig_pipelines.mapping.suggest.elimination import by_elimination
 from ispmig_pipelines.mapping.suggest.entity_of_table import score
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.keys import KEY_INSTEAD, key_of
+from ispmig_pipelines.mapping.suggest.links import PARENT, column_of_parent
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.match import Match, matches
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
 from ispmig_pipelines.mapping.suggest.never_loaded import never_loaded
 from ispmig_pipelines.mapping.suggest.profile import Profile
+from ispmig_pipelines.mapping.suggest.roles import own_number
 from ispmig_pipelines.mapping.suggest.sample import ColumnSample, TableSample
 from ispmig_pipelines.mapping.suggest.strange_tables import is_strange
 from ispmig_pipelines.mapping.suggest.table_names import hinted_by_name, is_weakly_hinted
@@ -60,6 +62,10 @@ class Table:
         """Columns that can be made of its own, by their names."""
         self.above = ""
         """The entity of the records whose children these are (JSON), if they are any's."""
+        self.parent: Table | None = None
+        """The table of those records."""
+        self.role = ""
+        """The entity of its rows by what they refer to, or ""."""
 
     def matches(self, entity: str) -> list[Match]:
         """Every column that may be a field of the entity, best first."""
@@ -68,8 +74,33 @@ class Table:
             known = [m for m in self._by_cells if m.entity == entity]
             mine = {(m.field, m.column) for m in known}
             found = [*known, *(m for m in found if (m.field, m.column) not in mine)]
-            self._matches[entity] = self._with_links(entity, found)
+            found = self._with_links(entity, self._with_parent(entity, found))
+            self._matches[entity] = self._without_own_number(entity, found)
         return self._matches[entity]
+
+    def _with_parent(self, entity: str, found: list[Match]) -> list[Match]:
+        """What stands below a record refers to it by its key, whatever that is called."""
+        column = self.to_parent
+        names = [n for n, of in ENTITIES[entity].references.items() if of == self.above]
+        if not column or not names:
+            return found
+        found = [m for m in found if m.field not in names or not m.column.startswith(PARENT)]
+        return [*found, Match(entity, names[0], column, 0.95, f"the key of its {self.above}")]
+
+    def _without_own_number(self, entity: str, found: list[Match]) -> list[Match]:
+        """What numbers its own rows names no record of another table."""
+        own = own_number(self)
+        of = ENTITIES[entity].references
+        if not own or own in self.linked:
+            return found
+        return sorted(
+            (
+                replace(m, score=m.score * 0.6, reason=f"{m.reason}; it numbers its own rows")
+                if m.column == own and m.field in of and m.field not in ENTITIES[entity].key else m
+                for m in found
+            ),
+            key=lambda m: -m.score,
+        )  # fmt: skip
 
     def make(self, made: MadeColumn, cells: ColumnSample) -> None:
         """Adds a column that can be made of its own."""
@@ -91,21 +122,39 @@ class Table:
     def _by_cells(self) -> list[Match]:
         return by_cells(self)
 
-    def stands_below(self, above: str) -> None:
+    def stands_below(self, parent: Table | None) -> None:
         """Says whose children its records are, and forgets what was thought before."""
-        self.above = above
-        self._matches = {}
-        for name in ("hinted", "is_weakly_hinted", "is_strange"):
-            self.__dict__.pop(name, None)
+        self.parent = parent if parent is not None and parent.holdings else None
+        self.above = self.parent.holdings[0].entity if self.parent else ""
+        self._forget()
 
-    def link(self, column: str, parent: str) -> bool:
-        """Says that a column holds keys of the table that holds a parent entity; whether that is
-        new."""
-        if self.linked.get(column) == parent:
+    @property
+    def to_parent(self) -> str:
+        """The column that has the keys of its parent's records, or ""."""
+        if self.parent is None or not self.parent.holdings:
+            return ""
+        return column_of_parent(self.sample.names, self.parent.holdings[0].key_column)
+
+    def link(self, linked: dict[str, str]) -> bool:
+        """Says which columns hold keys of tables that hold which entities; whether that is new."""
+        if self.linked == linked:
             return False
-        self.linked[column] = parent
-        self._matches = {}
+        self.linked = dict(linked)
+        self._forget()
         return True
+
+    def play(self, role: str) -> bool:
+        """Says what its rows are by what they refer to; whether that is new."""
+        if self.role == role:
+            return False
+        self.role = role
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        self._matches = {}
+        for name in ("named_by_itself", "is_weakly_named", "is_strange"):
+            self.__dict__.pop(name, None)
 
     def _with_links(self, entity: str, found: list[Match]) -> list[Match]:
         """What refers to a table by name and by values is a reference to what that table holds."""
@@ -168,13 +217,23 @@ class Table:
         """Column → why it is never loaded."""
         return never_loaded(self)
 
-    @cached_property
+    @property
     def hinted(self) -> str:
+        """The entity that what it refers to says, or its name, or ""."""
+        return self.role or self.named_by_itself
+
+    @property
+    def is_weakly_hinted(self) -> bool:
+        """Whether nothing but its name says what it is, and that may as well be something else."""
+        return not self.role and self.is_weakly_named
+
+    @cached_property
+    def named_by_itself(self) -> str:
         """The entity that its name says, or ""."""
         return hinted_by_name(self)
 
     @cached_property
-    def is_weakly_hinted(self) -> bool:
+    def is_weakly_named(self) -> bool:
         """Whether its name may as well be of something else: accounts, users."""
         return is_weakly_hinted(self)
 

@@ -36,9 +36,10 @@ def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through 
     """How records name their customer by way of another table: an invoice by its service, a
     payment by its invoice. None if they do not, or do it themselves."""
     match = holding.fields.get("customer")
-    if "customer" not in ENTITIES[holding.entity].references or (
+    if "customer" not in ENTITIES[holding.entity].required or (
         match is not None and match.score >= ACTIVE
     ):
+        # Of a device its service says enough.
         return None
     main = next((p for p in holders(tables, "customer") if p[1].key_column), None)
     every = links_of([t.sample for t in tables])
@@ -63,7 +64,20 @@ def through(tables: Sequence[Table], table: Table, holding: Holding) -> Through 
         ):
             continue
         return Through(link.column, link.table, link.key, named.column)
-    return _named_by_others(tables, every, table, holding)
+    return _by_parent(tables, table) or _named_by_others(tables, every, table, holding)
+
+
+def _by_parent(tables: Sequence[Table], table: Table) -> Through | None:
+    """The customer of the record below which records stand: payments of an invoice (JSON)."""
+    column, parent = table.to_parent, table.parent
+    if not column or parent is None:
+        return None
+    key = parent.holdings[0].key_column
+    named = next((h.fields["customer"] for h in parent.holdings if "customer" in h.fields), None)
+    if named is None or named.score < 0.8 or not parent.sample.column(key).is_unique:
+        return None
+    place = next(i for i, t in enumerate(tables) if t is parent)
+    return Through(column, place, key, named.column)
 
 
 def _named_by_others(

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
-from ispmig_pipelines.mapping.suggest.elimination import by_elimination
 from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column
+from ispmig_pipelines.mapping.suggest.flat_invoices import differs, invoices_of
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.methods_of_payment import methods_of
@@ -43,7 +43,7 @@ def further(table: Table, main: Holding) -> None:
                 "customer", Match("service", "customer", column.column, 0.7, column.reason)
             )
     if main.entity == "invoice_line":
-        _invoices_of(table, main)
+        invoices_of(table, main)
     if main.entity in ("payment", "invoice"):
         customers = payers_of(table, main)
         if customers is not None:
@@ -51,7 +51,7 @@ def further(table: Table, main: Holding) -> None:
             # What differs from bill to bill is no customer's.
             customers.fields = {
                 n: m for n, m in customers.fields.items()
-                if m.column == number or not _differs(table, number, m.column)
+                if m.column == number or not differs(table, number, m.column)
             }  # fmt: skip
             table.holdings.insert(0, customers)
     if main.entity == "customer":
@@ -78,48 +78,6 @@ def further(table: Table, main: Holding) -> None:
                 if m.column not in mine or n == "account_number"
             }  # fmt: skip
             table.holdings.append(method)
-
-
-def _invoices_of(table: Table, lines: Holding) -> None:
-    """Each row a line, and what all lines of one invoice say again: the invoice."""
-    number = lines.fields["invoice_number"]
-    held = table.sample.column(number.column)
-    if number.column in table.linked or number.column.startswith("_parent_"):
-        return
-    if table.hinted != "invoice" or len(held.counts) >= held.filled:
-        return
-    best = {m.column: m.score for m in reversed(table.matches("invoice"))}
-    own = [m.column for m in lines.fields.values()
-           if m.score >= ACTIVE and m.score > best.get(m.column, 0.0)]  # fmt: skip
-    fields = table.assigned("invoice", [number.column, *own])
-    key = ENTITIES["invoice"].key[0]
-    fields[key] = Match("invoice", key, number.column, number.score, number.reason)
-    invoices = Holding("invoice", fields)
-    by_elimination(table, invoices)
-    for name, match in list(invoices.fields.items()):
-        if name != key and _differs(table, number.column, match.column):
-            # What differs from line to line is no bill's.
-            del invoices.fields[name]
-    fields = invoices.fields
-    mine = {m.column for n, m in fields.items() if n != key and m.score >= ACTIVE}
-    lines.fields = {n: m for n, m in lines.fields.items()
-                    if m.column not in mine or n in ENTITIES["invoice_line"].key}  # fmt: skip
-    table.holdings.insert(0, invoices)
-
-
-def _differs(table: Table, number: str, column: str) -> bool:
-    """Whether records of one number often have different cells in a column."""
-    names = table.sample.names
-    if column not in names or number not in names:
-        return False
-    at, of = names.index(column), names.index(number)
-    cells: dict[str, set[str]] = {}
-    several: set[str] = set()
-    for row in table.sample.rows:
-        if row[of] in cells:
-            several.add(row[of])
-        cells.setdefault(row[of], set()).add(row[at])
-    return bool(several) and sum(len(cells[n]) > 1 for n in several) > 0.1 * len(several)
 
 
 def _share_status(table: Table) -> None:
@@ -421,6 +379,11 @@ def _locations(table: Table, main: Holding) -> None:
         and (n != "zone" or "tower" in concepts_of(m.column))
         and (m.column in said or m.column not in used)
     }  # fmt: skip
+    if customer is not None:
+        # A second address that does not say that it is the place of the line may be any other.
+        billed = {n.removeprefix("billing_") for n, m in customer.fields.items()
+                  if n.startswith("billing_") and m.score >= ACTIVE}  # fmt: skip
+        fields = {n: m for n, m in fields.items() if m.column in said or n not in billed}
     fields |= {
         n: m for n, m in known.items()
         if n in ("contact_name", "contact_phone", "notes") and m.score >= ACTIVE
