@@ -14,6 +14,7 @@ from ispmig_pipelines.defs.audit_chain import (
     every_night,
     unbroken,
 )
+from ispmig_pipelines.defs.change_journals import change_journals
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.defs.janitor import every_hour, janitor
@@ -43,7 +44,7 @@ defs = Definitions(
         janitor,
     ],
     schedules=[every_night, every_hour, tenant_backups, backup_checks_hourly],
-    sensors=[file_drop, backups_of_commands],
+    sensors=[file_drop, backups_of_commands, change_journals],
     resources={"platform": Platform()},
     # Of assets that are materialized in the graph, as jobs have it: a process per step costs
     # seconds each.

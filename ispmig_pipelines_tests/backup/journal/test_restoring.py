@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
@@ -27,7 +28,7 @@ def plans(count: int, *, price: str) -> dict[str, list[dict[str, object]]]:
                 "plan_code": f"P{number}",
                 "name": f"Plan {number}",
                 "technology": "fiber",
-                "price": price,
+                "price": Decimal(price),
                 "currency": "USD",
             }
             for number in range(count)
