@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines.backup import evidence, holds, policies
 from ispmig_pipelines.backup.beside import alone
 from ispmig_pipelines.backup.holds import Hold
+from ispmig_pipelines.backup.journal.expire import expire
 from ispmig_pipelines.backup.policies import Keeping
 from ispmig_pipelines.backup.repository import Part, Repository, Stored
 from ispmig_pipelines.backup.retention import kept
@@ -65,6 +66,7 @@ class Pruned:
         held: snapshot → who holds it, and why.
         pieces, bytes: that went with them, and were left by backups that broke off long ago.
         spared: what no snapshot needs and is too young to go.
+        journal: files of change journals that led up to the oldest snapshot alone, and went.
         put_off: why some of it stays until the next time; "" where nothing does.
     """
 
@@ -78,6 +80,7 @@ class Pruned:
     pieces: int
     bytes: int
     spared: int
+    journal: int
     put_off: str
     seconds: float
 
@@ -94,6 +97,7 @@ class Pruned:
             "pieces": self.pieces,
             "bytes": self.bytes,
             "spared": self.spared,
+            "journal_files": self.journal,
             "put_off": self.put_off,
             "seconds": round(self.seconds, 3),
         }
@@ -122,6 +126,7 @@ class _Done:
     pieces: int = 0
     bytes: int = 0
     spared: int = 0
+    journal: int = 0
     put_off: str = ""
 
 
@@ -163,6 +168,7 @@ def prune(
             for stored in _unneeded(repository, plan, done):
                 done.pieces += 1
                 done.bytes += stored.bytes
+            _journal(repository, min(plan.kept, default=""), done, dry_run=True)
         else:
             with trail.on_record(
                 database.connect,
@@ -186,6 +192,7 @@ def prune(
                     "kept": len(plan.kept),
                     "pieces": done.pieces,
                     "bytes": done.bytes,
+                    "journal_files": done.journal,
                     "put_off": bool(done.put_off),
                 }
     return Pruned(
@@ -199,6 +206,7 @@ def prune(
         pieces=done.pieces,
         bytes=done.bytes,
         spared=done.spared,
+        journal=done.journal,
         put_off=done.put_off,
         seconds=time.monotonic() - started,
     )
@@ -353,13 +361,32 @@ def _sweep(
             try:
                 with alone(connection, slug, patience=settings().lock_patience):
                     done.put_off = _look_again(repository, plan)
-                    if done.put_off or at >= len(waiting):
+                    if done.put_off:
+                        return
+                    if at >= len(waiting):
+                        there = [snapshot.name for snapshot in repository.snapshots()]
+                        _journal(repository, min(there, default=""), done)
                         return
                     at = _slice(connection, repository, plan, waiting, at, done, pool)
                     told(f"{done.pieces:,} deleted")
             except TenantBusy as error:
                 done.put_off = str(error)
                 return
+
+
+def _journal(repository: Repository, oldest: str, done: _Done, *, dry_run: bool = False) -> None:
+    """Deletes what change journals have from before the oldest snapshot.
+
+    Args:
+        oldest: its name; "" where there is none.
+    """
+    if not oldest:
+        return
+    try:
+        done.journal = expire(repository, repository.read(oldest), dry_run=dry_run).files
+    except BackupError as error:
+        # Snapshots are whole without it; whoever verifies is told, too.
+        done.put_off = f"Nothing of the change journal was deleted: {error}"
 
 
 def _look_again(repository: Repository, plan: _Plan) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -17,7 +18,10 @@ from ispmig_pipelines.backup import journal_verify
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.journal.mark import JournalFolder
 from ispmig_pipelines.backup.journal.ship import ship
+from ispmig_pipelines.backup.policies import Keeping
+from ispmig_pipelines.backup.prune import prune
 from ispmig_pipelines.backup.repository import Repository, open_repository
+from ispmig_pipelines.backup.retention import parse
 from ispmig_pipelines.backup.verify import Verified, broken, verify
 from ispmig_pipelines.platform import change_journal, ledger, tenants
 from ispmig_pipelines.platform.server import connect, engine
@@ -110,6 +114,39 @@ def test_what_is_let_go_from_the_beginning_while_it_is_read_is_no_damage(
     found = verified(repository)
     assert found.holds, found.problems
     assert found.journal_marks == len(marks) - 2
+
+
+def test_prune_lets_go_of_what_led_up_to_the_oldest_snapshot(
+    repository: Repository, acme: Tenant, driver: psycopg.Connection
+) -> None:
+    create("acme", open_repository("acme"), actor="tester", full=True)
+    driver.execute("insert into t values (100, 'x')")
+    ship(acme, open_repository("acme"))
+    marks = journal(repository, ".mark.age")
+
+    def pruned(**more: Any) -> Any:
+        keeping = Keeping(parse("last=1"), ZoneInfo("UTC"), own=True)
+        return prune("acme", open_repository("acme"), keeping=keeping, actor="tester", **more)
+
+    dry = pruned(dry_run=True)
+    assert journal(repository, ".mark.age") == marks
+    done = pruned()
+    assert done.journal == dry.journal > 0
+    left = journal(repository, ".mark.age")
+    assert left
+    assert left == marks[-len(left) :]
+    assert len(left) < len(marks)
+    assert verified(repository).holds
+    assert pruned().journal == 0
+
+
+def test_a_damaged_journal_stops_no_prune_of_snapshots(repository: Repository) -> None:
+    create("acme", open_repository("acme"), actor="tester", full=True)
+    flip(repository.storage, journal(repository, ".mark.age")[-1])
+    keeping = Keeping(parse("last=1"), ZoneInfo("UTC"), own=True)
+    done = prune("acme", open_repository("acme"), keeping=keeping, actor="tester")
+    assert len(done.removed) == 1
+    assert "journal" in done.put_off
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 9))
