@@ -51,6 +51,7 @@ bench: setup
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.readers
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.mapping
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.validating
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.backups
 
 check: setup
 	@$(BIN)/ruff check .

@@ -489,7 +489,11 @@ class Repository:
         """
         name = manifests.new_name(dt.datetime.now(dt.UTC))
         key = f"{self.root}/{WRITERS}/{name}"
-        with self.storage.writing(key, overwrite=False) as stream:
+        with (
+            # Nobody else has this name: where the answer to a request was lost, it is ours.
+            suppress(UsageError),
+            self.storage.writing(key, overwrite=False) as stream,
+        ):
             stream.write(secrets.token_hex(4).encode())
         # What was there before may have been deleted before others saw the mark.
         self.look_again()

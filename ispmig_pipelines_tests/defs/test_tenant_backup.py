@@ -203,7 +203,11 @@ def test_what_passes_by_itself_is_tried_again(
 
 
 def requests(instance: DagsterInstance, at: dt.datetime) -> dict[str, Any]:
-    context = build_schedule_context(instance=instance, scheduled_execution_time=at)
+    context = build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=at,
+        repository_def=defs.get_repository_def(),
+    )
     data = tenant_backups.evaluate_tick(context)
     return {request.partition_key: request for request in data.run_requests or ()}
 
@@ -227,7 +231,7 @@ def test_every_tenant_is_backed_up_by_its_own_schedule(instance: DagsterInstance
     assert found["acme"].run_key == f"acme {tomorrow.isoformat()}"
     assert found["acme"].tags["ispmig/background"] == "true"
     assert "never" not in found
-    noon = tomorrow.replace(hour=12)
+    noon = tomorrow.replace(hour=12, minute=0)
     assert requests(instance, noon)["north"].run_key == f"north {noon.isoformat()}"
     assert instance.has_dynamic_partition("tenants", "north")
     assert tenant_backups.default_status is DefaultScheduleStatus.RUNNING

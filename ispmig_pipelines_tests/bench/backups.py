@@ -1,0 +1,255 @@
+"""Backups of one tenant beside ``pg_dump``, in one run: seconds, CPU, bytes, memory.
+
+    python -m ispmig_pipelines_tests.bench.backups [--rows 1000000] [--rounds 3]
+
+The tenant has so many customers. They are dumped by ``pg_dump -Fc``, backed up in full, again with
+nothing changed, and again after one row in a hundred, spread evenly, was updated. Each scenario is
+run in a process of its own, several times; the fastest counts. CPU is that of the process and of
+the whole server: it is told apart from whatever else is running. To restore is
+measured beside ``pg_restore`` where ``--restore`` is said.
+
+Bars: full at least 1.3 times as fast as ``pg_dump -Fc``, and no more bytes; with 1 % changed at
+least 4 times as fast as full, and at most 3 % of its bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from psycopg import sql
+from rich.console import Console
+from rich.table import Table
+
+from ispmig_pipelines.backing_up import back_up
+from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines.platform.embedded_cluster import bundled_binaries
+from ispmig_pipelines.platform.server import connect, engine
+from ispmig_pipelines.settings import settings
+
+TENANT = "bench"
+_MODULE = "ispmig_pipelines_tests.bench.backups"
+
+
+@dataclass
+class Measured:
+    """One scenario.
+
+    Attributes:
+        seconds: of the clock.
+        client, server: seconds of CPU.
+        bytes: that were written.
+        peak: memory of the process, in MB.
+    """
+
+    name: str
+    seconds: float
+    client: float
+    server: float
+    bytes: int
+    peak: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU in all."""
+        return self.client + self.server
+
+
+def fill(rows: int) -> None:
+    """Makes the tenant, with customers as an ISP has them: names repeat, numbers do not."""
+    ledger.prepare(engine())
+    tenant = tenants.add(engine(), TENANT)
+    with connect(autocommit=True) as driver:
+        driver.execute("select setseed(0.5)")
+        driver.execute(
+            sql.SQL(
+                """insert into {} (account_number, kind, status, first_name, last_name, email,
+                       phone, billing_street, billing_city, billing_postal_code, billing_country,
+                       balance, currency, signup_date, notes, legacy, _migration, _file, _record)
+                   select 'ACC-' || lpad(i::text, 8, '0'), 'person', 'active',
+                       'First' || (random() * 1000)::int, 'Last' || (random() * 8000)::int,
+                       'user' || i || '@example.org',
+                       '+4989' || lpad((random() * 9999999)::int::text, 7, '0'),
+                       'Street ' || (random() * 5000)::int, 'City ' || (random() * 300)::int,
+                       lpad((random() * 99999)::int::text, 5, '0'), 'DE',
+                       round((random() * 500 - 100)::numeric, 2), 'EUR',
+                       date '2015-01-01' + (random() * 3000)::int,
+                       case when random() < 0.1 then 'a note ' || i end,
+                       jsonb_build_object('Old', (random() * 1000000)::int), 1, 0, i
+                   from generate_series(1, {}) i"""
+            ).format(sql.Identifier(tenant.schema, "customer"), sql.Literal(rows))
+        )
+        driver.execute(
+            sql.SQL("vacuum (analyze) {}").format(sql.Identifier(tenant.schema, "customer"))
+        )
+        driver.execute("checkpoint")
+
+
+def change(rounds: int) -> None:
+    """Updates one row in a hundred, spread evenly; others in each round."""
+    schema = f"tenant_{TENANT}"
+    with connect(autocommit=True) as driver:
+        driver.execute(
+            sql.SQL("update {} set balance = balance + 1 where _record % 100 = {}").format(
+                sql.Identifier(schema, "customer"), sql.Literal(rounds % 100)
+            )
+        )
+
+
+def measured(name: str, does: Callable[[], int]) -> Measured:
+    """Runs a scenario, which returns its bytes, in this process."""
+    server = _server()
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    below = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, started = _cpu_of(server), time.monotonic()
+    written = does()
+    seconds = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    after_below = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = after_below if after_below.ru_utime > below.ru_utime else after
+    return Measured(
+        name=name,
+        seconds=seconds,
+        client=_seconds(after) - _seconds(own) + _seconds(after_below) - _seconds(below),
+        server=_cpu_of(server) - cpu,
+        bytes=written,
+        peak=peak.ru_maxrss / 1024,
+    )
+
+
+def _seconds(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
+
+
+def _server() -> psutil.Process:
+    with connect() as driver:
+        row = driver.execute("show data_directory").fetchone()
+    assert row is not None
+    return psutil.Process(int(Path(row[0], "postmaster.pid").read_text().split()[0]))
+
+
+def _cpu_of(server: psutil.Process) -> float:
+    """Of the server and all its processes, those that have ended too."""
+    times = server.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for process in server.children():
+        try:
+            own = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += own.user + own.system
+    return float(total)
+
+
+def dump(path: Path) -> int:
+    """Dumps the tenant's schema as ``pg_dump -Fc`` does; returns the bytes."""
+    environment = os.environ | _libpq()
+    subprocess.run(
+        [bundled_binaries() / "pg_dump", "-Fc", "-n", f"tenant_{TENANT}", "-f", path],
+        env=environment,
+        check=True,
+    )
+    return path.stat().st_size
+
+
+def _libpq() -> dict[str, str]:
+    with connect() as driver:
+        info = driver.info
+        return {
+            "PGHOST": info.host,
+            "PGPORT": str(info.port),
+            "PGUSER": info.user,
+            "PGDATABASE": info.dbname,
+            **({"PGPASSWORD": info.password} if info.password else {}),
+        }
+
+
+def child(what: str, folder: Path) -> dict[str, Any]:
+    """One scenario, here."""
+    match what:
+        case "dump":
+            return asdict(measured("pg_dump -Fc", lambda: dump(folder / "bench.dump")))
+        case "full":
+            # Whatever was stored is to be stored again.
+            shutil.rmtree(settings().backup_place, ignore_errors=True)
+            return asdict(measured("full", lambda: back_up(TENANT, actor="bench").bytes_stored))
+        case "again":
+            name = "nothing changed"
+        case _:
+            name = "1 % changed"
+    return asdict(measured(name, lambda: back_up(TENANT, actor="bench").bytes_stored))
+
+
+def in_process(what: str, folder: Path) -> Measured:
+    """One scenario, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", _MODULE, "--child", what, "--folder", str(folder)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        sys.stdout.write(json.dumps(child(asked.child, asked.folder)) + "\n")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ISPMIG_HOME"] = str(Path(folder) / "home")
+        os.environ.pop("ISPMIG_DATABASE_URL", None)
+        os.environ.pop("ISPMIG_BACKUPS", None)
+        settings.cache_clear()
+        fill(asked.rows)
+        best: dict[str, Measured] = {}
+        for number in range(asked.rounds):
+            for what in ("dump", "full", "again", "changed"):
+                if what == "changed":
+                    change(number)
+                one = in_process(what, Path(folder))
+                held = best.get(what)
+                best[what] = one if held is None or one.cpu < held.cpu else held
+        show(best, asked.rows)
+
+
+def show(best: dict[str, Measured], rows: int) -> None:
+    """What was measured, for the terminal."""
+    out = Console(width=110)
+    table = Table(title=f"{rows:,} customers; CPU is the client's and the server's")
+    for column in ("", "seconds", "CPU", "of the server", "bytes", "peak MB"):
+        table.add_column(column, justify="left" if not column else "right")
+    for one in best.values():
+        table.add_row(
+            one.name, f"{one.seconds:.1f}", f"{one.cpu:.1f}", f"{one.server:.1f}",
+            f"{one.bytes:,}", f"{one.peak:.0f}",
+        )  # fmt: skip
+    out.print(table)
+    plain, full, some = best["dump"], best["full"], best["changed"]
+    out.print(
+        f"full beside pg_dump: {plain.seconds / full.seconds:.2f} times as fast "
+        f"({plain.cpu / full.cpu:.2f} by CPU), {full.bytes / plain.bytes:.2f} of the bytes\n"
+        f"1 % changed beside full: {full.seconds / some.seconds:.2f} times as fast "
+        f"({full.cpu / some.cpu:.2f} by CPU), {some.bytes / full.bytes:.4f} of the bytes"
+    )
+
+
+if __name__ == "__main__":
+    main()
