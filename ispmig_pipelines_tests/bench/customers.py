@@ -57,7 +57,13 @@ _LAST = "Adams Becker Castro Dubois Evans Fischer García Hansen Ivanov Jones Ko
 _COMPANIES = ("Lakeside Dental LLC", "Miller & Sons, Inc.", 'The "Blue" Door Café', "Acre Farms")
 _STREETS = ("Main St", "Oak Avenue", "N 14th Street, Apt 3", "County Road 12", "Elm Court")
 _CITIES = ("Springfield", "Rockford", "Peoria", "Saint Charles", "Des Plaines", "Joliet")
-_NOTES = (None, None, None, "-", 'said "call me, later"', "gate code; dog\nbeware")
+_NOTES = (
+    *(None,) * 70,
+    *("-",) * 10,
+    *("paid in cash, no receipt",) * 16,
+    *('said "call me, later"',) * 2,
+    *("gate code; dog\nbeware",) * 2,
+)
 _AREAS = ("312", "217", "309", "815", "618", "847")
 
 
