@@ -336,6 +336,10 @@ def _tells_of_somebody(table: Table) -> bool:
     if not table.is_surely("customer"):
         # A login and an address of mail may be anybody's: so may a number and a name.
         return table.is_billed or _sure(table, "customer", "email") or is_connected(table)
+    number = _column(table, "customer", "account_number")
+    if "customer" in concepts_of(number) and table.sample.column(number).is_unique:
+        # Some exports leave out who they are, and keep their numbers.
+        return True
     called = [
         c
         for f in ("last_name", "first_name", "company_name")

@@ -156,6 +156,19 @@ def test_routers_that_are_called_clients_are_no_customers(tmp_path: Path) -> Non
     assert not any(line.startswith("customer.") for line in of(found, "radius_clients"))
 
 
+def test_customers_without_names_are_known_by_their_numbers(tmp_path: Path) -> None:
+    found = suggested(
+        tmp_path,
+        customer_churn={
+            "Customer ID": lambda i: f"00{i:02}-XK",
+            "City": lambda i: ["Velm", "Orst"][i % 2],
+            "Zip Code": lambda i: 90_000 + i,
+            "Offer": lambda i: ["Zap", "Zip"][i % 2],
+        },
+    )
+    assert active(found)["customer.billing_city"] == ("City",)
+
+
 def test_what_is_paid_throughout_and_never_due_is_no_bill(tmp_path: Path) -> None:
     found = suggested(
         tmp_path,
