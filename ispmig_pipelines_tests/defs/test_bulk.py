@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
@@ -302,3 +303,13 @@ def test_where_no_daemon_runs_the_command_works_the_queue_off_itself(
     told = said("migrate", "--all")
     assert told["migrated"] == 2
     assert [rows(slug) for slug in ("one", "two")] == [100, 100]
+    # What it started for the time ends by itself, and is to end before its database does.
+    servers = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(ispmig_home) in " ".join(process.info["cmdline"] or ())
+    ]
+    _, left = psutil.wait_procs(servers, timeout=60)
+    for process in left:
+        process.kill()
+    assert left == []
