@@ -45,6 +45,9 @@ CHUNK_ROWS = 500
 """Rows of a statement that are written down as one row of the journal: it takes less time and a
 third of the space than one by one."""
 
+CHUNK_BYTES = 8 << 20
+"""And bytes of their texts, give or take a row."""
+
 SETTINGS = {
     "search_path": "pg_catalog, pg_temp",
     "timezone": "UTC",
@@ -274,19 +277,21 @@ def _create(tenant: Tenant) -> list[sql.Composed]:
         else sql.SQL("set {} to {}").format(sql.Identifier(name), sql.Literal(value))
         for name, value in SETTINGS.items()
     )
-    # A column may have the name of what it is in: only with the star is the row meant.
+    # A column may have the name of what it is in: only with the star is the row meant. Nothing may
+    # become larger than PostgreSQL can hold, or the tenant could not write.
     added = sql.SQL(
-        """select k, array_agg(t) as texts
-           from (select row(n.*)::text as t, (row_number() over () - 1) / {chunk} as k
-                 from new_rows n) x
-           group by k"""
-    ).format(chunk=sql.Literal(CHUNK_ROWS))
+        """select array_agg(t) as texts
+           from (select t, (row_number() over () - 1) / {rows} as k,
+                        sum(octet_length(t)) over (rows unbounded preceding) / {bytes} as l
+                 from (select row(n.*)::text as t from new_rows n offset 0) x) y
+           group by k, l"""
+    ).format(rows=sql.Literal(CHUNK_ROWS), bytes=sql.Literal(CHUNK_BYTES))
     gone = sql.SQL(
-        """select k, array_agg(t) as digests
-           from (select {digest} as t, (row_number() over () - 1) / {chunk} as k
+        """select array_agg(t) as digests
+           from (select {digest} as t, (row_number() over () - 1) / {rows} as k
                  from old_rows o) x
            group by k"""
-    ).format(digest=digest_sql(sql.SQL("row(o.*)::text")), chunk=sql.Literal(CHUNK_ROWS))
+    ).format(digest=digest_sql(sql.SQL("row(o.*)::text")), rows=sql.Literal(CHUNK_ROWS))
     return [
         sql.SQL("create schema {}").format(sql.Identifier(journal)),
         sql.SQL("revoke all on schema {} from public").format(sql.Identifier(journal)),
@@ -327,8 +332,10 @@ def _create(tenant: Tenant) -> list[sql.Composed]:
                        select me, tg_relid, tg_table_name, 'i', a.texts from ({added}) a;
                    elsif tg_op = 'UPDATE' then
                        insert into {changes} (xid, relation, name, op, added, gone)
-                       select me, tg_relid, tg_table_name, 'u', a.texts, g.digests
-                       from ({added}) a join ({gone}) g using (k);
+                       select me, tg_relid, tg_table_name, 'u', a.texts, null::bytea[]
+                       from ({added}) a
+                       union all
+                       select me, tg_relid, tg_table_name, 'u', null, g.digests from ({gone}) g;
                    elsif tg_op = 'DELETE' then
                        insert into {changes} (xid, relation, name, op, gone)
                        select me, tg_relid, tg_table_name, 'd', g.digests from ({gone}) g;

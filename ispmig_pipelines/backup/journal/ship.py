@@ -29,6 +29,7 @@ from ispmig_pipelines.backup.journal.mark import (
 from ispmig_pipelines.backup.manifest import PieceRef
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.snapshot import history
+from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import change_journal, timeouts
 from ispmig_pipelines.platform.change_journal import State
 from ispmig_pipelines.platform.server import connect, told_plainly
@@ -86,7 +87,7 @@ def ship(tenant: Tenant, repository: Repository) -> Shipped:
     the way.
 
     Raises:
-        UsageError: the tenant has no journal.
+        UsageError: the tenant has no journal, or the server does not tell which one it is.
         DatabaseError, StorageError: database or storage failed; what was shipped before is there.
     """
     started = time.monotonic()
@@ -149,6 +150,14 @@ class _Shipping:
 
     def _server(self) -> dict[str, Any]:
         system, timeline = history(self._driver)
+        if not (system and timeline):
+            # Without these a copy of the database would go on from another's journal.
+            raise UsageError(
+                "The server does not tell which one it is, so that nobody would know whether a "
+                "journal goes on from a snapshot. Nothing was shipped. Let the platform's user ask "
+                "it: GRANT EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn) TO "
+                "the user; or switch the journal off."
+            )
         row = self._driver.execute(
             """select d.oid::bigint from pg_catalog.pg_database d
                where d.datname = pg_catalog.current_database()"""
@@ -289,7 +298,7 @@ class _Shipping:
         held: list[tuple[Any, ...]] = []
         size = 0
         with self._driver.cursor("ispmig_journal") as cursor:
-            cursor.itersize = 2_000
+            cursor.itersize = 200
             for row in cursor.execute(query, [seen]):
                 held.append(row)
                 size += sum(len(cell) for cell in row if isinstance(cell, str))

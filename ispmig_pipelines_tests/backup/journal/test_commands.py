@@ -28,7 +28,7 @@ def run(*words: str, ends: int = 0) -> dict[str, Any]:
 def test_it_is_switched_on_shipped_shown_and_switched_off() -> None:
     tenants.add(engine(), "acme")
     assert run("tenant", "show", "acme")["journal"] is False
-    assert "--journal on" in run("backup", "journal", "acme", ends=2)["message"]
+    assert "--journal on" in json.dumps(run("backup", "journal", "acme", ends=2))
     told = run("tenant", "set", "acme", "--journal", "on")
     assert (told["journal"], told["not_journaled"]) == (True, [])
     assert run("tenant", "show", "acme")["journal"] is True

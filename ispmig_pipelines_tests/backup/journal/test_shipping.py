@@ -26,9 +26,9 @@ def in_database(past: Past, table: str = "changes") -> int:
 def test_what_is_shipped_is_in_the_database_no_more(past: Past) -> None:
     past.driver.execute("insert into t select i from generate_series(1, 1200) i")
     past.driver.execute("update t set v = 'x' where k <= 10")
-    assert in_database(past) == 4
+    assert in_database(past) == 5
     shipped = past.ship()
-    assert (shipped.number, shipped.rows, shipped.transactions) == (1, 1210, 2)
+    assert (shipped.number, shipped.rows, shipped.transactions) == (1, 1220, 2)
     assert in_database(past) == in_database(past, "transactions") == 0
     assert past.ship().rows == 0
 
@@ -57,6 +57,19 @@ def test_large_changes_are_shipped_in_parts(
     past.backup()
     past.driver.execute("insert into t select i, i::text from generate_series(1, 2000) i")
     past.driver.execute("update t set v = v || '!' where k % 2 = 0")
+    past.remember()
+    past.ship()
+    past.check()
+
+
+def test_rows_as_large_as_they_may_be_are_written_and_shipped(past: Past) -> None:
+    past.backup()
+    past.driver.execute(
+        "insert into t select i, repeat(md5(i::text), 200000) from generate_series(1, 6) i"
+    )
+    assert in_database(past) == 5
+    past.remember()
+    past.driver.execute("update t set v = v || 'x'")
     past.remember()
     past.ship()
     past.check()
@@ -141,6 +154,14 @@ def test_another_server_begins_anew(past: Past) -> None:
     shipped = past.ship()
     assert shipped.began_anew
     assert shipped.number == 1
+
+
+def test_a_server_that_does_not_tell_which_it_is_is_refused(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "history", lambda driver: ("", ""))
+    with pytest.raises(UsageError, match="GRANT EXECUTE"):
+        past.ship()
 
 
 def marks(past: Past) -> list[str]:
