@@ -211,3 +211,34 @@ def test_a_key_that_no_entry_tells_of_is_not_trusted_unasked(
     assert keys.list_all("acme") == []
     words = ("--identity", str(file), "--key", theirs.id)
     assert told("backup", "key", "recover", "acme", *words)["ids"] == [theirs.id]
+
+
+def test_a_tenant_says_when_it_is_backed_up_and_where_its_files_are(
+    acme: None, tmp_path: Path
+) -> None:
+    assert told("tenant", "show", "acme")["backup_schedule"] == "30 2 * * * (UTC)"
+    assert told("tenant", "show", "acme")["files"] is None
+    place = tmp_path / "papers of acme"
+    place.mkdir()
+    (place / "contract.pdf").write_bytes(b"%PDF")
+    (place / "link").symlink_to("contract.pdf")
+    said = told(
+        "tenant", "set", "acme", "--backup-schedule", "0 3 * * *", "--timezone", "Europe/Kyiv",
+        "--files", str(place),
+    )  # fmt: skip
+    assert said["backup_schedule"] == "0 3 * * * (Europe/Kyiv)"
+    assert said["files"] == str(place)
+    shown = told("tenant", "show", "acme")
+    assert (shown["backup_schedule"], shown["files"]) == (said["backup_schedule"], str(place))
+    made = told("backup", "create", "acme")
+    assert made["files"] == 1
+    assert [one["path"] for one in made["left_out"]] == ["link"]
+    assert "link" in run("backup", "create", "acme")
+    (file,) = told("backup", "show", "acme")["files"]
+    assert (file["path"], file["bytes"]) == ("contract.pdf", 4)
+    assert told("tenant", "set", "acme", "--backup-schedule", "none")["backup_schedule"] == "none"
+    for words in (("--backup-schedule", "nightly"), ("--timezone", "Kyiv"), ("--files", "/")):
+        run("tenant", "set", "acme", *words, ends=2)
+    back = told("tenant", "set", "acme", "--backup-schedule", "default", "--files", "default",
+                "--timezone", "default")  # fmt: skip
+    assert (back["backup_schedule"], back["files"]) == ("30 2 * * * (UTC)", None)
