@@ -8,8 +8,8 @@ the new schema. What belongs to the platform is handed over to it at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -148,7 +148,7 @@ def build(
     roles = rights.Roles.present(driver, tenant)
     made = _Building(driver, tenant, repository, planned, schema, masker, told, roles)
     try:
-        with _entitled(driver, tenant), names_of(driver, schema):
+        with rights.entitled(driver, tenant), names_of(driver, schema):
             with as_tenant(driver, tenant):
                 driver.execute("set local check_function_bodies = off")
                 made.tables()
@@ -166,7 +166,9 @@ def build(
                     sql.Identifier(schema), sql.Identifier(tenant.role)
                 )
             )
-            if indexes:
+            if not indexes:
+                rights.take_over(driver, schema, made.definitions)
+            else:
                 left_out = rights.hand_over(
                     driver, schema, planned.schema, made.definitions, made.sequences, roles,
                     copy=copy,
@@ -215,24 +217,6 @@ def _prepare(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
             sql.Identifier(schema), sql.Identifier(tenant.role)
         )
     )
-
-
-@contextmanager
-def _entitled(driver: psycopg.Connection, tenant: Tenant) -> Iterator[None]:
-    """Lets the platform take over what the tenant's role owns, if it is no superuser; in the
-    current transaction, and for nobody else to see."""
-    row = driver.execute(
-        "select rolsuper from pg_catalog.pg_roles where rolname = current_user"
-    ).fetchone()
-    role = sql.Identifier(tenant.role)
-    needed = not (row and row[0]) and driver.info.server_version >= 160000
-    if needed:
-        driver.execute(sql.SQL("grant {} to current_user with inherit true, set true").format(role))
-    yield
-    if needed:
-        driver.execute(
-            sql.SQL("grant {} to current_user with inherit false, set true").format(role)
-        )
 
 
 class _Building:

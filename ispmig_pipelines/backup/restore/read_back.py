@@ -104,7 +104,6 @@ _WRITTEN = {
 
 _QUOTED = frozenset({"string", "binary"})
 _FLOATING = frozenset({"float", "double"})
-_MOST_ARGUMENTS = 50
 _BLOCK = 4 << 20
 
 
@@ -142,15 +141,11 @@ def _all_null(driver: psycopg.Connection, schema: str, table: Table, loaded: Loa
     left = [column.name for column in table.columns if column.name not in loaded.columns]
     if not left:
         return True
-    parts = [left[i : i + _MOST_ARGUMENTS] for i in range(0, len(left), _MOST_ARGUMENTS)]
     row = driver.execute(
-        sql.SQL("select 1 from only {} t where {} limit 1").format(
+        sql.SQL("select 1 from only {} t where not ({}) limit 1").format(
             sql.Identifier(schema, table.name),
-            sql.SQL(" or ").join(
-                sql.SQL("pg_catalog.num_nonnulls({}) > 0").format(
-                    sql.SQL(", ").join(sql.Identifier("t", name) for name in part)
-                )
-                for part in parts
+            sql.SQL(" and ").join(
+                sql.SQL("{} is null").format(sql.Identifier("t", name)) for name in left
             ),
         )
     ).fetchone()

@@ -30,6 +30,7 @@ from ispmig_pipelines.backup.restore import (
     erased_again,
     migration_states,
     records,
+    rights,
     some_tables,
     swap,
 )
@@ -208,12 +209,13 @@ class _Restoring:
         with self.connection.begin() as transaction:
             driver = raw(self.connection)
             timeouts.limit(driver)
-            if asked.into:
-                details = self._copy(driver, planned, changes)
-            elif names:
-                details = self._tables(driver, planned, changes)
-            else:
-                details = self._whole(driver, planned, chosen, changes, then)
+            with rights.entitled(driver, self.tenant):
+                if asked.into:
+                    details = self._copy(driver, planned, changes)
+                elif names:
+                    details = self._tables(driver, planned, changes)
+                else:
+                    details = self._whole(driver, planned, chosen, changes, then)
             if asked.dry_run:
                 transaction.rollback()
             else:
@@ -423,19 +425,8 @@ def undo(
             )
         point = points[0]
         restored = point.restored
-        if restored.kind == records.TABLES:
-            told("rows")
-            present = definition.read(driver, tenant)
-            pairs = some_tables.kept_pairs(driver, tenant, present, point.schema)
-            after, _ = some_tables.set_back(
-                driver, tenant, present, pairs, point.schema, part=swap.UNDONE, told=told
-            )
-            swap.drop(driver, point.schema)
-        else:
-            told("swap")
-            after = swap.swap(driver, tenant, point.schema, swap.UNDONE)
-            swap.allow(driver, tenant, tenant.schema, restored.details.get("rights", ["USAGE"]))
-            migration_states.put_back(connection, restored.details.get("migrations", {}))
+        with rights.entitled(driver, tenant):
+            after = _put_back(connection, driver, tenant, point, told)
         done = {
             "restore": restored.entry,
             "snapshot": restored.details["snapshot"],
@@ -448,6 +439,30 @@ def undo(
             dagster_run_id=dagster_run_id, details=done,
         )  # fmt: skip
     return done
+
+
+def _put_back(
+    connection: Connection,
+    driver: psycopg.Connection,
+    tenant: Tenant,
+    point: Kept,
+    told: Callable[[str], None],
+) -> str:
+    restored = point.restored
+    if restored.kind == records.TABLES:
+        told("rows")
+        present = definition.read(driver, tenant)
+        pairs = some_tables.kept_pairs(driver, tenant, present, point.schema)
+        after, _ = some_tables.set_back(
+            driver, tenant, present, pairs, point.schema, part=swap.UNDONE, told=told
+        )
+        swap.drop(driver, point.schema)
+    else:
+        told("swap")
+        after = swap.swap(driver, tenant, point.schema, swap.UNDONE)
+        swap.allow(driver, tenant, tenant.schema, restored.details.get("rights", ["USAGE"]))
+        migration_states.put_back(connection, restored.details.get("migrations", {}))
+    return after
 
 
 def confirm(

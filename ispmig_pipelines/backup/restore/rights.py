@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -53,6 +54,34 @@ class Roles:
             return sql.SQL("current_user")
         name = who.partition(":")[2]
         return sql.Identifier(name) if name in self.names else None
+
+
+@contextmanager
+def entitled(driver: psycopg.Connection, tenant: Tenant) -> Iterator[None]:
+    """Lets the platform read, take over and lock what the tenant's role owns, if it is no
+    superuser; in the current transaction, and for nobody else to see."""
+    row = driver.execute("select pg_catalog.pg_has_role(%s, 'usage')", [tenant.role]).fetchone()
+    # Whoever is a superuser may; before PostgreSQL 16 members always do, and blocks may be nested.
+    needed = not (row and row[0])
+    role = sql.Identifier(tenant.role)
+    if needed:
+        driver.execute(sql.SQL("grant {} to current_user with inherit true, set true").format(role))
+    yield
+    # On an error the transaction is rolled back, and the grant with it.
+    if needed:
+        driver.execute(
+            sql.SQL("grant {} to current_user with inherit false, set true").format(role)
+        )
+
+
+def take_over(driver: psycopg.Connection, schema: str, tables: Sequence[TableDefinition]) -> None:
+    """Makes tables the platform's, that are only held against others, or read from."""
+    for table in tables:
+        driver.execute(
+            sql.SQL("alter table {} owner to current_user").format(
+                sql.Identifier(schema, table.name)
+            )
+        )
 
 
 def hand_over(

@@ -1,0 +1,83 @@
+"""Restoring as a platform that is no superuser, by the rights that the documentation asks for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from ispmig_pipelines.backup import definition
+from ispmig_pipelines.backup.create import create
+from ispmig_pipelines.backup.repository import open_repository
+from ispmig_pipelines.backup.restore.restore import Asked, confirm, restore, undo
+from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines.platform.digest import digest
+from ispmig_pipelines.platform.server import connect, engine
+from ispmig_pipelines.settings import settings
+from ispmig_pipelines_tests.backup.restore.conftest import schemas
+from ispmig_pipelines_tests.backup.restore.rows import fill
+from ispmig_pipelines_tests.conftest import in_database
+from ispmig_pipelines_tests.corpora import PROJECT
+
+
+@pytest.fixture
+def limited(database_url: str, ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform's user has the documented rights, and no others."""
+    page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sql rights\n(.*?)```", page, re.DOTALL)
+    name = urlsplit(database_url).path[1:]
+    role = f"{name}_user"
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        for statement in block.strip().split(";\n"):
+            if not statement.startswith("CREATE DATABASE"):
+                statement = statement.replace("ispmig_platform", role).rstrip(";")
+                admin.execute(statement.replace("ispmig_data", name))
+    joint = "&" if urlsplit(database_url).query else "?"
+    url = f"{in_database(database_url, name)}{joint}options=-crole%3D{role}"
+    monkeypatch.setenv("ISPMIG_DATABASE_URL", url)
+    settings.cache_clear()
+
+
+@pytest.mark.empty_database
+def test_the_documented_rights_are_enough_to_restore(limited: None) -> None:
+    ledger.prepare(engine())
+    acme = tenants.add(engine(), "acme")
+    with connect(autocommit=True, prepare_threshold=None) as driver:
+        driver.execute("set search_path to tenant_acme, pg_catalog")
+        fill(driver)
+        driver.execute("create view tenant_acme.seen as select status from customer")
+        repository = open_repository("acme", make=True)
+        create("acme", repository, actor="tester")
+        with driver.transaction():
+            defined = definition.read(driver, acme)
+        before = digest(driver, acme)
+        driver.execute("delete from payment")
+        since = digest(driver, acme)
+        with engine().connect() as connection:
+            latest = Asked(snapshot="latest")
+            restore(connection, acme, repository, latest, actor="tester")
+            assert digest(driver, acme) == before
+            with driver.transaction():
+                assert definition.read(driver, acme) == defined
+            undo(connection, acme, actor="tester")
+            assert digest(driver, acme) == since
+            some = Asked(snapshot="latest", tables=("payment",))
+            restore(connection, acme, repository, some, actor="tester")
+            assert digest(driver, acme) == before
+            tried = Asked(snapshot="latest", dry_run=True)
+            restore(connection, acme, repository, tried, actor="tester")
+            copy = Asked(snapshot="latest", into="acme_test", mask=True)
+            restore(connection, acme, repository, copy, actor="tester")
+            confirm(connection, acme, actor="tester")
+        assert schemas(driver, acme) == ["tenant_acme"]
+        row = driver.execute(
+            """select bool_or(m.inherit_option) from pg_auth_members m
+               join pg_roles r on r.oid = m.roleid where r.rolname = %s""",
+            [acme.role],
+        ).fetchone()
+        # The platform carries none of the tenant's rights about, as before.
+        assert row == (False,)
+    tenants.remove(engine(), "acme")
