@@ -127,7 +127,7 @@ def changed(
     if counted.new:
         upserts = storing.rows(rows(driver, source, where=new, counter=counter), source.key, keep)
     deletes: tuple[PieceRef, ...] = ()
-    if missing:
+    if missing and _written_again(source, before, storing, counter, held) != missing:
         gone = _gone(driver, source, since, storing, counter, held, missing)
         if gone is None:
             return None
@@ -136,9 +136,14 @@ def changed(
 
 
 def written_since(xmin: int) -> sql.Composed:
-    """The condition on rows (alias ``t``) that were written by that transaction or later ones."""
-    return sql.SQL("(t.xmin::text::bigint - {} & 4294967295) < 2147483648").format(
-        sql.Literal(xmin & 0xFFFF_FFFF)
+    """The condition on rows (alias ``t``) that were written by that transaction or later ones.
+
+    Ages are counted from one transaction in all of a statement; what is so old that its age has
+    gone round is taken to be new. Numbers of transactions cannot be compared otherwise but as
+    texts, which takes thrice the time.
+    """
+    return sql.SQL("pg_catalog.age(t.xmin) <= pg_catalog.age({}::pg_catalog.xid)").format(
+        sql.Literal(str(xmin & 0xFFFF_FFFF))
     )
 
 
@@ -200,6 +205,27 @@ class _Stream:
 
     def take(self, count: int) -> None:
         self._start += count
+
+
+def _written_again(
+    source: Source, before: Table, storing: Storing, counter: Counter, written: list[pa.Array]
+) -> int:
+    """How many rows of the parent have the key of one that was written since.
+
+    If it is all of those that are not there unchanged, none is gone, and nobody needs the keys of
+    all rows that are there.
+    """
+    overlaid = _Overlaid(before, source, storing, counter)
+    schema = source.schema(source.key)
+    keys = pa.concat_arrays([pa.array([], overlaid.kind), *written])
+    count = overlaid.there_among(keys)
+
+    def among(ref: PieceRef) -> int:
+        names = joined(keys_in(storing, ref, schema, counter), source.key)
+        names = names.filter(pc.is_in(names, value_set=keys))
+        return int(pc.sum(pc.invert(overlaid.touches(names)), min_count=0).as_py())
+
+    return count + sum(storing.each(among, before.pieces))
 
 
 def _gone(
@@ -283,6 +309,11 @@ class _Overlaid:
     def touches(self, names: pa.Array) -> pa.Array:
         """Which of the keys are in overlays."""
         return pc.is_in(names, value_set=self._names)
+
+    def there_among(self, keys: pa.Array) -> int:
+        """How many rows that overlays have are of these keys."""
+        rows = self._names.filter(pa.array(self._there))
+        return int(pc.sum(pc.is_in(rows, value_set=keys), min_count=0).as_py())
 
     def without(self, names: pa.Array) -> pa.Array:
         """The keys that are in no overlay; of the others it is remembered that they are there."""

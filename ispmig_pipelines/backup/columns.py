@@ -150,8 +150,10 @@ def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def buffers_of(column: pa.Array) -> Buffers:
     """The bytes of a column of a canonical type."""
-    valid = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
     kind = column.type
+    if len(column) and column.null_count == len(column):
+        return _nothing(kind, len(column))
+    valid = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
     if kind == pa.bool_():
         filled = column if valid is None else pc.fill_null(column, False)
         bits = filled.to_numpy(zero_copy_only=False).astype(np.uint8)
@@ -171,6 +173,19 @@ def buffers_of(column: pa.Array) -> Buffers:
     if kind in (pa.float32(), pa.float64()):
         data = _one_nan(data, "<f4" if width == 4 else "<f8")
     return Buffers(Kind.FIXED, valid, data, width, _NONE, _NONE)
+
+
+def _nothing(kind: pa.DataType, rows: int) -> Buffers:
+    """Of a column in which there is no value: many a column of a wide table."""
+    valid = np.zeros(rows, dtype=bool)
+    if kind in (pa.string(), pa.binary()):
+        zeros = np.zeros(rows, dtype=np.int64)
+        return Buffers(Kind.VARIABLE, valid, np.zeros(0, dtype=np.uint8), 0, zeros, zeros)
+    width = 1 if kind == pa.bool_() else kind.byte_width
+    data = np.zeros(rows * width, dtype=np.uint8)
+    return Buffers(
+        Kind.BITS if kind == pa.bool_() else Kind.FIXED, valid, data, width, _NONE, _NONE
+    )
 
 
 def _texts(column: pa.Array, valid: np.ndarray | None) -> Buffers:

@@ -367,6 +367,8 @@ def test_a_row_of_an_overlay_that_is_deleted_is_gone(
         "drop table words; create table words (k text primary key, n numeric(12, 2), v int)",
         "update words set v = -v",
         "delete from words",
+        "truncate words",
+        "truncate words; insert into words values ('new', 1, 1)",
         "create type mood as enum ('a'); alter table words add column m mood",
     ],
 )
@@ -376,6 +378,37 @@ def test_what_is_otherwise_is_read_anew(
     fill(driver)
     backup(repository)
     driver.execute(change)
+    second = backup(repository)
+    check(repository, driver, acme, second)
+    assert how(second) == "full"
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_table_that_is_dropped_is_not_in_the_next_snapshot(
+    repository: Repository, driver: psycopg.Connection
+) -> None:
+    fill(driver, 100)
+    backup(repository)
+    driver.execute("drop table words")
+    second = backup(repository)
+    manifest = repository.read(second.snapshot)
+    assert manifest.table("words") is None
+    assert "words" not in second.tables
+    assert second.kind == "incremental"
+
+
+@pytest.mark.usefixtures("eager")
+def test_after_too_many_transactions_numbers_tell_nothing(
+    repository: Repository,
+    driver: psycopg.Connection,
+    acme: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(driver, 300)
+    backup(repository)
+    monkeypatch.setattr(changed_rows, "_MOST_TRANSACTIONS", 3)
+    for number in range(5):
+        driver.execute("update words set v = -v where v = %s", [number + 1])
     second = backup(repository)
     check(repository, driver, acme, second)
     assert how(second) == "full"
