@@ -23,6 +23,7 @@ from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.borders import SIZES, Sizes
 from ispmig_pipelines.backup.changed_rows import Changes, Since, changed
+from ispmig_pipelines.backup.journal.ship import ship_if_on
 from ispmig_pipelines.backup.manifest import Column, Manifest, Table
 from ispmig_pipelines.backup.reading_rows import (
     Counter,
@@ -161,6 +162,8 @@ def create(
         ):
             evidence.distrust_damaged(repository)
             counter = Counter()
+            # The journal goes on from the snapshot if it was shipped up to right before it.
+            ship_if_on(tenant, repository)
             with storing(repository, sizes) as stores:
                 with snapshot(tenant) as opened:
                     work = _Work(opened, stores, counter)
