@@ -14,6 +14,17 @@ from ispmig_pipelines.defs.audit_chain import (
     every_night,
     unbroken,
 )
+from ispmig_pipelines.defs.backup_upkeep.checks import intact, restorable
+from ispmig_pipelines.defs.backup_upkeep.jobs import (
+    backup_drill,
+    backup_prune,
+    backup_verification,
+)
+from ispmig_pipelines.defs.backup_upkeep.schedules import (
+    drill_weekly,
+    prune_daily,
+    verification_daily,
+)
 from ispmig_pipelines.defs.change_journals import change_journals
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.file_drop import file_drop
@@ -31,7 +42,7 @@ from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
 
 defs = Definitions(
     assets=[source_export, *entities, tenant_backup_asset, tenant_files, audit_trail],
-    asset_checks=[*checks, unbroken, fresh],
+    asset_checks=[*checks, unbroken, intact, restorable, fresh],
     jobs=[
         tenant_migration,
         tenant_resubmit,
@@ -40,10 +51,21 @@ defs = Definitions(
         tenant_export,
         tenant_backup,
         backup_checks,
+        backup_verification,
+        backup_drill,
+        backup_prune,
         audit_chain,
         janitor,
     ],
-    schedules=[every_night, every_hour, tenant_backups, backup_checks_hourly],
+    schedules=[
+        every_night,
+        every_hour,
+        tenant_backups,
+        backup_checks_hourly,
+        verification_daily,
+        prune_daily,
+        drill_weekly,
+    ],
     sensors=[file_drop, backups_of_commands, change_journals],
     resources={"platform": Platform()},
     # Of assets that are materialized in the graph, as jobs have it: a process per step costs
