@@ -126,7 +126,8 @@ def _leading_on(folder: JournalFolder, manifest: Manifest, at: dt.datetime) -> l
     except (KeyError, ValueError):
         # Of a release before journals.
         return []
-    for history, numbers in reversed(folder.histories().items()):
+    newest: tuple[dt.datetime, str, list[int]] | None = None
+    for history, numbers in folder.histories().items():
         first, _ = folder.read(history, numbers[0])
         ours = all(
             first.server[name] and first.server[name] == manifest.server.get(name)
@@ -143,13 +144,17 @@ def _leading_on(folder: JournalFolder, manifest: Manifest, at: dt.datetime) -> l
                 low = middle
             else:
                 high = middle - 1
-        marks = []
-        for mark, _ in folder.all(history, numbers[low:]):
+        covered, _ = folder.read(history, numbers[low])
+        # One that ended before the snapshot is covered as well.
+        if newest is None or covered.at > newest[0]:
+            newest = covered.at, history, numbers[low:]
+    marks: list[Mark] = []
+    if newest is not None:
+        for mark, _ in folder.all(newest[1], newest[2]):
             marks.append(mark)
             if len(marks) > 1 and mark.at >= at:
                 break
-        return marks
-    return []
+    return marks
 
 
 def _check_unbroken(

@@ -74,6 +74,9 @@ def step(past: Past, sessions: list[psycopg.Connection], move: tuple[Any, ...]) 
                 session.execute("release savepoint s")
             else:
                 session.execute(CHANGES[kind], {"k": key, "v": text})
+                if kind == "truncate":
+                    # Nobody could look while it is open, and all of this is one thread.
+                    session.commit()
         except psycopg.Error:
             session.rollback()
 
