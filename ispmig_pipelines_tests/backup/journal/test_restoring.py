@@ -60,7 +60,7 @@ def restored(past: Past, at: dt.datetime, **asked: object) -> Restored:
 def states(past: Past) -> dict[int, str]:
     with engine().connect() as connection:
         table = ledger.data_migrations
-        return dict(connection.execute(sa.select(table.c.id, table.c.state)).tuples().all())
+        return dict(tuple(row) for row in connection.execute(sa.select(table.c.id, table.c.state)))
 
 
 def test_migrations_and_rollbacks_are_journaled(past: Past) -> None:
