@@ -20,7 +20,8 @@
     └── PlatformError              exit 3: what we stand on failed
         ├── DatabaseError          PostgreSQL, or a source's database, is not there or refused
         │   └── TenantBusy         another run works on this tenant
-        └── StorageError           no space, no permission, or a broken disk
+        ├── StorageError           no space, no permission, or a broken disk
+        └── AlertError             a receiver of alerts is not there, or refuses
 
 The text of an error is one paragraph for the person who reads it: the file, record and
 column, what was found (masked), what would be accepted, and what to do. Only
@@ -195,3 +196,12 @@ class StorageError(PlatformError):
     """A file could not be written or read back: no space, no permission, broken disk."""
 
     code = "storage"
+
+
+class AlertError(PlatformError):
+    """An alert could not be sent: its receiver is not there, or refuses it."""
+
+    code = "alert"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, transient=True)

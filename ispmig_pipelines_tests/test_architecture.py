@@ -25,7 +25,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
                       "subject_requests", "rolling_back", "restoring", "backing_up", "auditing",
                       "previewing", "converting", "reading", "suggesting", "endings",
                       "definitions", "drop", "dropping", "guarding", "spec_checking",
-                      "spec_comparing"}  # fmt: skip
+                      "spec_comparing", "alerting", "metrics"}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -47,6 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": KNOWS,
     "platform": KNOWS,  # knows no file formats
     "backup": KNOWS | {"platform"},
+    "alerting": KNOWS | {"platform"},  # knows no Dagster
+    "metrics": KNOWS | {"platform", "alerting"},  # knows no Dagster
     "page": {"errors"},  # knows no migration
     "preview": KNOWS | {"page", "report"},  # shows what it is handed, compliance as reports do
     "report": KNOWS | {"keyring", "mapping", "page", "platform", "validation"},
@@ -85,9 +87,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "subject_requests": EVERYTHING,
     "rolling_back": EVERYTHING,
     "restoring": EVERYTHING,
+    "backing_up": EVERYTHING,
     "auditing": EVERYTHING,
     "dropping": EVERYTHING,
-    "backing_up": EVERYTHING,
     "cli": EVERYTHING,
 }
 

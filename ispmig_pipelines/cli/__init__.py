@@ -16,10 +16,11 @@ import typer
 from typer.exceptions import TyperException
 
 from ispmig_pipelines.cli import (
+    alerts,
     audit,
-    content,
     backup,
     backup_upkeep,
+    content,
     drop,
     files,
     journal,
@@ -72,9 +73,6 @@ app.add_typer(restore.restore_app, name="restore")
 app.command()(content.digest)
 app.command()(content.export)
 app.command()(content.subject)
-app.add_typer(audit.audit_app, name="audit")
-app.command()(files.convert)
-app.command()(service.up)
 for command in (
     backup_upkeep.verify,
     backup_upkeep.prune,
@@ -85,6 +83,10 @@ for command in (
 ):
     backup.backup_app.command(command.__name__)(command)
 app.add_typer(backup.backup_app, name="backup")
+app.add_typer(audit.audit_app, name="audit")
+app.add_typer(alerts.alerts_app, name="alerts")
+app.command()(files.convert)
+app.command()(service.up)
 app.command()(service.status)
 
 
