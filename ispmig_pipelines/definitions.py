@@ -2,6 +2,7 @@
 
 from dagster import Definitions, in_process_executor
 
+from ispmig_pipelines.defs.alerts import alerts
 from ispmig_pipelines.defs.assets import (
     checks,
     entities,
@@ -66,7 +67,7 @@ defs = Definitions(
         prune_daily,
         drill_weekly,
     ],
-    sensors=[file_drop, backups_of_commands, change_journals],
+    sensors=[file_drop, backups_of_commands, change_journals, alerts],
     resources={"platform": Platform()},
     # Of assets that are materialized in the graph, as jobs have it: a process per step costs
     # seconds each.
