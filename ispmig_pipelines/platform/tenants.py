@@ -94,12 +94,13 @@ def add(engine: Engine, slug: str) -> Tenant:
             raise TenantError(f"There is a tenant {slug} already. Nothing was changed.")
         _make_role(driver, tenant)
         driver.execute(sql.SQL("create schema {}").format(sql.Identifier(tenant.schema)))
-        for statement in (
+        statements = (
             *ddl.create_tables(tenant.schema),
             *journal.create_tables(tenant.schema),
             *_grants(tenant),
-        ):
-            driver.execute(statement)
+        )
+        # In one go: there are hundreds, and the server may be far away.
+        driver.execute(sql.SQL(";\n").join(statements))
         connection.execute(sa.insert(ledger.tenants).values(slug=slug, created_at=ledger.now()))
         told = {"schema": tenant.schema, "role": tenant.role}
         _enter(connection, slug, trail.Operation.TENANT_ADDED, told)
@@ -230,10 +231,10 @@ def remove(engine: Engine, slug: str) -> None:
         remove_all(settings().reports_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
-        journaled = sql.Identifier(f"{tenant.schema}{JOURNAL_ENDING}")
-        driver.execute(sql.SQL("drop schema if exists {} cascade").format(journaled))
         for kept in _kept_by_restores(driver, tenant):
             driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(kept)))
+        journaled = sql.Identifier(f"{tenant.schema}{JOURNAL_ENDING}")
+        driver.execute(sql.SQL("drop schema if exists {} cascade").format(journaled))
         if driver.info.server_version >= 160000:
             # DROP OWNED asks for the role's rights themselves, which as_tenant() needs not; whoever
             # is no superuser has them only for this transaction, at whose end the role is gone.

@@ -42,7 +42,8 @@ _UUID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?"
 _UUID_LENGTH = 36
 
 _IDENTIFIES = re.compile(
-    r"(?i:_?id|uuid|guid|_?key|code|number|no|ident|login|username)"
+    r"(?i:_?id|uid|uuid|guid|codigo|_?key|code|number|no|ident|login|username)"
+    r"|(?i:id|codigo|cod)[_\- .].+|id[A-Z].+"
     r"|.*[_\- .](?i:id|uuid|guid|number|no|ident)|.*[a-z](?:Id|ID|Uuid|UUID|Number|No|Ident)"
 )
 
