@@ -325,9 +325,7 @@ def _described(work: _Work, source: Source, **content: Any) -> Table:
 # -- the manifest -----------------------------------------------------------------------------
 
 
-def _manifest(
-    work: _Work, repository: Repository, kept: Kept, seconds: float
-) -> Manifest:
+def _manifest(work: _Work, repository: Repository, kept: Kept, seconds: float) -> Manifest:
     opened = work.snapshot
     tables = tuple(read.table for read in work.read)
     relied = work.parent is not None and any(read.how != "full" for read in work.read)
