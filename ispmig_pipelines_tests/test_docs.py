@@ -147,7 +147,8 @@ def test_the_five_minutes_of_the_readme_are_true(
             ran.append(words[0])
     assert ran == [
         "inspect", "tenant", "suggest", "spec", "preview", "migrate", "quarantine", "digest",
-        "restore-points", "audit", "audit", "export", "tenant", "migrate", "digest",
+        "restore-points", "audit", "audit", "backup", "backup", "backup", "restore", "export",
+        "tenant", "migrate", "digest",
     ]  # fmt: skip
     digests = [
         json.loads(CliRunner().invoke(app, ["digest", tenant, "--json"]).stdout)["digest"]
