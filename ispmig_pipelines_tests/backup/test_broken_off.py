@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -211,6 +212,13 @@ def test_writers_beside_it_are_not_in_their_way(acme: str) -> None:
 # -- over a network that fails ----------------------------------------------------------------
 
 
+BROKEN = "broken"
+"""How requests end that never end well."""
+
+TRIES = 2
+"""How often one of the others fails, one time after the other."""
+
+
 class _Body:
     """The body of an answer: whole, or cut off in the middle."""
 
@@ -222,13 +230,25 @@ class _Body:
 
 
 def make_fail(storage: S3Storage, fault: Callable[[str], str]) -> None:
-    """Lets requests end as said: ``500``; ``lost`` after it was done; ``timeout``; "": well."""
+    """Lets requests end as said: ``500``; ``lost`` after it was done; ``timeout``; "": well.
+
+    After two failures of the same request the next one ends well, however threads take turns.
+    """
     from botocore.awsrequest import AWSResponse
     from botocore.exceptions import ReadTimeoutError
     from botocore.httpsession import URLLib3Session
 
+    failures: Counter[str] = Counter()
+
     def send(request: Any, **_: Any) -> Any:
-        match fault(request.method):
+        how = fault(request.method)
+        same = f"{request.method} {request.url}"
+        failures[same] = failures[same] + 1 if how else 0
+        if how == BROKEN:
+            how = "500"
+        elif failures[same] > TRIES:
+            how = ""
+        match how:
             case "lost":
                 URLLib3Session().send(request)
                 return AWSResponse(request.url, 500, {}, _Body())
@@ -262,7 +282,7 @@ def test_over_s3_faults_do_no_harm_and_no_snapshot_lacks_a_thing(
         def fault(method: str) -> str:
             count[0] += 1
             if broken[0] and method == "PUT":
-                return "500"
+                return BROKEN
             return {3: "500", 5: "lost", 7: "timeout", 9: "lost"}.get(count[0] % 11, "")
 
         make_fail(store, fault)
