@@ -210,7 +210,7 @@ def test_a_tenant_is_added_once(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["migrate", "acme"], ["nonsense"], ["migrate", "a", "b", "--batch-size", "1"], ["--nope"]],
+    [["rollback", "acme"], ["nonsense"], ["migrate", "a", "b", "--batch-size", "1"], ["--nope"]],
 )
 def test_wrong_usage_is_exit_code_2_and_json_where_asked(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "ispmig_pipelines.cli", *arguments]

@@ -283,7 +283,7 @@ def _create(tenant: Tenant) -> list[sql.Composed]:
         """select array_agg(t) as texts
            from (select t, (row_number() over () - 1) / {rows} as k,
                         sum(octet_length(t)) over (rows unbounded preceding) / {bytes} as l
-                 from (select row(n.*)::text as t from new_rows n offset 0) x) y
+                 from (select (n.*)::text as t from new_rows n offset 0) x) y
            group by k, l"""
     ).format(rows=sql.Literal(CHUNK_ROWS), bytes=sql.Literal(CHUNK_BYTES))
     gone = sql.SQL(
@@ -291,7 +291,7 @@ def _create(tenant: Tenant) -> list[sql.Composed]:
            from (select {digest} as t, (row_number() over () - 1) / {rows} as k
                  from old_rows o) x
            group by k"""
-    ).format(digest=digest_sql(sql.SQL("row(o.*)::text")), rows=sql.Literal(CHUNK_ROWS))
+    ).format(digest=digest_sql(sql.SQL("(o.*)::text")), rows=sql.Literal(CHUNK_ROWS))
     return [
         sql.SQL("create schema {}").format(sql.Identifier(journal)),
         sql.SQL("revoke all on schema {} from public").format(sql.Identifier(journal)),
