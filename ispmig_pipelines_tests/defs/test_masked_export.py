@@ -130,7 +130,9 @@ def test_of_a_demo_tenant_nothing_is_left(exports: tuple[Rows, Rows, Masker]) ->
                 for row, k in zip(rows, keys, strict=True)
                 if row[field] and row[field].strip("-0.")
             ]
-            if len(pairs) >= 50 and is_masked(entity, field) and field not in ("language", "unit"):
+            # Of very few different values one may well become itself, and stands in most rows.
+            various = len(pairs) >= 50 and len({a for a, _ in pairs}) >= 5
+            if various and is_masked(entity, field) and field not in ("language", "unit"):
                 assert sum(a == b for a, b in pairs) / len(pairs) < 0.35, (entity, field)
 
 

@@ -334,8 +334,10 @@ def _tells_of_somebody(table: Table) -> bool:
     if told >= 2 or _sure(table, "customer", "balance") or table.sample.records < 2:
         return True
     if not table.is_surely("customer"):
-        # A login and an address of mail may be anybody's: so may a number and a name.
-        return table.is_billed or _sure(table, "customer", "email") or is_connected(table)
+        # A login and an address of mail may be anybody's: so may a number and a name, but for an
+        # account's number with somebody's last name.
+        named = all(_sure(table, "customer", f) for f in ("account_number", "last_name"))
+        return table.is_billed or named or _sure(table, "customer", "email") or is_connected(table)
     number = _column(table, "customer", "account_number")
     if "customer" in concepts_of(number) and table.sample.column(number).is_unique:
         # Some exports leave out who they are, and keep their numbers.
