@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.json.schema import Kind, Node, Scalar
 
 SPACE = rb"[ \t\n\r]*+"
@@ -32,7 +33,7 @@ MOST_MEMBERS = 500
 """More keys than this are left to the parser: their expression would take long to compile."""
 
 
-_STYLE = re.compile(rb'"(?:[^"\\]|\\.)*+"([ \t]*+):([ \t]*+)', re.DOTALL)
+_STYLE = possessive.compiled(rb'"(?:[^"\\]|\\.)*+"([ \t]*+):([ \t]*+)', re.DOTALL)
 _COMMA = re.compile(rb',([ \t]*+)"')
 
 
@@ -81,7 +82,7 @@ def lines(node: Node, style: Style | None) -> re.Pattern[bytes] | None:
     record = record_pattern(node, style, rb"[ \t\r]*+")
     if record is None:
         return None
-    return re.compile(rb"(?>[ \t]*+" + record + rb"[ \t\r]*+\n)*+")
+    return possessive.compiled(rb"(?>[ \t]*+" + record + rb"[ \t\r]*+\n)*+")
 
 
 def elements(node: Node, style: Style | None) -> re.Pattern[bytes] | None:
@@ -89,7 +90,7 @@ def elements(node: Node, style: Style | None) -> re.Pattern[bytes] | None:
     record = record_pattern(node, style)
     if record is None:
         return None
-    return re.compile(b"(?>" + SPACE + record + SPACE + b",)*+")
+    return possessive.compiled(b"(?>" + SPACE + record + SPACE + b",)*+")
 
 
 def values(node: Node, style: Style | None) -> re.Pattern[bytes] | None:
@@ -97,7 +98,7 @@ def values(node: Node, style: Style | None) -> re.Pattern[bytes] | None:
     record = record_pattern(node, style)
     if record is None:
         return None
-    return re.compile(b"(?>" + SPACE + record + b")*+")
+    return possessive.compiled(b"(?>" + SPACE + record + b")*+")
 
 
 def _object(node: Node, space: bytes) -> bytes:

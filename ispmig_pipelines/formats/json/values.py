@@ -14,6 +14,8 @@ from codecs import utf_8_decode
 from dataclasses import dataclass
 from typing import Any
 
+from ispmig_pipelines.formats import possessive
+
 _FIRST_PROBE = 16 << 10
 # A break closer to the end of what is there than this may be the cut of a literal or an escape.
 _NEAR_END = 32
@@ -191,7 +193,7 @@ def _in_words(message: str) -> str:
     }.get(message, "an escape in a string is not one of JSON's")
 
 
-_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN', re.DOTALL)
+_STRING_OR_CONSTANT = possessive.compiled(r'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN', re.DOTALL)
 
 
 def _outside_strings(text: str, word: str) -> int:

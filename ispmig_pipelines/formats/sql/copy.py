@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.encoding import shown
 from ispmig_pipelines.formats.records import Reject
 from ispmig_pipelines.formats.sql.cells import (
@@ -172,7 +173,7 @@ class CopyReader:
                 arrays[position] = replaced(arrays[position], where, [None] * where.size)
 
 
-_ESCAPED_SEPARATOR = re.compile(rb"(?<!\\)((?:\\\\)*+)\\([\n\t])")
+_ESCAPED_SEPARATOR = possessive.compiled(rb"(?<!\\)((?:\\\\)*+)\\([\n\t])")
 
 
 def with_letters(region: bytes) -> bytes:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ispmig_pipelines.formats import possessive
+
 MYSQL, POSTGRESQL, SQLITE = "mysql", "postgresql", "sqlite"
 SQLSERVER, ORACLE, DB2 = "sqlserver", "oracle", "db2"
 GENERIC = "generic"
@@ -117,7 +119,7 @@ _INSERT_LINE = re.compile(rb"^\s*INSERT\s", re.IGNORECASE | re.MULTILINE)
 _END_OF_STATEMENT = re.compile(rb";[ \t]*\r?$", re.MULTILINE)
 
 _STANDARD = re.compile(rb"'[^']*+'")
-_ESCAPED = re.compile(rb"'(?:[^'\\]++|\\.|'')*+'", re.DOTALL)
+_ESCAPED = possessive.compiled(rb"'(?:[^'\\]++|\\.|'')*+'", re.DOTALL)
 _STRING_WITH_BACKSLASH = re.compile(rb"'[^'\n]*\\")
 _SOUND_END = re.compile(rb"\s*(?:[,;)]|\|\||::|AS\b|$)", re.IGNORECASE)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.encoding import Encoding, detect_encoding
 from ispmig_pipelines.formats.sql.dialect import stated_charset
 
 _RAW_BYTES = re.compile(rb"_binary\s*'|\b(?:\w*blob|(?:var)?binary\s*\()", re.IGNORECASE)
-_STRING = re.compile(rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'", re.DOTALL)
+_STRING = possessive.compiled(rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'", re.DOTALL)
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\\[0Z]")
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ispmig_pipelines.errors import SourceError
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.sql.dialect import GENERIC, MYSQL, ORACLE, POSTGRESQL
 from ispmig_pipelines.formats.sql.events import Begin, Changed, End, Event, OddRow, PlainRows
 from ispmig_pipelines.formats.sql.names import Scope
@@ -161,7 +162,7 @@ class Inserts:
                 if self._script.dialect.name == POSTGRESQL
                 else rb"\s*+;"
             )
-            run = re.compile(
+            run = possessive.compiled(
                 rb"(?:\s*+" + re.escape(head) + self._script.lex.rows.pattern + end + rb")++",
                 re.DOTALL,
             )
@@ -327,7 +328,7 @@ class Inserts:
             if len(self._into_runs) >= _MOST_RUNS:
                 self._into_runs.clear()
             one = rb"(?:\s++" + re.escape(head) + self._script.lex.rows.pattern + rb")++"
-            run = self._into_runs[head] = re.compile(one, re.DOTALL)
+            run = self._into_runs[head] = possessive.compiled(one, re.DOTALL)
         return run
 
     def _one_row(self, start_line: int, head: bytes) -> PlainRows | OddRow:

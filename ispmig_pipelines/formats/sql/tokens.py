@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.sql.dialect import (
     DB2,
     GENERIC,
@@ -191,16 +192,16 @@ def lexicon(dialect: SqlDialect) -> Lexicon:
     )  # fmt: skip
     return Lexicon(
         dialect=dialect,
-        space=re.compile(space, re.DOTALL),
-        gap=re.compile(gap, re.DOTALL),
-        skip=re.compile(skip, re.DOTALL),
+        space=possessive.compiled(space, re.DOTALL),
+        gap=possessive.compiled(gap, re.DOTALL),
+        skip=possessive.compiled(skip, re.DOTALL),
         row=row,
-        rows=re.compile(rows, re.DOTALL),
-        token=re.compile(token, re.DOTALL),
-        name=re.compile(qualified, re.DOTALL),
-        insert=re.compile(insert, flags),
-        into=re.compile(into, flags),
-        copy=re.compile(copy, flags),
+        rows=possessive.compiled(rows, re.DOTALL),
+        token=possessive.compiled(token, re.DOTALL),
+        name=possessive.compiled(qualified, re.DOTALL),
+        insert=possessive.compiled(insert, flags),
+        into=possessive.compiled(into, flags),
+        copy=possessive.compiled(copy, flags),
     )
 
 
