@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.csv.dialect import CsvDialect
 
 Cells = list[bytes | None]
@@ -61,20 +62,20 @@ class Tokenizer:
         if not one:
             plain = b"(?!" + d + b")" + plain
         escaped = rb"|\\(?:\r\n|.|\Z)" if self.backslash else b""
-        self._unquoted = re.compile(b"(?:" + plain + escaped + b")*+", re.DOTALL)
+        self._unquoted = possessive.compiled(b"(?:" + plain + escaped + b")*+", re.DOTALL)
         self.newline = re.compile(rb"\r\n|\n|\r" if self.any_newline else rb"\r*\n")
         blanks = rb"[ ]*+" if self._spaced else b""
         if self.quote:
             inside = b"[^" + q + (rb"\\" if self.backslash else b"") + b"]"
             escaped = rb"|\\." if self.backslash else b""
-            self._quoted = re.compile(
+            self._quoted = possessive.compiled(
                 blanks + q + b"((?:" + inside + b"++|" + q + q + escaped + b")*+)" + q + blanks,
                 re.DOTALL,
             )
             self._opening = re.compile(blanks + q)
             rest = b"(?=" + d + rb"|\Z)"
             # A quote that no delimiter and no line end follows is text; pairs are kept together.
-            self._lenient = re.compile(
+            self._lenient = possessive.compiled(
                 blanks + q + b"((?:[^" + q + b"]++|" + q + q + b"|" + q + b"(?!" + blanks
                 + b"(?:" + d + rb"|\Z)))*+)" + q + blanks + rest,
                 re.DOTALL,
@@ -82,7 +83,7 @@ class Tokenizer:
         closing = b"(" + d + b"|" + self.newline.pattern + rb"|\Z)"
         not_quoted = b"(" + self._unquoted.pattern + b")"
         # One cell with what ends it, in one match: the common case, three times as fast.
-        self._cell = re.compile(
+        self._cell = possessive.compiled(
             b"(?:" + self._quoted.pattern + b"|(?!" + self._opening.pattern + b")" + not_quoted
             + b")" + closing
             if self.quote
@@ -107,7 +108,9 @@ class Tokenizer:
             return None
         cell = b"((?>" + self._quoted.pattern.replace(b"((?:", b"(?:(?:", 1) + b"|(?!" + q + b")"
         cell += self._unquoted.pattern.replace(b"[^", b"[^" + q, 1) + b"))"
-        return re.compile(d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL)
+        return possessive.compiled(
+            d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL
+        )
 
     def sound_record(self, buffer: bytes, start: int) -> tuple[Cells, int] | None:
         """Cells and end of a record of the known width, in one match; None where it is not

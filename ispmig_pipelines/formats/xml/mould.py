@@ -13,6 +13,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ispmig_pipelines.formats import possessive
 from ispmig_pipelines.formats.xml.structure import XSI, Node
 from ispmig_pipelines.formats.xml.tables import Table, find_tables
 
@@ -159,7 +160,7 @@ def run_pattern(nodes: Iterable[Node]) -> re.Pattern[bytes] | None:
         ]
     except _NotAlikeError:
         return None
-    return re.compile("|".join(runs).encode()) if runs else None
+    return possessive.compiled("|".join(runs).encode()) if runs else None
 
 
 def alike(root: Node) -> tuple[re.Pattern[bytes], list[Node]] | None:
@@ -238,7 +239,7 @@ class Mould:
             raise ValueError("the records stand deeper in others")
         self._places = [where[slot.tags, slot.attribute] for slot in self.slots]
         self._width = len(where)
-        self._record = re.compile(text)
+        self._record = possessive.compiled(text)
 
     def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
         """The records in a piece of the document, in order."""
