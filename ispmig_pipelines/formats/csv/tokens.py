@@ -62,15 +62,16 @@ class Tokenizer:
         if not one:
             plain = b"(?!" + d + b")" + plain
         escaped = rb"|\\(?:\r\n|.|\Z)" if self.backslash else b""
-        self._unquoted = possessive.compiled(b"(?:" + plain + escaped + b")*+", re.DOTALL)
+        bare = b"(?:" + plain + escaped + b")*+"
+        self._unquoted = possessive.compiled(bare, re.DOTALL)
         self.newline = re.compile(rb"\r\n|\n|\r" if self.any_newline else rb"\r*\n")
         blanks = rb"[ ]*+" if self._spaced else b""
         if self.quote:
             inside = b"[^" + q + (rb"\\" if self.backslash else b"") + b"]"
             escaped = rb"|\\." if self.backslash else b""
+            within = b"(?:" + inside + b"++|" + q + q + escaped + b")*+"
             self._quoted = possessive.compiled(
-                blanks + q + b"((?:" + inside + b"++|" + q + q + escaped + b")*+)" + q + blanks,
-                re.DOTALL,
+                blanks + q + b"(" + within + b")" + q + blanks, re.DOTALL
             )
             self._opening = re.compile(blanks + q)
             rest = b"(?=" + d + rb"|\Z)"
@@ -90,7 +91,14 @@ class Tokenizer:
             else b"()" + not_quoted + closing,
             re.DOTALL,
         )  # fmt: skip
-        self._sound = self._sound_pattern(d, q, width) if self.quote and width else None
+        self._sound = None
+        if self.quote and width and not self._spaced and width <= _MOST_SOUND_CELLS:
+            # Each cell is possessive, so a record that does not fit fails at once.
+            cell = b"((?>" + q + within + q + b"|(?!" + q + b")"
+            cell += bare.replace(b"[^", b"[^" + q, 1) + b"))"
+            self._sound = possessive.compiled(
+                d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL
+            )
         self._unescape = re.compile(
             rb"\\("
             + d
@@ -100,16 +108,6 @@ class Tokenizer:
         )
         self._unescape_plain = re.compile(
             rb"\\(" + d + (b"|" + q if q else b"") + rb"|\r\n|[\\\r\n])"
-        )
-
-    def _sound_pattern(self, d: bytes, q: bytes, width: int) -> re.Pattern[bytes] | None:
-        # Each cell is possessive, so a record that does not fit fails at once.
-        if self._spaced or width > _MOST_SOUND_CELLS:
-            return None
-        cell = b"((?>" + self._quoted.pattern.replace(b"((?:", b"(?:(?:", 1) + b"|(?!" + q + b")"
-        cell += self._unquoted.pattern.replace(b"[^", b"[^" + q, 1) + b"))"
-        return possessive.compiled(
-            d.join([cell] * width) + b"(?:" + self.newline.pattern + b")", re.DOTALL
         )
 
     def sound_record(self, buffer: bytes, start: int) -> tuple[Cells, int] | None:
