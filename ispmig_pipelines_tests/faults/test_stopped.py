@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,8 +168,9 @@ def test_a_run_of_dagsters_is_stopped_likewise(scene: Scene) -> None:
             sa.text(f'lock table "{tenant.schema}".customer in access exclusive mode')
         )
         with scene.log.open("ab") as log:
+            # Dagster's command names its program alone; it need not be on the path.
             worker = subprocess.Popen(
-                arguments.get_command_args(), stdout=log, stderr=log, env=os.environ
+                [sys.executable, "-m", *arguments.get_command_args()], stdout=log, stderr=log
             )
         eventually(lambda: bool(waiting_for_locks()), 120)
         began = time.monotonic()
