@@ -97,6 +97,18 @@ def failed(
     )  # fmt: skip
 
 
+def has_ended(connection: Connection, begun: int) -> bool:
+    """Whether a restore came to its end, which whoever lost the connection at it does not know."""
+    found = sa.select(
+        sa.exists().where(
+            logs.c.operation == Operation.RESTORE.value,
+            logs.c.stage == Stage.FINISHED.value,
+            logs.c.details["begun"].as_string() == str(begun),
+        )
+    )
+    return bool(connection.execute(found).scalar())
+
+
 def close_abandoned(connection: Connection, slug: str) -> list[int]:
     """Ends, in the trail, restores whose process died, in the current transaction; returns the ids
     of their beginnings. The caller holds the tenant, so none of them is alive.
