@@ -32,6 +32,9 @@ def restore(
 ) -> Restored:
     """Runs the job ``tenant_restore``; what can be known to be wrong beforehand is told before.
 
+    A tenant that this platform has never known is made first, with its history; see
+    :mod:`.backup.restore.new_platform`.
+
     Args:
         connection: to the platform's database; in no transaction afterwards.
         log_level: of what the run says on standard error.
@@ -42,18 +45,31 @@ def restore(
         MigrationFailed: the run failed; nothing was changed.
     """
     from ispmig_pipelines.backup.repository import open_repository
-    from ispmig_pipelines.backup.restore import choosing, records, some_tables
+    from ispmig_pipelines.backup.restore import choosing, new_platform, records, some_tables
     from ispmig_pipelines.backup.restore.restore import Asked
     from ispmig_pipelines.platform import tenants
 
-    tenants.get(connection, tenant)
+    tenants.check_slug(tenant)
+    known = new_platform.is_known(connection, tenant)
+    if known:
+        tenants.get(connection, tenant)
     connection.rollback()
     moment = choosing.moment(at) if at else None
     Asked(snapshot, moment, tables, into, mask, dry_run, verify, files, files_to).check()
+    if not known and (tables or into or dry_run or at):
+        # As of any other command.
+        tenants.get(connection, tenant)
     chosen = choosing.choose(open_repository(tenant), snapshot, moment)
     some_tables.check_names(
         tables, {table.name for table in chosen.manifest.tables}, chosen.manifest.snapshot
     )
+
+    if not known:
+        from ispmig_pipelines.account import account
+
+        new_platform.make(
+            connection.engine, open_repository(tenant), chosen.manifest, actor=account()
+        )
 
     from ispmig_pipelines.defs.instance import instance
     from ispmig_pipelines.defs.launch import run_job

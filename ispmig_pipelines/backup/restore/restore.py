@@ -396,6 +396,7 @@ class _Restoring:
         before = swap.swap(driver, tenant, side)
         states = {}
         if then is not None:
+            migration_states.keep_numbers(self.connection, then)
             states = migration_states.settle(
                 self.connection, tenant.slug, then, chosen.manifest.snapshot
             )
