@@ -91,8 +91,8 @@ def make(
                 f"Numbers in the history of tenant {slug} are those of others on this platform "
                 f"({error.diag.table_name}). They stand in rows and in digests, and cannot be "
                 "given anew. Nothing was changed. Restore on a platform whose ledger is empty, or "
-                f"make the tenant (ispmig tenant add {slug}) and restore again: then its tables and "
-                "files come back, and its history stays in the snapshot."
+                f"make the tenant (ispmig tenant add {slug}) and restore again: then its tables "
+                "and files come back, and its history stays in the snapshot."
             ) from None
         except psycopg.errors.InsufficientPrivilege:
             # By the trigger that lets entries only go on from the newest one.

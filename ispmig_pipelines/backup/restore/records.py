@@ -136,6 +136,22 @@ def close_abandoned(connection: Connection, slug: str) -> list[int]:
     return [begun for begun, _, _ in open_]
 
 
+def is_first(connection: Connection, restored: Restored) -> bool:
+    """Whether before this restore the platform had no row of the tenant, which it had made with
+    its history alone; see :mod:`.new_platform`."""
+    made = connection.execute(
+        sa.select(sa.func.max(logs.c.id)).where(
+            logs.c.tenant == restored.tenant,
+            logs.c.operation == Operation.TENANT_RESTORED.value,
+            logs.c.id < restored.entry,
+        )
+    ).scalar()
+    return made is not None and not any(
+        made < one.entry < restored.entry and one.kind == WHOLE
+        for one in finished(connection, restored.tenant)
+    )
+
+
 def of_run(connection: Connection, dagster_run_id: str) -> Restored | None:
     """The restore that a run made, if any."""
     found = _of(connection, logs.c.dagster_run_id == dagster_run_id)

@@ -555,6 +555,13 @@ def undo(
             )
         point = points[0]
         restored = point.restored
+        if records.is_first(connection, restored):
+            raise UsageError(
+                f"Before the restore of {restored.details['snapshot']} this platform had no row of "
+                f"tenant {tenant.slug}, so that there is nothing to go back to. Nothing was "
+                f"changed. Restore another snapshot, or take the tenant away: ispmig tenant remove "
+                f"{tenant.slug}"
+            )
         own = files.ready_to_undo(restored.details) if with_files else None
         with rights.entitled(driver, tenant):
             after = _put_back(connection, driver, tenant, point, told)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines.platform.audit import chain
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.backup.restore.test_commands import ispmig
@@ -102,6 +104,9 @@ def test_a_tenant_comes_back_with_its_history(
     verified = ispmig("audit", "verify", "acme")
     assert verified["holds"]
 
+    # There was nothing before it.
+    assert "nothing to go back to" in str(ispmig("restore", "undo", "acme", exit_code=2))
+
     # The history goes on: another migration has a number of its own, and each can be taken back.
     (Path.cwd() / "people.csv").write_text("No,Name,State,Owed\nACC-9,Eve,A,3\n")
     third = ispmig("migrate", "acme", "spec.yaml")["migration_id"]
@@ -132,6 +137,40 @@ def test_numbers_that_are_others_are_refused_and_tables_come_back_nevertheless(
     assert later > max(history)
     ispmig("rollback", "acme", str(later))
     assert ispmig("digest", "acme")["digest"] == content
+
+
+def test_the_old_platforms_witness_proves_what_came_and_tells_what_did_not(
+    history: tuple[int, int], move: Move, ispmig_home: Path, tmp_path: Path
+) -> None:
+    trail = ispmig("audit", "show", "acme")["entries"]
+    move()
+    shutil.copytree(ispmig_home / "audit", tmp_path / "new home" / "audit")
+    ispmig("restore", "acme", "--snapshot", "latest")
+    (verified,) = ispmig("audit", "verify", "acme")["chains"]
+    assert verified["problems"] == []
+    # The end of the backup itself is of after its instant.
+    (lost,) = [note for note in verified["notes"] if "did not come with it" in note]
+    assert lost.startswith(f"Entry {len(trail)} of ")
+
+    # Whoever rewrites what came, every digest right, is found out.
+    with engine().begin() as connection:
+        driver = tenants.raw(connection)
+        links = list(chain.links(driver, "acme"))
+        driver.execute("set local session_replication_role = replica")
+        previous = chain.GENESIS
+        for number, link in enumerate(links, 1):
+            told = replace(link, actor="nobody") if number == 2 else link
+            told = told.at_position(number, previous)
+            previous = told.computed()
+            driver.execute(
+                """update ispmig.data_migration_logs set actor = %s, previous = %s, digest = %s
+                   where id = %s""",
+                [told.actor, told.previous, previous, told.id],
+            )
+        driver.execute("update ispmig.audit_heads set digest = %s where tenant = 'acme'",
+                       [previous])  # fmt: skip
+    (verified,) = ispmig("audit", "verify", "acme", exit_code=1)["chains"]
+    assert {problem["kind"] for problem in verified["problems"]} == {"rewritten"}
 
 
 def test_nothing_is_made_of_a_dry_run_or_for_a_copy(history: tuple[int, int], move: Move) -> None:
