@@ -29,7 +29,7 @@ from ispmig_pipelines.backup.manifest import Manifest, Table
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import masked, rights, statements
 from ispmig_pipelines.backup.restore.loading import Loaded, load, null_if_left_out
-from ispmig_pipelines.backup.restore.read_back import check_loaded
+from ispmig_pipelines.backup.restore.read_back import SMALL, check_loaded
 from ispmig_pipelines.backup.restore.rows import named_rows_of
 from ispmig_pipelines.backup.restore.statements import Statement
 from ispmig_pipelines.errors import BackupError
@@ -348,7 +348,10 @@ class _Building:
             rows = masked.load(self._driver, self._schema, table, masked_rows)
             _check_rows(table, rows)
         elif table.columns:
-            loaded = load(self._driver, target, batches, null_if_left_out(definition))
+            loaded = load(
+                self._driver, target, batches, null_if_left_out(definition),
+                digest=self._every_row or table.rows <= SMALL,
+            )  # fmt: skip
             _check_rows(table, loaded.rows)
             _check_totals(table, loaded)
             check_loaded(
