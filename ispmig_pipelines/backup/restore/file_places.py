@@ -134,8 +134,16 @@ class _BesideFolder:
 
     def make(self) -> None:
         with self._failures(self._folder):
-            self._root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder.mkdir(mode=0o700)
+            try:
+                self._root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._folder.mkdir(mode=0o700)
+            except PermissionError:
+                raise StorageError(
+                    f"In {self._root.parent}, beside the tenant's files, this account may make no "
+                    "folder, and what is there now could be kept nowhere. Nothing was changed. "
+                    "Let it write there, or restore without files (--no-files), and write them "
+                    "elsewhere."
+                ) from None
             there = self._root.exists()
             if there and self._root.stat().st_dev != self._folder.stat().st_dev:
                 self._folder.rmdir()

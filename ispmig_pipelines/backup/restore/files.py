@@ -347,17 +347,18 @@ def let_go(places: list[tuple[str, str]]) -> None:
 # -- elsewhere ------------------------------------------------------------------------------------
 
 
-def write_to(
-    connection: Connection, manifest: Manifest, repository: Repository, place: str
-) -> dict[str, Any]:
-    """Writes a snapshot's files to a place that is nobody's and holds nothing else, as of an
-    earlier try; in the current transaction, of which nothing is changed. Returns what was done.
+def write_to(manifest: Manifest, repository: Repository, place: str) -> dict[str, Any]:
+    """Writes a snapshot's files to a place that holds nothing else, as of an earlier try; returns
+    what was done.
+
+    Args:
+        place: nobody's; see :func:`.tenant_files.check_apart`.
 
     Raises:
-        UsageError: it is, or holds, somebody's, or something else.
-        BackupDamaged, BackupError, StorageError: they cannot be written there.
+        UsageError: it holds something else.
+        BackupDamaged, BackupError, StorageError: they cannot be written there. What was written
+            till then stays, and another try goes on with it.
     """
-    place = tenant_files.check_apart(connection, place)
     check_there(repository, manifest)
     planned = plan(manifest, repository, place)
     if planned.take:

@@ -349,9 +349,8 @@ class _Restoring:
                 return there | {"left_out": "a dry run"}
             self.told(f"files to {asked.files_to}")
             with self.connection.begin():
-                return there | files.write_to(
-                    self.connection, manifest, self.repository, asked.files_to
-                )
+                place = tenant_files.check_apart(self.connection, asked.files_to)
+            return there | files.write_to(manifest, self.repository, place)
         if not manifest.files:
             # Nobody knows whether it is of before they were declared.
             return there | {"left_out": "the snapshot has none"} if self.place else None
