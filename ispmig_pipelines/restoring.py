@@ -25,9 +25,15 @@ def restore(
     into: str = "",
     mask: bool = False,
     dry_run: bool = False,
+    verify: str = "quick",
+    files: bool = True,
+    files_to: str = "",
     log_level: str = "INFO",
 ) -> Restored:
     """Runs the job ``tenant_restore``; what can be known to be wrong beforehand is told before.
+
+    A tenant that this platform has never known is made first, with its history; see
+    :mod:`.backup.restore.new_platform`.
 
     Args:
         connection: to the platform's database; in no transaction afterwards.
@@ -39,18 +45,31 @@ def restore(
         MigrationFailed: the run failed; nothing was changed.
     """
     from ispmig_pipelines.backup.repository import open_repository
-    from ispmig_pipelines.backup.restore import choosing, records, some_tables
+    from ispmig_pipelines.backup.restore import choosing, new_platform, records, some_tables
     from ispmig_pipelines.backup.restore.restore import Asked
     from ispmig_pipelines.platform import tenants
 
-    tenants.get(connection, tenant)
+    tenants.check_slug(tenant)
+    known = new_platform.is_known(connection, tenant)
+    if known:
+        tenants.get(connection, tenant)
     connection.rollback()
     moment = choosing.moment(at) if at else None
-    Asked(snapshot, moment, tables, into, mask, dry_run).check()
+    Asked(snapshot, moment, tables, into, mask, dry_run, verify, files, files_to).check()
+    if not known and (tables or into or dry_run or at):
+        # As of any other command.
+        tenants.get(connection, tenant)
     chosen = choosing.choose(open_repository(tenant), snapshot, moment)
     some_tables.check_names(
         tables, {table.name for table in chosen.manifest.tables}, chosen.manifest.snapshot
     )
+
+    if not known:
+        from ispmig_pipelines.account import account
+
+        new_platform.make(
+            connection.engine, open_repository(tenant), chosen.manifest, actor=account()
+        )
 
     from ispmig_pipelines.defs.instance import instance
     from ispmig_pipelines.defs.launch import run_job
@@ -62,6 +81,9 @@ def restore(
         "into": into,
         "mask": mask,
         "dry_run": dry_run,
+        "verify": verify,
+        "files": files,
+        "files_to": files_to,
     }
     with instance() as dagster:
         run, failure = run_job(
@@ -75,10 +97,31 @@ def restore(
     return done
 
 
-def undo(connection: Connection, slug: str) -> dict[str, Any]:
-    """Puts back what was there before the newest restore of a tenant.
+def finish(connection: Connection, slug: str) -> int:
+    """Brings to its end what a restore that was cut off after its commit left of files; returns how
+    many such there were.
 
     Raises:
+        TenantError: there is no such tenant.
+        StorageError: it cannot be done yet.
+    """
+    from ispmig_pipelines.backup.restore import files
+    from ispmig_pipelines.platform import tenants
+
+    tenants.get(connection, slug)
+    connection.rollback()
+    with connection.engine.connect() as holding, tenants.lock(holding, slug, "restore finish"):
+        return files.settle(connection, slug)
+
+
+def undo(connection: Connection, slug: str, *, files: bool = True) -> dict[str, Any]:
+    """Puts back what was there before the newest restore of a tenant.
+
+    Args:
+        files: also the tenant's files.
+
+    Raises:
+        StorageError: its files cannot be put back; the text says whether the tables are.
         TenantError: there is no such tenant.
         UsageError: nothing is kept.
         BackupError, DatabaseError: it cannot be put back now; nothing was changed.
@@ -90,7 +133,7 @@ def undo(connection: Connection, slug: str) -> dict[str, Any]:
     tenant = tenants.get(connection, slug)
     connection.rollback()
     with connection.engine.connect() as holding, tenants.lock(holding, slug, "restore undo"):
-        return restores.undo(connection, tenant, actor=account())
+        return restores.undo(connection, tenant, actor=account(), with_files=files)
 
 
 def confirm(connection: Connection, slug: str) -> dict[str, Any]:

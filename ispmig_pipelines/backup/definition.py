@@ -14,14 +14,14 @@ afterwards by the platform.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
 from pydantic import BaseModel, ConfigDict
 
-from ispmig_pipelines.platform.tenants import JOURNAL_ENDING, Tenant
+from ispmig_pipelines.platform.tenants import JOURNAL_ENDING, Tenant, as_tenant
 
 PLATFORM, TENANT, PUBLIC = "platform", "tenant", "public"
 _ROLE = "role:"
@@ -327,6 +327,23 @@ def read(driver: psycopg.Connection, tenant: Tenant) -> Definitions:
         )
 
 
+def standing(driver: psycopg.Connection, tenant: Tenant, sequence: str) -> tuple[int, bool]:
+    """Where a sequence of the tenant's schema stands: its last value, and whether that was given
+    out; read by the tenant's role where the platform may not, as with what that role owns."""
+    name = sql.Identifier(tenant.schema, sequence)
+    only = driver.execute(
+        """select not pg_catalog.has_sequence_privilege(%(name)s, 'select')
+               and pg_catalog.has_sequence_privilege(%(role)s, %(name)s, 'select')""",
+        {"name": name.as_string(driver), "role": tenant.role},
+    ).fetchone()
+    with as_tenant(driver, tenant) if only and only[0] else nullcontext():
+        row = driver.execute(
+            sql.SQL("select last_value, is_called from {}").format(name)
+        ).fetchone()
+    assert row is not None  # noqa: S101 - a sequence is a table of one row
+    return int(row[0]), bool(row[1])
+
+
 class _Reader:
     """Questions to the catalog, each about the whole schema."""
 
@@ -557,12 +574,7 @@ class _Reader:
                       and x.classid = 'pg_class'::regclass and x.objid = c.oid)
                 order by c.relname collate "C" """
         ):  # fmt: skip
-            stands = self._driver.execute(
-                sql.SQL("select last_value, is_called from {}").format(
-                    sql.Identifier(self._tenant.schema, name)
-                )
-            ).fetchone()
-            assert stands is not None  # noqa: S101 - a sequence is a table of one row
+            stands = standing(self._driver, self._tenant, name)
             found.append(
                 SequenceDefinition(
                     name=name, owner=self._who(owner),

@@ -60,7 +60,7 @@ class State(StrEnum):
     """It was never restored."""
 
     RESTORED = "restored"
-    """A drill restored it, and all was there."""
+    """A drill restored it, or somebody did, and all was there."""
 
     FAILED = "failed"
     """The newest drill could not restore it."""
@@ -123,17 +123,22 @@ class Verification(_Record):
 
 
 class Drill(_Record):
-    """What a drill leaves behind.
+    """What a drill leaves behind, or a restore.
 
     Attributes:
         passed: it was restored, and all was there.
         seconds: the restore took, without the comparing.
         problem: stable name of the kind of error that it ended with.
         totals: business totals of what was restored.
+        by: a drill, which looks at everything; or a restore, whole or of a copy, or its dry run.
+        proved: of a restore: how its tables were (``every row``, or ``sums`` of large ones), and
+            how many files were read and proved, of how many.
     """
 
     format: Literal[1] = 1
     kind: Literal["drill"] = "drill"
+    by: Literal["drill", "restore"] = "drill"
+    proved: dict[str, str] = {}
     repository: str
     name: str
     at: AwareDatetime
@@ -153,7 +158,7 @@ class Evidence:
         read_back: everything that it needs was read back then or later, and was as it had been
             stored; None where some of it never was.
         damaged: how many of its pieces, parts and manifest are damaged.
-        restored: when it was last restored by a drill, and all was there.
+        restored: when it was last restored, by a drill or a restore, and all was there.
         seconds: that restore took.
         failed: when a drill of it failed, after it was last restored.
     """

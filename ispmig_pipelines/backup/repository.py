@@ -330,7 +330,7 @@ class Repository:
         """
         if len(data) > FILE_PART_BYTES:
             raise ValueError("a part of a file is at most 64 MiB")
-        hash = self._file_hash(data)
+        hash = self.file_hash(data)
         size, new = self._known_or_written(Part.FILE, hash, lambda: data, again=again)
         return FilePart(hash=hash, bytes=size, raw=len(data)), new
 
@@ -344,11 +344,12 @@ class Repository:
         key = self.key_of(Part.FILE, ref.hash)
         place = self.storage.place(key)
         data = decrypt(self._read(key, ref.raw), self.keys.identities, place)
-        if len(data) != ref.raw or not hmac.compare_digest(self._file_hash(data), ref.hash):
+        if len(data) != ref.raw or not hmac.compare_digest(self.file_hash(data), ref.hash):
             raise _swapped(place, "its bytes are others than those it was named for")
         return data
 
-    def _file_hash(self, data: bytes) -> str:
+    def file_hash(self, data: bytes) -> str:
+        """The name that these bytes have, or would have, as a part of a file."""
         mac = hmac.new(self._file_key, _FILE_MARK, sha256)
         mac.update(data)
         return mac.hexdigest()

@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -26,7 +26,7 @@ from ispmig_pipelines.backup.reading_rows import TEXT, Source, SourceColumn
 from ispmig_pipelines.errors import DatabaseError
 from ispmig_pipelines.platform import ledger, timeouts
 from ispmig_pipelines.platform.server import connect, told_plainly
-from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 from ispmig_pipelines.settings import settings
 
 LEDGER = "ledger/"
@@ -140,15 +140,19 @@ def history(driver: psycopg.Connection) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _tables(driver: psycopg.Connection, tenant: Tenant) -> dict[int, tuple[str, str]]:
+def _tables(driver: psycopg.Connection, tenant: Tenant) -> dict[int, tuple[str, str, bool]]:
+    """Table → its schema, its name, and whether it is the tenant's role that may read it, and not
+    the platform, as with what that role made or owns."""
     return {
-        oid: (schema, name)
-        for oid, schema, name in driver.execute(
-            """select c.oid::bigint, n.nspname::text, c.relname::text
+        oid: (schema, name, by_tenant)
+        for oid, schema, name, by_tenant in driver.execute(
+            """select c.oid::bigint, n.nspname::text, c.relname::text,
+                      not pg_catalog.has_table_privilege(c.oid, 'select')
+                      and pg_catalog.has_table_privilege(%s, c.oid, 'select')
                from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                where n.nspname = any(%s) and c.relkind in ('r', 'p')
                order by 2, c.relname collate "C" """,
-            [[tenant.schema, ledger.SCHEMA]],
+            [tenant.role, [tenant.schema, ledger.SCHEMA]],
         )
     }
 
@@ -164,10 +168,13 @@ def _begin(driver: psycopg.Connection, tenant: Tenant, sleep: Callable[[float], 
         try:
             # SET and LOCK take no snapshot, as any query would.
             timeouts.wait_for_locks(driver, asked.lock_timeout)
-            for name in tables.values():
-                driver.execute(
-                    sql.SQL("lock table only {} in access share mode").format(sql.Identifier(*name))
-                )
+            for schema, name, by_tenant in tables.values():
+                with as_tenant(driver, tenant) if by_tenant else nullcontext():
+                    driver.execute(
+                        sql.SQL("lock table only {} in access share mode").format(
+                            sql.Identifier(schema, name)
+                        )
+                    )
         except (
             psycopg.errors.LockNotAvailable,
             psycopg.errors.UndefinedTable,
@@ -225,8 +232,10 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
 
 _ABOUT = """
     select c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
-           coalesce(m.amname::text, ''), c.relrowsecurity,
-           pg_catalog.has_table_privilege(%(role)s, c.oid, 'select'),
+           coalesce(m.amname::text, ''),
+           -- Row security may hide rows from the tenant's role; where it alone may read, it owns.
+           pg_catalog.has_table_privilege(%(role)s, c.oid, 'select')
+           and (not c.relrowsecurity or not pg_catalog.has_table_privilege(c.oid, 'select')),
            coalesce((select pg_catalog.array_agg(a.attname::text order by k.place)
                      from pg_catalog.pg_index i
                      cross join pg_catalog.unnest(i.indkey::int2[])
@@ -302,7 +311,7 @@ def _sources(
         columns.setdefault(relation, []).append(tuple(rest))
     reached = {relation: rest for relation, *rest in driver.execute(_REACHED, oids)}
     sources = []
-    for oid, schema, name, kind, method, secured, readable, primary in about:
+    for oid, schema, name, kind, method, by_tenant, primary in about:
         own = columns.get(oid, [])
         content = tuple(
             SourceColumn(
@@ -341,7 +350,7 @@ def _sources(
                 ),
                 # The text of a row's or an object's name changes without a row being written.
                 tells_changes=method == "heap" and not changing,
-                by_tenant=bool(readable and not secured),
+                by_tenant=by_tenant,
             )
         )
     return tuple(sources)

@@ -126,6 +126,19 @@ def _checked(place: str, others: list[str]) -> str:
     return kept
 
 
+def check_apart(connection: Connection, place: str) -> str:
+    """A place that files are to be written to and that is no tenant's and not the platform's own;
+    returns it as it is kept.
+
+    Raises:
+        UsageError: it is none; or it is, holds or lies in one of those.
+    """
+    table = ledger.tenants
+    rows = connection.execute(sa.select(table.c.slug, table.c.settings))
+    taken = [str(row.settings.get(_SETTING, "")) or _by_settings(row.slug) for row in rows]
+    return _checked(place, [one for one in taken if one])
+
+
 def _nested(one: str, other: str) -> bool:
     a, b = (
         tuple(part for part in text.split("/") if part)
@@ -184,7 +197,7 @@ def files_of(place: str, *, full: bool = False) -> Callable[..., Kept]:
 
     def keep(storing: Storing, counter: Counter, parent: Manifest | None) -> Kept:
         storage = open_storage(place, private=True)
-        found = _in_folder(storage) if isinstance(storage, LocalStorage) else _in_bucket(storage)
+        found = found_in(storage)
         before = {} if parent is None or full else {file.path: file for file in parent.files}
         known = storing.repository.known(Part.FILE)
 
@@ -216,6 +229,37 @@ def files_of(place: str, *, full: bool = False) -> Callable[..., Kept]:
         )
 
     return keep
+
+
+def found_in(storage: Storage) -> Iterator[_Seen | dict[str, str]]:
+    """The files there are; and ``{"path", "why"}`` of what lies there and is no file to store.
+
+    Raises:
+        StorageError: it cannot be looked into.
+    """
+    return _in_folder(storage) if isinstance(storage, LocalStorage) else _in_bucket(storage)
+
+
+def holds(seen: _Seen, file: StoredFile, repository: Repository) -> bool:
+    """Whether a file that is there is as a snapshot has it: by its times, else by what is in it.
+
+    Raises:
+        StorageError: (transient) it cannot be read now.
+    """
+    if seen.size != file.size or (
+        "mode" in seen.source
+        and seen.source["mode"] != file.source.get("mode", seen.source["mode"])
+    ):
+        return False
+    if _same(seen, file):
+        return True
+    try:
+        with seen.opened() as stream:
+            return all(
+                repository.file_hash(_whole(stream, part.raw)) == part.hash for part in file.parts
+            )
+    except (_Gone, _Changed, _LeftOut):
+        return False
 
 
 @dataclass(frozen=True)
@@ -281,7 +325,10 @@ def _told(seen: _Seen) -> tuple[int, dict[str, Any]]:
 
 
 def _full_part(stream: BinaryIO, left: int) -> bytes:
-    most = min(PART_BYTES, left)
+    return _whole(stream, min(PART_BYTES, left))
+
+
+def _whole(stream: BinaryIO, most: int) -> bytes:
     data = bytearray()
     while len(data) < most and (more := stream.read(most - len(data))):
         data += more
@@ -499,18 +546,52 @@ def restore_files(manifest: Manifest, repository: Repository, target: str | Path
         BackupDamaged: a part is not what was stored; its file was not written.
         StorageError: it cannot be written.
     """
-    names = [name_of(file) for file in manifest.files]
     storage = open_storage(target, private=True)
+    names = names_in(manifest, storage)
     size = 0
     for file, name in zip(manifest.files, names, strict=True):
         if isinstance(storage, LocalStorage):
-            _write_file(storage.root, name, file, repository)
+            write_file(storage.root, name, file, repository)
         else:
-            with storage.writing(file.path) as stream:
-                for part in file.parts:
-                    stream.write(repository.get_file_part(part))
+            write_object(storage, name, file, repository)
         size += file.size
     return Restored(len(manifest.files), size)
+
+
+def names_in(manifest: Manifest, storage: Storage) -> list[str]:
+    """What each of a snapshot's files is called in a folder or a bucket, in their order.
+
+    Raises:
+        BackupError: one would lead out of there, or cannot be called so there: two of the files,
+            or a file and a folder, would have one name.
+    """
+    names = [name_of(file) for file in manifest.files]
+    taken = set(names)
+    for name in names:
+        parts = name.split("/")
+        above = {"/".join(parts[:end]) for end in range(1, len(parts))}
+        if isinstance(storage, LocalStorage):
+            wrong = bool(above & taken)
+        else:
+            try:
+                wrong = check_key(name) != name
+            except ValueError:
+                wrong = True
+        if wrong or len(taken) < len(names):
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")[:200]
+            raise BackupError(
+                f"A file of the snapshot is called {shown!r}, which nothing can be called in "
+                f"{storage.place()}: there its name is none, or a folder's. Nothing was written. "
+                "Choose a place of the kind that the files came from."
+            )
+    return names
+
+
+def write_object(storage: Storage, key: str, file: StoredFile, repository: Repository) -> None:
+    """Writes a stored file as an object: whole, or not at all."""
+    with storage.writing(key) as stream:
+        for part in file.parts:
+            stream.write(repository.get_file_part(part))
 
 
 def name_of(file: StoredFile) -> str:
@@ -530,7 +611,13 @@ def name_of(file: StoredFile) -> str:
     return name
 
 
-def _write_file(root: Path, name: str, file: StoredFile, repository: Repository) -> None:
+def write_file(root: Path, name: str, file: StoredFile, repository: Repository) -> None:
+    """Writes a stored file below a folder: whole, or not at all; no part of its name is a link.
+
+    Raises:
+        StorageError: it cannot be written.
+        BackupDamaged: a part is not what was stored.
+    """
     *above, last = name.split("/")
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -51,6 +51,25 @@ def restore_run(
         bool,
         typer.Option("--dry-run", help="Build, verify and compare; change nothing."),
     ] = False,
+    verify: Annotated[
+        str,
+        typer.Option(
+            "--verify",
+            metavar="quick|full",
+            help="full reads every row back from the database, of large tables, too.",
+        ),
+    ] = "quick",
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Set the tenant's files back, too.")
+    ] = True,
+    files_to: Annotated[
+        str,
+        typer.Option(
+            "--files-to",
+            metavar="PLACE",
+            help="Write the files to this empty folder or S3 prefix, and leave the tenant's own.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Restore a tenant from a backup: run the Dagster job, here and now."""
@@ -67,6 +86,9 @@ def restore_run(
             into=into,
             mask=mask,
             dry_run=dry_run,
+            verify=verify,
+            files=files,
+            files_to=files_to,
         )
 
         def show(out: Console) -> None:
@@ -84,17 +106,39 @@ def restore_run(
 
 
 @restore_app.command("undo")
-def restore_undo(tenant: Slug, as_json: Json = False) -> None:
+def restore_undo(
+    tenant: Slug,
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="Put the tenant's files back, too.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
     """Put back what was there before the newest restore."""
     with told(as_json), connected() as connection:
         from ispmig_pipelines.restoring import undo
 
-        done = undo(connection, tenant)
+        done = undo(connection, tenant, files=files)
         say(
             {"tenant": tenant, **done},
             lambda out: out.print(
                 f"The restore of {done['snapshot']} is undone. What it had brought is kept in the "
                 f"schema {done['kept']} until: ispmig restore confirm {tenant}",
+                markup=False,
+            ),
+        )
+
+
+@restore_app.command("finish")
+def restore_finish(tenant: Slug, as_json: Json = False) -> None:
+    """Set back those files that a restore, which was cut off, had not come to."""
+    with told(as_json), connected() as connection:
+        from ispmig_pipelines.restoring import finish
+
+        done = finish(connection, tenant)
+        say(
+            {"tenant": tenant, "finished": done},
+            lambda out: out.print(
+                "The files are set back." if done else "There was nothing left to be done.",
                 markup=False,
             ),
         )

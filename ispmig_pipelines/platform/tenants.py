@@ -92,19 +92,28 @@ def add(engine: Engine, slug: str) -> Tenant:
         connection.execute(sa.text("lock table ispmig.tenants in share row exclusive mode"))
         if connection.execute(taken).first() is not None:
             raise TenantError(f"There is a tenant {slug} already. Nothing was changed.")
-        _make_role(driver, tenant)
-        driver.execute(sql.SQL("create schema {}").format(sql.Identifier(tenant.schema)))
-        statements = (
-            *ddl.create_tables(tenant.schema),
-            *journal.create_tables(tenant.schema),
-            *_grants(tenant),
-        )
-        # In one go: there are hundreds, and the server may be far away.
-        driver.execute(sql.SQL(";\n").join(statements))
+        make_schema(driver, tenant)
         connection.execute(sa.insert(ledger.tenants).values(slug=slug, created_at=ledger.now()))
         told = {"schema": tenant.schema, "role": tenant.role}
         _enter(connection, slug, trail.Operation.TENANT_ADDED, told)
     return tenant
+
+
+def make_schema(driver: psycopg.Connection, tenant: Tenant) -> None:
+    """Makes a tenant's role, and its schema with all tables, in the current transaction.
+
+    Raises:
+        TenantError: the server has a role of that name.
+    """
+    _make_role(driver, tenant)
+    driver.execute(sql.SQL("create schema {}").format(sql.Identifier(tenant.schema)))
+    statements = (
+        *ddl.create_tables(tenant.schema),
+        *journal.create_tables(tenant.schema),
+        *_grants(tenant),
+    )
+    # In one go: there are hundreds, and the server may be far away.
+    driver.execute(sql.SQL(";\n").join(statements))
 
 
 def _enter(

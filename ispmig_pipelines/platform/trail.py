@@ -43,6 +43,7 @@ class Operation(StrEnum):
 
     TENANT_ADDED = "tenant added"
     TENANT_REMOVED = "tenant removed"
+    TENANT_RESTORED = "tenant restored"
     TENANT_SETTINGS = "tenant settings"
     MIGRATION = "migration"
     DRY_RUN = "dry run"

@@ -19,6 +19,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ispmig_pipelines.backup.definition import standing
 from ispmig_pipelines.backup.journal.mark import (
     CHANGE_SCHEMA,
     TRANSACTION_SCHEMA,
@@ -243,16 +244,7 @@ class _Shipping:
                where c.relkind = 'S' order by c.relname collate "C" """,
             [self._tenant.schema],
         ).fetchall()
-        found = {}
-        for (name,) in names:
-            row = self._driver.execute(
-                sql.SQL("select last_value, is_called from {}").format(
-                    sql.Identifier(self._tenant.schema, name)
-                )
-            ).fetchone()
-            assert row is not None  # noqa: S101 - a sequence is a table of one row
-            found[name] = (row[0], row[1])
-        return found
+        return {name: standing(self._driver, self._tenant, name) for (name,) in names}
 
     def _parts(
         self, mark: Mark, commit_times: bool

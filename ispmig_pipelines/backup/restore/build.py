@@ -29,7 +29,7 @@ from ispmig_pipelines.backup.manifest import Manifest, Table
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import masked, rights, statements
 from ispmig_pipelines.backup.restore.loading import Loaded, load, null_if_left_out
-from ispmig_pipelines.backup.restore.read_back import check_loaded
+from ispmig_pipelines.backup.restore.read_back import SMALL, check_loaded
 from ispmig_pipelines.backup.restore.rows import named_rows_of
 from ispmig_pipelines.backup.restore.statements import Statement
 from ispmig_pipelines.errors import BackupError
@@ -125,6 +125,7 @@ def build(
     copy: bool = False,
     masker: Masker | None = None,
     changes: Changes | None = None,
+    every_row: bool = True,
     told: Callable[[str], None] = lambda text: None,
 ) -> Built:
     """Builds the schema, which nobody has, in the current transaction, and verifies it.
@@ -136,6 +137,7 @@ def build(
         masker: rows are masked; see :mod:`.masked`.
         changes: brings the rows from the snapshot's instant to a later one, when what was loaded
             has been verified and has its primary keys, and before all else is.
+        every_row: also of large tables all rows are read back; see :mod:`.read_back`.
         told: is told what is being done.
 
     Raises:
@@ -146,7 +148,9 @@ def build(
     _prepare(driver, tenant, schema)
     # The tenant's role may not be let look into the catalog.
     roles = rights.Roles.present(driver, tenant)
-    made = _Building(driver, tenant, repository, planned, schema, masker, told, roles)
+    made = _Building(
+        driver, tenant, repository, planned, schema, masker, told, roles, every_row=every_row
+    )
     try:
         with rights.entitled(driver, tenant), names_of(driver, schema):
             with as_tenant(driver, tenant):
@@ -232,7 +236,10 @@ class _Building:
         masker: Masker | None,
         told: Callable[[str], None],
         roles: rights.Roles,
+        *,
+        every_row: bool,
     ) -> None:
+        self._every_row = every_row
         self._driver = driver
         self._tenant = tenant
         self._repository = repository
@@ -320,18 +327,11 @@ class _Building:
         )
 
     def load(self) -> None:
-        parallel = self._driver.execute(
-            "select pg_catalog.current_setting('max_parallel_workers_per_gather')"
-        ).fetchone()
-        parallel_set = "select pg_catalog.set_config('max_parallel_workers_per_gather', %s, true)"
-        # Rows are read back as they lie.
-        self._driver.execute(parallel_set, ["0"])
         for table, definition in self._plan.tables.values():
             if definition.partition_by is None:
                 self._load(table, definition)
         for one in self.sequences:
             self._run(statements.set_sequence(self._schema, one))
-        self._driver.execute(parallel_set, parallel)
 
     def _load(self, table: Table, definition: TableDefinition) -> None:
         self._told(f"{table.name}: {table.rows:,} rows")
@@ -348,12 +348,16 @@ class _Building:
             rows = masked.load(self._driver, self._schema, table, masked_rows)
             _check_rows(table, rows)
         elif table.columns:
-            loaded = load(self._driver, target, batches, null_if_left_out(definition))
+            loaded = load(
+                self._driver, target, batches, null_if_left_out(definition),
+                digest=self._every_row or table.rows <= SMALL,
+            )  # fmt: skip
             _check_rows(table, loaded.rows)
             _check_totals(table, loaded)
             check_loaded(
-                self._driver, self._schema, table, loaded, self._repository.keys.derived("piece")
-            )
+                self._driver, self._schema, table, loaded, self._repository.keys.derived("piece"),
+                every_row=self._every_row,
+            )  # fmt: skip
         elif table.rows:
             self._driver.execute(
                 sql.SQL("insert into {} select from generate_series(1, {})").format(

@@ -18,6 +18,8 @@ from psycopg import sql
 
 from ispmig_pipelines.backup.definition import TableDefinition
 from ispmig_pipelines.backup.reading_rows import sums
+from ispmig_pipelines.backup.restore.column_sums import Sums
+from ispmig_pipelines.backup.restore.rows import ahead
 from ispmig_pipelines.platform.copy import csv_bytes
 
 _PLAIN = frozenset(
@@ -38,12 +40,14 @@ class Loaded:
         columns: those that were written; any other is null in all rows.
         digest: SHA-256 of the rows as CSV; None where they were not all written in one form.
         totals: sums of decimal columns.
+        sums: over every column that was written.
     """
 
     parts: list[tuple[str, int]] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     digest: bytes | None = None
     totals: dict[str, Any] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
 
     @property
     def rows(self) -> int:
@@ -69,6 +73,8 @@ def load(
     target: sql.Identifier,
     batches: Iterable[tuple[str, pa.RecordBatch]],
     optional: Collection[str] = (),
+    *,
+    digest: bool = True,
 ) -> Loaded:
     """Loads rows into a table that the current transaction has made.
 
@@ -77,35 +83,68 @@ def load(
     Args:
         batches: of one schema, each with the name of its content.
         optional: columns that are null if they are left out.
+        digest: for reading all rows back; it takes a quarter of a second for a million rows.
     """
     loaded = Loaded()
     told = sha256()
     forms = 0
-    columns: list[str] = []
+    columns: tuple[str, ...] = ()
+    # The next rows are written as text while the server takes these.
+    texts = ahead(_Writing(optional).text, (one for one in batches if one[1].num_rows), 1)
     with driver.cursor() as cursor, ExitStack() as stack:
         copy: psycopg.Copy | None = None
-        for name, batch in batches:
-            if not batch.num_rows:
-                continue
-            loaded.parts.append((name, batch.num_rows))
-            sums(batch, loaded.totals)
-            needed = {
-                column
-                for column, values in zip(batch.schema.names, batch.columns, strict=True)
-                if column not in optional or values.null_count < batch.num_rows
-            }
-            if copy is None or not needed.issubset(columns):
+        for one in texts:
+            loaded.parts.append((one.name, one.rows))
+            for name, total in one.totals.items():
+                loaded.totals[name] = loaded.totals.get(name, 0) + total
+            loaded.sums.join(one.sums)
+            if copy is None or one.columns != columns:
                 stack.close()
-                needed |= set(columns)
-                columns = [c for c in batch.schema.names if c in needed] or batch.schema.names[:1]
+                columns = one.columns
                 copy = stack.enter_context(cursor.copy(_statement(target, columns)))
                 forms += 1
-            text = csv_bytes(_as_text(batch.select(columns)))
-            copy.write(text)
-            told.update(text)
-    loaded.columns = tuple(columns)
-    loaded.digest = told.digest() if forms == 1 else None
+            copy.write(one.text)
+            if digest:
+                told.update(one.text)
+    loaded.columns = columns
+    loaded.digest = told.digest() if digest and forms == 1 else None
     return loaded
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Rows as ``COPY`` takes them."""
+
+    name: str
+    rows: int
+    columns: tuple[str, ...]
+    text: memoryview
+    totals: dict[str, Any]
+    sums: Sums
+
+
+class _Writing:
+    """Writes batches as text, one after the other; columns that were written once always are."""
+
+    def __init__(self, optional: Collection[str]) -> None:
+        self._optional = optional
+        self._columns: set[str] = set()
+
+    def text(self, named: tuple[str, pa.RecordBatch]) -> _Text:
+        name, batch = named
+        self._columns |= {
+            column
+            for column, values in zip(batch.schema.names, batch.columns, strict=True)
+            if column not in self._optional or values.null_count < batch.num_rows
+        }
+        columns = [c for c in batch.schema.names if c in self._columns] or batch.schema.names[:1]
+        totals: dict[str, Any] = {}
+        sums(batch, totals)
+        written = batch.select(columns)
+        added = Sums()
+        added.add(written)
+        text = csv_bytes(_as_text(written))
+        return _Text(name, batch.num_rows, tuple(columns), text, totals, added)
 
 
 def _statement(target: sql.Identifier, columns: Collection[str]) -> sql.Composed:

@@ -38,6 +38,23 @@ def at_snapshot(repository: Repository, manifest: Manifest) -> dict[int, str] | 
     return found
 
 
+def keep_numbers(connection: Connection, then: Mapping[int, str]) -> None:
+    """Lets no later migration have a number that rows of a snapshot tell of: on a platform whose
+    ledger is another one, it would be taken for the one that loaded them, and be rolled back."""
+    if then:
+        connection.execute(
+            sa.text(
+                """select setval(pg_get_serial_sequence('ispmig.data_migrations', 'id')::regclass,
+                           :last)
+                   from pg_sequences
+                   where format('%I.%I', schemaname, sequencename)
+                           = pg_get_serial_sequence('ispmig.data_migrations', 'id')
+                     and coalesce(last_value, 0) < :last"""
+            ),
+            {"last": max(then)},
+        )
+
+
 def at_moment(
     connection: Connection, slug: str, then: Mapping[int, str], since: dt.datetime, at: dt.datetime
 ) -> dict[int, str]:

@@ -97,6 +97,18 @@ def failed(
     )  # fmt: skip
 
 
+def has_ended(connection: Connection, begun: int) -> bool:
+    """Whether a restore came to its end, which whoever lost the connection at it does not know."""
+    found = sa.select(
+        sa.exists().where(
+            logs.c.operation == Operation.RESTORE.value,
+            logs.c.stage == Stage.FINISHED.value,
+            logs.c.details["begun"].as_string() == str(begun),
+        )
+    )
+    return bool(connection.execute(found).scalar())
+
+
 def close_abandoned(connection: Connection, slug: str) -> list[int]:
     """Ends, in the trail, restores whose process died, in the current transaction; returns the ids
     of their beginnings. The caller holds the tenant, so none of them is alive.
@@ -122,6 +134,22 @@ def close_abandoned(connection: Connection, slug: str) -> list[int]:
     for begun, actor, run in open_:
         failed(connection, slug, actor, run, begun, ABANDONED)
     return [begun for begun, _, _ in open_]
+
+
+def is_first(connection: Connection, restored: Restored) -> bool:
+    """Whether before this restore the platform had no row of the tenant, which it had made with
+    its history alone; see :mod:`.new_platform`."""
+    made = connection.execute(
+        sa.select(sa.func.max(logs.c.id)).where(
+            logs.c.tenant == restored.tenant,
+            logs.c.operation == Operation.TENANT_RESTORED.value,
+            logs.c.id < restored.entry,
+        )
+    ).scalar()
+    return made is not None and not any(
+        made < one.entry < restored.entry and one.kind == WHOLE
+        for one in finished(connection, restored.tenant)
+    )
 
 
 def of_run(connection: Connection, dagster_run_id: str) -> Restored | None:

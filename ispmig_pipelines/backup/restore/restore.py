@@ -21,13 +21,15 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import definition
+from ispmig_pipelines.backup import definition, evidence, tenant_files
 from ispmig_pipelines.backup.beside import beside_others
+from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import (
     choosing,
     compare,
     erased_again,
+    files,
     migration_states,
     records,
     rights,
@@ -37,7 +39,7 @@ from ispmig_pipelines.backup.restore import (
 from ispmig_pipelines.backup.restore.build import Built, Changes, Plan, build, plan
 from ispmig_pipelines.backup.restore.choosing import Chosen
 from ispmig_pipelines.backup.restore.records import Restored
-from ispmig_pipelines.errors import IspmigError, UsageError
+from ispmig_pipelines.errors import BackupDamaged, IspmigError, UsageError
 from ispmig_pipelines.model.masking import Masker
 from ispmig_pipelines.platform import timeouts, trail
 from ispmig_pipelines.platform.mask_key import mask_key
@@ -53,6 +55,10 @@ _RESERVED = ("pg_", "tenant_", "ispmig")
 _TAKEN = frozenset({"public", "information_schema", "dagster"})
 
 
+QUICK, FULL = "quick", "full"
+"""How what was loaded is verified."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is to be restored.
@@ -64,6 +70,10 @@ class Asked:
         into: a schema that is made for a copy; "" for the tenant's own.
         mask: the copy is masked.
         dry_run: all of it is built and verified, held against what is there, and taken back.
+        verify: ``quick`` or ``full``: also of large tables every row is read back; see
+            :mod:`.read_back`.
+        files: the tenant's files are set back with its tables.
+        files_to: a place to which the snapshot's files are written, instead of the tenant's own.
     """
 
     snapshot: str = ""
@@ -72,6 +82,9 @@ class Asked:
     into: str = ""
     mask: bool = False
     dry_run: bool = False
+    verify: str = QUICK
+    files: bool = True
+    files_to: str = ""
 
     def check(self) -> None:
         """
@@ -85,6 +98,15 @@ class Asked:
             )
         if self.into:
             check_copy_name(self.into)
+        if self.verify not in (QUICK, FULL):
+            raise UsageError(
+                f"Restores are verified {QUICK} or {FULL}, and not {self.verify[:20]!r}."
+            )
+        if self.files_to and (not self.files or self.mask or self.tables):
+            raise UsageError(
+                "Files are written to a place of their own (--files-to) with the whole tenant, or "
+                "with a copy that is not masked: nobody knows what to mask in a file."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """As the audit trail has it."""
@@ -96,6 +118,7 @@ class Asked:
                 "into": self.into,
                 "masked": self.mask,
                 "dry_run": self.dry_run,
+                "verify": self.verify,
             }
         }
 
@@ -147,16 +170,29 @@ def restore(
     asked.check()
     with connection.begin():
         records.close_abandoned(connection, tenant.slug)
-    begun = records.begin(connection, tenant.slug, actor, dagster_run_id, asked.as_json())
+        place = tenant_files.place_of(connection, tenant.slug)
+    files.settle(connection, tenant.slug)
+    # What was made ready of files is known by this, whatever becomes of the process.
+    work = {}
+    if (
+        asked.files
+        and place
+        and not (asked.files_to or asked.tables or asked.into or asked.dry_run)
+    ):
+        work = {"files": {"place": place, "work": files.new_work()}}
+    begun = records.begin(connection, tenant.slug, actor, dagster_run_id, asked.as_json() | work)
     try:
         with (
             connection.engine.connect() as other,
             beside_others(other, tenant.slug),
         ):
-            return _Restoring(
-                connection, tenant, repository, asked, begun, actor, dagster_run_id, told
-            ).run(changes_since)
+            done = _Restoring(
+                connection, tenant, repository, asked, begun, actor, dagster_run_id, told, place,
+                work.get("files", {}).get("work", ""),
+            ).run(changes_since)  # fmt: skip
     except BaseException as error:
+        if isinstance(error, BackupDamaged) and error.place:
+            _leave_evidence(repository, asked, failed=error)
         kind = error.code if isinstance(error, IspmigError) else type(error).__name__
         # The connection may be what was lost.
         with (
@@ -164,8 +200,52 @@ def restore(
             connection.engine.connect() as other,
             other.begin(),
         ):
-            records.failed(other, tenant.slug, actor, dagster_run_id, begun, kind)
+            if not records.has_ended(other, begun):
+                records.failed(other, tenant.slug, actor, dagster_run_id, begun, kind)
+                if work:
+                    files.discard(place, work["files"]["work"])
         raise
+    _leave_evidence(repository, asked, done=done)
+    if work and done.details["files"]:
+        told("files")
+        files.carry_out(tenant.slug, place, done.details["files"].get("work", ""))
+    return done
+
+
+def _leave_evidence(
+    repository: Repository,
+    asked: Asked,
+    *,
+    done: Restored | None = None,
+    failed: BackupDamaged | None = None,
+) -> None:
+    """Writes down, with the backups, that a snapshot could be restored, or could not; nothing of
+    some tables alone, or of masked ones, which say little of the snapshot."""
+    if asked.tables or asked.mask or not (done or asked.snapshot):
+        return
+    # Whoever restores may not be allowed to write there, and the tenant is back nevertheless.
+    with suppress(IspmigError):
+        details = done.details if done else {}
+        own = details.get("files") or {}
+        read = own.get("written", own.get("added", 0) + own.get("changed", 0))
+        evidence.write(
+            repository,
+            evidence.Drill(
+                repository=repository.root,
+                name="",
+                at=dt.datetime.now(dt.UTC),
+                snapshot=str(details.get("snapshot") or repository.find(asked.snapshot).name),
+                passed=done is not None,
+                seconds=float(details.get("seconds", 0.0)),
+                rows=int(details.get("rows", 0)),
+                problem=failed.code if failed else "",
+                by="restore",
+                proved={
+                    "rows": "every row" if asked.verify == FULL else "sums",
+                    "files": f"{0 if asked.dry_run else read} of {own.get('in_snapshot', 0)}",
+                },
+            ),
+        )
 
 
 @dataclass
@@ -180,6 +260,13 @@ class _Restoring:
     actor: str
     dagster_run_id: str
     told: Callable[[str], None]
+    place: str
+    work: str
+
+    @property
+    def every_row(self) -> bool:
+        """Whether all rows are read back."""
+        return self.asked.verify == FULL
 
     def run(self, changes_since: ChangesSince) -> Restored:
         started = time.monotonic()
@@ -206,6 +293,7 @@ class _Restoring:
                 then = migration_states.at_moment(
                     self.connection, self.tenant.slug, then, manifest.instant, chosen.at
                 )
+        own_files = self._files(manifest)
         with self.connection.begin() as transaction:
             driver = raw(self.connection)
             timeouts.limit(driver)
@@ -216,6 +304,7 @@ class _Restoring:
                     details = self._tables(driver, planned, changes)
                 else:
                     details = self._whole(driver, planned, chosen, changes, then)
+            details["files"] = own_files
             if asked.dry_run:
                 transaction.rollback()
             else:
@@ -236,12 +325,43 @@ class _Restoring:
             "behind_seconds": None if changes is not None else chosen.behind,
             "dry_run": self.asked.dry_run,
             "masked": self.asked.mask,
+            "verified": self.asked.verify,
             **details,
             "seconds": round(time.monotonic() - started, 3),
         }
         return records.finish(
             self.connection, self.tenant.slug, self.actor, self.dagster_run_id, about
         )
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def _files(self, manifest: Manifest) -> dict[str, Any] | None:
+        """Makes the files ready, or writes them elsewhere, or looks what is to be done; returns
+        what the entry says of them. None where tables alone are restored."""
+        asked = self.asked
+        if asked.tables:
+            return None
+        there = {"in_snapshot": len(manifest.files)}
+        if not asked.files:
+            return there | {"left_out": "by --no-files"}
+        if asked.files_to:
+            if asked.dry_run:
+                return there | {"left_out": "a dry run"}
+            self.told(f"files to {asked.files_to}")
+            with self.connection.begin():
+                place = tenant_files.check_apart(self.connection, asked.files_to)
+            return there | files.write_to(manifest, self.repository, place)
+        if not manifest.files:
+            # Nobody knows whether it is of before they were declared.
+            return there | {"left_out": "the snapshot has none"} if self.place else None
+        if asked.into:
+            return there | {"left_out": "a copy of tables"}
+        if not self.place:
+            return there | {"left_out": "no place of the tenant's files is declared"}
+        if asked.dry_run:
+            return there | files.plan(manifest, self.repository, self.place).counts()
+        ready = files.make_ready(manifest, self.repository, self.place, self.work, self.told)
+        return there | ready.details()
 
     # -- the whole tenant ---------------------------------------------------------------------
 
@@ -258,8 +378,9 @@ class _Restoring:
         # What is in the way is to be told before the work, and not after it.
         swap.check_nothing_outside(driver, tenant)
         built = build(
-            driver, tenant, self.repository, planned, side, changes=changes, told=self.told
-        )
+            driver, tenant, self.repository, planned, side,
+            changes=changes, every_row=self.every_row, told=self.told,
+        )  # fmt: skip
         if self.asked.dry_run:
             self.told("differences")
             return {
@@ -274,6 +395,7 @@ class _Restoring:
         before = swap.swap(driver, tenant, side)
         states = {}
         if then is not None:
+            migration_states.keep_numbers(self.connection, then)
             states = migration_states.settle(
                 self.connection, tenant.slug, then, chosen.manifest.snapshot
             )
@@ -296,7 +418,8 @@ class _Restoring:
         side = swap.new_name(tenant, swap.SIDE)
         built = build(
             driver, tenant, self.repository, planned, side,
-            references=False, indexes=False, changes=changes, told=self.told,
+            references=False, indexes=False, changes=changes, every_row=self.every_row,
+            told=self.told,
         )  # fmt: skip
         if self.asked.dry_run:
             self.told("differences")
@@ -332,7 +455,7 @@ class _Restoring:
         masker = Masker(mask_key(self.connection, self.tenant.slug)) if self.asked.mask else None
         built = build(
             driver, self.tenant, self.repository, planned, into,
-            copy=True, masker=masker, changes=changes, told=self.told,
+            copy=True, masker=masker, changes=changes, every_row=self.every_row, told=self.told,
         )  # fmt: skip
         kind = records.TRIED if self.asked.dry_run else records.COPY
         return {**_about(kind, built), "into": into, "emptied": list(built.emptied)}
@@ -401,19 +524,25 @@ def undo(
     *,
     actor: str,
     dagster_run_id: str = "",
+    with_files: bool = True,
     told: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Puts back what was there before the newest restore, in one transaction; returns what was
-    done, as the audit trail has it. What was there until now is kept in its turn, till it is
-    confirmed.
+    """Puts back what was there before the newest restore, in one transaction, and the files after
+    it; returns what was done, as the audit trail has it. What was there until now is kept in its
+    turn, till it is confirmed.
 
     The caller holds the tenant, and is in no transaction.
 
+    Args:
+        with_files: else files stay as they are.
+
     Raises:
+        StorageError: the files cannot be put back; the text says whether the tables are.
         UsageError: nothing is kept.
         BackupError: something stands in the way.
         DatabaseError: (transient) somebody works on the tables all the time.
     """
+    files.settle(connection, tenant.slug)
     with connection.begin():
         driver = raw(connection)
         timeouts.limit(driver)
@@ -425,6 +554,14 @@ def undo(
             )
         point = points[0]
         restored = point.restored
+        if records.is_first(connection, restored):
+            raise UsageError(
+                f"Before the restore of {restored.details['snapshot']} this platform had no row of "
+                f"tenant {tenant.slug}, so that there is nothing to go back to. Nothing was "
+                f"changed. Restore another snapshot, or take the tenant away: ispmig tenant remove "
+                f"{tenant.slug}"
+            )
+        own = files.ready_to_undo(restored.details) if with_files else None
         with rights.entitled(driver, tenant):
             after = _put_back(connection, driver, tenant, point, told)
         done = {
@@ -432,12 +569,14 @@ def undo(
             "snapshot": restored.details["snapshot"],
             "kind": restored.kind,
             "kept": after,
+            "files": own,
         }
         told("commit")
         trail.enter(
             connection, tenant.slug, Operation.RESTORE_UNDONE, Stage.FINISHED, actor=actor,
             dagster_run_id=dagster_run_id, details=done,
         )  # fmt: skip
+    files.undo(tenant.slug, own)
     return done
 
 
@@ -475,7 +614,9 @@ def confirm(
 
     Raises:
         UsageError: nothing is kept.
+        StorageError: what is kept of files cannot be deleted; nothing was let go of.
     """
+    files.settle(connection, tenant.slug)
     with connection.begin():
         driver = raw(connection)
         timeouts.limit(driver)
@@ -486,6 +627,7 @@ def confirm(
                 "nothing to confirm. Nothing was changed."
             )
         points = restore_points(connection, tenant)
+        files.let_go(files.kept_places(connection, tenant.slug))
         for schema in schemas:
             swap.drop(driver, schema)
         done = {

@@ -14,6 +14,9 @@ def default_config(tenant: str) -> dict[str, object]:
         "tables": [],
         "into": "",
         "mask": False,
+        "files": True,
+        "files_to": "",
+        "verify": "quick",
         "dry_run": True,
     }
     return {"ops": {"restore": {"config": config}}}

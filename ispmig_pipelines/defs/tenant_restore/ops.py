@@ -8,7 +8,7 @@ from dagster import OpExecutionContext, Out, op
 from ispmig_pipelines.backup.journal.changes import changes_since
 from ispmig_pipelines.backup.journal.ship import ship_if_on
 from ispmig_pipelines.backup.repository import open_repository
-from ispmig_pipelines.backup.restore import choosing, records
+from ispmig_pipelines.backup.restore import choosing, files, records
 from ispmig_pipelines.backup.restore.records import Restored
 from ispmig_pipelines.backup.restore.restore import Asked, analyze, restore
 from ispmig_pipelines.defs.actor import actor
@@ -30,6 +30,9 @@ def restore_op(context: OpExecutionContext, config: RestoreConfig, platform: Pla
             into=config.into.strip(),
             mask=config.mask,
             dry_run=config.dry_run,
+            verify=config.verify.strip(),
+            files=config.files,
+            files_to=config.files_to.strip(),
         )
         tenant = platform.hold(context.partition_key)
         repository = open_repository(tenant.slug)
@@ -55,6 +58,8 @@ def restore_op(context: OpExecutionContext, config: RestoreConfig, platform: Pla
                     # The journal has begun anew with the tables; a failure here undoes nothing.
                     with suppress(IspmigError):
                         ship_if_on(tenant, repository)
+            else:
+                files.settle(connection, tenant.slug)
             if not asked.dry_run:
                 # Nobody needs it to be right; the server does it by itself within minutes.
                 with suppress(psycopg.Error):
@@ -86,6 +91,8 @@ def told(done: Restored) -> list[str]:
             f"what was there is kept in the schema {done.before} until ispmig restore confirm "
             f"{done.tenant}; ispmig restore undo {done.tenant} puts it back"
         )
+    if told_of_files := _files(done):
+        lines.append(told_of_files)
     if details.get("migrations"):
         changed = ", ".join(f"{m} {one['is']}" for m, one in details["migrations"].items())
         lines.append(f"in the ledger, as of the snapshot: migrations {changed}")
@@ -102,3 +109,20 @@ def told(done: Restored) -> list[str]:
     if details.get("left_out"):
         lines.append("could not be made again: " + ", ".join(details["left_out"]))
     return lines
+
+
+def _files(done: Restored) -> str:
+    found = done.details.get("files")
+    if not found:
+        return ""
+    if found.get("left_out"):
+        there = found["in_snapshot"]
+        return f"files are as they were ({found['left_out']}): the snapshot has {there:,}"
+    if "written" in found:
+        return f"{found['written']:,} files were written to {found['place']}"
+    would = "would be " if done.kind == records.TRIED else ""
+    kept = "; what was there is kept beside it" if found.get("work") else ""
+    return (
+        f"files in {found['place']}: {found['added']:,} {would}added, {found['changed']:,} "
+        f"{would}replaced, {found['removed']:,} {would}taken away, {found['same']:,} the same{kept}"
+    )

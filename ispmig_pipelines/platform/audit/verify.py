@@ -25,6 +25,7 @@ from ispmig_pipelines.platform.audit.chain import GENESIS, PLATFORM, Head, Link
 from ispmig_pipelines.platform.audit.witness import Testimony, Witnessed
 from ispmig_pipelines.platform.ledger import SCHEMA
 from ispmig_pipelines.platform.tenants import raw
+from ispmig_pipelines.platform.trail import Operation
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -237,6 +238,7 @@ class _Walk:
                 self.others.setdefault(seen.position, []).append((name, seen))
         self.same: dict[str, int] = {}
         self.unlike: dict[str, list[tuple[Link, Witnessed]]] = {}
+        self.restored: Link | None = None
 
     @property
     def position(self) -> int:
@@ -245,6 +247,8 @@ class _Walk:
 
     def step(self, link: Link) -> None:
         self.found.entries += 1
+        if link.operation == Operation.TENANT_RESTORED:
+            self.restored = link
         self._begins_or_ends(link)
         if link.position is None or link.position <= self.position:
             self._outside(link)
@@ -464,6 +468,9 @@ class _Walk:
 
         Else it would be enough to put a copy in the database's place that was tampered with, or to
         keep the platform from asking the server who it is.
+
+        A chain that came from a snapshot goes on otherwise than it did where it came from: what was
+        entered there since is told, and no fault of this one.
         """
         if not self.same:
             return
@@ -471,11 +478,21 @@ class _Walk:
         own = self.testimony.seen
         first = min(own, key=lambda seen: seen.position) if own else None
 
+        restored = None if self.restored is None else self.restored.position
+
         def counts(seen: Witnessed) -> bool:
+            if restored is not None and seen.position >= restored:
+                return False
             return first is None or seen.position < first.position or seen.at < first.at
 
         self.differs += [(link, seen) for link, seen in self.unlike.get(origin, ()) if counts(seen)]
         self.differs.sort(key=lambda pair: pair[0].position or 0)
+        last = max(seen.position for seen in self.testimony.others[origin])
+        if restored is not None and last >= restored:
+            self.found.notes.append(
+                f"{_entries(restored, last)} of {self._whose}, as it was where it came from, did "
+                f"not come with it: {_named(self.restored)} is there instead."
+            )
         for seen in self.testimony.others[origin]:
             if seen.position > self.position and counts(seen):
                 self.claims.setdefault(seen.position, []).append(seen)

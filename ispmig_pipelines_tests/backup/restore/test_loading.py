@@ -175,3 +175,58 @@ def test_any_text_comes_back(session: psycopg.Connection) -> None:
             raise psycopg.Rollback()
 
     holds()
+
+
+@pytest.mark.empty_database
+def test_of_a_large_table_the_sums_of_every_column_are_asked(
+    session: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_back, "SMALL", 2)
+    monkeypatch.setattr(read_back, "_read_back", None)
+    batch = every_type()
+    with session.transaction():
+        table = made(session, batch)
+        loaded = put(session, table, batch.slice(0, 1), batch.slice(1))
+        check_loaded(session, "side", table, loaded, KEY, every_row=False)
+        changes = [
+            f"update side.t set {{}} = {change}"
+            for column in table.columns
+            for change in ("null", sample(column.type))
+        ]
+        columns = [column.name for column in table.columns for _ in range(2)]
+        changes += ["delete from side.t where ctid = (select min(ctid) from side.t)",
+                    "insert into side.t select * from side.t limit 1"]  # fmt: skip
+        for change, column in zip(changes, [*columns, "", ""], strict=True):
+            with session.transaction() as inner:
+                session.execute(sql.SQL(change).format(sql.Identifier(column or "t")))
+                with pytest.raises(BackupError, match="are others in the database"):
+                    check_loaded(session, "side", table, loaded, KEY, every_row=False)
+                raise psycopg.Rollback(inner)
+        raise psycopg.Rollback()
+
+
+@pytest.mark.empty_database
+def test_sums_are_the_same_of_whatever_rows(
+    session: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_back, "SMALL", 0)
+    monkeypatch.setattr(read_back, "_read_back", None)
+    texts = cells(pa.string()).map(lambda t: t and t.replace("\0", ""))
+    kinds = (pa.string(), pa.decimal128(12, 2), pa.date32(), pa.int64(), pa.float64(),
+             pa.timestamp("us", "UTC"), pa.bool_())  # fmt: skip
+    some = st.tuples(texts, *(cells(kind) for kind in kinds[1:]))
+
+    @settings(max_examples=60)
+    @given(st.lists(some, min_size=1, max_size=9))
+    def hold(rows: list[tuple[object, ...]]) -> None:
+        batch = pa.record_batch(
+            [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(kinds)],
+            names=list("abcdefg"),
+        )
+        with session.transaction():
+            table = made(session, batch)
+            loaded = put(session, table, batch.slice(0, 1), batch.slice(1))
+            check_loaded(session, "side", table, loaded, KEY, every_row=False)
+            raise psycopg.Rollback()
+
+    hold()

@@ -11,11 +11,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import definition
+from ispmig_pipelines.backup import definition, evidence
 from ispmig_pipelines.backup.definition import Definitions
-from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.repository import Part, Repository
 from ispmig_pipelines.backup.restore import restore as restoring_module
-from ispmig_pipelines.errors import BackupError, UsageError
+from ispmig_pipelines.errors import BackupDamaged, BackupError, UsageError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.tenants import Tenant
@@ -341,3 +341,25 @@ def test_equal_content_has_an_equal_digest(
     assert digest(driver, acme) != before
     restoring()
     assert digest(driver, acme) == before
+
+
+def test_a_restore_is_evidence_that_its_snapshot_can_be_restored(
+    restoring: Restoring, backup: Callable[..., str], driver: psycopg.Connection,
+    repository: Repository,
+) -> None:  # fmt: skip
+    fill(driver)
+    snapshot = backup()
+    restoring(tables=("customer",))
+    restoring(into="acme_masked", mask=True)
+    assert evidence.of(repository)[snapshot].state == evidence.State.UNVERIFIED
+    restoring(verify="full")
+    known = evidence.of(repository)[snapshot]
+    assert (known.state, known.rows) == (evidence.State.RESTORED, 60)
+    (record,) = evidence.drills(repository)
+    assert (record.by, record.proved) == ("restore", {"rows": "every row", "files": "0 of 0"})
+    customers = repository.read(snapshot).table("customer")
+    assert customers is not None
+    repository.delete(Part.PIECE, customers.pieces[0].hash)
+    with pytest.raises(BackupDamaged):
+        restoring()
+    assert evidence.of(repository)[snapshot].state == evidence.State.FAILED
