@@ -212,6 +212,14 @@ class Settings(BaseSettings):
         "(work_mem).",
     )
 
+    disk_reserve: int = Field(
+        default=256,
+        ge=0,
+        le=1_000_000_000,
+        description="Room on the disk of ISPMIG_HOME that is left alone, in MiB: a run that would "
+        "need it is refused, and health says that the disk is full.",
+    )
+
     ui_url: str = Field(
         default="http://127.0.0.1:3000",
         description="Address at which people reach the Dagster UI, for links to runs in alerts.",
