@@ -45,6 +45,8 @@ def _made(console: Console) -> Progress:
         # What is left in the terminal is what the command says in the end.
         transient=True,
         refresh_per_second=4,
+        # It may lead elsewhere.
+        redirect_stdout=False,
     )
 
 

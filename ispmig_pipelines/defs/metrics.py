@@ -15,6 +15,7 @@ from dagster._core.workspace.context import IWorkspaceProcessContext
 from ispmig_pipelines.defs.launch import DEFINITIONS
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.drop.records import State as DropState
+from ispmig_pipelines.errors import DatabaseError, PlatformError
 from ispmig_pipelines.metrics import gather, health
 from ispmig_pipelines.metrics.health import Found
 from ispmig_pipelines.metrics.openmetrics import Family, Sample, Type, text
@@ -22,6 +23,9 @@ from ispmig_pipelines.platform.server import told_plainly
 
 KEPT_SECONDS = 5.0
 """For so long who asks again gets the same answer: everybody who reaches the UI may ask."""
+
+PATIENCE = 10.0
+"""Seconds for which who asks waits for an answer that somebody else lets make."""
 
 NEWEST_HEARTBEAT = 90.0
 """Seconds: Dagster's daemons say every 30 that they live."""
@@ -38,19 +42,29 @@ _UNDER_WAY = {
 
 
 def families(
-    instance: DagsterInstance, platform: Platform, opened: gather.OpenRecords
+    instance: DagsterInstance,
+    platform: Platform,
+    opened: gather.OpenRecords,
+    *,
+    quarantine_seconds: float = gather.QUARANTINE_SECONDS,
 ) -> list[Family]:
     """All metrics, as they are now.
 
     Args:
         opened: what is known of quarantine since the last time.
+        quarantine_seconds: for how long quarantine is counted at most.
 
     Raises:
         DatabaseError: the database cannot be used.
     """
     started = time.monotonic()
     with platform.connect() as connection:
-        found = gather.gathered(connection, opened, drop_states=[one.value for one in DropState])
+        found = gather.gathered(
+            connection,
+            opened,
+            drop_states=[one.value for one in DropState],
+            quarantine_seconds=quarantine_seconds,
+        )
     with told_plainly():
         found += [_build(), _runs(instance), _heartbeats(instance)]
     seconds = round(time.monotonic() - started, 3)
@@ -160,11 +174,21 @@ class Kept:
     _answer: Any = None
 
     def __call__(self) -> Any:
-        with self._guard:
+        """The answer.
+
+        Raises:
+            PlatformError: whoever makes it has not come to an end in time. A web server has few
+                threads: those who ask must not all wait in them.
+        """
+        if not self._guard.acquire(timeout=PATIENCE):
+            raise PlatformError("The answer takes too long to make.", transient=True)
+        try:
             if time.monotonic() - self._at >= self.seconds:
                 self._answer = self.make()
                 self._at = time.monotonic()
             return self._answer
+        finally:
+            self._guard.release()
 
 
 @dataclass
@@ -188,8 +212,15 @@ def watched(context: IWorkspaceProcessContext) -> Watched:
             health.CODE_LOCATION: lambda: code_location(context),
         }
     )
+
+    def numbers() -> str:
+        # A server that does not answer is given up within seconds so, and none is started.
+        if not (found := health.database()).healthy:
+            raise DatabaseError(f"The database cannot be used: {found.code}.", transient=True)
+        return text(families(context.instance, platform, opened))
+
     return Watched(
-        metrics=Kept(lambda: text(families(context.instance, platform, opened))),
+        metrics=Kept(numbers),
         health={
             part: Kept(lambda part=part: checks.looked(part))  # type: ignore[misc]
             for part in ("", *health.PARTS)
@@ -206,7 +237,7 @@ def families_here() -> list[Family]:
     from ispmig_pipelines.defs.instance import instance
 
     with instance() as ready:
-        return families(ready, Platform(), gather.OpenRecords())
+        return families(ready, Platform(), gather.OpenRecords(), quarantine_seconds=600.0)
 
 
 def health_here() -> dict[str, Any]:

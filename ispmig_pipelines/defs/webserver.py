@@ -97,7 +97,11 @@ def _health(seen: Watched) -> _Answer:
         part = request.path_params.get("part", "")
         if part and part not in health.PARTS:
             return JSONResponse({"parts": health.PARTS}, status_code=404, headers=_HEADERS)
-        found = seen.health[part]()
+        try:
+            found = seen.health[part]()
+        except IspmigError as error:
+            told = {"healthy": False, "code": error.code}
+            return JSONResponse(told, status_code=503, headers=_HEADERS)
         return JSONResponse(found, status_code=200 if found["healthy"] else 503, headers=_HEADERS)
 
     return answer

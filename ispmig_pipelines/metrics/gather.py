@@ -144,6 +144,7 @@ def gathered(
     *,
     drop_states: Iterable[str] = (),
     most: int = MOST_TENANTS,
+    quarantine_seconds: float = QUARANTINE_SECONDS,
     now: dt.datetime | None = None,
 ) -> list[Family]:
     """All that the ledger knows.
@@ -153,6 +154,7 @@ def gathered(
         opened: what is known of quarantine since the last time.
         drop_states: states of drops that are told of also where there is none.
         most: tenants with series of their own.
+        quarantine_seconds: for how long quarantine is counted at most.
     """
     now = now or ledger.now()
     with connection.begin():
@@ -177,7 +179,7 @@ def gathered(
         _of_tenants(
             "ispmig_quarantine_open_records",
             "Records in quarantine that nobody has corrected yet.",
-            opened.counted(connection, there),
+            opened.counted(connection, there, quarantine_seconds),
             shown,
             unit="records",
         )

@@ -246,6 +246,16 @@ def test_without_a_database_metrics_are_not_there_and_nothing_is_given_away(
     assert json.loads(ui("/health").body)["parts"]["database"]["code"] == "unreachable"
 
 
+def test_asking_for_metrics_starts_no_embedded_server(
+    ui, ispmig_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ISPMIG_DATABASE_URL")
+    settings.cache_clear()
+    answer = ui("/metrics")
+    assert (answer.status, answer.text) == (503, "database\n")
+    assert not (ispmig_home / "postgres").exists()
+
+
 def test_a_code_location_that_is_there_and_one_that_does_not_load(
     ispmig_home: Path, instance: DagsterInstance, tmp_path: Path
 ) -> None:

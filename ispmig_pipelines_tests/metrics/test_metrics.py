@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from dagster import DagsterInstance, instance_for_test
 from typer.testing import CliRunner
 
 from ispmig_pipelines.cli import app
+from ispmig_pipelines.defs import metrics as serving
 from ispmig_pipelines.defs.metrics import Kept
+from ispmig_pipelines.errors import PlatformError
 from ispmig_pipelines.metrics.gather import OTHERS, OpenRecords, gathered
 from ispmig_pipelines.metrics.openmetrics import text
 from ispmig_pipelines.platform import ledger, tenants, trail
@@ -222,6 +225,28 @@ def test_who_asks_again_at_once_gets_the_same_answer() -> None:
     assert [kept(), kept()] == [1, 1]
     fresh = Kept(lambda: made.append(1) or len(made), seconds=0)
     assert [fresh(), fresh()] == [2, 3]
+
+
+def test_who_asks_does_not_wait_for_ever_for_an_answer_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.05)
+    free, begun = threading.Event(), threading.Event()
+
+    def hangs() -> str:
+        begun.set()
+        free.wait(30)
+        return "late"
+
+    kept = Kept(hangs)
+    first = threading.Thread(target=kept)
+    first.start()
+    begun.wait(30)
+    with pytest.raises(PlatformError):
+        kept()
+    free.set()
+    first.join()
+    assert kept() == "late"
 
 
 def test_an_ephemeral_instance_does(ispmig_home: Path) -> None:
