@@ -20,18 +20,14 @@ def bar(*, quiet: bool) -> Iterator[None]:
     """Shows how far the block's work is: each piece that is under way, with its rate and the time
     that is left.
 
-    Where standard error is no terminal nothing is shown, and the run says lines instead; with
-    ``quiet`` (JSON was asked for) neither bar nor lines of progress.
+    Where standard error is no terminal, or with ``quiet`` (JSON was asked for), there is none, and
+    the run says lines instead, as logs.
     """
-    from ispmig_pipelines.defs.tenant_migration.progress import watched
-
-    if quiet:
-        with watched(lambda standing: None):
-            yield
-        return
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         yield
         return
+    from ispmig_pipelines.defs.tenant_migration.progress import watched
+
     with _made(Console(stderr=True, highlight=False)) as shown, watched(_Pieces(shown).show):
         yield
 

@@ -182,6 +182,7 @@ def extract_op(
                 "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
                 "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
                 **using,
+                **usage(),
             },
         )
 
@@ -214,6 +215,7 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
             **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
+            **usage(),
         }
     )
     return Mapped(extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options)
@@ -245,6 +247,7 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
             **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
+            **usage(),
         }
     )
     return replace(mapped, feeds=feeds)
@@ -348,7 +351,7 @@ def load_op(
     for told_feed in staged.values():
         told_feed.done()
     using = used.metadata(sum(f.read for f in feeds), size_of(f.source for f in feeds))
-    context.add_output_metadata({**counts_metadata(loaded_entry), **using})
+    context.add_output_metadata({**counts_metadata(loaded_entry), **using, **usage()})
     return LoadedMigration(slug, migration, tuple(feeds), options, changed)
 
 
@@ -408,7 +411,7 @@ def audit_op(
         with platform.connect() as connection:
             closing.forget_staged(connection, tenant)
     shown = kept.metadata if kept else {}
-    context.add_output_metadata({**shown, **counts_metadata(entry), **using})
+    context.add_output_metadata({**shown, **counts_metadata(entry), **using, **usage()})
     return entry.as_json()
 
 
@@ -510,6 +513,11 @@ def teller(context: OpExecutionContext, stage: str, used: Usage) -> Begin:
             say(standing.text)
 
     return lambda what, total: Progress(stage, what, tell, total=total, each=used.look)
+
+
+def usage() -> dict[str, float]:
+    """The most memory that the run's process has ever had, in MiB, as the kernel keeps it."""
+    return {"run_peak_rss_mb": round(peak_memory(), 1)}
 
 
 def size_of(sources: Iterable[StagedSource]) -> int:
