@@ -212,6 +212,28 @@ class Settings(BaseSettings):
         "(work_mem).",
     )
 
+    disk_reserve: int = Field(
+        default=256,
+        ge=0,
+        le=1_000_000_000,
+        description="Room on the disk of ISPMIG_HOME that is left alone, in MiB: a run that would "
+        "need it is refused, and health says that the disk is full.",
+    )
+
+    disk_factor: float | None = Field(
+        default=None,
+        ge=0,
+        le=1_000,
+        description="Bytes of disk that a migration needs for each byte of its sources. Unset: as "
+        "measured, by format. 0: nobody looks whether there is room.",
+    )
+    least_memory: int = Field(
+        default=256,
+        ge=0,
+        le=1_000_000,
+        description="Memory that has to be free for a migration to begin, in MiB. 0: nobody looks.",
+    )
+
     ui_url: str = Field(
         default="http://127.0.0.1:3000",
         description="Address at which people reach the Dagster UI, for links to runs in alerts.",

@@ -32,6 +32,7 @@ from ispmig_pipelines.cli import (
     service,
     spec,
     tenant,
+    watching,
 )
 from ispmig_pipelines.cli.console import has_told, options, tell
 from ispmig_pipelines.cli.words import Debug
@@ -88,6 +89,8 @@ app.add_typer(alerts.alerts_app, name="alerts")
 app.command()(files.convert)
 app.command()(service.up)
 app.command()(service.status)
+app.command()(watching.metrics)
+app.command()(watching.health)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from ispmig_pipelines import tables
+from ispmig_pipelines.cli.bar import bar
 from ispmig_pipelines.cli.console import connected, say, told
 from ispmig_pipelines.cli.words import (
     Compression,
@@ -69,22 +70,23 @@ def export(
     with told(as_json), connected() as connection:
         from ispmig_pipelines import exporting
 
-        manifest = exporting.export(
-            connection,
-            tenant,
-            out,
-            format=format.value,
-            entities=exporting.listed(entity or []),
-            fields=exporting.listed(fields or []),
-            where=where,
-            transform=transform,
-            mask=mask,
-            compress=compress.value if compress else "none",
-            split_bytes=exporting.size(split_size),
-            dialect=dialect.value,
-            keep_formulas=keep_formulas,
-            overwrite=overwrite,
-        )
+        with bar(quiet=as_json):
+            manifest = exporting.export(
+                connection,
+                tenant,
+                out,
+                format=format.value,
+                entities=exporting.listed(entity or []),
+                fields=exporting.listed(fields or []),
+                where=where,
+                transform=transform,
+                mask=mask,
+                compress=compress.value if compress else "none",
+                split_bytes=exporting.size(split_size),
+                dialect=dialect.value,
+                keep_formulas=keep_formulas,
+                overwrite=overwrite,
+            )
         say(manifest, lambda console: tables.exported(console, manifest))
 
 

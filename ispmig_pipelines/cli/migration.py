@@ -10,6 +10,7 @@ import typer.core
 from rich.console import Console
 
 from ispmig_pipelines import tables
+from ispmig_pipelines.cli.bar import bar
 from ispmig_pipelines.cli.console import connected, console, say, told
 from ispmig_pipelines.cli.words import (
     Json,
@@ -88,15 +89,16 @@ def migrate(
         else:
             said = Registered(str(spec))
         try:
-            entry = run(
-                connection,
-                tenant,
-                Path(said.spec),
-                dry_run=dry_run,
-                on_conflict=on_conflict or OnConflict(said.on_conflict),
-                max_quarantined=max_quarantined or said.max_quarantined,
-                batch_size=batch_size,
-            )
+            with bar(quiet=as_json):
+                entry = run(
+                    connection,
+                    tenant,
+                    Path(said.spec),
+                    dry_run=dry_run,
+                    on_conflict=on_conflict or OnConflict(said.on_conflict),
+                    max_quarantined=max_quarantined or said.max_quarantined,
+                    batch_size=batch_size,
+                )
         except MigrationFailed as failure:
             if failure.entry is not None and failure.entry.entities and not as_json:
                 tables.migration(console(), failure.entry)
@@ -237,17 +239,18 @@ def preview(
         from ispmig_pipelines.preview import terminal
 
         chosen = exporting.listed(entity or [])
-        report = previewing.preview(
-            connection,
-            tenant,
-            spec,
-            rows=rows,
-            entities=chosen,
-            html=html,
-            masked=mask,
-            on_conflict=on_conflict,
-            max_quarantined=max_quarantined,
-        )
+        with bar(quiet=as_json):
+            report = previewing.preview(
+                connection,
+                tenant,
+                spec,
+                rows=rows,
+                entities=chosen,
+                html=html,
+                masked=mask,
+                on_conflict=on_conflict,
+                max_quarantined=max_quarantined,
+            )
         written = {"html": str(html) if html else None}
         if not report.passed:
             written["error"] = {  # type: ignore[assignment]

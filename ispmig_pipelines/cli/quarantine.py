@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from ispmig_pipelines import tables
+from ispmig_pipelines.cli.bar import bar
 from ispmig_pipelines.cli.console import connected, console, say, told, write_records
 from ispmig_pipelines.cli.words import (
     Entities,
@@ -184,7 +185,8 @@ def resubmit(
         from ispmig_pipelines.quarantine.resubmission import resubmit as run
 
         try:
-            found = run(connection, tenant, file, dry_run=dry_run, batch_size=batch_size)
+            with bar(quiet=as_json):
+                found = run(connection, tenant, file, dry_run=dry_run, batch_size=batch_size)
         except MigrationFailed as failure:
             if failure.entry is not None and failure.entry.entities and not as_json:
                 tables.migration(console(), failure.entry)

@@ -4,7 +4,8 @@ The entities are written by the job ``tenant_migration``, which reports them her
 can also be run by themselves, at any time, from what the ledger and the tables then hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from dagster import (
@@ -130,6 +131,7 @@ def record_entity(
     problems: list[str],
     spec: Spec,
     kept: Kept | None,
+    used: Mapping[str, float] = MappingProxyType({}),
 ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
     """The events by which the graph learns of an entity that a migration wrote.
 
@@ -137,6 +139,7 @@ def record_entity(
         rows: rows the tenant's table now has.
         problems: what the tables do not bear out (:func:`verify.standing`).
         kept: the migration's report, if it could be made; by it the entity's rules are judged.
+        used: what the ops used for it, which is plotted over time: ``map/cpu_seconds``.
     """
     link = kept.link if kept else {}
     counts = entry.entities[entity]
@@ -153,6 +156,7 @@ def record_entity(
             "migration": entry.id,
             **link,
             **counts,
+            **used,
         },
     )
     yield AssetCheckEvaluation(

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection
 from ispmig_pipelines import auditing
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
+from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.platform.audit.verify import Verified, verify_chains
@@ -143,6 +144,7 @@ def unbroken(platform: Platform) -> AssetCheckResult:
 @job(
     executor_def=in_process_executor,
     logger_defs={"console": console},
+    tags=tags_of(BACKGROUND),
     description="Proves of every tenant's audit trail that nobody rewrote it, and fails with the "
     "names of the entries otherwise.",
 )

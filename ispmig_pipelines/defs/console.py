@@ -5,6 +5,13 @@ import sys
 
 from dagster import Field, InitLoggerContext, String, logger
 
+_NAME = "ispmig.console"
+
+
+def say(text: str) -> None:
+    """Says a line on the terminal alone: where the event log has it otherwise."""
+    logging.getLogger(_NAME).info(text)
+
 
 class _OwnLines(logging.Filter):
     """Passes what our ops say. They never log errors: a failure is raised, and told once."""
@@ -26,7 +33,7 @@ class _Plain(logging.Formatter):
 )
 def console(context: InitLoggerContext) -> logging.Logger:
     """The job's console logger; Dagster's event log is what keeps everything."""
-    found = logging.getLogger("ispmig.console")
+    found = logging.getLogger(_NAME)
     found.setLevel(context.logger_config["log_level"])
     found.propagate = False
     found.handlers.clear()

@@ -130,6 +130,16 @@ def _put_configuration(home: Path) -> None:
         ) from error
 
 
+def has_tables() -> bool:
+    """Whether Dagster has been made ready in this database; makes nothing.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    with told_plainly(), connect(autocommit=True) as connection:
+        return _has_schema(connection)
+
+
 def _make_tables() -> None:
     """Makes Dagster's tables in a schema that gets its name only when it is complete.
 

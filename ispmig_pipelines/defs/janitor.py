@@ -21,6 +21,7 @@ from dagster import (
 
 from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.console import console
+from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration.closing import Swept
@@ -95,6 +96,7 @@ def clean_tenant(platform: Platform, slug: str, instance: DagsterInstance) -> Sw
 @job(
     executor_def=in_process_executor,
     logger_defs={"console": console},
+    tags=tags_of(BACKGROUND),
     description="Clears away what runs left whose process died: staged data, half-written files, "
     "entries of the ledger that stand as running, and what was published and never audited.",
 )

@@ -22,7 +22,8 @@ from ispmig_pipelines.defs.tenant_export.prepare import (
 )
 from ispmig_pipelines.defs.tenant_export.request import Asked
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
-from ispmig_pipelines.defs.tenant_migration.ops import teller, usage
+from ispmig_pipelines.defs.tenant_migration.ops import teller
+from ispmig_pipelines.defs.tenant_migration.usage import Usage
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.settings import project_folder
@@ -35,6 +36,7 @@ def export_op(
 ) -> dict[str, Any]:
     """Writes the tenant's rows, as of one instant, into files, and says so in the audit trail."""
     slug = context.partition_key
+    used = Usage()
     with failing_plainly(context, platform):
         asked = asked_of(config)
         request, transform = prepared(asked)
@@ -48,7 +50,7 @@ def export_op(
             storage,
             transform=transform,
             run=exporting.Run(context.run_id, actor(context)),
-            progress=teller(context, "export"),
+            progress=teller(context, "export", used),
             tell=context.log.warning,
         )
     for file in manifest["files"]:
@@ -57,15 +59,17 @@ def export_op(
     for event in record_export(manifest, storage.place()):
         context.log_event(event)
     place = storage.place()
+    rows = sum(told["rows"] for told in manifest["entities"].values())
+    size = sum(file["bytes"] for file in manifest["files"])
     context.add_output_metadata(
         {
             "folder": MetadataValue.url(place)
             if place.startswith(S3_SCHEME)
             else MetadataValue.path(place),
-            "rows": sum(told["rows"] for told in manifest["entities"].values()),
-            "bytes": sum(file["bytes"] for file in manifest["files"]),
+            "rows": rows,
+            "bytes": size,
             "files": len(manifest["files"]),
-            **usage(),
+            **used.metadata(rows, size),
         }
     )
     return {"out": place, **manifest}

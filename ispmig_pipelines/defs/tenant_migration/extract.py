@@ -6,7 +6,7 @@ first record is staged: a mistake costs seconds, not an hour.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApar
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.people import Looking
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
+from ispmig_pipelines.defs.tenant_migration.room import Source, check_room
 from ispmig_pipelines.defs.tenant_migration.source_files import (
     InDatabase,
     Opened,
@@ -84,7 +85,8 @@ def extract(
             database is not what the spec says.
         DatabaseError: a database cannot be reached, or the connection was lost.
         SpecError: the spec names columns that a source does not have.
-        StorageError: no space to stage.
+        StorageError: no space to stage, or not enough of it to begin.
+        PlatformError: not enough memory to begin.
     """
     used = [name for name in spec.sources_read if only is None or name in only]
     with ExitStack() as files:
@@ -104,6 +106,7 @@ def extract(
         ]
         if problems:
             raise SpecError(problems)
+        check_room(_sizes(opened), staging.folder)
         staged, index = {}, 0
         for name in used:
             staged[name] = _stage(
@@ -122,6 +125,19 @@ def extract(
                 )
             index += len(opened[name])
     return staged
+
+
+def _sizes(opened: Mapping[str, list[Opened]]) -> Iterator[Source]:
+    """What is to be read; of a file of several tables as large a part as there are tables of it
+    that the spec uses."""
+    used: dict[str, dict[str, Opened]] = {}
+    for one in (one for own in opened.values() for one in own):
+        used.setdefault(str(one.place), {})[one.table] = one
+    for tables in used.values():
+        first = next(iter(tables.values()))
+        told = first.reader.detected
+        share = len(tables) / max(len(first.reader.tables()), len(tables))
+        yield Source(round(first.reader.size * share), told.format, told.compression)
 
 
 def open_table(name: str, databases: Databases) -> Opened:

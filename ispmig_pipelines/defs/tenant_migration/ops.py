@@ -1,20 +1,30 @@
 """The five ops of ``tenant_migration``. Only this module and the job know Dagster."""
 
 import datetime as dt
-import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dagster import DynamicOut, DynamicOutput, In, OpExecutionContext, Out, op
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DynamicOut,
+    DynamicOutput,
+    In,
+    OpExecutionContext,
+    Out,
+    op,
+)
+from dagster._core.events import EngineEventData
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.assets import record_entity, record_source
+from ispmig_pipelines.defs.console import say
 from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import audit as auditing
@@ -41,8 +51,14 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.measuring import measuring
-from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
+from ispmig_pipelines.defs.tenant_migration.progress import (
+    Begin,
+    Progress,
+    Standing,
+    is_watched,
+)
 from ispmig_pipelines.defs.tenant_migration.survey import survey
+from ispmig_pipelines.defs.tenant_migration.usage import Usage, peak_memory
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
 from ispmig_pipelines.drop import apart
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
@@ -72,6 +88,7 @@ def extract_op(
 ) -> Iterator[DynamicOutput[Extracted]]:
     """Stages the sources of the spec as they are: text cells and where each record stands."""
     slug = context.partition_key
+    used = Usage()
     with failing_plainly(context, platform):
         if not config.spec:
             with platform.connect() as connection, connection.begin():
@@ -120,11 +137,11 @@ def extract_op(
             platform.staging(slug, migration),
             private=(*settings().private_folders, *others.folders),
             batch_size=config.batch_size,
-            progress=teller(context, "extract"),
+            progress=teller(context, "extract", used),
             keep_apart=apart_from(platform),
         )
         styles = survey(
-            spec, sources, platform.staging(slug, migration), teller(context, "look through")
+            spec, sources, platform.staging(slug, migration), teller(context, "look through", used)
         )
         for feed, by_key in styles.items():
             for key, found in by_key.items():
@@ -151,6 +168,8 @@ def extract_op(
             )
     context.log_event(record_source(slug, migration, files))
     tables = {table.source: sources[table.source] for table in spec.lookup_tables}
+    # Of the op as a whole, beside each of its outputs.
+    using = used.metadata(sum(s.read for s in sources.values()), size_of(sources.values()))
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
         fed = {f.source: sources[f.source] for f in spec.feeds if f.entity == entity}
         yield DynamicOutput(
@@ -162,6 +181,7 @@ def extract_op(
                 **people.metadata(one for one in personal if one.source in fed),
                 "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
                 "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
+                **using,
                 **usage(),
             },
         )
@@ -170,10 +190,11 @@ def extract_op(
 @op(name="map", out=Out(Mapped))
 def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted) -> Mapped:
     """Turns the staged cells of one entity into its typed columns."""
+    used = Usage()
     with failing_plainly(context, platform, extracted.migration):
         spec = spec_of(platform, extracted.migration)
         staging = platform.staging(extracted.tenant, extracted.migration)
-        started = teller(context, "map")
+        started = teller(context, "map", used)
         feeds = tuple(
             map_feed(
                 spec,
@@ -193,6 +214,7 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             "rows": sum(f.rows for f in feeds),
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
+            **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
             **usage(),
         }
     )
@@ -203,12 +225,13 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
 def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped) -> Mapped:
     """Holds one entity's mapped columns against its Pandera model, its rules and the spec's own
     checks."""
+    used = Usage()
     with failing_plainly(context, platform, mapped.migration):
         demands = demands_of(
             spec_of(platform, mapped.migration), mapped.entity, mapped.feeds, mapped.options.started
         )
         staging = platform.staging(mapped.tenant, mapped.migration)
-        started = teller(context, "validate")
+        started = teller(context, "validate", used)
         feeds = tuple(
             validate_feed(
                 feed,
@@ -223,6 +246,7 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
             "rows": sum(f.rows for f in feeds),
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
+            **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
             **usage(),
         }
     )
@@ -242,7 +266,8 @@ def load_op(
         # Parents first; and what makes rows before what completes them.
         key=lambda feed: (order.index(feed.entity), feed.partial, feed.index),
     )
-    told = teller(context, "load")
+    used = Usage()
+    told = teller(context, "load", used)
     staged: dict[tuple[str, int], Progress] = {}
 
     def progress(feed: Feed, rows: int) -> None:
@@ -325,7 +350,8 @@ def load_op(
                 loaded_entry = ledger.migration(connection, migration)
     for told_feed in staged.values():
         told_feed.done()
-    context.add_output_metadata({**counts_metadata(loaded_entry), **usage()})
+    using = used.metadata(sum(f.read for f in feeds), size_of(f.source for f in feeds))
+    context.add_output_metadata({**counts_metadata(loaded_entry), **using, **usage()})
     return LoadedMigration(slug, migration, tuple(feeds), options, changed)
 
 
@@ -335,6 +361,7 @@ def audit_op(
 ) -> dict[str, Any]:
     """Reads the source again and proves the migration from the committed rows."""
     slug, migration, options = loaded.tenant, loaded.migration, loaded.options
+    used = Usage()
     with failing_plainly(context, platform, migration):
         tenant = platform.hold(slug)
         spec = spec_of(platform, migration)
@@ -350,7 +377,7 @@ def audit_op(
                         connection,
                         staging=platform.staging(slug, migration),
                         batch_size=options.batch_size,
-                        progress=teller(context, "audit"),
+                        progress=teller(context, "audit", used),
                         sent_in=again,
                     )
                     audited.problems[:0] = changed
@@ -362,16 +389,21 @@ def audit_op(
             elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
             entry = closing.finish(
-                connection, tenant, migration, options, usage()["peak_rss_mb"], after
+                connection, tenant, migration, options, round(peak_memory(), 1), after
             )
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
             problems = verify.standing(connection, tenant, entry)
             kept = reporting.keep(context, connection, tenant, migration)
+        using = used.metadata(
+            sum(f.read for f in loaded.feeds), size_of(f.source for f in loaded.feeds)
+        )
         if not options.dry_run:
+            of_ops = used_by_ops(context)
             for entity in entry.entities:
+                own = of_ops.get(entity, {}) | of_ops.get("", {}) | of_op("audit", using)
                 for event in record_entity(
-                    entry, entity, rows[entity], problems[entity], spec, kept
+                    entry, entity, rows[entity], problems[entity], spec, kept, own
                 ):
                     # It takes check evaluations too, whatever its annotation says.
                     context.log_event(event)  # type: ignore[arg-type]
@@ -379,7 +411,7 @@ def audit_op(
         with platform.connect() as connection:
             closing.forget_staged(connection, tenant)
     shown = kept.metadata if kept else {}
-    context.add_output_metadata({**shown, **counts_metadata(entry), **usage()})
+    context.add_output_metadata({**shown, **counts_metadata(entry), **using, **usage()})
     return entry.as_json()
 
 
@@ -464,18 +496,60 @@ def feed_name(entity: str, source: str) -> str:
     return f"{entity} from {source}"
 
 
-def teller(context: OpExecutionContext, stage: str) -> Begin:
-    """Makes the progress of pieces of work, told in the run's log."""
-    return lambda what, total: Progress(f"{stage} {what}", context.log.info, total=total)
+def teller(context: OpExecutionContext, stage: str, used: Usage) -> Begin:
+    """Makes the progress of pieces of work, told in the run's events, each with its numbers.
+
+    Args:
+        used: of the op; it looks around whenever rows were done.
+    """
+
+    def tell(standing: Standing) -> None:
+        DagsterEvent.engine_event(
+            context.get_step_execution_context(),
+            standing.text,
+            EngineEventData(metadata=standing.metadata),
+        )
+        if not is_watched():
+            say(standing.text)
+
+    return lambda what, total: Progress(stage, what, tell, total=total, each=used.look)
 
 
 def usage() -> dict[str, float]:
-    """What this process has used so far, for plots: peak memory in MB, CPU seconds."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "peak_rss_mb": round(used.ru_maxrss / 1024, 1),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
-    }
+    """The most memory that the run's process has ever had, in MiB, as the kernel keeps it."""
+    return {"run_peak_rss_mb": round(peak_memory(), 1)}
+
+
+def size_of(sources: Iterable[StagedSource]) -> int:
+    """Bytes of the files of some sources, each counted once; packed ones as they are packed."""
+    named = {source.name: source for source in sources}
+    return sum(file.size for source in named.values() for file in source.files)
+
+
+USED = ("seconds", "rows_per_second", "mb_per_second", "cpu_seconds", "peak_rss_mb")
+
+
+def of_op(op: str, metadata: Mapping[str, Any]) -> dict[str, float]:
+    """What an op used, as it is called beside what others did."""
+    return {f"{op}/{name}": metadata[name] for name in USED if name in metadata}
+
+
+def used_by_ops(context: OpExecutionContext) -> dict[str, dict[str, float]]:
+    """Entity → what the ops of this run used for it, as they told themselves; under "" of those
+    that work for all. A run that goes on from a failed one has but its own."""
+    found: dict[str, dict[str, float]] = {}
+    outputs = context.instance.all_logs(context.run_id, of_type=DagsterEventType.STEP_OUTPUT)
+    for entry in outputs:
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        op, _, entity = event.step_key.removesuffix("]").partition("[")
+        told = {
+            name: getattr(value, "value", None)
+            for name, value in event.step_output_data.metadata.items()
+        }
+        found.setdefault(entity, {}).update(of_op(op, told))
+    return found
 
 
 def spec_of(platform: Platform, migration: int) -> Spec:

@@ -13,8 +13,9 @@ from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.defs.tenant_migration.manifests import Extracted, Options, StagedSource
-from ispmig_pipelines.defs.tenant_migration.ops import teller, usage
+from ispmig_pipelines.defs.tenant_migration.ops import teller
 from ispmig_pipelines.defs.tenant_migration.settled import columns_of, styles_of
+from ispmig_pipelines.defs.tenant_migration.usage import Usage
 from ispmig_pipelines.defs.tenant_resubmit.config import ResubmitConfig
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import ledger
@@ -30,6 +31,7 @@ def take_op(
     """Stages corrected records of a migration's quarantine, for each block that rejected them."""
     slug = context.partition_key
     path = project_folder() / config.file
+    used = Usage()
     with failing_plainly(context, platform):
         tenant = platform.hold(slug)
         with platform.connect() as connection:
@@ -78,7 +80,7 @@ def take_op(
             staging,
             private=settings().private_folders,
             batch_size=config.batch_size,
-            progress=teller(context, "extract"),
+            progress=teller(context, "extract", used),
             keep_apart=apart_from(platform),
             only={table.source for table in spec.lookup_tables},
         )
@@ -110,6 +112,7 @@ def take_op(
                     settled=origin.settled,
                 )
     styles = styles_of(origin.settled)
+    using = used.metadata(sum(one.read for one in sent_in.feeds.values()))
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
         feeds = {
             feed.name: sent_in.feeds[feed.name]
@@ -129,7 +132,7 @@ def take_op(
         yield DynamicOutput(
             Extracted(slug, migration, entity, sources, options, tables, styles, feeds),
             mapping_key=entity,
-            metadata={"records": sum(s.read for s in feeds.values()), **usage()},
+            metadata={"records": sum(s.read for s in feeds.values()), **using},
         )
 
 
