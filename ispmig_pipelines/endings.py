@@ -27,6 +27,11 @@ class Ending:
     exit_code: int
     data: dict[str, Any] = field(default_factory=dict)
 
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints of it."""
+        error = {"code": self.code, "message": self.message, "exit_code": self.exit_code}
+        return self.data | {"error": error}
+
 
 def ending_of(error: BaseException, *, again: str) -> Ending:
     """What to tell of an error that ends a command.

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.bar import bar
-from ispmig_pipelines.cli.console import connected, console, say, told
+from ispmig_pipelines.cli.console import connected, console, say, say_failed, told
 from ispmig_pipelines.cli.words import (
     Json,
     Slug,
@@ -251,21 +251,17 @@ def preview(
                 on_conflict=on_conflict,
                 max_quarantined=max_quarantined,
             )
-        written = {"html": str(html) if html else None}
+        data = report.model_dump(mode="json") | {"html": str(html) if html else None}
+
+        def show(out: Console) -> None:
+            terminal.show(out, report, whole=bool(chosen))
+            if html:
+                out.print(f"The page is {html}.", markup=False)
+
         if not report.passed:
-            written["error"] = {  # type: ignore[assignment]
-                "code": report.refused_as,
-                "message": report.refused,
-                "exit_code": previewing.REFUSALS[report.refused_as].exit_code,
-            }
-        say(
-            report.model_dump(mode="json") | written,
-            lambda out: terminal.show(out, report, whole=bool(chosen)),
-        )
-        if html and not as_json:
-            console().print(f"The page is {html}.", markup=False)
-        if not report.passed:
-            raise typer.Exit(previewing.REFUSALS[report.refused_as].exit_code)
+            error = previewing.REFUSALS[report.refused_as](report.refused)
+            say_failed(error, data, show, in_words=True)
+        say(data, show)
 
 
 def migrations(tenant: Slug, as_json: Json = False) -> None:
