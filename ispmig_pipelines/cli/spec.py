@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines.cli.console import connected, say, say_failed, told
 from ispmig_pipelines.cli.words import (
