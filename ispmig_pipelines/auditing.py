@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from ispmig_pipelines.platform.audit.chain import Link
-    from ispmig_pipelines.platform.audit.verify import Verified
+    from ispmig_pipelines.platform.audit.problems import Verified
     from ispmig_pipelines.platform.audit.witness import Witnessed
 
 HEAD = "audit_head"
