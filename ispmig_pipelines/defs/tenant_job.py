@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster import DagsterRun, JobDefinition, PartitionedConfig, in_process_executor, job
+from dagster import Config, DagsterRun, JobDefinition, PartitionedConfig, in_process_executor, job
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ispmig_pipelines.defs.console import console
@@ -40,6 +40,11 @@ def tenant_job(
         description=description,
         tags=tags_of(priority),
     )
+
+
+def in_launchpad(op: str, config: Config) -> dict[str, object]:
+    """What the launchpad shows of a job: all that its first op can be told, to be changed there."""
+    return {"ops": {op: {"config": config.model_dump(mode="json")}}}
 
 
 def tenant_of(run: DagsterRun) -> str:
