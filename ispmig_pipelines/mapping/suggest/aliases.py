@@ -326,6 +326,6 @@ LITERAL = {
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
     ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),
     ("access_router", "router id"), ("national_id", "pan"), ("tax_exempt", "tax code"), ("national_id", "id card"), ("unit_price", "rate"),
-
+    ("asset_tag", "inventory number"),
 }  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ispmig_pipelines.mapping.suggest.paths import told
 from ispmig_pipelines.mapping.suggest.regional_words import REGIONAL_WORDS
 from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
@@ -215,8 +216,11 @@ OTHER_READINGS: dict[str, str] = {
 """Words that mean something else elsewhere, and the concept that they then are."""
 
 
+@lru_cache(maxsize=50_000)
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name: ``custPhoneNo`` is cust, phone, no."""
+    """The words of a name: ``custPhoneNo`` is cust, phone, no; of a path those that tell
+    something: ``invoiceHeader.address.city`` is address, city."""
+    name = told(name)
     name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
     name = _NUMERO.sub(" no ", _ELISION.sub(" ", name)).replace("%", " percent ")
     name = _OF_SPEED.sub(" speed ", name)
@@ -264,7 +268,7 @@ def _joined(words: list[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def concepts_of(name: str) -> tuple[str, ...]:
     """What a name's words mean, sorted; a word that is not known stands for itself."""
-    whole = _CONCEPT_OF.get(_plain("".join(c for c in name if c.isalnum())))
+    whole = _CONCEPT_OF.get(_plain("".join(c for c in told(name) if c.isalnum())))
     if whole is not None and "%" not in name:
         return tuple(sorted(set(whole)))
     found: list[str] = []
@@ -313,6 +317,7 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
     return concepts
 
 
+@lru_cache(maxsize=50_000)
 def unknown_words(name: str) -> frozenset[str]:
     """The words of a name that mean nothing known, numbers left out."""
     return frozenset(
@@ -322,6 +327,7 @@ def unknown_words(name: str) -> frozenset[str]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=50_000)
 def is_known(name: str) -> bool:
     """Whether every word of a name is known: then it is none that is misspelled."""
     words = [w for w in words_of(name) if w not in _IGNORED and len(w) > 1]

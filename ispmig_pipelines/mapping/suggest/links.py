@@ -157,6 +157,9 @@ def _named_like(column: str, key: str, table: str) -> bool:
             # Bills of a hotspot name whom they are for by the login.
             return True
         return says_key and (mine not in _BARE or mine == "uid")
+    if len(other) > 2 and mine in (column_key(table) + other, "fk" + other, other + "fk"):
+        # customer_info_idcustomer_info names the table, and its key.
+        return other not in _BARE or mine == column_key(table) + other
     said = set(concepts_of(column))
     if not (said & {"id", "reference"} or is_called_a_reference(column)) or other not in _BARE:
         return False
