@@ -77,7 +77,7 @@ FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("location", "street2"): ("landmark", "complement", "address complement", "second address"),
     ("location", "county"): ("district",),
-    ("service", "access_method"): ("authentication",),
+    ("service", "access_method"): ("authentication", "service"),
     ("service", "discount_amount"): ("discount amount",),
     ("service", "discount_reason"): ("discount reason", "discount description"),
     ("service", "download_kbps"): ("debit download", "speed", "download speed", "download upload"),

@@ -17,7 +17,7 @@ _WRAPPERS = frozenset(
      "exports", "import", "root", "body", "payload", "content", "contents", "value", "values",
      "objects", "object", "element", "elements", "entry", "entries", "feed", "envelope",
      "document", "documents", "table", "tables", "sheet", "all", "get", "output", "success",
-     "collection", "page", "seznam", "zoznam", "lista", "liste", "liste", "elenco", "embedded",
+     "collection", "page", "seznam", "zoznam", "lista", "liste", "elenco", "embedded",
      "datapack", "sheet1", "feuille", "hoja", "planilha", "tabelle"}
 )  # fmt: skip
 """Words of tables that say no more than that they hold something."""

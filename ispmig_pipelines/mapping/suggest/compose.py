@@ -14,6 +14,7 @@ from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Preset, Recognised, bind
 from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.convertible import CONVERTED, converted
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
@@ -457,6 +458,11 @@ class _Composer:
             active = False
             self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
                       "it refer?")  # fmt: skip
+        share = 1.0 if from_preset else converted(profile, entity, match.field, mapping)
+        if active and match.through is None and share < CONVERTED:
+            # What would hold back one record in twenty is looked at first.
+            active = False
+            reason += f"; only {share:.0%} of its cells could be converted"
         assumed = said.assumed or match.reason.startswith("assumed")
         line = Line(match.field, mapping, columns, match.score, reason, active,
                     assumed)  # fmt: skip

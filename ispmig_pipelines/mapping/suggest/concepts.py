@@ -13,7 +13,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from ispmig_pipelines.mapping.suggest.paths import told
+from ispmig_pipelines.mapping.suggest.billing_words import BILLING_WORDS
+from ispmig_pipelines.mapping.suggest.paths import parts_of, told
 from ispmig_pipelines.mapping.suggest.regional_words import REGIONAL_WORDS
 from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
@@ -171,7 +172,7 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS)
+    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS, BILLING_WORDS)
     for line in (line for words in lists for line in words.strip().splitlines()):
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
@@ -220,7 +221,8 @@ OTHER_READINGS: dict[str, str] = {
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a name: ``custPhoneNo`` is cust, phone, no; of a path those that tell
     something: ``invoiceHeader.address.city`` is address, city."""
-    name = told(name)
+    *above, name = parts_of(name)
+    found_above = [w for part in above for w in words_of(part) if _means_something(w)]
     name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
     name = _NUMERO.sub(" no ", _ELISION.sub(" ", name)).replace("%", " percent ")
     name = _OF_SPEED.sub(" speed ", name)
@@ -238,7 +240,12 @@ def words_of(name: str) -> tuple[str, ...]:
             )
         )
         found += [_plain(piece)] if known else map(_plain, _CAMEL.sub(" ", piece).split())
-    return _joined(found)
+    return _joined([*found_above, *found])
+
+
+def _means_something(word: str) -> bool:
+    """Whether a word of a part above others is known: what is not says nothing of those below."""
+    return word in _CONCEPT_OF or word in _IGNORED or _meaning(word) != [word]
 
 
 _WHEN = frozenset("on at since am zum vom le al".split())
@@ -309,6 +316,11 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
         # Down- and upstream, as cable networks say it.
         way = {"ds": "download", "us": "upload"}
         concepts = {way.get(c, c) for c in concepts - {"rate"}} | {"speed"}
+    if concepts & {"tax", "net"}:
+        # DPH22 and Zaklad22 are of the rate of 22 %.
+        concepts = {c for c in concepts if not c.isdigit()}
+    if concepts & {"download", "upload"} and "limit" in words and "data_volume" not in concepts:
+        concepts = concepts - {"cap"}
     if concepts & {"download", "upload"}:
         # What a line has at most is what it has.
         concepts = concepts - _AT_MOST

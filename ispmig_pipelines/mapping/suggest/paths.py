@@ -47,6 +47,12 @@ def told(name: str) -> str:
     return ".".join([*kept, parts[-1]])
 
 
+@lru_cache(maxsize=50_000)
+def parts_of(name: str) -> tuple[str, ...]:
+    """The parts of a column's path that tell something, the last of them its own name."""
+    return tuple(_PARTS.split(told(name)))
+
+
 def _only_holds(part: str) -> bool:
     words = words_of_part(part)
     if not words:

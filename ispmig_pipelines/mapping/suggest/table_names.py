@@ -45,17 +45,24 @@ _CALLED: dict[str, frozenset[str]] = {
         {"tahakkuk", "tahakkuklar", "borclandirma", "areceber", "contasareceber", "cuentasporcobrar", "porcobrar",
          "receivable", "receivables", "mensualidades", "mensualidad", "mensalidades", "mensalidade", "adeudos",
          "cuotas", "titulos", "forderungen", "sollstellungen", "naliczenia", "начисления", "nachisleniya",
-         "нарахування", "addebiti", "predpisy", "предписания", "facturacion", "faturamento", "facturation",
+         "нарахування", "addebiti", "faktvyd", "vydfaktury", "fakturyvydane", "fakturavydana", "fvsprzedaz",
+         "ausgangsrechnungen", "accountmove", "salesinvoice", "salesinvoices", "facturasemitidas", "notasfiscais",
+         "notafiscal", "ventas", "comprobantes", "faturalar", "счета", "scheta", "invoiceexport", "asientos", "predpisy", "предписания", "facturacion", "faturamento", "facturation",
          "fatturazione", "fakturace", "invoicing", "cobranzas_emitidas"}
     ),
     "payment": frozenset(
         {"cobros", "cobro", "abonos", "recebimentos", "ingresos", "incassi", "incasso", "encaissements", "encaissement",
          "inkasso", "zahlungen", "wplaty", "inkasa", "ontvangsten", "tahsilat", "tahsilatlar", "setoran", "поступления",
-         "надходження", "remittances", "kasa_hareketleri"}
+         "надходження", "remittances", "kasa_hareketleri", "kasahareket", "kasahareketleri", "tahsilathareket",
+         "bankahareket", "platby", "prijmy", "uhrady", "zahlungseingange", "zahlungseingaenge", "recaudacion",
+         "recaudaciones", "cobranza", "cobranzas", "caja", "movcaja", "baixas", "recebidos", "wplywy", "penerimaan",
+         "pemasukan", "oplaty", "platezhi", "receivedpayments", "cashreceipts"}
     ),
     "customer": frozenset(
         {"afiliados", "socios", "tiers", "partners", "thirdparties", "anagrafica", "anagrafiche", "contractors",
-         "контрагенты", "households", "inquilinos", "usuarios_finales", "titulares"}
+         "контрагенты", "households", "inquilinos", "usuarios_finales", "titulares", "addressbook", "adresar",
+         "adressbuch", "adressen", "kontrahenci", "odberatele", "odberatelia", "debitoren", "debiteuren", "clientela",
+         "cariler", "carihesap", "carihesaplar", "abonados_activos"}
     ),
     "plan": frozenset({"tarifas", "tarifario", "produkte", "produkty", "produtos", "productos", "offers", "prodotti"}),
 }  # fmt: skip
@@ -69,6 +76,14 @@ _OF_LINES = frozenset(
      "linhas", "det", "dtl", "dettaglio", "dettagli", "regels", "radky", "polozky", "строки", "позиции", "lines", "line", "item", "items", "positionen", "posten", "pozycje", "rincian", "detil", "kalemleri"}
 )  # fmt: skip
 """Words beside those for invoices of tables of their lines."""
+
+_AGAIN = frozenset(
+    {"recurring", "recurrent", "recurrents", "recurrente", "recurrentes", "recurrences", "recorrente",
+     "recorrentes", "recorrencia", "recorrencias", "ricorrente", "ricorrenti", "wiederkehrend",
+     "wiederkehrende", "wiederkehrenden", "abo", "abos", "periodic", "periodicas", "periodiques",
+     "cykliczne", "opakovane", "pravidelne", "terugkerende", "repeating", "profiles", "schedules"}
+)  # fmt: skip
+"""Words beside those for invoices of tables of what is billed again and again."""
 
 _WEAK_HINTS = (frozenset({"account"}), frozenset({"login"}), frozenset({"balance"}))
 """Names of tables of customers, and as well of whom and what a system keeps otherwise."""
@@ -88,6 +103,9 @@ def hinted_by_name(table: Table) -> str:
         # invoices.payments are payments: the end of the path says what is in it.
         concepts = frozenset(concepts_of(table.sample.name.rpartition(".")[2]))
     found = next((entity for entity, words in _HINTS if words <= concepts), "")
+    if found == "invoice" and _AGAIN & set(words_of(table.sample.name)):
+        # What is billed again and again is subscribed to.
+        return "service"
     if found in ("", "customer") and _is_of_access(table.sample.name, concepts):
         return "service"
     return found or _called(table.sample.name)

@@ -14,7 +14,7 @@ from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.keys import KEY_INSTEAD, key_of
 from ispmig_pipelines.mapping.suggest.links import PARENT, column_of_parent
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
-from ispmig_pipelines.mapping.suggest.match import Match, matches
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match, matches
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
 from ispmig_pipelines.mapping.suggest.never_loaded import never_loaded
 from ispmig_pipelines.mapping.suggest.profile import Profile
@@ -151,9 +151,13 @@ class Table:
         self._forget()
         return True
 
+    def look_again(self) -> None:
+        """Forgets what was thought of it before others said who refers to it."""
+        self._forget()
+
     def _forget(self) -> None:
         self._matches = {}
-        for name in ("named_by_itself", "is_weakly_named", "is_strange"):
+        for name in ("named_by_itself", "is_weakly_named", "is_strange", "_pays"):
             self.__dict__.pop(name, None)
 
     def _with_links(self, entity: str, found: list[Match]) -> list[Match]:
@@ -220,7 +224,18 @@ class Table:
     @property
     def hinted(self) -> str:
         """The entity that what it refers to says, or its name, or ""."""
-        return self.role or self.named_by_itself
+        return self.role or ("customer" if self._pays else self.named_by_itself)
+
+    @cached_property
+    def _pays(self) -> bool:
+        """Whether contracts are the customers themselves: bills or payments name them, nothing
+        else lists anybody, and they say nothing of what is on offer."""
+        if self.named_by_itself != "service" or self.people_beside or not self.is_billed:
+            return False
+        if concepts_of(self.sample.name) != ("contract",):
+            return False
+        plan = self.best("service", "plan")
+        return plan is None or plan.score < ACTIVE
 
     @property
     def is_weakly_hinted(self) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LIKE_PLAN = "assumed: the only column that is like a plan"
 
+GROUP_FOR_PLAN = "the group by which it signs in stands for what is on offer"
+
 NO_PLAN = "assumed: no column names a plan, each value of this one is taken for one"
 
 
@@ -178,6 +180,13 @@ def plan_for_want(table: Table, holding: Holding) -> Match | None:
     ]  # fmt: skip
     if len(like) == 1:
         return Match("service", "plan", like[0].column, 0.62, LIKE_PLAN)
+    group = table.best("service", "access_group")
+    if group is not None and group.score >= 0.8 and group.column not in table.never:
+        held = table.sample.column(group.column)
+        if 1 < len(held.counts) <= max(3, 0.5 * held.filled) and held.filled == (
+            table.sample.records
+        ):
+            return Match("service", "plan", group.column, 0.66, GROUP_FOR_PLAN)
     return _for_want_of_a_plan(table)
 
 
