@@ -30,6 +30,7 @@ ACTIVE = 0.6
 TOLD = 0.35
 """A match that is worth telling as a candidate."""
 
+
 @dataclass(frozen=True)
 class Match:
     """A column that may be a field.

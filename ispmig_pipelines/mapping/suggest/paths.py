@@ -32,6 +32,7 @@ _OF_DOCUMENTS = frozenset(
 )  # fmt: skip
 """Words of parts that say no more than that what follows is of a line of a document."""
 
+
 def words_of_part(part: str) -> list[str]:
     """The words of one part of a path, in lower case: ``invoiceHeader`` is invoice, header."""
     return [word.casefold() for word in _WORDS.findall(part)]
