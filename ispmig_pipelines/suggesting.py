@@ -28,7 +28,7 @@ from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Recognised, SeenTable, load_preset, recognise
 from ispmig_pipelines.mapping.presets.models import ValueShape
 from ispmig_pipelines.mapping.spec import parse_spec
-from ispmig_pipelines.mapping.suggest.called_tables import shared_beginning, table_called
+from ispmig_pipelines.mapping.suggest.called_tables import ENVELOPE, shared_beginning, table_called, wraps
 from ispmig_pipelines.mapping.suggest.compose import SourceTable, compose, unmapped
 from ispmig_pipelines.mapping.suggest.draft import Draft
 from ispmig_pipelines.mapping.suggest.of_a_system import is_of_the_system
@@ -500,7 +500,10 @@ def _read(reader: GuardedReader, words: dict[str, Any], stem: str) -> Iterator[_
         sample = sampler.finish()
         if not alone and sample.records > 1:
             name = table_called(table, stem)
-        sample = replace(sample, name=(name or table).removeprefix("" if alone else prefix))
+        called = (name or table).removeprefix("" if alone else prefix)
+        if not alone and sample.records <= 1 and wraps(table):
+            called = ENVELOPE
+        sample = replace(sample, name=called)
         yield _Seen(name or table, dict(own), sample, has_header, alone, detected.encoding)
 
 

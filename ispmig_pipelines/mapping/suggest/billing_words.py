@@ -16,7 +16,7 @@ account: licevoy licevoi licschet hesapno:id nomordakwah
 company: unvan unvani ticariunvan obchnazev nazevfirmy:name nazovfirmy:name cegneve denumirefirma:name nazivfirme:name tvrtka poduzece spol yuridik
 first name: krstne krestni utonev prenume ismi adı_
 last name: vezetek prezime nume_familie soyismi familyasi
-full name: adisoyadi adsoyisim isimsoyisim imeprezime nazwaimie jmenoprijmeni menopriezvisko numeprenume namapelanggan:customer namecustomer
+full name: adisoyadi adsoyisim isimsoyisim imeprezime nazwaimie jmenoprijmeni menopriezvisko numeprenume
 national id: tcno tckn tcnumarasi curp ine ife dni nie carnetidentidad kartuidentitas nomorktp nik oib jmbg egn cnp amka personnummer rodnecislo rodnekcislo szemelyi seriepasaport nid_ nidno
 tax id: verginumarasi vergikimlik adoszam codfiscal nrfiscal pib eik nipnumber numeroifu ninea nif_ npwp_ tinno trn_ bin binno ustidnr steuernr uid_nummer
 due: splatno splatne datsplat:date datsplatnosti:date datumsplatnosti:date esedekes hatarido scadenta scadent dospece dospijece dtvenc:date dtvencto:date dtvencimento:date fvto:date fecvenc:date sonodeme:date odemevadesi zahlbarbis echeancier oplatitdo
@@ -35,25 +35,25 @@ payment reference: varsymbol variabilnisymbol variabilnysymbol varsym symvar poz
 reference: evrak evrakno:id belgeno:id fisno:id dekontno:id makbuzno:id nrkp nrdok nrdokumentu dokladno:id comprob comprobante nrocomprobante:id nodokumen bizonylat brojdokumenta
 payment: uhrady_ uplata uplate fizetes plata plati incasare incasari pagto pgto recebto tahsil odemeleri bayar_ taka_joma
 method: hrazeni fizetesimod modplata nacinplacanja forma_pgto formapgto:payment tipopago:payment odemetipi:payment odemesekli:payment
-amount: iznos osszeg suma_de valoare montantpaye:paid tutar_ vlr vl valortotal:total
+amount: iznos osszeg suma_de valoare montantpaye:paid tutar_ vlr vl
 status: allapot stare_ durumkodu sostoyanie statusi obostha sitstatus
 active: actif_ aktivny aktivni aktif activa_ aktywny aktivan deystvuyuschiy
 cancelled: iptal iptaledildi zruseno zruseny megszunt reziliat raskinut desativado desligado rozwiazana otkljucen
 suspended: askida pozastaveno pozastaveny felfuggesztve suspendat suspendido suspenso gesperrt zawieszony priostanovlen dondurulmus dondu
-start: zahajeni zaciatok pocetak inceput kezdete dataativacao:date dtativacao:date fechaalta:date aktivasyontarihi:date baslama baglanti_tarihi
-end: ukonceni ukoncenie kraj_ vege sfarsit dtfim:date fechabaja:date bitistarihi:date kapanis
-contract: smlouva smlouvy zmluva zmluvy ugovor szerzodes contractul abonelik sozlesmeno:id
+start: zahajeni zaciatok pocetak inceput kezdete dtativacao:date baslama baglanti_tarihi
+end: ukonceni ukoncenie kraj_ vege sfarsit dtfim:date kapanis
+contract: smlouva smlouvy zmluva zmluvy ugovor szerzodes contractul sozlesmeno:id
 street: ulica_ ulice_ utcanev strada_ cadde_ bulvar ruelle callejon
 city: obec_ mesto__ varos helyseg localitatea grad ilcesi il_ilce
 postal: psc_ postanskibroj iranyitoszam_ codpostal_ postakodu
 building: cislopopisne cp_ hazszam brojkuce nrcasa bina_no numerodecasa
 phone: telefonszam_ brojtelefona telno_ telefonu_ cislotelefonu
-mobile phone: mobilszam mobilni_telefon mobitel ceptel_ nomorhp nohandphone celularcliente whatsapp_
+mobile phone: mobilszam mobilni_telefon mobitel ceptel_ nomorhp nohandphone whatsapp_
 email: eposta_ mejl emailcim elektronickaposta correoelectronico_
 speed: hiz_ hizi brzina sebesseg_ viteza_ rychlost_ predkosc_ velocidadmbps
 download: stahovani letoltes descarcare preuzimanje descargamb
 upload: odesilani feltoltes_ incarcare slanje
-plan: tarifa_ paketi_ csomag pachet pretplata sluzba_ internetpaketi planinternet nomeplano:name
+plan: tarifa_ paketi_ csomag pachet pretplata sluzba_ internetpaketi nomeplano:name
 router: server servers sunucu nasserver bng_ pppoeserver routeur_
 secret: titok tajne
 gb: gigabyte gigabytes go гб gbytes

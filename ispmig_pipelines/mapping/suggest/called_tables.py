@@ -33,13 +33,18 @@ def table_called(path: str, stem: str) -> str:
         stem: name of the file, without its ending.
     """
     parts = path.split(".")
-    kept = [part for part in parts if not _wraps(part)]
-    if stem and (not kept or (len(parts) > 1 and _wraps(parts[0]) and len(kept) < 2)):
+    kept = [part for part in parts if not wraps(part)]
+    if stem and (not kept or (len(parts) > 1 and wraps(parts[0]) and len(kept) < 2)):
         kept = [stem, *kept]
     return ".".join(kept) or path
 
 
-def _wraps(part: str) -> bool:
+ENVELOPE = "envelope"
+"""What a table is called of one record that only holds the others."""
+
+
+def wraps(part: str) -> bool:
+    """Whether a part of a path says no more than that it holds something."""
     return not set(words_of_part(part)) - _WRAPPERS
 
 

@@ -94,11 +94,14 @@ class _Composer:
         """The table whose records' children a source's are (JSON), or None."""
         path = str(source.words.get("table", "")).rpartition(".")[0]
         files = source.words.get("files")
-        for other in self._sources:
-            same = other.words.get("files") == files and other.words.get("table") == path
-            if path and same and self._tables[other.name].holdings:
-                return self._tables[other.name]
-        return None
+        there = {
+            str(other.words.get("table", "")): self._tables[other.name]
+            for other in self._sources if other.words.get("files") == files
+        }  # fmt: skip
+        while path and path not in there:
+            # Between an invoice and its lines there may be a list that has nothing of its own.
+            path = path.rpartition(".")[0]
+        return there[path] if path and there[path].holdings else None
 
     # --- presets ---------------------------------------------------------------------------
 

@@ -316,10 +316,15 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
         # Down- and upstream, as cable networks say it.
         way = {"ds": "download", "us": "upload"}
         concepts = {way.get(c, c) for c in concepts - {"rate"}} | {"speed"}
+    if {"gb", "city"} <= concepts:
+        # A kota is a town in one language, and a quota in another.
+        concepts = (concepts - {"city"}) | {"cap"}
     if concepts & {"tax", "net"}:
         # DPH22 and Zaklad22 are of the rate of 22 %.
         concepts = {c for c in concepts if not c.isdigit()}
-    if concepts & {"download", "upload"} and "limit" in words and "data_volume" not in concepts:
+    if concepts & {"download", "upload"} and (
+        any(w.endswith("limit") for w in words) and not concepts & {"data_volume", "gb"}
+    ):
         concepts = concepts - {"cap"}
     if concepts & {"download", "upload"}:
         # What a line has at most is what it has.

@@ -101,7 +101,10 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
                 share = sum(v in key.counts for v in column.counts) / len(column.counts)
                 if share >= _ENOUGH and not _is_rather_above(column, key, table):
                     own.append(Link(column.name, other, key.name, share))
-        own += _by_initials(place, table, tables, keys, {x.column for x in own} | {own_number})
+        initials = _by_initials(place, table, tables, keys, own_number)
+        # Of two that have one foreign key neither is what it names.
+        named = {x.column for x in initials}
+        own = [x for x in own if x.column not in named] + initials
         own = [x for x in own if not _names_another(x.column, x.table, own, tables)]
         found.append(sorted(own, key=lambda link: -link.share))
     return found
@@ -112,14 +115,14 @@ def _by_initials(
     table: TableSample,
     tables: Sequence[TableSample],
     keys: Sequence[tuple[int, ColumnSample]],
-    known: set[str],
+    own_number: str,
 ) -> list[Link]:
     """``tpid`` names a ``tariff_plan``, and ``cid`` a ``contract``: the initials of the one table
     that is called so, whose key has all of the values."""
     found = []
     for column in table.columns:
         stem = stem_of(column.name)
-        if column.name in known or not 1 <= len(stem) <= 4 or len(column.counts) < _FEWEST:
+        if column.name == own_number or not 1 <= len(stem) <= 4 or len(column.counts) < _FEWEST:
             continue
         if concepts_of(column.name) not in ((column_key(column.name),), ("id", stem)):
             # What is a word of its own are no initials.

@@ -38,14 +38,26 @@ def words_of_part(part: str) -> list[str]:
     return [word.casefold() for word in _WORDS.findall(part)]
 
 
+_PARTNERS = frozenset(
+    {"partner", "buyer", "customer", "client", "cliente", "kunde", "debtor", "debitor", "payer",
+     "odberatel", "odb", "nabywca", "kontrahent", "acquirente", "cessionario", "destinatario",
+     "comprador", "tomador", "acheteur", "musteri", "cari", "pelanggan", "accountingcustomerparty",
+     "billto", "receiver", "recipient"}
+)  # fmt: skip
+"""Words of parts that tell of whom a document is for, whoever else deals with the ISP."""
+
+
 @lru_cache(maxsize=50_000)
 def told(name: str) -> str:
     """A column's name without the parts of its path that only hold others together."""
     parts = _PARTS.split(name)
     if len(parts) < 2:
         return name
-    kept = [part for part in parts[:-1] if not _only_holds(part)]
-    return ".".join([*kept, parts[-1]])
+    kept = [
+        "customer" if _PARTNERS & set(words_of_part(part)) else part
+        for part in parts[:-1] if _PARTNERS & set(words_of_part(part)) or not _only_holds(part)
+    ]  # fmt: skip
+    return ".".join([*dict.fromkeys(kept), parts[-1]])
 
 
 @lru_cache(maxsize=50_000)

@@ -44,6 +44,8 @@ def elect_key(
     if parent.fixed:
         return
     key = ENTITIES[entity].key[0]
+    # What tells other records of its rows apart is their key, whoever refers to it.
+    others = {h.key_column for h in parent.holdings} - {holding.key_column}
     votes: dict[str, float] = defaultdict(float)
     for table, child in referring(tables, entity):
         if table is parent:
@@ -57,6 +59,8 @@ def elect_key(
             if len(values.counts) < _FEWEST:
                 continue
             for column in parent.sample.columns:
+                if column.name in others:
+                    continue
                 if column.is_unique and (share := overlap(values, column)) >= _ENOUGH:
                     # Of two that hold them all the one of a like name, then the present key.
                     alike = set(concepts_of(column.name)) & set(concepts_of(match.column))

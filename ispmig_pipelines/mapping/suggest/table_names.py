@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.repeated_bills import AGAIN
 from ispmig_pipelines.model.entity import column_key
 
 if TYPE_CHECKING:
@@ -77,14 +78,6 @@ _OF_LINES = frozenset(
 )  # fmt: skip
 """Words beside those for invoices of tables of their lines."""
 
-_AGAIN = frozenset(
-    {"recurring", "recurrent", "recurrents", "recurrente", "recurrentes", "recurrences", "recorrente",
-     "recorrentes", "recorrencia", "recorrencias", "ricorrente", "ricorrenti", "wiederkehrend",
-     "wiederkehrende", "wiederkehrenden", "abo", "abos", "periodic", "periodicas", "periodiques",
-     "cykliczne", "opakovane", "pravidelne", "terugkerende", "repeating", "profiles", "schedules"}
-)  # fmt: skip
-"""Words beside those for invoices of tables of what is billed again and again."""
-
 _WEAK_HINTS = (frozenset({"account"}), frozenset({"login"}), frozenset({"balance"}))
 """Names of tables of customers, and as well of whom and what a system keeps otherwise."""
 
@@ -103,7 +96,7 @@ def hinted_by_name(table: Table) -> str:
         # invoices.payments are payments: the end of the path says what is in it.
         concepts = frozenset(concepts_of(table.sample.name.rpartition(".")[2]))
     found = next((entity for entity, words in _HINTS if words <= concepts), "")
-    if found == "invoice" and _AGAIN & set(words_of(table.sample.name)):
+    if found == "invoice" and AGAIN & set(words_of(table.sample.name)):
         # What is billed again and again is subscribed to.
         return "service"
     if found in ("", "customer") and _is_of_access(table.sample.name, concepts):

@@ -306,7 +306,10 @@ class Table:
         self.holdings, self.rival = [], ""
         if not self.sample.records or self.is_strange:
             return
-        below = any(name.startswith("_parent_") for name in self.sample.names)
+        # What stands in the one record of an answer is below nothing.
+        below = any(
+            c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns
+        )
         ranked = sorted(
             (e for e in ENTITIES if not below or (ENTITIES[e].references and e == self.hinted)),
             key=lambda e: -score(self, e),

@@ -111,7 +111,7 @@ _NAMES: dict[str, dict[str, str]] = {
         "billing_cycle": "zahlungsintervall|payment frequency|bill frequency",
         "billing_start_date": "first bill date|first invoice date",
         "billed_until": "abgerechnet bis|last billing date",
-        "next_bill_date": "next renewal|next charge date|next payment date|renews at|renewal date",
+        "next_bill_date": "next send date|next run date|next invoice|next execution date|next invoice on|date next bill|prochaine facture|prochaine facturation|proxima factura|proxima fatura|prossima fattura|nächste rechnung|volgende factuur|nastepna faktura|next billing|next renewal|next charge date|next payment date|renews at|renewal date",
         "auto_renew": "renovacion automatica|renovacao automatica|automatische verlängerung|rinnovo automatico",
         "access_method": "tipo autenticacion|access protocol|metodo autenticacion",
         "access_username": "nombre usuario|broadband username|dialin user",

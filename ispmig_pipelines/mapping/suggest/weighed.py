@@ -7,6 +7,7 @@ from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.links import is_called_a_reference
 from ispmig_pipelines.mapping.suggest.named import is_date
 from ispmig_pipelines.mapping.suggest.profile import Profile
+from ispmig_pipelines.mapping.suggest.words import known_share
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
 
@@ -105,6 +106,11 @@ def weigh(score: float, profile: Profile, entity: str, field: str) -> tuple[floa
         return score * 0.5, "; all of it is 0"
     if field in _OF_SOME and _in_most_rows(profile):
         return score * 0.6, "; nearly all records have it"
+    if (entity, field) == ("service", "plan") and profile.few_words and known_share(
+        "service", "access_method", ENTITIES["service"].fields["access_method"],
+        profile.column.counts,
+    ) >= 0.9:  # fmt: skip
+        return score * 0.5, "; its words say how lines sign in"
     fit = profile.fit(info, entity, field)
     if field in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return score, "; its cells are months and years"

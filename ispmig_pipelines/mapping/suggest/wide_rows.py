@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
-from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column
+from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column, repeats
 from ispmig_pipelines.mapping.suggest.flat_invoices import differs, invoices_of
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
@@ -136,7 +136,8 @@ def _services_of(table: Table, main: Holding, key: Match) -> None:
             if other.column == match.column and other.score < match.score:
                 del main.fields[name]
     code = known.get("service_code")
-    if code is not None and set(concepts_of(code.column)) <= {"contract", "id"}:
+    each = not repeats(table, key.column)
+    if code is not None and set(concepts_of(code.column)) <= {"contract", "id"} and each:
         # One contract of each customer: its number is told, but nothing else names it.
         if "contract_number" not in mine and code.score >= ACTIVE:
             mine["contract_number"] = Match("service", "contract_number", code.column,
