@@ -28,7 +28,12 @@ from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Recognised, SeenTable, load_preset, recognise
 from ispmig_pipelines.mapping.presets.models import ValueShape
 from ispmig_pipelines.mapping.spec import parse_spec
-from ispmig_pipelines.mapping.suggest.called_tables import ENVELOPE, shared_beginning, table_called, wraps
+from ispmig_pipelines.mapping.suggest.called_tables import (
+    ENVELOPE,
+    shared_beginning,
+    table_called,
+    wraps,
+)
 from ispmig_pipelines.mapping.suggest.compose import SourceTable, compose, unmapped
 from ispmig_pipelines.mapping.suggest.draft import Draft
 from ispmig_pipelines.mapping.suggest.of_a_system import is_of_the_system

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.holding import Holding, referring
@@ -102,6 +103,13 @@ def refer(
             continue
         above = next((f"{_PARENT}{key.name}" for _, key in keys
                       if f"{_PARENT}{key.name}" in table.sample.names), "")  # fmt: skip
+        if match is not None and match.through is not None and match.column.startswith(_PARENT):
+            # It leads to its parent by another column, and to the key that was elected since.
+            source, other, _ = match.through
+            now = next((h.key_column for p, h in parents if p.source == source), "")
+            if now:
+                holding.fields[name] = replace(match, through=(source, other, now))
+                continue
         if above and match is not None and match.column.startswith(_PARENT):
             holding.fields[name] = Match(
                 holding.entity, name, above, 0.95, f"the key of its parent, {shown(keys)}"
