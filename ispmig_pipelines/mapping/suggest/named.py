@@ -101,6 +101,8 @@ def named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[
                 if field == "amount_due" and key.startswith("pastdue"):
                     # What is left of former bills is not what this one comes to.
                     score = 0.0
+                if field in _OF_PERSONS and spoken and set(spoken) <= _FORMS_OF_ADDRESS:
+                    score = 0.0
                 if field == "county" and "region" in concepts and "county" not in spoken:
                     # A province or a state is no county of one.
                     score = 0.0
@@ -128,6 +130,13 @@ def named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[
         say("last_name", 0.8, 'means "customer"')
     return found
 
+
+_OF_PERSONS = frozenset({"first_name", "last_name", "contact_name", "company_name"})
+_FORMS_OF_ADDRESS = frozenset(
+    {"titel", "title", "titolo", "titre", "titulo", "tytul", "titul", "anrede", "salutation",
+     "tratamiento", "tratamento", "civilite", "osloveni", "zwrot", "suffix", "prefix", "aanhef"}
+)  # fmt: skip
+"""Names of columns of how somebody is addressed, which is none of his names."""
 
 _LINES = frozenset(
     {"conexao", "conexion", "connexion", "connection", "conn", "connessione", "circuit", "circuits", "line",

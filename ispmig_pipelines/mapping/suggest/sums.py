@@ -41,7 +41,8 @@ def _amounts(table: Table) -> dict[str, list[float]]:
             continue
         if profile.fit(info, "invoice", "total") < 0.95:
             continue
-        if profile.has_cents < 0.2 and not _are_whole_amounts(table, name):
+        written = profile.has_cents >= 0.2 or profile.share("decimal") >= 0.9
+        if not written and not _are_whole_amounts(table, name):
             continue
         mark = number_style(profile, info, "").decimal_mark or "."
         values = [_number(row[at], mark) for row in table.sample.rows[:_MOST_ROWS]]

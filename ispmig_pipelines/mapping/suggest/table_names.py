@@ -115,6 +115,9 @@ def _is_of_access(name: str, concepts: frozenset[str]) -> bool:
     """Whether it is called logins of lines: ``radusuarios``, ``pppoe_users``."""
     if "login" in concepts and {"pppoe", "router"} & concepts:
         return True
+    if "secret" in concepts and "pppoe" in concepts:
+        # So routers themselves call the accounts of their lines.
+        return True
     for word in words_of(name):
         rest = next((word.removeprefix(w) for w in _OF_ACCESS if word.startswith(w)), "")
         if rest and {"login"} <= set(concepts_of(rest)):

@@ -144,6 +144,9 @@ def _services_of(table: Table, main: Holding, key: Match) -> None:
                                             code.score, code.reason)  # fmt: skip
         mine.pop("service_code", None)
         code = None
+    if code is not None and set(concepts_of(code.column)) <= {"customer", "account", "id"}:
+        # A second number of the customer is none of his line.
+        code = None
     if code is None or code.score < 0.8 or not table.sample.column(code.column).is_unique:
         mine["service_code"] = Match("service", "service_code", key.column, key.score,
                                      "one service of each customer")  # fmt: skip
