@@ -336,9 +336,7 @@ class Table:
         if not self.sample.records or self.is_strange:
             return
         # What stands in the one record of an answer is below nothing.
-        below = any(
-            c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns
-        )
+        below = any(c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns)
         ranked = sorted(
             (e for e in ENTITIES if not below or (ENTITIES[e].references and e == self.hinted)),
             key=lambda e: -score(self, e),
