@@ -135,7 +135,7 @@ FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("service", "start_date"): ("installed date", "start date", "start", "service start date"),
     ("service", "cancellation_reason"): ("cancelled reason",),
     ("customer", "cancellation_reason"): ("cancelled reason",),
-    ("service", "access_router"): ("access router", "olt", "mikrotik router"),
+    ("service", "access_router"): ("access router", "olt", "mikrotik router", "radius server id"),
     ("service", "contract_end_date"): ("contract end", "contract expiry"),
     ("service", "access_group"): ("group name", "radius group", "pppoe profile", "router profile"),
     ("service", "access_secret"): ("cleartext password", "user password"),
@@ -314,6 +314,7 @@ USUAL: dict[tuple[str, str], tuple[str, ...]] = {
         "home note",
     ),
     ("invoice", "notes"): (
+        "description",
         "note public",
         "home note",
     ),

@@ -48,6 +48,12 @@ def by_elimination(table: Table, holding: Holding) -> None:
         n for n, p in table.profiles.items()
         if set(words_of(n)) & _STAMPS and p.is_stamp and n not in dates
     ]  # fmt: skip
+    plain = [n for n in dates if set(concepts_of(n)) == {"date"} and n in table.sample.names]
+    taken = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
+    if holding.entity == "service" and len(plain) == 1 and plain[0] not in taken:
+        holding.fields[wanted] = Match("service", wanted, plain[0], 0.66,
+                                       "the only day that is called no more than that")  # fmt: skip
+        return
     if holding.entity == "service" and any(
         not {"created", "updated"} & {*concepts_of(n), *words_of(n)} for n in dates
     ):

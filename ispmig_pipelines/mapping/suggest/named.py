@@ -111,7 +111,7 @@ def named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[
             continue
         if len(key) >= 5 and len(alias_key) >= 5 and abs(len(key) - len(alias_key)) <= 3:
             ratio = fuzz.ratio(key, alias_key) / 100
-            if ratio >= 0.86:
+            if ratio >= 0.86 and not _contradict(key, alias_key):
                 say(field, 0.85 * ratio, f'spelled like "{alias}"')
     if entity == "service" and {"customer", "id"} < readings[0] <= _SUBSCRIBED:
         # The number of a customer's plan is that of what he subscribes to.
@@ -130,6 +130,13 @@ def named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[
         say("last_name", 0.8, 'means "customer"')
     return found
 
+
+def _contradict(one: str, other: str) -> bool:
+    """Whether one of two names is the other's contrary: ``applied`` and ``unapplied``."""
+    return any(a == no + b for no in _NOT for a, b in ((one, other), (other, one)))
+
+
+_NOT = ("un", "non", "not", "no", "dis", "in", "im", "il", "ne", "nie", "nicht")
 
 _OF_PERSONS = frozenset({"first_name", "last_name", "contact_name", "company_name"})
 _FORMS_OF_ADDRESS = frozenset(

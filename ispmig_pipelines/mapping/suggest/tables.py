@@ -101,7 +101,7 @@ class Table:
         """The column that has another unique column of the parent's records, or their number in
         the only list of them; and how it leads to their key."""
         parent = self.parent
-        key = parent.holdings[0].key_column if parent and parent.holdings else ""
+        key = parent.main.key_column if parent and parent.holdings else ""
         if parent is None or not key:
             return "", None
         for column in parent.sample.columns:
@@ -154,15 +154,25 @@ class Table:
     def stands_below(self, parent: Table | None) -> None:
         """Says whose children its records are, and forgets what was thought before."""
         self.parent = parent if parent is not None and parent.holdings else None
-        self.above = self.parent.holdings[0].entity if self.parent else ""
+        self.above = self.parent.main.entity if self.parent else ""
         self._forget()
+
+    @property
+    def main(self) -> Holding:
+        """What its records are, of all that they hold: bills, and not the buyers on them.
+
+        Raises:
+            IndexError: it holds nothing.
+        """
+        called = (h for h in self.holdings if h.entity == self.hinted)
+        return next(called, self.holdings[0])
 
     @property
     def to_parent(self) -> str:
         """The column that has the keys of its parent's records, or ""."""
         if self.parent is None or not self.parent.holdings:
             return ""
-        return column_of_parent(self.sample.names, self.parent.holdings[0].key_column)
+        return column_of_parent(self.sample.names, self.parent.main.key_column)
 
     def link(self, linked: dict[str, str]) -> bool:
         """Says which columns hold keys of tables that hold which entities; whether that is new."""

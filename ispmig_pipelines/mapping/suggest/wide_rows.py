@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LIKE_PLAN = "assumed: the only column that is like a plan"
 
-GROUP_FOR_PLAN = "the group by which it signs in stands for what is on offer"
+GROUP_FOR_PLAN = "assumed: no column names a plan, the group by which lines sign in does"
 
 NO_PLAN = "assumed: no column names a plan, each value of this one is taken for one"
 
