@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_PARTS = re.compile(r"(?<=[^\W_])(?:\.|/)@?(?=[^\W_])")
+_PARTS = re.compile(r"(?<=[^\W_]{3})(?:\.|/)@?(?=[^\W_])")
+"""Fewer letters before a point are an abbreviation: ``P.IVA``, ``Kd.Nr``."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 _HOLDERS = frozenset(

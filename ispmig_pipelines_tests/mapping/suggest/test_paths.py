@@ -21,6 +21,8 @@ from ispmig_pipelines.mapping.suggest.paths import parts_of, told
         ("billing.address.city", "billing.address.city"),
         ("email", "email"),
         ("header", "header"),
+        ("Codice P.IVA", "Codice P.IVA"),
+        ("Kd.Nr", "Kd.Nr"),
         ("price (EUR/month)", "price (EUR.month)"),
     ],
 )
