@@ -32,9 +32,11 @@ def table_called(path: str, stem: str) -> str:
         path: of the table in its file.
         stem: name of the file, without its ending.
     """
-    parts = path.split(".")
-    kept = [part for part in parts if not wraps(part)]
-    if stem and (not kept or (len(parts) > 1 and wraps(parts[0]) and len(kept) < 2)):
+    *above, last = path.split(".")
+    kept = [part for part in above if not wraps(part)]
+    if above or not wraps(last):
+        kept.append(last)
+    if stem and wraps(path.partition(".")[0]) and len(kept) < 2:
         kept = [stem, *kept]
     return ".".join(kept) or path
 

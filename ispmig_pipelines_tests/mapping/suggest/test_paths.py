@@ -46,7 +46,8 @@ def test_words_that_nobody_knows_say_nothing_of_what_stands_below_them() -> None
         ("data.contacts", "clients.contacts"),
         ("responsePackItem.listInvoice.invoice", "listInvoice.invoice"),
         ("invoices", "invoices"),
-        ("invoices.items", "invoices"),
+        ("invoices.items", "invoices.items"),
+        ("data.items", "clients.items"),
     ],
 )
 def test_wrappers_give_a_table_no_name(path: str, called: str) -> None:
