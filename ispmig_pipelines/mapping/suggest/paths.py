@@ -26,12 +26,13 @@ _HOLDERS = frozenset(
 )  # fmt: skip
 """Last words of parts that hold others together."""
 
-_OF_DOCUMENTS = frozenset(
-    {"order", "orders", "invoice", "invoices", "bill", "line", "lines", "item", "items", "position",
-     "positions", "positionen", "polozka", "polozky", "pozycje", "lineas", "linhas", "lignes",
-     "righe", "itens"}
+_DOCUMENTS = frozenset({"order", "orders", "invoice", "invoices", "bill", "sale", "sales"})
+_LINES = frozenset(
+    {"line", "lines", "item", "items", "position", "positions", "positionen", "polozka", "polozky",
+     "pozycje", "lineas", "linhas", "lignes", "righe", "itens"}
 )  # fmt: skip
-"""Words of parts that say no more than that what follows is of a line of a document."""
+"""Words of parts that say no more than that what follows is of a line of a document; an invoice
+alone is one that something refers to."""
 
 
 def words_of_part(part: str) -> list[str]:
@@ -71,7 +72,7 @@ def _only_holds(part: str) -> bool:
     words = words_of_part(part)
     if not words:
         return True
-    if words[-1] in _HOLDERS or set(words) <= _OF_DOCUMENTS:
+    if words[-1] in _HOLDERS or (set(words) & _LINES and set(words) <= _LINES | _DOCUMENTS):
         return True
     # homeCurrency.price is a price in it; the currency itself stands in a part of its own.
     return words[-1] in ("currency", "mena", "waehrung", "devise", "moneda", "moeda")

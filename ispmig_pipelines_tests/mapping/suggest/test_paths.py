@@ -23,6 +23,9 @@ from ispmig_pipelines.mapping.suggest.paths import parts_of, told
         ("header", "header"),
         ("Codice P.IVA", "Codice P.IVA"),
         ("Kd.Nr", "Kd.Nr"),
+        ("Invoice/CM #", "Invoice.CM #"),
+        ("payment.invoice.number", "payment.invoice.number"),
+        ("invoiceLines.item.price", "price"),
         ("price (EUR/month)", "price (EUR.month)"),
     ],
 )
