@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,12 @@ from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Recognised, SeenTable, load_preset, recognise
 from ispmig_pipelines.mapping.presets.models import ValueShape
 from ispmig_pipelines.mapping.spec import parse_spec
+from ispmig_pipelines.mapping.suggest.called_tables import (
+    ENVELOPE,
+    shared_beginning,
+    table_called,
+    wraps,
+)
 from ispmig_pipelines.mapping.suggest.compose import SourceTable, compose, unmapped
 from ispmig_pipelines.mapping.suggest.draft import Draft
 from ispmig_pipelines.mapping.suggest.of_a_system import is_of_the_system
@@ -483,6 +489,7 @@ def _read(reader: GuardedReader, words: dict[str, Any], stem: str) -> Iterator[_
     detected = reader.detected
     has_header = detected.format != "csv" or detected.dialect.get(HEADER_ROWS) != "0"
     alone = len(tables) == 1 and "database" not in words
+    prefix = shared_beginning(tables)
     for table in tables:
         columns = reader.columns(table)
         if not columns:
@@ -495,8 +502,14 @@ def _read(reader: GuardedReader, words: dict[str, Any], stem: str) -> Iterator[_
                 break
             sampler.add(records.cells)
         own = words if alone else words | {"table": table}
-        yield _Seen(name or table, dict(own), sampler.finish(), has_header, alone,
-                    detected.encoding)  # fmt: skip
+        sample = sampler.finish()
+        if not alone and sample.records > 1:
+            name = table_called(table, stem)
+        called = (name or table).removeprefix("" if alone else prefix)
+        if not alone and sample.records <= 1 and wraps(table):
+            called = ENVELOPE
+        sample = replace(sample, name=called)
+        yield _Seen(name or table, dict(own), sample, has_header, alone, detected.encoding)
 
 
 _DATED = re.compile(r"[\W_]*\d+(?:[\W_]+\d+)*[\W_]*$")
@@ -552,8 +565,6 @@ def _both(first: str | list[str], other: str | list[str]) -> str | list[str]:
 
 
 def _united(first: TableSample, other: TableSample) -> TableSample:
-    from dataclasses import replace
-
     columns = tuple(
         replace(
             a,

@@ -37,8 +37,16 @@ FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
         "customer company",
         "account company",
         "billing company",
+        "customer address company",
+        "customer address name",
     ),
-    ("invoice", "bill_to_address"): ("account address", "billing street", "customer address"),
+    ("invoice", "bill_to_address"): (
+        "account address",
+        "billing street",
+        "customer address",
+        "customer street",
+        "customer address street",
+    ),
     ("customer", "first_name"): ("first",),
     ("customer", "status"): (
         "churn",
@@ -77,7 +85,7 @@ FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("location", "street2"): ("landmark", "complement", "address complement", "second address"),
     ("location", "county"): ("district",),
-    ("service", "access_method"): ("authentication",),
+    ("service", "access_method"): ("authentication", "service"),
     ("service", "discount_amount"): ("discount amount",),
     ("service", "discount_reason"): ("discount reason", "discount description"),
     ("service", "download_kbps"): ("debit download", "speed", "download speed", "download upload"),
@@ -127,7 +135,7 @@ FURTHER: dict[tuple[str, str], tuple[str, ...]] = {
     ("service", "start_date"): ("installed date", "start date", "start", "service start date"),
     ("service", "cancellation_reason"): ("cancelled reason",),
     ("customer", "cancellation_reason"): ("cancelled reason",),
-    ("service", "access_router"): ("access router", "olt"),
+    ("service", "access_router"): ("access router", "olt", "mikrotik router", "radius server id"),
     ("service", "contract_end_date"): ("contract end", "contract expiry"),
     ("service", "access_group"): ("group name", "radius group", "pppoe profile", "router profile"),
     ("service", "access_secret"): ("cleartext password", "user password"),
@@ -306,6 +314,7 @@ USUAL: dict[tuple[str, str], tuple[str, ...]] = {
         "home note",
     ),
     ("invoice", "notes"): (
+        "description",
         "note public",
         "home note",
     ),
@@ -326,6 +335,6 @@ LITERAL = {
     ("access_router", "device"), ("access_router", "router"), ("access_router", "routers"),
     ("billing_street2", "bairro"), ("billing_street2", "barrio"), ("billing_street2", "neighborhood"), ("billing_street2", "neighbourhood"), ("billing_street2", "suburb"), ("billing_street2", "colonia"), ("billing_street2", "barangay"), ("quantity", "count"), ("portal_secret", "pin"), ("fee", "fees"), ("payment_reference", "linhadig"), ("payment_reference", "nossonum"), ("status", "condition"),
     ("access_router", "router id"), ("national_id", "pan"), ("tax_exempt", "tax code"), ("national_id", "id card"), ("unit_price", "rate"),
-
+    ("asset_tag", "inventory number"),
 }  # fmt: skip
 """Aliases that one system has, and whose words mean something else elsewhere."""

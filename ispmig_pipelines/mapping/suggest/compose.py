@@ -8,59 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from ispmig_pipelines.mapping.convert.currency import convert_currency
 from ispmig_pipelines.mapping.presets import Preset, Recognised, bind
-from ispmig_pipelines.mapping.spec_models import FieldMapping
-from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.completing import complete_block, plans_of_names
+from ispmig_pipelines.mapping.suggest.convertible import CONVERTED, converted
+from ispmig_pipelines.mapping.suggest.currencies import COUNTRY_OF, currencies_of_all
 from ispmig_pipelines.mapping.suggest.draft import Block, Draft, Line, Source
 from ispmig_pipelines.mapping.suggest.holding import Holding
+from ispmig_pipelines.mapping.suggest.leaning import country_of_all, proven
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.recognising import recognise
 from ispmig_pipelines.mapping.suggest.references import UNRELATED
 from ispmig_pipelines.mapping.suggest.relations import relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
-from ispmig_pipelines.mapping.suggest.style import (
-    country_of,
-    country_of_codes,
-    country_of_postal_codes,
-    currency_said,
-    date_style,
-    number_style,
-    phone_country,
-    spoken_in,
-)
+from ispmig_pipelines.mapping.suggest.style import phone_country
 from ispmig_pipelines.mapping.suggest.tables import Table
-from ispmig_pipelines.mapping.suggest.totals_of_lines import total_of_lines
 from ispmig_pipelines.mapping.suggest.whose import through
-from ispmig_pipelines.mapping.suggest.wording import Lean, of_made, worded
+from ispmig_pipelines.mapping.suggest.wording import of_made, worded
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import FieldType
-
-_HAS_SEQUENCE = "sequence" in FieldMapping.model_fields
-_CURRENCY_OF = {
-    "US": "USD", "GB": "GBP", "CH": "CHF", "PL": "PLN", "CZ": "CZK", "HU": "HUF", "TR": "TRY",
-    "RU": "RUB", "UA": "UAH", "BR": "BRL", "MX": "MXN", "AR": "ARS", "CO": "COP", "CL": "CLP",
-    "IN": "INR", "BD": "BDT", "PK": "PKR", "ID": "IDR", "PH": "PHP", "NG": "NGN", "KE": "KES",
-    "GH": "GHS", "ZA": "ZAR", "AU": "AUD", "NZ": "NZD", "CA": "CAD", "SE": "SEK", "NO": "NOK",
-    "BO": "BOB", "PE": "PEN", "UY": "UYU", "PY": "PYG", "GT": "GTQ", "HN": "HNL", "NI": "NIO",
-    "CR": "CRC", "DO": "DOP", "VE": "VES", "EG": "EGP", "MA": "MAD", "DZ": "DZD", "TN": "TND",
-    "LY": "LYD", "JO": "JOD", "LB": "LBP", "IQ": "IQD", "SA": "SAR", "AE": "AED", "QA": "QAR",
-    "KW": "KWD", "OM": "OMR", "BH": "BHD", "YE": "YER", "IL": "ILS", "IR": "IRR", "AF": "AFN",
-    "TZ": "TZS", "UG": "UGX", "RW": "RWF", "ET": "ETB", "MZ": "MZN", "AO": "AOA", "ZM": "ZMW",
-    "MW": "MWK", "BW": "BWP", "NA": "NAD", "NP": "NPR", "LK": "LKR", "MM": "MMK", "TH": "THB",
-    "VN": "VND", "KH": "KHR", "LA": "LAK", "MY": "MYR", "SG": "SGD", "HK": "HKD", "TW": "TWD",
-    "KR": "KRW", "MN": "MNT", "UZ": "UZS", "KG": "KGS", "TJ": "TJS", "GE": "GEL", "AM": "AMD",
-    "AZ": "AZN", "BY": "BYN", "MD": "MDL", "RO": "RON", "BG": "BGN", "RS": "RSD", "AL": "ALL",
-    "MK": "MKD", "BA": "BAM", "IS": "ISK", "JM": "JMD", "TT": "TTD", "HT": "HTG", "FJ": "FJD",
-    "PG": "PGK", "SD": "SDG", "SO": "SOS", "MG": "MGA", "CD": "CDF", "SL": "SLE", "GM": "GMD",
-    "DK": "DKK", "KZ": "KZT", "JP": "JPY", "CN": "CNY",
-    **dict.fromkeys(("DE", "FR", "ES", "IT", "PT", "NL", "BE", "AT", "IE", "FI", "GR", "SK", "SI",
-                     "EE", "LV", "LT", "HR", "LU", "MT", "CY"), "EUR"),
-}  # fmt: skip
-_COUNTRY_OF = {c: k for k, c in reversed(_CURRENCY_OF.items()) if c not in ("EUR", "USD")}
 
 
 @dataclass(frozen=True)
@@ -78,15 +44,6 @@ class SourceTable:
     words: dict[str, Any]
     sample: TableSample
     recognised: Recognised | None = None
-
-
-@dataclass(frozen=True)
-class _Money:
-    """The currency of a table's amounts: a mapping and its reason."""
-
-    mapping: Any
-    reason: str
-    assumed: bool = False
 
 
 def compose(
@@ -122,13 +79,14 @@ class _Composer:
                 others = [t for n, t in self._tables.items() if n != source.name]
                 self._tables[source.name].recognise_nameless(others)
         relate(list(self._tables.values()))
-        self._leans = self._proven()
-        self._country = self._country_of_all()
-        self._currencies = self._currencies_of_all()
+        self._leans = proven(self._tables)
+        likely = tuple(c for c in (COUNTRY_OF.get(self._given, ""),) if c)
+        self._country = country_of_all(self._tables, likely, self._phones_of_presets())
+        self._currencies = currencies_of_all(self._tables, self._given, self._country)
         for source in self._sources:
             self._source(source)
         self._without_main()
-        self._plans()
+        plans_of_names(self._draft, self._tables)
         self._defaults()
         return self._draft
 
@@ -136,11 +94,14 @@ class _Composer:
         """The table whose records' children a source's are (JSON), or None."""
         path = str(source.words.get("table", "")).rpartition(".")[0]
         files = source.words.get("files")
-        for other in self._sources:
-            same = other.words.get("files") == files and other.words.get("table") == path
-            if path and same and self._tables[other.name].holdings:
-                return self._tables[other.name]
-        return None
+        there = {
+            str(other.words.get("table", "")): self._tables[other.name]
+            for other in self._sources if other.words.get("files") == files
+        }  # fmt: skip
+        while path and path not in there:
+            # Between an invoice and its lines there may be a list that has nothing of its own.
+            path = path.rpartition(".")[0]
+        return there[path] if path and there[path].holdings else None
 
     # --- presets ---------------------------------------------------------------------------
 
@@ -174,114 +135,6 @@ class _Composer:
                 table.holdings.append(Holding(block.entity, fields))
         return bound
 
-    # --- what the whole export says ---------------------------------------------------------
-
-    def _proven(self) -> dict[str, Lean]:
-        """Of each table, what its columns prove of dates and numbers, else what others do."""
-        dates: dict[str, set[str]] = {}
-        marks: dict[str, set[str]] = {}
-        for name, table in self._tables.items():
-            dates[name], marks[name] = set(), set()
-            for column, entity, field in self._typed(table):
-                info = ENTITIES[entity].fields[field]
-                profile = table.profiles[column]
-                if info.type in (FieldType.DATE, FieldType.TIMESTAMP):
-                    order = date_style(profile, info).order if profile.share("date") > 0.5 else ""
-                    dates[name] |= {order} if order else set()
-                elif info.type is FieldType.MONEY:
-                    mark = number_style(profile, info).decimal_mark
-                    marks[name] |= {mark} if mark else set()
-        every_date = set().union(*dates.values()) - {"ymd"} if dates else set()
-        every_mark = set().union(*marks.values()) if marks else set()
-
-        def only(own: set[str], every: set[str]) -> str:
-            chosen = own or every
-            return next(iter(chosen)) if len(chosen) == 1 else ""
-
-        return {
-            name: Lean(only(dates[name] - {"ymd"}, every_date), only(marks[name], every_mark))
-            for name in self._tables
-        }
-
-    def _typed(self, table: Table) -> list[tuple[str, str, str]]:
-        return [
-            (m.column, h.entity, f)
-            for h in table.holdings for f, m in h.fields.items()
-        ]  # fmt: skip
-
-    def _country_of_all(self) -> str:
-        """The country that a column of countries names, where it is nearly always one."""
-        found: Counter[str] = Counter()
-        for table in self._tables.values():
-            for column, entity, field in self._typed(table):
-                if ENTITIES[entity].fields[field].type is FieldType.COUNTRY:
-                    code = country_of(table.profiles[column])
-                    found[code] += table.profiles[column].column.filled
-                elif ENTITIES[entity].fields[field].type is FieldType.POSTAL_CODE:
-                    code = country_of_postal_codes(table.profiles[column])
-                    found[code] += table.profiles[column].column.filled
-        del found[""]
-        if found:
-            return found.most_common(1)[0][0] if len(found) == 1 else ""
-        return self._country_of_phones()
-
-    def _country_of_phones(self) -> str:
-        """The country in which telephone numbers without a code are valid, of those that speak
-        the language of the columns' names."""
-        names = [name for table in self._tables.values() for name in table.sample.names]
-        hints = spoken_in(names)
-        hints += tuple(c for c in (_COUNTRY_OF.get(self._given, ""),) if c)
-        found: set[str] = set()
-        for table in self._tables.values():
-            for column, entity, field in self._typed(table):
-                if ENTITIES[entity].fields[field].type is FieldType.PHONE:
-                    profile = table.profiles[column]
-                    code = country_of_codes(profile) or phone_country(profile, hints)[0]
-                    found |= {code} if code else set()
-        for profile in self._phones_of_presets():
-            code = country_of_codes(profile) or phone_country(profile, hints)[0]
-            found |= {code} if code else set()
-        return found.pop() if len(found) == 1 else ""
-
-    def _currencies_of_all(self) -> dict[str, _Money | None]:
-        own: dict[str, _Money] = {}
-        codes: set[str] = set()
-        for name, table in self._tables.items():
-            found = self._currency_of(table)
-            if found is not None:
-                own[name] = found
-                if isinstance(found.mapping, dict):
-                    codes.add(found.mapping["constant"])
-                else:
-                    held = table.sample.column(found.mapping)
-                    common = max(held.counts, key=lambda w: held.counts[w], default="")
-                    if held.counts and held.counts[common] >= 0.95 * held.filled:
-                        code = convert_currency(pa.array([common], pa.string())).values[0].as_py()
-                        codes |= {code} if code else set()
-        other: _Money | None = None
-        if self._given:
-            other = _Money({"constant": self._given}, "--currency")
-        elif len(codes) == 1:
-            other = _Money({"constant": codes.pop()}, "as in other tables", assumed=True)
-        elif not codes and (code := _CURRENCY_OF.get(self._country, "")):
-            other = _Money({"constant": code}, f"of {self._country}", assumed=True)
-        return {name: own.get(name, other) for name in self._tables}
-
-    def _currency_of(self, table: Table) -> _Money | None:
-        for holding in table.holdings:
-            for field, match in holding.fields.items():
-                info = ENTITIES[holding.entity].fields[field]
-                if info.type is FieldType.CURRENCY and match.score >= ACTIVE:
-                    return _Money(match.column, match.reason)
-        for column, entity, field in self._typed(table):
-            info = ENTITIES[entity].fields[field]
-            if info.type is FieldType.MONEY:
-                if code := currency_said(table.profiles[column], info):
-                    return _Money({"constant": code}, f"{column} has its sign")
-                if code := _code_in(column):
-                    return _Money({"constant": code}, f"{column} names it")
-        return None
-
     # --- sources and blocks -----------------------------------------------------------------
 
     def _source(self, source: SourceTable) -> None:
@@ -300,11 +153,12 @@ class _Composer:
         if drafted.never:
             drafted.words = {**drafted.words, "never": list(drafted.never)}
         for block in blocks:
-            self._complete(block, table)
+            if complete_block(self._draft, block, self._tables, self._currencies[source.name]):
+                self._partial.append(block)
             if not source.sample.records:
                 block.asked = "it holds no records"
         if table.rival and blocks and not blocks[0].asked:
-            self._ask(f"{source.name}: its rows are taken for records of {table.holdings[0].entity}, "
+            self._draft.ask(f"{source.name}: its rows are taken for records of {table.holdings[0].entity}, "
                       f"and may as well be of {table.rival}: which are they?")  # fmt: skip
         whole = [b for b in blocks if not b.asked and "when_filled" not in b.further
                  and "when" not in b.further]  # fmt: skip
@@ -338,7 +192,9 @@ class _Composer:
                 # Records that refer to what is nowhere would all be held back.
                 line.active = False
                 line.reason += f"; ask: no {parent} is in these exports, is it in the tenant?"
-                self._ask(f"{block.source}.{line.columns[0]}: no {parent} is in these exports")
+                self._draft.ask(
+                    f"{block.source}.{line.columns[0]}: no {parent} is in these exports"
+                )
         for source in self._draft.sources:
             blocks = self._draft.blocks_of(source.name)
             if blocks and all(b.asked for b in blocks) and not source.unused:
@@ -380,7 +236,7 @@ class _Composer:
         further = {"when_filled": holding.when_filled} if holding.when_filled else {}
         block = Block(holding.entity, name, lines, further, holding.doubt)
         if holding.doubt:
-            self._ask(f"{name}: {holding.doubt}")
+            self._draft.ask(f"{name}: {holding.doubt}")
         if holding.partial:
             block.further["partial"] = True
         return block
@@ -443,10 +299,10 @@ class _Composer:
         reason = "; ".join([match.reason, *said.notes])
         if said.question:
             reason = f"{reason}; ask: {said.question}"
-            self._ask(f"{source}.{called} ({entity}.{match.field}): {said.question}")
+            self._draft.ask(f"{source}.{called} ({entity}.{match.field}): {said.question}")
         for note in said.notes:
             if note.startswith("not sure"):
-                self._ask(f"{source}.{called} ({entity}.{match.field}): {note}")
+                self._draft.ask(f"{source}.{called} ({entity}.{match.field}): {note}")
         mapping = said.mapping
         if said.null_words:
             mapping = mapping if isinstance(mapping, dict) else {"column": mapping}
@@ -455,8 +311,13 @@ class _Composer:
         if active and UNRELATED in match.reason:
             # Records whose customer is none of the export's would all be held back.
             active = False
-            self._ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
+            self._draft.ask(f"{source}.{match.column} ({entity}.{match.field}): {UNRELATED}: to what does "
                       "it refer?")  # fmt: skip
+        share = 1.0 if from_preset else converted(profile, entity, match.field, mapping)
+        if active and match.through is None and share < CONVERTED:
+            # What would hold back one record in twenty is looked at first.
+            active = False
+            reason += f"; only {share:.0%} of its cells could be converted"
         assumed = said.assumed or match.reason.startswith("assumed")
         line = Line(match.field, mapping, columns, match.score, reason, active,
                     assumed)  # fmt: skip
@@ -467,7 +328,7 @@ class _Composer:
     def _phone(self, line: Line, profile: Profile) -> None:
         currency = next((m.mapping["constant"] for m in self._currencies.values()
                          if m and isinstance(m.mapping, dict)), "")  # fmt: skip
-        hints = tuple({c: 0 for c in (self._country, _COUNTRY_OF.get(currency, "")) if c})
+        hints = tuple({c: 0 for c in (self._country, COUNTRY_OF.get(currency, "")) if c})
         code, settled = phone_country(profile, hints)
         if code:
             self._draft.defaults.setdefault(
@@ -478,7 +339,9 @@ class _Composer:
         elif not settled and "country" not in self._draft.defaults:
             line.active = False
             line.reason += "; ask: of which country are its numbers (defaults: country)?"
-            self._ask("of which country are telephone numbers without a code?  defaults: country")
+            self._draft.ask(
+                "of which country are telephone numbers without a code?  defaults: country"
+            )
 
     def _phones_elsewhere(self, mapping: Any) -> Profile | None:
         """The column of another table that telephone numbers come from."""
@@ -498,121 +361,6 @@ class _Composer:
             if ENTITIES[block.entity].fields[field].type is FieldType.PHONE
             and (profile := self._phones_elsewhere(mapping)) is not None
         ]
-
-    def _ask(self, question: str) -> None:
-        if question not in self._draft.questions:
-            self._draft.questions.append(question)
-
-    # --- what a block lacks -----------------------------------------------------------------
-
-    def _complete(self, block: Block, table: Table) -> None:
-        """Adds what every record must have, and takes back what cannot stand alone."""
-        info = ENTITIES[block.entity]
-        partial = bool(block.further.pop("partial", False))
-        if block.entity == "invoice" and not any(x.field == "total" for x in block.active):
-            total = total_of_lines(block, self._tables)
-            if total is not None:
-                block.lines = [*(x for x in block.lines if x.field != "total"), total]
-                self._ask(f"{block.source}: the total of every invoice is assumed to be the sum of "
-                          "its lines")  # fmt: skip
-        self._money(block)
-        there = {line.field for line in block.active}
-        for name in info.key:
-            if name in there:
-                continue
-            if name == "line_no" and (column := _line_numbers(table, block)):
-                block.lines.insert(0, Line(name, column, (column,), 0.75,
-                                           "unique whole numbers, in their order"))  # fmt: skip
-                continue
-            if _HAS_SEQUENCE and (name == "line_no" or block.entity == "payment"):
-                words: dict[str, Any] = {"sequence": {"start": "1"}}
-                if name != "line_no":
-                    words["sequence"] |= {"prefix": "P-", "width": "6"}
-                block.lines.insert(0, Line(name, words, (), 0.5, "assumed: the export numbers "
-                                           "none; stable for these very files only", True, True))  # fmt: skip
-            else:
-                block.asked = f"no column is sure to be {name}, by which its records are told apart"
-        if partial:
-            self._partial.append(block)
-            others = there - {*info.key, *info.money.values()}
-            if not others:
-                block.asked = block.asked or "nothing but its key is sure"
-            return
-        there = {line.field for line in block.active}
-        for name in info.required:
-            if name in there or name in info.key:
-                continue
-            if name == "status":
-                block.lines.append(
-                    Line(name, {"constant": "active"}, (), 0.5,
-                         "assumed: no column says it for sure", True, True)
-                )  # fmt: skip
-                self._ask(f"{block.source}: the status of every {block.entity} is assumed active")
-            else:
-                block.asked = block.asked or f"no column is sure to be {name}"
-        order = list(info.fields)
-        block.lines.sort(key=lambda line: order.index(line.field))
-        # A location needs both of its coordinates.
-        names = {line.field for line in block.active}
-        for one, other in (("latitude", "longitude"), ("expiry_month", "expiry_year")):
-            for line in block.active:
-                if (line.field == one and other not in names) or (
-                    line.field == other and one not in names
-                ):
-                    line.active = False
-                    line.reason += f"; {one} and {other} belong together"
-
-    def _money(self, block: Block) -> None:
-        info = ENTITIES[block.entity]
-        amounts = [line for line in block.lines if line.field in info.money]
-        said = [line for line in block.active if line.field in info.money.values()]
-        if not amounts or said:
-            return
-        money = self._currencies[block.source]
-        if money is None:
-            for line in amounts:
-                if line.active:
-                    line.active = False
-                    line.reason += "; ask: in which currency (--currency EUR)?"
-            self._ask("in which currency are the amounts? Say --currency EUR")
-            return
-        if not any(line.active for line in amounts):
-            return
-        block.lines = [line for line in block.lines if line.field not in info.money.values()]
-        for field in dict.fromkeys(info.money[line.field] for line in amounts):
-            columns = (money.mapping,) if isinstance(money.mapping, str) else ()
-            reason = f"{'assumed: ' if money.assumed else ''}{money.reason}"
-            block.lines.append(
-                Line(field, money.mapping, columns, 0.6 if money.assumed else 0.9, reason, True,
-                     money.assumed)
-            )  # fmt: skip
-        if money.assumed:
-            code = money.mapping["constant"] if isinstance(money.mapping, dict) else ""
-            self._ask(f"the currency of amounts is assumed to be {code}")
-
-    def _plans(self) -> None:
-        """Plans that services name and no table holds are made of the names."""
-        if any(b.entity == "plan" and not b.asked for b in self._draft.blocks):
-            return
-        made = []
-        for block in self._draft.blocks:
-            if block.entity != "service" or block.asked:
-                continue
-            plan = next((line for line in block.active if line.field == "plan"), None)
-            if plan is None or not plan.columns:
-                continue
-            reason = "no table of plans: what services name"
-            lines = [Line("plan_code", plan.mapping, plan.columns, plan.confidence, reason)]
-            table = self._tables[block.source]
-            names = {m.column: m for m in table.matches("plan") if m.field == "name"}
-            if plan.columns[0] in names and "id" not in concepts_of(plan.columns[0]):
-                lines.append(Line("name", plan.mapping, plan.columns, plan.confidence, reason))
-            filled = {k: v for k, v in block.further.items() if k in ("when_filled", "when")}
-            column = table.sample.column(plan.columns[0])
-            if not filled and column.filled < table.sample.records:
-                filled = {"when_filled": plan.columns[0]}
-            made.append(Block("plan", block.source, lines, filled))
-        self._draft.blocks += made
 
     # --- defaults ---------------------------------------------------------------------------
 
@@ -636,7 +384,7 @@ class _Composer:
             draft.defaults.setdefault(
                 "timezone", ("UTC", "assumed: times without an offset; in which zone are they?")
             )
-            self._ask("in which time zone are times without an offset?  defaults: timezone")
+            self._draft.ask("in which time zone are times without an offset?  defaults: timezone")
 
     def _needs_timezone(self) -> bool:
         for block in self._draft.blocks:
@@ -645,18 +393,6 @@ class _Composer:
                 if info.type is FieldType.TIMESTAMP and line.columns:
                     return True
         return False
-
-
-def _line_numbers(table: Table, block: Block) -> str:
-    """A column of unique whole numbers that can count lines: the id of each."""
-    used = {c for line in block.active for c in line.columns}
-    for column in table.sample.columns:
-        said = set(concepts_of(column.name))
-        free = column.name not in used and column.is_unique
-        counts = said & {"id", "line"} and said <= {"id", "line", "invoice"}
-        if free and counts and all(v.isdigit() for v in column.some(100)):
-            return column.name
-    return ""
 
 
 def _base_of(match: Match) -> dict[str, Any]:
@@ -682,18 +418,6 @@ def _columns_of(mapping: Any) -> list[str]:
         return [mapping]
     column = mapping.get("column")
     return [column] if column else [*mapping.get("columns", ()), *mapping.get("coalesce", ())]
-
-
-def _code_in(column: str) -> str:
-    """``price_eur`` and ``Preis (€)`` name their currency."""
-    signs = {"€": "EUR", "£": "GBP", "₴": "UAH", "₽": "RUB", "₹": "INR", "zł": "PLN", "R$": "BRL"}
-    words = {
-        w.upper() for w in column.replace("_", " ").replace("(", " ").replace(")", " ").split()
-    }
-    codes = {"EUR", "USD", "GBP", "CHF", "PLN", "CZK", "UAH", "RUB", "TRY", "BRL", "MXN", "INR",
-             "BDT", "PKR", "ZAR", "KES", "NGN", "CAD", "AUD", "SEK", "NOK", "DKK"}  # fmt: skip
-    found = words & codes or {code for sign, code in signs.items() if sign in column}
-    return found.pop() if len(found) == 1 else ""
 
 
 def unmapped(source: Source, blocks: Sequence[Block]) -> list[str]:

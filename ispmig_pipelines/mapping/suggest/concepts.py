@@ -13,6 +13,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ispmig_pipelines.mapping.suggest.billing_words import BILLING_WORDS
+from ispmig_pipelines.mapping.suggest.paths import parts_of, told
 from ispmig_pipelines.mapping.suggest.regional_words import REGIONAL_WORDS
 from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
@@ -170,7 +172,7 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS)
+    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS, BILLING_WORDS)
     for line in (line for words in lists for line in words.strip().splitlines()):
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
@@ -215,8 +217,12 @@ OTHER_READINGS: dict[str, str] = {
 """Words that mean something else elsewhere, and the concept that they then are."""
 
 
+@lru_cache(maxsize=50_000)
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name: ``custPhoneNo`` is cust, phone, no."""
+    """The words of a name: ``custPhoneNo`` is cust, phone, no; of a path those that tell
+    something: ``invoiceHeader.address.city`` is address, city."""
+    *above, name = parts_of(name)
+    found_above = [w for part in above for w in words_of(part) if _means_something(w)]
     name = _INITIAL.sub(lambda m: " First Name" if m[1] == "F" else " Last Name", name)
     name = _NUMERO.sub(" no ", _ELISION.sub(" ", name)).replace("%", " percent ")
     name = _OF_SPEED.sub(" speed ", name)
@@ -234,7 +240,12 @@ def words_of(name: str) -> tuple[str, ...]:
             )
         )
         found += [_plain(piece)] if known else map(_plain, _CAMEL.sub(" ", piece).split())
-    return _joined(found)
+    return _joined([*found_above, *found])
+
+
+def _means_something(word: str) -> bool:
+    """Whether a word of a part above others is known: what is not says nothing of those below."""
+    return word in _CONCEPT_OF or word in _IGNORED or _meaning(word) != [word]
 
 
 _WHEN = frozenset("on at since am zum vom le al".split())
@@ -264,7 +275,7 @@ def _joined(words: list[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def concepts_of(name: str) -> tuple[str, ...]:
     """What a name's words mean, sorted; a word that is not known stands for itself."""
-    whole = _CONCEPT_OF.get(_plain("".join(c for c in name if c.isalnum())))
+    whole = _CONCEPT_OF.get(_plain("".join(c for c in told(name) if c.isalnum())))
     if whole is not None and "%" not in name:
         return tuple(sorted(set(whole)))
     found: list[str] = []
@@ -305,6 +316,16 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
         # Down- and upstream, as cable networks say it.
         way = {"ds": "download", "us": "upload"}
         concepts = {way.get(c, c) for c in concepts - {"rate"}} | {"speed"}
+    if {"gb", "city"} <= concepts:
+        # A kota is a town in one language, and a quota in another.
+        concepts = (concepts - {"city"}) | {"cap"}
+    if concepts & {"tax", "net"}:
+        # DPH22 and Zaklad22 are of the rate of 22 %.
+        concepts = {c for c in concepts if not c.isdigit()}
+    if concepts & {"download", "upload"} and (
+        any(w.endswith("limit") for w in words) and not concepts & {"data_volume", "gb"}
+    ):
+        concepts = concepts - {"cap"}
     if concepts & {"download", "upload"}:
         # What a line has at most is what it has.
         concepts = concepts - _AT_MOST
@@ -313,6 +334,7 @@ def _together(concepts: set[str], words: tuple[str, ...]) -> set[str]:
     return concepts
 
 
+@lru_cache(maxsize=50_000)
 def unknown_words(name: str) -> frozenset[str]:
     """The words of a name that mean nothing known, numbers left out."""
     return frozenset(
@@ -322,6 +344,7 @@ def unknown_words(name: str) -> frozenset[str]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=50_000)
 def is_known(name: str) -> bool:
     """Whether every word of a name is known: then it is none that is misspelled."""
     words = [w for w in words_of(name) if w not in _IGNORED and len(w) > 1]

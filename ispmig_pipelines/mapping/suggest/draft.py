@@ -86,5 +86,10 @@ class Draft:
     blocks: list[Block] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
 
+    def ask(self, question: str) -> None:
+        """Adds a question, once."""
+        if question not in self.questions:
+            self.questions.append(question)
+
     def blocks_of(self, source: str) -> list[Block]:
         return [b for b in self.blocks if b.source == source]

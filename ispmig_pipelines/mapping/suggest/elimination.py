@@ -35,6 +35,7 @@ _NO_AMOUNTS = frozenset(
 def by_elimination(table: Table, holding: Holding) -> None:
     """The only date of a payment is when it was paid, whatever it is called."""
     _only_amount(table, holding)
+    _only_text(table, holding)
     wanted = {
         "payment": "paid_at", "invoice": "issue_date", "customer": "signup_date",
         "service": "start_date",
@@ -47,6 +48,12 @@ def by_elimination(table: Table, holding: Holding) -> None:
         n for n, p in table.profiles.items()
         if set(words_of(n)) & _STAMPS and p.is_stamp and n not in dates
     ]  # fmt: skip
+    plain = [n for n in dates if set(concepts_of(n)) == {"date"} and n in table.sample.names]
+    taken = {m.column for m in holding.fields.values() if m.score >= ACTIVE}
+    if holding.entity == "service" and len(plain) == 1 and plain[0] not in taken:
+        holding.fields[wanted] = Match("service", wanted, plain[0], 0.66,
+                                       "the only day that is called no more than that")  # fmt: skip
+        return
     if holding.entity == "service" and any(
         not {"created", "updated"} & {*concepts_of(n), *words_of(n)} for n in dates
     ):
@@ -67,6 +74,31 @@ def by_elimination(table: Table, holding: Holding) -> None:
     if len(dates) == 1 and dates[0] not in used:
         holding.fields[wanted] = Match(holding.entity, wanted, dates[0], 0.68,
                                        "the only column of dates")  # fmt: skip
+
+
+def _only_text(table: Table, holding: Holding) -> None:
+    """The only text of a line of an invoice says what it is for, though it is called a note."""
+    found = holding.fields.get("description")
+    if holding.entity != "invoice_line" or (found is not None and found.score >= ACTIVE):
+        return
+    used = {
+        m.column for n, m in holding.fields.items()
+        if m.score >= ACTIVE and n not in ("notes", "item_code")
+    }  # fmt: skip
+    texts = [
+        n for n, p in table.profiles.items()
+        if n in table.sample.names and n not in used and n not in table.never
+        and not n.startswith("_") and p.share("letters") >= 0.9 and p.column.filled
+        and sum(" " in v for v in p.column.some(100)) >= 0.5 * len(p.column.some(100))
+        and p.column.filled >= 0.9 * table.sample.records
+    ]  # fmt: skip
+    if len(texts) != 1:
+        return
+    for name, match in list(holding.fields.items()):
+        if match.column == texts[0]:
+            del holding.fields[name]
+    holding.fields["description"] = Match("invoice_line", "description", texts[0], 0.7,
+                                          "the only text of each line")  # fmt: skip
 
 
 def _counts(column: ColumnSample) -> bool:

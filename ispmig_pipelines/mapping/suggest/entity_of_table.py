@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
+from ispmig_pipelines.mapping.suggest.repeated_bills import AGAIN
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.entity import column_key
 
@@ -266,6 +267,8 @@ def _against_event(table: Table, entity: str, named: str) -> str:
         if named != entity and _sure(table, "invoice", "due_date"):
             return "what is due is no payment"
     if entity == "invoice":
+        if named == "service" and AGAIN & set(words_of(table.sample.name)):
+            return "its name says what is billed again and again"
         if _is_below(table, "invoice"):
             return "several of its rows name one invoice"
         if _is_paid_throughout(table):

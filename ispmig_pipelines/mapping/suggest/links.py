@@ -101,9 +101,46 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
                 share = sum(v in key.counts for v in column.counts) / len(column.counts)
                 if share >= _ENOUGH and not _is_rather_above(column, key, table):
                     own.append(Link(column.name, other, key.name, share))
+        initials = _by_initials(place, table, tables, keys, own_number)
+        # Of two that have one foreign key neither is what it names.
+        named = {x.column for x in initials}
+        own = [x for x in own if x.column not in named] + initials
         own = [x for x in own if not _names_another(x.column, x.table, own, tables)]
         found.append(sorted(own, key=lambda link: -link.share))
     return found
+
+
+def _by_initials(
+    place: int,
+    table: TableSample,
+    tables: Sequence[TableSample],
+    keys: Sequence[tuple[int, ColumnSample]],
+    own_number: str,
+) -> list[Link]:
+    """``tpid`` names a ``tariff_plan``, and ``cid`` a ``contract``: the initials of the one table
+    that is called so, whose key has all of the values."""
+    found = []
+    for column in table.columns:
+        stem = stem_of(column.name)
+        if column.name == own_number or not 1 <= len(stem) <= 4 or len(column.counts) < _FEWEST:
+            continue
+        if concepts_of(column.name) not in ((column_key(column.name),), ("id", stem)):
+            # What is a word of its own are no initials.
+            continue
+        called = [
+            (other, key) for other, key in keys
+            if other != place and column_key(key.name) in _BARE
+            and "".join(w[0] for w in words_of(tables[other].name) if w) == stem
+        ]  # fmt: skip
+        held = [(other, key, overlap(column, key)) for other, key in called]
+        if len(held) == 1 and held[0][2] >= _SURELY:
+            other, key, share = held[0]
+            found.append(Link(column.name, other, key.name, share))
+    return found
+
+
+_SURELY = 0.97
+"""Share of the distinct values that a table must have that only its initials name."""
 
 
 def number_of(table: TableSample) -> str:
@@ -157,7 +194,16 @@ def _named_like(column: str, key: str, table: str) -> bool:
             # Bills of a hotspot name whom they are for by the login.
             return True
         return says_key and (mine not in _BARE or mine == "uid")
+    if len(other) > 2 and mine in (column_key(table) + other, "fk" + other, other + "fk"):
+        # customer_info_idcustomer_info names the table, and its key.
+        return other not in _BARE or mine == column_key(table) + other
     said = set(concepts_of(column))
+    of_key = set(concepts_of(key))
+    if "name" in of_key and said and said == of_key - {"name"} and said.isdisjoint(_PEOPLE):
+        # A perfil is the nombre_perfil of a table of profiles.
+        return True
+    if _is_of_a_record(said, of_key, set(concepts_of(table))):
+        return True
     if not (said & {"id", "reference"} or is_called_a_reference(column)) or other not in _BARE:
         return False
     meant = said - {"id", "reference"}
@@ -165,11 +211,29 @@ def _named_like(column: str, key: str, table: str) -> bool:
     if meant & {"owner"} and of & _PEOPLE:
         # What somebody owns names him by his number.
         meant = (meant - {"owner"}) | {"customer"}
+    if _LISTS_OF_PEOPLE & of:
+        of |= {"customer"}
     if meant & _PEOPLE and of & _PEOPLE:
         # A userid is of whoever is in the table of clients.
         meant, of = meant - _PEOPLE, of | _PEOPLE
         return meant <= of
     return bool(meant) and meant <= of
+
+
+_LISTS_OF_PEOPLE = frozenset(
+    {"contact", "contacts", "partner", "partners", "kontakte", "kontakty", "contactos", "contatos",
+     "contatti", "socios", "tiers", "adresar", "addressbook", "anagrafica", "reseller"}
+)  # fmt: skip
+"""Words and concepts of tables that list the people and companies to whom others refer."""
+
+
+def _is_of_a_record(said: set[str], key: set[str], table: set[str]) -> bool:
+    """Whether ``clienteContrato`` is a contract of ``contratos``, by its ``contratoId``: it says
+    what the table and its key are called, and besides only whose."""
+    what = key - {"id"}
+    return bool(what) and "id" in key and what <= table and what <= said and bool(
+        said - what
+    ) and said - what <= _PEOPLE  # fmt: skip
 
 
 def _names_another(

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.holding import Holding
-from ispmig_pipelines.mapping.suggest.match import Match, names_nothing
+from ispmig_pipelines.mapping.suggest.match import Match
+from ispmig_pipelines.mapping.suggest.named import names_nothing
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.style import country_of_postal_codes
 from ispmig_pipelines.mapping.suggest.words import known_share

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
+from ispmig_pipelines.mapping.suggest.paths import told
 from ispmig_pipelines.model import ENTITIES
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def payers_of(table: Table, main: Holding) -> Holding | None:
     name = ENTITIES["customer"].key[0]
     known = table.assigned("customer", [c for c in table.sample.names if c not in columns])
     owner = main.fields.get("customer")
-    key = _key(table, columns) or owner or known.get("email")
+    key = _key(table, columns) or owner or _known_to_the_state(table, known) or known.get("email")
     if key is None or key.score < ACTIVE:
         return None
     fields = {
@@ -51,11 +52,23 @@ def payers_of(table: Table, main: Holding) -> Holding | None:
     )
 
 
+def _known_to_the_state(table: Table, known: dict[str, Match]) -> Match | None:
+    """The number by which the state knows each customer, where all of them have one."""
+    for name in ("company_number", "tax_id", "national_id"):
+        match = known.get(name)
+        if match is None or match.score < ACTIVE:
+            continue
+        held = table.sample.column(match.column)
+        if held.filled == table.sample.records and len(held.counts) > 1:
+            return match
+    return None
+
+
 def _of_the_customer(table: Table) -> list[str]:
     """The columns that a prefix gives to the customer, of the prefix that has most of them."""
     groups: dict[str, list[str]] = {}
     for name in table.sample.names:
-        above, *rest = _APART.split(name, maxsplit=1)
+        above, *rest = _APART.split(told(name), maxsplit=1)
         if not rest:
             words = words_of(name)
             above, rest = (words[0], list(words[1:])) if len(words) > 1 else ("", [])

@@ -87,6 +87,9 @@ def _look_round(tables: Sequence[Table], links: Sequence[Sequence[Link]]) -> Non
             # Whoever wrote a bill stands on it, too; it goes to the customer.
             is_writer = bool(sure) and link.table not in sure and other.hinted == "customer"
             other.is_billed |= link in billed and not is_writer
+    for table in tables:
+        # Who is billed decides what a table of contracts is.
+        table.look_again()
 
 
 def _make_columns(table: Table, tables: Sequence[Table]) -> bool:

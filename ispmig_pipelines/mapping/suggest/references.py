@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.holding import Holding, referring
@@ -44,6 +45,8 @@ def elect_key(
     if parent.fixed:
         return
     key = ENTITIES[entity].key[0]
+    # What tells other records of its rows apart is their key, whoever refers to it.
+    others = {h.key_column for h in parent.holdings} - {holding.key_column}
     votes: dict[str, float] = defaultdict(float)
     for table, child in referring(tables, entity):
         if table is parent:
@@ -57,6 +60,8 @@ def elect_key(
             if len(values.counts) < _FEWEST:
                 continue
             for column in parent.sample.columns:
+                if column.name in others:
+                    continue
                 if column.is_unique and (share := overlap(values, column)) >= _ENOUGH:
                     # Of two that hold them all the one of a like name, then the present key.
                     alike = set(concepts_of(column.name)) & set(concepts_of(match.column))
@@ -98,6 +103,13 @@ def refer(
             continue
         above = next((f"{_PARENT}{key.name}" for _, key in keys
                       if f"{_PARENT}{key.name}" in table.sample.names), "")  # fmt: skip
+        if match is not None and match.through is not None and match.column.startswith(_PARENT):
+            # It leads to its parent by another column, and to the key that was elected since.
+            source, other, _ = match.through
+            now = next((h.key_column for p, h in parents if p.source == source), "")
+            if now:
+                holding.fields[name] = replace(match, through=(source, other, now))
+                continue
         if above and match is not None and match.column.startswith(_PARENT):
             holding.fields[name] = Match(
                 holding.entity, name, above, 0.95, f"the key of its parent, {shown(keys)}"

@@ -53,6 +53,32 @@ def _references(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+_FROM_AND_TO = {
+    "customer": ("signup date", "cancelled date"),
+    "service": ("start date", "end date"),
+    "plan": ("start date", "end date"),
+    "invoice": ("period from", "period to"),
+    "ip_assignment": ("assigned date", "released date"),
+}
+
+
+def numbered_dates(names: Sequence[str], entity: str) -> dict[str, str]:
+    """``date1`` and ``date2``, and no more of them, are from when to when a record holds."""
+    if entity not in _FROM_AND_TO:
+        return {}
+    numbered = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(name)
+        if match and concepts_of(match[1]) == ("date",):
+            numbered[match[2]] = name
+    if numbered.keys() != {"1", "2"}:
+        return {}
+    return dict(zip((numbered["1"], numbered["2"]), _FROM_AND_TO[entity], strict=True))
+
+
+_NUMBERED = re.compile(r"(.*[^\d_ ])[_ ]?([0-9])")
+
+
 def _with(name: str, word: str, meant: str) -> str:
     return " ".join(meant if w == word else w for w in words_of(name))
 

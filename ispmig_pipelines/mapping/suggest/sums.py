@@ -10,9 +10,12 @@ import re
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
-from ispmig_pipelines.mapping.suggest.match import Match
+from ispmig_pipelines.mapping.suggest.concepts import concepts_of
+from ispmig_pipelines.mapping.suggest.links import is_called_a_reference
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match
 from ispmig_pipelines.mapping.suggest.style import number_style
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.model.field_info import FieldType
 
 if TYPE_CHECKING:
     from ispmig_pipelines.mapping.suggest.holding import Holding
@@ -36,13 +39,37 @@ def _amounts(table: Table) -> dict[str, list[float]]:
         profile = table.profiles[name]
         if name in table.never or profile.share("date") > 0.2 or profile.is_empty:
             continue
-        if profile.fit(info, "invoice", "total") < 0.95 or profile.has_cents < 0.2:
+        if profile.fit(info, "invoice", "total") < 0.95:
+            continue
+        written = profile.has_cents >= 0.2 or profile.share("decimal") >= 0.9
+        if not written and not _are_whole_amounts(table, name):
             continue
         mark = number_style(profile, info, "").decimal_mark or "."
         values = [_number(row[at], mark) for row in table.sample.rows[:_MOST_ROWS]]
         if any(values):
             found[name] = values
     return found
+
+
+_LEAST_WHOLE = 500
+"""What costs whole amounts only is counted in thousands: rupiah, dinars, pesos, shillings."""
+
+
+def _are_whole_amounts(table: Table, name: str) -> bool:
+    """Whether a column without cents holds amounts all the same: its name says so, and no number
+    of anything; or its values are large, again and again, and refer to nothing."""
+    if name in table.linked or name in table.refers or is_called_a_reference(name):
+        return False
+    profile = table.profiles[name]
+    if profile.is_stamp or profile.share("phone") > 0.5 or "id" in concepts_of(name):
+        return False
+    said = any(
+        m.column == name and m.score >= ACTIVE
+        and ENTITIES["invoice"].fields[m.field].type is FieldType.MONEY
+        for m in table.matches("invoice")
+    )  # fmt: skip
+    recurs = profile.column.filled >= 3 * len(profile.column.counts)
+    return said or (recurs and profile.typically >= _LEAST_WHOLE)
 
 
 def _number(cell: str, mark: str) -> float:
@@ -65,7 +92,7 @@ def sums_of(table: Table, holding: Holding) -> dict[str, Match]:
     amounts = _amounts(table)
     if not 3 <= len(amounts) <= _MOST:
         return {}
-    found = _taxed(amounts)
+    found = _taxed(amounts) or _discounted(table, amounts)
     total = found.get("total") or _named(holding, "total", amounts)
     found |= _open(table, amounts, total, set(found.values()))
     reasons = {
@@ -73,6 +100,9 @@ def sums_of(table: Table, holding: Holding) -> dict[str, Match]:
         "total": "net and tax add up to it", "amount_paid": "with what is open it is the total",
         "amount_due": "with what is paid it is the total",
     }  # fmt: skip
+    if "discount" in found:
+        reasons |= dict.fromkeys(("subtotal", "discount", "total"),
+                                 "the total is what is left of it after the discount")  # fmt: skip
     if "subtotal" not in found and "total" in found:
         reasons["total"] = "what is paid and what is open add up to it"
     return {name: Match("invoice", name, column, 0.94, reasons[name])
@@ -98,6 +128,20 @@ def _taxed(amounts: dict[str, list[float]]) -> dict[str, str]:
             and _holds(amounts[total], amounts[net], amounts[tax])
         ):
             fitting.append({"subtotal": net, "tax": tax, "total": total})
+    return fitting[0] if len(fitting) == 1 else {}
+
+
+def _discounted(table: Table, amounts: dict[str, list[float]]) -> dict[str, str]:
+    """Gross, discount and total, where a column is called a discount and some have one."""
+    fitting = []
+    for off in amounts:
+        if "discount" not in concepts_of(off) or not any(amounts[off]):
+            continue
+        fitting += [
+            {"subtotal": gross, "discount": off, "total": total}
+            for gross, total in permutations([n for n in amounts if n != off], 2)
+            if _holds(amounts[gross], amounts[total], amounts[off])
+        ]
     return fitting[0] if len(fitting) == 1 else {}
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
+from ispmig_pipelines.mapping.suggest.repeated_bills import AGAIN
 from ispmig_pipelines.model.entity import column_key
 
 if TYPE_CHECKING:
@@ -45,17 +46,24 @@ _CALLED: dict[str, frozenset[str]] = {
         {"tahakkuk", "tahakkuklar", "borclandirma", "areceber", "contasareceber", "cuentasporcobrar", "porcobrar",
          "receivable", "receivables", "mensualidades", "mensualidad", "mensalidades", "mensalidade", "adeudos",
          "cuotas", "titulos", "forderungen", "sollstellungen", "naliczenia", "начисления", "nachisleniya",
-         "нарахування", "addebiti", "predpisy", "предписания", "facturacion", "faturamento", "facturation",
+         "нарахування", "addebiti", "faktvyd", "vydfaktury", "fakturyvydane", "fakturavydana", "fvsprzedaz",
+         "ausgangsrechnungen", "accountmove", "salesinvoice", "salesinvoices", "facturasemitidas", "notasfiscais",
+         "notafiscal", "ventas", "comprobantes", "faturalar", "счета", "scheta", "invoiceexport", "asientos", "predpisy", "предписания", "facturacion", "faturamento", "facturation",
          "fatturazione", "fakturace", "invoicing", "cobranzas_emitidas"}
     ),
     "payment": frozenset(
         {"cobros", "cobro", "abonos", "recebimentos", "ingresos", "incassi", "incasso", "encaissements", "encaissement",
          "inkasso", "zahlungen", "wplaty", "inkasa", "ontvangsten", "tahsilat", "tahsilatlar", "setoran", "поступления",
-         "надходження", "remittances", "kasa_hareketleri"}
+         "надходження", "remittances", "kasa_hareketleri", "kasahareket", "kasahareketleri", "tahsilathareket",
+         "bankahareket", "platby", "prijmy", "uhrady", "zahlungseingange", "zahlungseingaenge", "recaudacion",
+         "recaudaciones", "cobranza", "cobranzas", "caja", "movcaja", "baixas", "recebidos", "wplywy", "penerimaan",
+         "pemasukan", "oplaty", "platezhi", "receivedpayments", "cashreceipts"}
     ),
     "customer": frozenset(
         {"afiliados", "socios", "tiers", "partners", "thirdparties", "anagrafica", "anagrafiche", "contractors",
-         "контрагенты", "households", "inquilinos", "usuarios_finales", "titulares"}
+         "контрагенты", "households", "inquilinos", "usuarios_finales", "titulares", "addressbook", "adresar",
+         "adressbuch", "adressen", "kontrahenci", "odberatele", "odberatelia", "debitoren", "debiteuren", "clientela",
+         "cariler", "carihesap", "carihesaplar", "abonados_activos"}
     ),
     "plan": frozenset({"tarifas", "tarifario", "produkte", "produkty", "produtos", "productos", "offers", "prodotti"}),
 }  # fmt: skip
@@ -88,6 +96,9 @@ def hinted_by_name(table: Table) -> str:
         # invoices.payments are payments: the end of the path says what is in it.
         concepts = frozenset(concepts_of(table.sample.name.rpartition(".")[2]))
     found = next((entity for entity, words in _HINTS if words <= concepts), "")
+    if found == "invoice" and AGAIN & set(words_of(table.sample.name)):
+        # What is billed again and again is subscribed to.
+        return "service"
     if found in ("", "customer") and _is_of_access(table.sample.name, concepts):
         return "service"
     return found or _called(table.sample.name)
@@ -103,6 +114,9 @@ def _called(name: str) -> str:
 def _is_of_access(name: str, concepts: frozenset[str]) -> bool:
     """Whether it is called logins of lines: ``radusuarios``, ``pppoe_users``."""
     if "login" in concepts and {"pppoe", "router"} & concepts:
+        return True
+    if "secret" in concepts and "pppoe" in concepts:
+        # So routers themselves call the accounts of their lines.
         return True
     for word in words_of(name):
         rest = next((word.removeprefix(w) for w in _OF_ACCESS if word.startswith(w)), "")

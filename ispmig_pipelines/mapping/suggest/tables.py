@@ -12,9 +12,9 @@ from ispmig_pipelines.mapping.suggest.elimination import by_elimination
 from ispmig_pipelines.mapping.suggest.entity_of_table import score
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.keys import KEY_INSTEAD, key_of
-from ispmig_pipelines.mapping.suggest.links import PARENT, column_of_parent
+from ispmig_pipelines.mapping.suggest.links import PARENT, column_of_parent, overlap
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
-from ispmig_pipelines.mapping.suggest.match import Match, matches
+from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match, matches
 from ispmig_pipelines.mapping.suggest.nameless import by_cells, by_reference
 from ispmig_pipelines.mapping.suggest.never_loaded import never_loaded
 from ispmig_pipelines.mapping.suggest.profile import Profile
@@ -24,6 +24,13 @@ from ispmig_pipelines.mapping.suggest.strange_tables import is_strange
 from ispmig_pipelines.mapping.suggest.table_names import hinted_by_name, is_weakly_hinted
 from ispmig_pipelines.mapping.suggest.wide_rows import further
 from ispmig_pipelines.model import ENTITIES
+
+_OF_A_PARENT = 0.95
+"""Share of the values that the parent's column must have."""
+RECORD_OF_PARENT = "_parent_record"
+POSITION = "_position"
+"""What readers of nested files add to the records of a list: the number of the record above, and
+their own in it."""
 
 _CLOSE = 0.9
 """Of the points of the entity that a table's rows are taken for, those that make another likely."""
@@ -80,12 +87,34 @@ class Table:
 
     def _with_parent(self, entity: str, found: list[Match]) -> list[Match]:
         """What stands below a record refers to it by its key, whatever that is called."""
-        column = self.to_parent
         names = [n for n, of in ENTITIES[entity].references.items() if of == self.above]
+        column, through = self.to_parent, None
+        if not column and self.parent is not None:
+            column, through = self._to_parent_by_another()
         if not column or not names:
             return found
         found = [m for m in found if m.field not in names or not m.column.startswith(PARENT)]
-        return [*found, Match(entity, names[0], column, 0.95, f"the key of its {self.above}")]
+        why = f"the key of its {self.above}"
+        return [*found, Match(entity, names[0], column, 0.95, why, through)]
+
+    def _to_parent_by_another(self) -> tuple[str, tuple[str, str, str] | None]:
+        """The column that has another unique column of the parent's records, or their number in
+        the only list of them; and how it leads to their key."""
+        parent = self.parent
+        key = parent.main.key_column if parent and parent.holdings else ""
+        if parent is None or not key:
+            return "", None
+        for column in parent.sample.columns:
+            mine = column_of_parent(self.sample.names, column.name)
+            whole = column.is_unique and column.filled == parent.sample.records
+            if mine and whole and overlap(self.sample.column(mine), column) >= _OF_A_PARENT:
+                return mine, (parent.source, column.name, key)
+        if RECORD_OF_PARENT in self.sample.names and POSITION in parent.sample.names:
+            number = self.sample.column(RECORD_OF_PARENT)
+            place = parent.sample.column(POSITION)
+            if place.is_unique and overlap(number, place) == 1.0 and "1" in place.counts:
+                return RECORD_OF_PARENT, (parent.source, POSITION, key)
+        return "", None
 
     def _without_own_number(self, entity: str, found: list[Match]) -> list[Match]:
         """What numbers its own rows names no record of another table."""
@@ -125,15 +154,25 @@ class Table:
     def stands_below(self, parent: Table | None) -> None:
         """Says whose children its records are, and forgets what was thought before."""
         self.parent = parent if parent is not None and parent.holdings else None
-        self.above = self.parent.holdings[0].entity if self.parent else ""
+        self.above = self.parent.main.entity if self.parent else ""
         self._forget()
+
+    @property
+    def main(self) -> Holding:
+        """What its records are, of all that they hold: bills, and not the buyers on them.
+
+        Raises:
+            IndexError: it holds nothing.
+        """
+        called = (h for h in self.holdings if h.entity == self.hinted)
+        return next(called, self.holdings[0])
 
     @property
     def to_parent(self) -> str:
         """The column that has the keys of its parent's records, or ""."""
         if self.parent is None or not self.parent.holdings:
             return ""
-        return column_of_parent(self.sample.names, self.parent.holdings[0].key_column)
+        return column_of_parent(self.sample.names, self.parent.main.key_column)
 
     def link(self, linked: dict[str, str]) -> bool:
         """Says which columns hold keys of tables that hold which entities; whether that is new."""
@@ -151,9 +190,13 @@ class Table:
         self._forget()
         return True
 
+    def look_again(self) -> None:
+        """Forgets what was thought of it before others said who refers to it."""
+        self._forget()
+
     def _forget(self) -> None:
         self._matches = {}
-        for name in ("named_by_itself", "is_weakly_named", "is_strange"):
+        for name in ("named_by_itself", "is_weakly_named", "is_strange", "_pays"):
             self.__dict__.pop(name, None)
 
     def _with_links(self, entity: str, found: list[Match]) -> list[Match]:
@@ -220,7 +263,18 @@ class Table:
     @property
     def hinted(self) -> str:
         """The entity that what it refers to says, or its name, or ""."""
-        return self.role or self.named_by_itself
+        return self.role or ("customer" if self._pays else self.named_by_itself)
+
+    @cached_property
+    def _pays(self) -> bool:
+        """Whether contracts are the customers themselves: bills or payments name them, nothing
+        else lists anybody, and they say nothing of what is on offer."""
+        if self.named_by_itself != "service" or self.people_beside or not self.is_billed:
+            return False
+        if concepts_of(self.sample.name) != ("contract",):
+            return False
+        plan = self.best("service", "plan")
+        return plan is None or plan.score < ACTIVE
 
     @property
     def is_weakly_hinted(self) -> bool:
@@ -291,7 +345,8 @@ class Table:
         self.holdings, self.rival = [], ""
         if not self.sample.records or self.is_strange:
             return
-        below = any(name.startswith("_parent_") for name in self.sample.names)
+        # What stands in the one record of an answer is below nothing.
+        below = any(c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns)
         ranked = sorted(
             (e for e in ENTITIES if not below or (ENTITIES[e].references and e == self.hinted)),
             key=lambda e: -score(self, e),

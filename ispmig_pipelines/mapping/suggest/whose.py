@@ -72,7 +72,7 @@ def _by_parent(tables: Sequence[Table], table: Table) -> Through | None:
     column, parent = table.to_parent, table.parent
     if not column or parent is None:
         return None
-    key = parent.holdings[0].key_column
+    key = parent.main.key_column
     named = next((h.fields["customer"] for h in parent.holdings if "customer" in h.fields), None)
     if named is None or named.score < 0.8 or not parent.sample.column(key).is_unique:
         return None

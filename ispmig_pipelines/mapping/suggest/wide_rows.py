@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
-from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column
+from ispmig_pipelines.mapping.suggest.entity_of_table import by_serial, customer_column, repeats
 from ispmig_pipelines.mapping.suggest.flat_invoices import differs, invoices_of
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, TOLD, Match
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ispmig_pipelines.mapping.suggest.tables import Table
 
 LIKE_PLAN = "assumed: the only column that is like a plan"
+
+GROUP_FOR_PLAN = "assumed: no column names a plan, the group by which lines sign in does"
 
 NO_PLAN = "assumed: no column names a plan, each value of this one is taken for one"
 
@@ -134,12 +136,16 @@ def _services_of(table: Table, main: Holding, key: Match) -> None:
             if other.column == match.column and other.score < match.score:
                 del main.fields[name]
     code = known.get("service_code")
-    if code is not None and set(concepts_of(code.column)) <= {"contract", "id"}:
+    each = not repeats(table, key.column)
+    if code is not None and set(concepts_of(code.column)) <= {"contract", "id"} and each:
         # One contract of each customer: its number is told, but nothing else names it.
         if "contract_number" not in mine and code.score >= ACTIVE:
             mine["contract_number"] = Match("service", "contract_number", code.column,
                                             code.score, code.reason)  # fmt: skip
         mine.pop("service_code", None)
+        code = None
+    if code is not None and set(concepts_of(code.column)) <= {"customer", "account", "id"}:
+        # A second number of the customer is none of his line.
         code = None
     if code is None or code.score < 0.8 or not table.sample.column(code.column).is_unique:
         mine["service_code"] = Match("service", "service_code", key.column, key.score,
@@ -178,6 +184,13 @@ def plan_for_want(table: Table, holding: Holding) -> Match | None:
     ]  # fmt: skip
     if len(like) == 1:
         return Match("service", "plan", like[0].column, 0.62, LIKE_PLAN)
+    group = table.best("service", "access_group")
+    if group is not None and group.score >= 0.8 and group.column not in table.never:
+        held = table.sample.column(group.column)
+        if 1 < len(held.counts) <= max(3, 0.5 * held.filled) and held.filled == (
+            table.sample.records
+        ):
+            return Match("service", "plan", group.column, 0.66, GROUP_FOR_PLAN)
     return _for_want_of_a_plan(table)
 
 
