@@ -3,15 +3,16 @@
     python -m ispmig_pipelines_tests.bench.beside [--quick] [--only PART …] [--out FOLDER]
 
 In full it writes ``docs/benchmarks.json``, the section of ``docs/benchmarks.md`` and its picture.
-``--quick`` and ``--only`` write the same into ``build/benchmarks``. ``--from FILE`` measures nothing
-and writes all of it anew from what was kept. Peers run in the environment ``.venv-peers`` (or by
-the Python that ``ISPMIG_PEERS_PYTHON`` names); those that are not there are left out, and that is
-said.
+``--quick`` and ``--only`` write the same into ``build/benchmarks``. ``--from FILE`` measures
+nothing and writes all of it anew from what was kept. Peers run in the environment ``.venv-peers``
+(or by the Python that ``ISPMIG_PEERS_PYTHON`` names); those that are not there are left out, and
+that is said.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -60,6 +61,8 @@ def publish(found: Results, out: Path) -> None:
 
 
 def main() -> None:
+    # So that the server goes when somebody ends us, as it does at Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, about three minutes")
     parser.add_argument("--only", nargs="+", choices=list(parts.PARTS), help="not all parts")

@@ -67,8 +67,6 @@ def house(folder: Path) -> Iterator[House]:
         assert status.version
         yield House(folder, status.url, status.pid, status.version)
     finally:
-        engine().dispose()
-        engine.cache_clear()
         embedded.remove(home)
         del os.environ["ISPMIG_HOME"]
         os.environ.update(ours)

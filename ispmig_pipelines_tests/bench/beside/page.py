@@ -37,16 +37,25 @@ _MORE = {
 
 _HOW = """## Beside others
 
-Every way loads the same file of customers into the same server, by turns, each in a new process, and
-each round begins with another of them. What interprets nothing loads it into text columns with a
-primary key; the migration maps, validates, quarantines, loads with all keys and audits. Rates are by
-the median of the clock, without the loading of modules. Memory is what the kernel says that all
+Every way loads the same file of customers into the same server, by turns, each in a new process,
+and each round begins with another of them. What interprets nothing loads it into text columns with
+a primary key; the migration maps, validates, quarantines, loads with all keys and audits. Rates are
+by the median of the clock, without the loading of modules. Memory is what the kernel says that all
 processes of a way had at most (VmHWM), without the server.
 """
-_BUSY = """**Other work was going on meanwhile.** Seconds of the CPU and memory tell something; rates and ratios
-of the clock tell little.
+_BUSY = """**Other work was going on meanwhile.** Seconds of the CPU and memory tell something;
+rates and ratios of the clock tell little.
 """
-_QUICK = """This is the quick run, of small files, in which the seconds that every run takes to start weigh most.
+_QUICK = """This is the quick run, of small files, in which the seconds that every run takes to
+start weigh most.
+"""
+_ANEW = """`make bench` measures all of it anew and writes this section, its picture, and
+`benchmarks.json` with every single run; `make bench-quick` shows the same of small files. pgloader is
+measured where the program is installed; the others are installed into an environment of their own.
+"""
+NOT_YET = """## Beside others
+
+Not measured yet on a machine that had nothing else to do: `make bench` measures, and writes this.
 """
 
 
@@ -139,6 +148,7 @@ def section(results: Results, *, plot: bool = True) -> str:
     lines.append(held(results))
     lines.append("### What else was measured\n")
     lines.append(more(results))
+    lines.append(_ANEW)
     return "\n".join(lines)
 
 
