@@ -111,7 +111,7 @@ def _amounts(rng: np.random.Generator, count: int) -> pa.Array:
 
 
 def batches(rows: int) -> Iterator[pa.RecordBatch]:
-    """The customers, some at a time; the first ones of more are the same."""
+    """The customers, 50,000 at a time; whole batches are the same, however many follow."""
     rng = np.random.default_rng(SEED)
     for start in range(0, rows, _BATCH):
         count = min(_BATCH, rows - start)

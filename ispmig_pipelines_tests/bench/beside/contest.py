@@ -9,11 +9,13 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from ispmig_pipelines_tests.bench import customers, migrating
+from ispmig_pipelines_tests.bench.beside import peers
 from ispmig_pipelines_tests.bench.beside.house import settled
 from ispmig_pipelines_tests.bench.beside.memory import OfChildren
 from ispmig_pipelines_tests.bench.beside.peers import SCHEMA, TABLE, Peer
@@ -61,36 +63,52 @@ def loaded(peer: Peer, url: str, file: Path, rows: int, postmaster: int) -> tupl
     Raises:
         PeerFailed: it broke off, or its table has not as many rows as the file.
     """
-    python, lacks = python_for(peer.name)
-    if lacks:
-        raise PeerFailed(lacks)
     with (
         psycopg.connect(url, autocommit=True) as connection,
         tempfile.TemporaryDirectory(dir=file.parent) as folder,
     ):
-        _make_table(connection)
+        make_table(connection)
         settled(url)
         server = migrating.server_cpu(postmaster)
         with OfChildren() as memory:
-            done = subprocess.run(
-                [python, "-m", "ispmig_pipelines_tests.bench.beside.peers",
-                 peer.name, url, str(file), folder],
-                check=False, capture_output=True, text=True, cwd=PROJECT,
-            )  # fmt: skip
+            found = run(peer, url, file, Path(folder))
         server = migrating.server_cpu(postmaster) - server
-        if done.returncode:
-            raise PeerFailed(f"it broke off: {(done.stderr or done.stdout).strip()[-500:]}")
         there = connection.execute(
             sql.SQL("select count(*) from {}").format(sql.Identifier(SCHEMA, TABLE))
         ).fetchone()
         connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(SCHEMA)))
     if there != (rows,):
         raise PeerFailed(f"it loaded {there[0] if there else 0:,} of {rows:,} rows")
-    found = json.loads(done.stdout.splitlines()[-1])
     return Trial(found["seconds"], found["cpu"], server, memory.mb), found["version"]
 
 
-def _make_table(connection: psycopg.Connection) -> None:
+def run(peer: Peer, url: str, file: Path, folder: Path) -> dict[str, Any]:
+    """Runs a peer in a process of its own.
+
+    Returns:
+        what it says of itself: ``version``, ``seconds``, ``cpu``.
+
+    Raises:
+        PeerFailed: it is not here, or it broke off.
+    """
+    python, lacks = python_for(peer.name)
+    if lacks:
+        raise PeerFailed(lacks)
+    done = subprocess.run(
+        [python, "-m", peers.__name__, peer.name, url, str(file), str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+        raise PeerFailed(f"it broke off: {last[:300]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def make_table(connection: psycopg.Connection) -> None:
     """Text columns with a primary key, as :func:`migrating.copy` has them."""
     key, *others = (sql.Identifier(name) for name in customers.COLUMNS)
     connection.execute(

@@ -48,6 +48,7 @@ def house(folder: Path) -> Iterator[House]:
     """A platform in a folder, ready to migrate; nothing of it stays."""
     home = folder / "home"
     ours = {n: v for n, v in os.environ.items() if n.startswith(("ISPMIG_", "DAGSTER_"))}
+    ours.pop("ISPMIG_PEERS_PYTHON", None)  # ours alone, and no setting
     for name in ours:
         del os.environ[name]
     os.environ["ISPMIG_HOME"] = str(home)

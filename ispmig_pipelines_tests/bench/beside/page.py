@@ -50,8 +50,8 @@ _QUICK = """This is the quick run, of small files, in which the seconds that eve
 start weigh most.
 """
 _ANEW = """`make bench` measures all of it anew and writes this section, its picture, and
-`benchmarks.json` with every single run; `make bench-quick` shows the same of small files. pgloader is
-measured where the program is installed; the others are installed into an environment of their own.
+`benchmarks.json` with every single run; `make bench-quick` shows the same of small files. pgloader
+is measured where the program is installed; the others go into an environment of their own.
 """
 NOT_YET = """## Beside others
 
