@@ -11,7 +11,7 @@ from ispmig_pipelines_tests.bench.beside.results import Measure, Results
 
 MOST_MB = 600
 LARGE = 10_000_000
-_TIMES = " \u00d7"
+TIMES = " \u00d7"
 SLOW_FORMATS = ("xml", "mysqldump")
 
 
@@ -89,8 +89,8 @@ def demands(results: Results) -> Iterator[Demand]:
     copy, ours = get(parts.COPY), get(parts.MIGRATION)
     yield _demand("of raw `COPY`'s rate", "", at_least, 0.5, _over(ours, copy))
     arrow, pgloader = get("dlt, Arrow"), get("pgloader")
-    yield _demand("rate against dlt's Arrow path", _TIMES, at_least, 2.5, _over(ours, arrow))
-    yield _demand("rate against pgloader", _TIMES, at_least, 5, _over(ours, pgloader))
+    yield _demand("rate against dlt's Arrow path", TIMES, at_least, 2.5, _over(ours, arrow))
+    yield _demand("rate against pgloader", TIMES, at_least, 5, _over(ours, pgloader))
     known = sizes(results)
     peak = max((m.peak_mb for m in known), default=None)
     largest = next((m for m in known if m.rows == LARGE), None)
@@ -102,13 +102,13 @@ def demands(results: Results) -> Iterator[Demand]:
         (parts.AGAIN, "rate of a re-run, all unchanged, against the first load", 0.8),
         (parts.CHANGED, "rate with one row in ten changed, against the first load", 0.6),
     ):
-        yield _demand(what, _TIMES, at_least, limit, _over(get(name), ours))
+        yield _demand(what, TIMES, at_least, limit, _over(get(name), ours))
     back = get(parts.ROLLBACK)
     longer = back.median() / ours.median() if back and ours else None
-    yield _demand("time of its rollback, against the load's", _TIMES, at_most, 1, longer)
+    yield _demand("time of its rollback, against the load's", TIMES, at_most, 1, longer)
     together = _over(get(parts.AT_ONCE), get(parts.IN_TURN))
     yield _demand(
-        "rate of tenants at once, against one after another", _TIMES, at_least, 0.9, together
+        "rate of tenants at once, against one after another", TIMES, at_least, 0.9, together
     )
     smallest = get(parts.SMALLEST)
     yield _demand(
