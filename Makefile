@@ -58,7 +58,12 @@ bench-setup: setup
 		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
 			--requirement $(PEERS_LISTED) && \
 		cp $(PEERS_LISTED) $(PEERS)/.ready; \
-	} || echo "What is measured beside us cannot all be installed; what is missing is left out."
+	} || { \
+		echo "They cannot all be installed; those that can be are, and the others are left out."; \
+		for one in $$(grep -v '^#' $(PEERS_LISTED)); do \
+			$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check "$$one" || true; \
+		done; \
+	}
 
 bench: bench-setup
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.beside

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from ispmig_pipelines_tests.bench.beside import __main__ as command
 from ispmig_pipelines_tests.bench.beside import bar, machine, page, parts, plot
 from ispmig_pipelines_tests.bench.beside import results as kept
+from ispmig_pipelines_tests.bench.beside.memory import OfChildren
 from ispmig_pipelines_tests.bench.beside.results import Measure, Results, Trial
 from ispmig_pipelines_tests.corpora import PROJECT
 
@@ -19,7 +22,7 @@ FIGURE = re.compile(r"[\d,.]*\d(?= ?(?:rows/s|rows a second|rows per second|time
 
 
 def measured() -> Results:
-    results = Results({"cores": "2", "memory": "24 GiB"}, 0.1, False)
+    results = Results({"cores": "2", "memory": "24 GiB"}, 0.02, False)
     for seconds in (4.0, 5.0, 2.0):
         results.add(parts.COPY, 1_000_000, Trial(seconds, 0.1, 2.4))
     for seconds in (8.0, 10.0, 9.0):
@@ -57,7 +60,7 @@ def test_ways_are_told_by_median_and_spread_from_fast_to_slow() -> None:
 def test_the_section_says_what_was_left_out_what_it_ran_on_and_what_was_missed() -> None:
     text = page.section(measured())
     assert "- pgloader, 1,000,000 rows: the program pgloader is not installed" in text
-    assert "Measured on: cores 2; memory 24 GiB; a load of 0.1 as it began." in text
+    assert "Measured on: cores 2; memory 24 GiB; other work took 2% of the cores." in text
     assert "| of raw `COPY`'s rate | ≥ 0.5 | 0.44 | **no** |" in text
     times = bar.TIMES
     assert f"| rate against dlt's Arrow path | ≥ 2.5{times} | 2.22{times} | **no** |" in text
@@ -69,7 +72,7 @@ def test_the_section_says_what_was_left_out_what_it_ran_on_and_what_was_missed()
 
 def test_a_busy_machine_and_small_files_are_owned_up_to() -> None:
     results = measured()
-    results.load, results.quick = 3.0, True
+    results.others, results.quick = 0.6, True
     text = page.section(results)
     assert "**Other work was going on meanwhile.**" in text
     assert "This is the quick run" in text
@@ -111,10 +114,25 @@ def test_the_machine_is_described_without_its_name() -> None:
     assert str(Path.home()) not in text
 
 
-def test_page_and_kept_results_are_published_together(tmp_path: Path) -> None:
-    command.publish(measured(), tmp_path)
+def test_what_others_take_of_the_machine_is_told_apart_from_ours() -> None:
+    others = machine.Others(lambda: 0.0)
+    with OfChildren():
+        subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    assert 0.0 <= others.share <= 1.0
+    # If all that the machine did meanwhile was the server's, others did nothing.
+    whole = machine.Others(machine.worked)
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert whole.share == 0.0
+
+
+def test_page_picture_and_kept_results_are_published_together(tmp_path: Path) -> None:
+    """From what was kept, whose numbers are rounded: so that it can be made anew the same."""
+    results = measured()
+    results.add(parts.ROLLBACK, 1_000_000, Trial(2.0004999))
+    command.publish(results, tmp_path)
     text = (tmp_path / "benchmarks.md").read_text()
-    assert page.ways(measured()) in text
+    assert page.ways(kept.read(tmp_path / "benchmarks.json")) in text
+    assert page.more(kept.read(tmp_path / "benchmarks.json")) in text
     assert (page.PLOT in text) == (tmp_path / page.PLOT).exists()
 
 

@@ -24,30 +24,35 @@ from ispmig_pipelines_tests.corpora import PROJECT
 
 DOCS = PROJECT / "docs"
 ELSEWHERE = PROJECT / "build" / "benchmarks"
+KEPT = "benchmarks.json"
 
 
 def measure(
     sizes: parts.Sizes, only: list[str], folder: Path, kept: Path, *, quick: bool
 ) -> Results:
-    """Measures one part after the other; what was found so far is kept after each."""
+    """Measures one part after the other; what was found so far is kept in a file after each."""
     from ispmig_pipelines_tests.bench.beside import machine
     from ispmig_pipelines_tests.bench.beside.house import house
+    from ispmig_pipelines_tests.bench.migrating import server_cpu
 
-    load = machine.load()
     with house(folder) as at:
-        found = Results(machine.described(at.postgres), load, quick)
+        others = machine.Others(lambda: server_cpu(at.postmaster))
+        found = Results(machine.described(at.postgres), 0.0, quick)
         bench = parts.Bench(at, sizes, found)
         parts.warm_up(bench)
         for name in only:
             started = time.monotonic()
             parts.PARTS[name](bench)
+            found.others = others.share
             found.write(kept)
             print(f"-- {name}: {(time.monotonic() - started) / 60:.1f} minutes", file=sys.stderr)
     return found
 
 
 def publish(found: Results, out: Path) -> None:
-    """Writes page and picture into a folder that has ``benchmarks.md``, or may have one."""
+    """Writes results, page and picture into a folder; the rest of a page that is there stays."""
+    found.write(out / KEPT)
+    found = results.read(out / KEPT)
     drawn = True
     try:
         plot.draw(found, out / page.PLOT)
@@ -82,7 +87,7 @@ def main() -> None:
                 sizes,
                 asked.only or list(parts.PARTS),
                 Path(name),
-                out / "benchmarks.json",
+                ELSEWHERE / KEPT,
                 quick=asked.quick,
             )
     publish(found, out)

@@ -12,8 +12,8 @@ BEGIN = (
 )
 END = "<!-- beside: end -->"
 PLOT = "images/benchmarks.png"
-BUSY = 0.5
-"""A load from which on the machine was not ours alone."""
+BUSY = 0.1
+"""Share of the cores from which on the machine was not ours alone; the kernel has some of it."""
 
 _WAYS = {
     parts.COPY: "`COPY … CSV`, text columns with a key",
@@ -134,8 +134,8 @@ def _left_out(results: Results) -> Iterator[str]:
 def section(results: Results, *, plot: bool = True) -> str:
     """The section, with its heading and without its markers."""
     told = "; ".join(f"{name} {value}" for name, value in results.machine.items())
-    lines = [_HOW, f"Measured on: {told}; a load of {results.load:.1f} as it began.\n"]
-    if results.load > BUSY:
+    lines = [_HOW, f"Measured on: {told}; other work took {results.others:.0%} of the cores.\n"]
+    if results.others > BUSY:
         lines.append(_BUSY)
     if results.quick:
         lines.append(_QUICK)

@@ -67,13 +67,13 @@ class Results:
 
     Attributes:
         machine: what it ran on, in the order in which it is told.
-        load: how many processes wanted a core on average in the minute before it began.
+        others: share of what the cores could do that went to other work meanwhile.
         quick: at small sizes, which say little about large ones.
         measures: by name; see :mod:`.parts` for the names.
     """
 
     machine: dict[str, str]
-    load: float
+    others: float
     quick: bool
     measures: dict[str, Measure] = field(default_factory=dict)
 
