@@ -77,7 +77,10 @@ class Peer:
 
 def _dlt(order: Order, resource: Callable[[], Iterator[Any]], file_format: str | None) -> str:
     import dlt
+    from dlt.common.runtime import run_context
 
+    # Started by root it keeps a number for its user below /var, wherever it is told to work.
+    run_context.global_dir = lambda: str(order.folder)
     pipeline = dlt.pipeline(
         "beside",
         pipelines_dir=str(order.folder),
