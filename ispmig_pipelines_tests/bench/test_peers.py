@@ -87,7 +87,7 @@ def test_a_peer_that_breaks_off_has_failed(database_url: str, file: Path, tmp_pa
 
 
 def test_what_a_peer_lacks_is_said_in_words() -> None:
-    def load(order: peers.Order) -> str:
+    def load(order: peers.Order) -> None:
         raise AssertionError
 
     assert peers.Peer("x", load, ("json",)).lacks() == ""

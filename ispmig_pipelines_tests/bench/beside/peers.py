@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import csv
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,13 +59,13 @@ class Peer:
     """One other way.
 
     Attributes:
-        modules: that it needs; the first one has its version.
-        program: that it needs, if it is none of Python's.
-        load: loads a file, and returns the version of what did it.
+        load: loads a file.
+        modules: that it needs; the first one is the peer itself, and has its version.
+        program: that it is, if it is none of Python's.
     """
 
     name: str
-    load: Callable[[Order], str]
+    load: Callable[[Order], None]
     modules: tuple[str, ...] = ()
     program: str = ""
 
@@ -74,8 +76,18 @@ class Peer:
         missing = [name for name in self.modules if importlib.util.find_spec(name) is None]
         return f"not installed: {', '.join(missing)}" if missing else ""
 
+    def version(self) -> str:
+        """Its name and version, as it says them itself."""
+        if not self.program:
+            return f"{self.modules[0]} {importlib.metadata.version(self.modules[0])}"
+        said = subprocess.run(
+            [self.program, "--version"], check=True, capture_output=True, text=True
+        ).stdout
+        found = re.search(r"\d+(\.\d+)+", said)
+        return f"{self.program} {found[0] if found else said.strip()}"
 
-def _dlt(order: Order, resource: Callable[[], Iterator[Any]], file_format: str | None) -> str:
+
+def _dlt(order: Order, resource: Callable[[], Iterator[Any]], file_format: str | None) -> None:
     import dlt
     from dlt.common.runtime import run_context
 
@@ -93,7 +105,6 @@ def _dlt(order: Order, resource: Callable[[], Iterator[Any]], file_format: str |
         write_disposition="append",
         loader_file_format=file_format,
     ).raise_on_failed_jobs()
-    return f"dlt {dlt.__version__}"
 
 
 def _with_host(url: str) -> str:
@@ -107,7 +118,7 @@ def _with_host(url: str) -> str:
     return parts._replace(netloc=f"{parts.username}:unused@localhost").geturl()
 
 
-def dlt_arrow(order: Order) -> str:
+def dlt_arrow(order: Order) -> None:
     """dlt's fast path: Arrow tables in, CSV to the server."""
     import pyarrow as pa
     import pyarrow.csv
@@ -127,10 +138,10 @@ def dlt_arrow(order: Order) -> str:
         for batch in reader:
             yield pa.Table.from_batches([batch])
 
-    return _dlt(order, tables, "csv")
+    _dlt(order, tables, "csv")
 
 
-def dlt_rows(order: Order) -> str:
+def dlt_rows(order: Order) -> None:
     """dlt's ordinary path: a dictionary for each row."""
 
     def rows() -> Iterator[dict[str, str | None]]:
@@ -138,10 +149,10 @@ def dlt_rows(order: Order) -> str:
             for row in csv.DictReader(file):
                 yield {name: cell or None for name, cell in row.items()}
 
-    return _dlt(order, rows, None)
+    _dlt(order, rows, None)
 
 
-def duckdb_postgres(order: Order) -> str:
+def duckdb_postgres(order: Order) -> None:
     """DuckDB reads the file, and its extension postgres writes it."""
     import duckdb
     import duckdb_extension_postgres_scanner as extension
@@ -154,10 +165,9 @@ def duckdb_postgres(order: Order) -> str:
         f"insert into server.{SCHEMA}.{TABLE} select * from read_csv(?, all_varchar = true)",
         [str(order.file)],
     )
-    return f"DuckDB {duckdb.__version__}"
 
 
-def pandas_to_sql(order: Order) -> str:
+def pandas_to_sql(order: Order) -> None:
     """``read_csv`` and ``to_sql``, as it is without options for speed."""
     import pandas as pd
     import sqlalchemy
@@ -169,7 +179,6 @@ def pandas_to_sql(order: Order) -> str:
             order.file, dtype=str, keep_default_na=False, na_values=[""], chunksize=_ROWS
         ):
             part.to_sql(TABLE, connection, schema=SCHEMA, if_exists="append", index=False)
-    return f"pandas {pd.__version__}"
 
 
 PGLOADER = """LOAD CSV FROM '{file}' ({fields})
@@ -179,7 +188,7 @@ WITH skip header = 1, fields optionally enclosed by '"', fields escaped by doubl
 """
 
 
-def pgloader(order: Order) -> str:
+def pgloader(order: Order) -> None:
     """pgloader, by a command file; it begins with its start."""
     parts = urlsplit(order.url)
     query = parse_qs(parts.query)
@@ -206,8 +215,6 @@ def pgloader(order: Order) -> str:
     ).stdout
     if " ERROR " in said or " FATAL " in said:
         raise RuntimeError(said)
-    version = subprocess.run(["pgloader", "--version"], check=True, capture_output=True, text=True)
-    return "pgloader " + version.stdout.partition('"')[2].partition('"')[0]
 
 
 PEERS = {
@@ -244,9 +251,9 @@ def main() -> None:
     for module in peer.modules:
         importlib.import_module(module)
     started, worked = time.monotonic(), cpu()
-    version = peer.load(Order(url, Path(file), Path(folder)))
+    peer.load(Order(url, Path(file), Path(folder)))
     took = {"seconds": time.monotonic() - started, "cpu": cpu() - worked}
-    print(json.dumps({"version": version, **took}))
+    print(json.dumps({"version": peer.version(), **took}))
 
 
 if __name__ == "__main__":
