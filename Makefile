@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
+PEERS_LISTED := ispmig_pipelines_tests/bench/beside/peers.txt
 
 OLDEST_POSTGRES := /usr/lib/postgresql/15/bin
 DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
@@ -10,13 +12,15 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 	properties/test_conservation.py properties/test_mapping_conservation.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench check format docs clean
+.PHONY: help setup demo test test-slow bench bench-quick bench-parts bench-setup check format docs clean
 
 help:
 	@echo "make demo       migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run those that take long: many examples, many restarts"
-	@echo "make bench      measure how fast files are read, mapped and validated, beside other ways"
+	@echo "make bench      measure migrations beside other ways, and write docs/benchmarks.md (an hour)"
+	@echo "make bench-quick  the same with small files, for a look (three minutes); writes no docs"
+	@echo "make bench-parts  measure reading, mapping, validating and backups, each by itself"
 	@echo "make check      lint, formatting and types"
 	@echo "make docs       write the generated pages anew"
 	@echo "make clean      remove the virtual environment (your data in .ispmig/ stays)"
@@ -45,9 +49,29 @@ test: setup
 test-slow: setup
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
-bench: setup
+bench-setup: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[bench]'
+	@cmp -s $(PEERS_LISTED) $(PEERS)/.ready || { \
+		echo "Setting up what is measured beside us in $(PEERS) (once)"; \
+		$(PYTHON) -m venv --clear $(PEERS) && \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+			--requirement $(PEERS_LISTED) && \
+		cp $(PEERS_LISTED) $(PEERS)/.ready; \
+	} || { \
+		echo "They cannot all be installed; those that can be are, and the others are left out."; \
+		for one in $$(grep -v '^#' $(PEERS_LISTED)); do \
+			$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check "$$one" || true; \
+		done; \
+	}
+
+bench: bench-setup
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.beside
+
+bench-quick: bench-setup
+	@$(BIN)/python -m ispmig_pipelines_tests.bench.beside --quick
+
+bench-parts: bench-setup
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.readers
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.mapping
 	@$(BIN)/python -m ispmig_pipelines_tests.bench.validating
@@ -69,4 +93,4 @@ docs: setup
 	@$(BIN)/python -m ispmig_pipelines.report.schema > docs/report.schema.json
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PEERS)

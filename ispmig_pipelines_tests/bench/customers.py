@@ -7,13 +7,15 @@ dollars, US dates, cells with commas, quotes and line breaks, cells that are emp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+
+from ispmig_pipelines.formats.records import Records
 
 COLUMNS = (
     "account", "first_name", "last_name", "company", "email", "phone", "mobile", "street", "city",
@@ -109,7 +111,7 @@ def _amounts(rng: np.random.Generator, count: int) -> pa.Array:
 
 
 def batches(rows: int) -> Iterator[pa.RecordBatch]:
-    """The customers, some at a time; the first ones of more are the same."""
+    """The customers, 50,000 at a time; whole batches are the same, however many follow."""
     rng = np.random.default_rng(SEED)
     for start in range(0, rows, _BATCH):
         count = min(_BATCH, rows - start)
@@ -151,10 +153,34 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
         )  # fmt: skip
 
 
-def write(path: Path, rows: int) -> None:
-    """Writes the customers as CSV, with a header."""
+def moved(batches: Iterable[pa.RecordBatch], every: int) -> Iterator[pa.RecordBatch]:
+    """The same customers, of whom one in so many lives in another street now."""
+    street = COLUMNS.index("street")
+    seen = 0
+    for batch in batches:
+        numbers = np.arange(seen, seen + batch.num_rows)
+        columns = list(batch.columns)
+        columns[street] = pc.if_else(
+            pa.array(numbers % every == 0), _joined(columns[street], ", rear"), columns[street]
+        )
+        seen += batch.num_rows
+        yield pa.RecordBatch.from_arrays(columns, names=list(COLUMNS))
+
+
+def records(rows: int) -> Iterator[Records]:
+    """The customers as readers hand them on, for writers of other formats."""
+    seen = 0
+    for batch in batches(rows):
+        numbers = pa.array(np.arange(seen + 1, seen + batch.num_rows + 1))
+        yield Records(cells=batch, record=numbers, line=pa.nulls(batch.num_rows, pa.int64()))
+        seen += batch.num_rows
+
+
+def write(path: Path, rows: int, *, moved_every: int = 0) -> None:
+    """Writes the customers as CSV, with a header; see :func:`moved`."""
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
     first = next(batches(1))
+    found = moved(batches(rows), moved_every) if moved_every else batches(rows)
     with pyarrow.csv.CSVWriter(path, first.schema, write_options=options) as file:
-        for batch in batches(rows):
+        for batch in found:
             file.write(batch)

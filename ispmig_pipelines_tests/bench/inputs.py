@@ -1,9 +1,10 @@
-"""Seeded input files of one made-up ISP: the same customers in every format."""
+"""Seeded input files of a made-up ISP: the same customers in every format."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -74,26 +75,38 @@ def batches(rows: int) -> Iterator[Records]:
         )
 
 
-def _by(format: str, dialect: str = "postgresql") -> Callable[[Path, int], None]:
-    def write(path: Path, rows: int) -> None:
-        table = Table("customers", tuple(Column(name) for name in COLUMNS))
+@dataclass(frozen=True)
+class People:
+    """Customers to be written: their columns, and so many of them, some at a time."""
+
+    columns: Sequence[str]
+    batches: Callable[[int], Iterator[Records]]
+
+
+OWN = People(COLUMNS, batches)
+Write = Callable[[Path, int, People], None]
+
+
+def _by(format: str, dialect: str = "postgresql") -> Write:
+    def write(path: Path, rows: int, of: People) -> None:
+        table = Table("customers", tuple(Column(name) for name in of.columns))
         with path.open("wb") as stream:
             writer = open_writer(format, stream, WriteOptions(dialect=dialect))
             with writer:
                 writer.begin(table)
-                for records in batches(rows):
+                for records in of.batches(rows):
                     writer.write(records)
 
     return write
 
 
-def _xml(path: Path, rows: int) -> None:
+def _xml(path: Path, rows: int, of: People) -> None:
     """As billing systems write it: an element per record, an element per cell."""
     with path.open("wb") as stream:
         stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<customers>\n')
-        for records in batches(rows):
+        for records in of.batches(rows):
             cells = []
-            for name, column in zip(COLUMNS, records.cells.columns, strict=True):
+            for name, column in zip(of.columns, records.cells.columns, strict=True):
                 for found, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
                     column = pc.replace_substring(column, found, written)
                 element = pc.binary_join_element_wise(f"    <{name}>", column, f"</{name}>\n", "")
@@ -103,17 +116,17 @@ def _xml(path: Path, rows: int) -> None:
         stream.write(b"</customers>\n")
 
 
-def _pg_dump(path: Path, rows: int) -> None:
+def _pg_dump(path: Path, rows: int, of: People) -> None:
     """As ``pg_dump`` writes it: COPY in text form."""
-    listed = ", ".join(COLUMNS)
-    declared = ",\n".join(f"    {name} text" for name in COLUMNS)
+    listed = ", ".join(of.columns)
+    declared = ",\n".join(f"    {name} text" for name in of.columns)
     with path.open("wb") as stream:
         stream.write(
             b"--\n-- PostgreSQL database dump\n--\n\n"
             + f"CREATE TABLE public.customers (\n{declared}\n);\n\n"
             f"COPY public.customers ({listed}) FROM stdin;\n".encode()
         )
-        for records in batches(rows):
+        for records in of.batches(rows):
             cells = [
                 pc.fill_null(pc.replace_substring(column, "\n", "\\n"), "\\N")
                 for column in records.cells.columns
@@ -123,16 +136,16 @@ def _pg_dump(path: Path, rows: int) -> None:
         stream.write(b"\\.\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n")
 
 
-def _mysqldump(path: Path, rows: int) -> None:
+def _mysqldump(path: Path, rows: int, of: People) -> None:
     """As ``mysqldump`` writes it: extended inserts of about a megabyte a line."""
-    declared = ",\n".join(f"  `{name}` varchar(255) DEFAULT NULL" for name in COLUMNS)
+    declared = ",\n".join(f"  `{name}` varchar(255) DEFAULT NULL" for name in of.columns)
     with path.open("wb") as stream:
         stream.write(
             b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n\n"
             b"/*!50503 SET NAMES utf8mb4 */;\n"
             + f"CREATE TABLE `customers` (\n{declared}\n) ENGINE=InnoDB;\n\n".encode()
         )
-        for records in batches(rows):
+        for records in of.batches(rows):
             cells = []
             for column in records.cells.columns:
                 for found, written in (("\\", "\\\\"), ("'", "\\'"), ('"', '\\"'), ("\n", "\\n")):
@@ -146,7 +159,7 @@ def _mysqldump(path: Path, rows: int) -> None:
         stream.write(b"-- Dump completed on 2026-01-01  0:00:00\n")
 
 
-INPUTS: dict[str, tuple[str, Callable[[Path, int], None]]] = {
+INPUTS: dict[str, tuple[str, Write]] = {
     "csv": ("customers.csv", _by("csv")),
     "ndjson": ("customers.ndjson", _by("ndjson")),
     "json": ("customers.json", _by("json")),
@@ -158,13 +171,13 @@ INPUTS: dict[str, tuple[str, Callable[[Path, int], None]]] = {
 """Kind → the file's name, and what writes so many customers to it."""
 
 
-def made(folder: Path, kind: str, rows: int) -> Path:
+def made(folder: Path, kind: str, rows: int, of: People = OWN) -> Path:
     """The input of that kind; written unless it is there already."""
     name, write = INPUTS[kind]
     path = folder / f"{rows}-{name}"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(path.name + ".part")
-        write(unfinished, rows)
+        write(unfinished, rows, of)
         unfinished.rename(path)
     return path

@@ -1,0 +1,1 @@
+"""The whole benchmark: ours beside other ways to load the same file, held against the bar."""
