@@ -1,8 +1,9 @@
 """The sensor ``alerts``: what Dagster and the ledger know of that somebody has to know.
 
-A tick reads which runs and asset checks have failed since the one before, notes them in the ledger,
-and sends what waits there. It knows runs by the code of their failure and checks by their name, so
-what is added to Dagster later rings too. Everything may be read twice: an event is noted once.
+A tick reads which runs, asset checks, and ticks of schedules and sensors have failed since the one
+before, notes them in the ledger, and sends what waits there. It knows runs by the code of their
+failure, checks and ticks by their name, so what is added to Dagster later rings too. Everything may
+be read twice: an event is noted once.
 """
 
 import datetime as dt
@@ -29,6 +30,7 @@ from dagster import (
     sensor,
 )
 from dagster._core.events import JobFailureData
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, PARTITION_NAME_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
@@ -38,7 +40,7 @@ from ispmig_pipelines.defs.audit_chain import UNBROKEN
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
-from ispmig_pipelines.errors import AuditBroken, LawBroken
+from ispmig_pipelines.errors import AuditBroken, IspmigError, LawBroken
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.report.rule_kind import RuleKind
 from ispmig_pipelines.settings import settings
@@ -60,9 +62,20 @@ RETRY_PATIENCE = 900.0
 """Seconds for which a run that failed, and that Dagster said it would retry, is not told of."""
 
 _PAGE = 200
+_TICKS = 20
 _RUN = "run:"
 _UNDECIDED = 20.0
 _STOPPED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
+def _codes(root: type[IspmigError]) -> Iterator[tuple[str, str]]:
+    yield root.__name__, root.code
+    for child in root.__subclasses__():
+        yield from _codes(child)
+
+
+_CODES = dict(_codes(IspmigError))
+"""Name of an error of ours → its code: of a tick's error Dagster keeps the name."""
 
 KIND_OF_CODE = {LawBroken.code: Kind.LAW_BROKEN, AuditBroken.code: Kind.AUDIT_BROKEN}
 KIND_OF_CHECK = {
@@ -92,12 +105,14 @@ class Cursor:
         settled: every event up to this number was seen for good.
         reached, since: up to which number it was read, and when; settled after :data:`OVERLAP`.
         retried: run that Dagster is to retry → since when it has been waited for.
+        ticks: schedule or sensor → number of its newest tick that is known to have failed.
     """
 
     settled: int = -1
     reached: int = -1
     since: float = 0.0
     retried: dict[str, float] = field(default_factory=dict)
+    ticks: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
@@ -117,8 +132,9 @@ class Cursor:
     minimum_interval_seconds=INTERVAL,
     # An alarm that somebody has to turn on first does not ring.
     default_status=DefaultSensorStatus.RUNNING,
-    description="Tells of runs that failed, laws that were broken, backups that are late, drills "
-    "and audit chains that do not hold: to the log, a webhook and by email, once for each.",
+    description="Tells of runs that failed, schedules and sensors that could not do their work, "
+    "laws that were broken, backups that are late, drills and audit chains that do not hold: to "
+    "the log, a webhook and by email, once for each.",
 )
 def alerts(context: SensorEvaluationContext) -> SensorResult:
     said, cursor = tick(
@@ -176,11 +192,15 @@ class _Reading:
         self._instance = instance
         self._clock = clock
         self._until = time.monotonic() + TICK_SECONDS
-        self.cursor = Cursor(cursor.settled, cursor.reached, cursor.since, dict(cursor.retried))
+        self.cursor = Cursor(
+            cursor.settled, cursor.reached, cursor.since, dict(cursor.retried), dict(cursor.ticks)
+        )
 
     def alerts(self) -> Iterator[Alert]:
         """What failed since; the cursor is right when all of it was taken."""
         now = self._clock()
+        # Few, and not to wait until everything else was read: what fails here does nothing at all.
+        yield from self._ticks(now)
         newest = self._instance.event_log_storage.get_maximum_record_id() or -1
         reached = newest
         for kind, told in (
@@ -200,6 +220,22 @@ class _Reading:
         if now - self.cursor.since >= OVERLAP:
             self.cursor.settled = max(self.cursor.settled, self.cursor.reached)
             self.cursor.reached, self.cursor.since = reached, now
+
+    def _ticks(self, now: float) -> Iterator[Alert]:
+        """Ticks of schedules and sensors that failed; of one that fails all the time the newest."""
+        for state in self._instance.all_instigator_state():
+            known = self.cursor.ticks.get(state.selector_id, -1)
+            failed = self._instance.get_ticks(
+                state.instigator_origin_id,
+                state.selector_id,
+                after=now - BACKWARDS.total_seconds(),
+                limit=_TICKS,
+                statuses=[TickStatus.FAILURE],
+            )
+            for one in sorted(failed, key=lambda one: one.tick_id):
+                if one.tick_id > known:
+                    yield tick_failed(one)
+                    self.cursor.ticks[state.selector_id] = one.tick_id
 
     def _records(self, kind: DagsterEventType, now: float) -> Iterator[EventLogRecord]:
         after = self.cursor.settled
@@ -294,6 +330,30 @@ def _of_run(run: DagsterRun, code: str, at: float) -> Alert:
         run_id=run.run_id,
         at=_moment(at),
     )
+
+
+def tick_failed(tick: InstigatorTick) -> Alert:
+    """The alert of a tick of a schedule or a sensor that failed."""
+    return Alert(
+        event=f"tick:{tick.tick_id}",
+        kind=Kind.TICK_FAILED,
+        tenant="",
+        subject=plain_word(tick.instigator_name, "schedule"),
+        code=_code_of(tick.error),
+        run_id="",
+        at=_moment(tick.end_timestamp or tick.timestamp),
+    )
+
+
+def _code_of(error: SerializableErrorInfo | None) -> str:
+    """The code of what was raised, however it was wrapped."""
+    unreachable = False
+    while error is not None:
+        if error.cls_name in _CODES:
+            return _CODES[error.cls_name]
+        unreachable = unreachable or (error.cls_name or "").startswith("DagsterUserCode")
+        error = error.cause or error.context
+    return "code_server" if unreachable else "unexpected"
 
 
 def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | None:

@@ -25,6 +25,7 @@ from ispmig_pipelines.defs.tenant_backup.due import overdue
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform import tenants as registry
+from ispmig_pipelines.settings import settings
 
 FRESH = "fresh"
 
@@ -96,6 +97,7 @@ every_hour = ScheduleDefinition(
     name="backup_checks_hourly",
     job=backup_checks,
     cron_schedule="23 * * * *",
+    execution_timezone=settings().timezone,
     default_status=DefaultScheduleStatus.RUNNING,
     description="Looks at all tenants' backups, at minute 23 of every hour.",
 )
