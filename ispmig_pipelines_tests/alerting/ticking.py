@@ -1,4 +1,4 @@
-"""Schedules and sensors of which some cannot do their work: a code location for Dagster's daemon."""
+"""Schedules and sensors of which some cannot do their work: a code location for the daemon."""
 
 from dagster import (
     DefaultScheduleStatus,
