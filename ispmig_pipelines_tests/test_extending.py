@@ -87,10 +87,9 @@ def test_the_page_shows_one_of_each() -> None:
 
 
 def test_what_the_page_adds_works(
-    copy: Path, ispmig_home: Path, database_url: str, tmp_path: Path
+    copy: Path, ispmig_home: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    work = tmp_path / "work"
-    work.mkdir()
+    work = tmp_path_factory.mktemp("desk")
     exported(work)
     steps = re.split(r"^\$ ", SESSION, flags=re.MULTILINE)[1:]
     commands = [step.splitlines()[0] for step in steps]

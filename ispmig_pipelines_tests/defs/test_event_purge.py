@@ -135,7 +135,7 @@ def test_runs_that_have_not_ended_stay_and_what_they_go_on_from(dagster: Dagster
     going = create_run_for_test(
         dagster, status=DagsterRunStatus.STARTED, parent_run_id=parent, root_run_id=root
     ).run_id
-    waiting = create_run_for_test(dagster, status=DagsterRunStatus.QUEUED).run_id
+    waiting = create_run_for_test(dagster, status=DagsterRunStatus.NOT_STARTED).run_id
     assert purged(dagster) == Purged(runs=1, kept=2)
     assert there(dagster) == {root, parent, going, waiting}
     assert events_of(dagster, parent) > 0
