@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +39,7 @@ from ispmig_pipelines.alerting.alert import Alert, Kind, plain_slug, plain_word
 from ispmig_pipelines.defs.audit_chain import UNBROKEN
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED
 from ispmig_pipelines.defs.tenant_job import TENANT_TAG
 from ispmig_pipelines.errors import AuditBroken, IspmigError, LawBroken
 from ispmig_pipelines.platform import ledger
@@ -63,6 +64,7 @@ RETRY_PATIENCE = 900.0
 
 _PAGE = 200
 _TICKS = 20
+_EACH = 100  # more tenants than that are told of as one
 _RUN = "run:"
 _UNDECIDED = 20.0
 _STOPPED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
@@ -210,10 +212,8 @@ class _Reading:
         ):
             last = self.cursor.settled
             for record in self._records(kind, now):
-                alert = told(record)
+                yield from told(record)
                 last = record.storage_id
-                if alert is not None:
-                    yield alert
             if time.monotonic() > self._until:
                 reached = min(reached, last)
         yield from self._never_retried(now)
@@ -255,20 +255,21 @@ class _Reading:
                 return
             after = page[-1].storage_id
 
-    def _of_run(self, record: EventLogRecord) -> Alert | None:
+    def _of_run(self, record: EventLogRecord) -> Iterator[Alert]:
         run = self._instance.get_run_by_id(record.run_id)
         if run is None:
-            return None
+            return
         young = self._clock() - record.event_log_entry.timestamp < _UNDECIDED
         if self._instance.run_retries_enabled and WILL_RETRY_TAG not in run.tags and young:
             # Dagster stores the event first, and then whether it will retry: the next tick sees.
-            return None
+            return
         if run.tags.get(WILL_RETRY_TAG) == "true":
             self.cursor.retried.setdefault(run.run_id, record.event_log_entry.timestamp)
-            return None
-        return run_failed(self._instance, run, record.event_log_entry)
+            return
+        if (failed := run_failed(self._instance, run, record.event_log_entry)) is not None:
+            yield failed
 
-    def _of_check(self, record: EventLogRecord) -> Alert | None:
+    def _of_check(self, record: EventLogRecord) -> Iterator[Alert]:
         return check_failed(self._instance, record)
 
     def _never_retried(self, now: float) -> Iterator[Alert]:
@@ -356,19 +357,23 @@ def _code_of(error: SerializableErrorInfo | None) -> str:
     return "code_server" if unreachable else "unexpected"
 
 
-def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | None:
-    """The alert of an asset check that was evaluated; None where it passed, or only warns."""
+def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Iterator[Alert]:
+    """The alerts of an asset check that was evaluated; none where it passed, or only warns.
+
+    One that goes through all tenants has an alert for each tenant for which it failed: of another
+    one that it fails for an hour later somebody has to know, too.
+    """
     event = record.event_log_entry.dagster_event
     data: Any = event.event_specific_data if event is not None else None
     if data is None or data.passed or data.severity is not AssetCheckSeverity.ERROR:
-        return None
+        return
     if data.check_name in _RULES:
-        return None
+        return
     metadata = {name: getattr(value, "value", None) for name, value in data.metadata.items()}
     tenant = metadata.get("tenant") or data.partition
     if not tenant and (run := instance.get_run_by_id(record.run_id)) is not None:
         tenant = run.tags.get(TENANT_TAG) or run.tags.get(PARTITION_NAME_TAG)
-    return Alert(
+    whole = Alert(
         event=f"check:{record.run_id}:{record.storage_id}",
         kind=KIND_OF_CHECK.get(data.check_name, Kind.CHECK_FAILED),
         tenant=plain_slug(tenant),
@@ -378,6 +383,13 @@ def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | N
         at=_moment(record.event_log_entry.timestamp),
         counts=_counts(metadata),
     )
+    affected = metadata.get(AFFECTED)
+    slugs = [slug for slug in affected if plain_slug(slug)] if isinstance(affected, list) else []
+    if not 0 < len(slugs) <= _EACH:
+        yield whole
+        return
+    for slug in slugs:
+        yield replace(whole, event=f"{whole.event}:{slug}", tenant=slug)
 
 
 def _counts(metadata: Mapping[str, object]) -> dict[str, int]:

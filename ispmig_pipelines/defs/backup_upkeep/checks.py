@@ -21,6 +21,7 @@ from ispmig_pipelines.defs.backup_upkeep import due
 from ispmig_pipelines.defs.backup_upkeep.ops import BACKUP, INTACT, RESTORABLE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_backup.due import missed
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.settings import settings
@@ -86,12 +87,12 @@ def too_old_or_failed(known: Known, drills: Schedule, now: dt.datetime) -> tuple
 
 def _of_all(platform: Platform, judge: Judge) -> AssetCheckResult:
     now = ledger.now()
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     grave = False
     records = []
     for slug, known, drills in _evidence(platform):
         if isinstance(known, str):
-            problems.append(f"{slug}: {known}")
+            problems[slug] = known
             grave = True
             continue
         try:
@@ -99,16 +100,18 @@ def _of_all(platform: Platform, judge: Judge) -> AssetCheckResult:
         except IspmigError as error:
             why, worse = str(error), True
         if why:
-            problems.append(f"{slug}: {why}")
+            problems[slug] = why
             grave = grave or worse
         records.append(TableRecord(_row(slug, known)))
     return AssetCheckResult(
         passed=not problems,
         severity=AssetCheckSeverity.ERROR if grave else AssetCheckSeverity.WARN,
-        description="\n".join(problems) or f"Holds for {len(records)} tenants.",
+        description="\n".join(f"{slug}: {problem}" for slug, problem in problems.items())
+        or f"Holds for {len(records)} tenants.",
         metadata={
             "tenants": len(records),
             "problems": len(problems),
+            AFFECTED: MetadataValue.json(sorted(problems)),
             "newest snapshots": MetadataValue.table(records) if records else "none",
         },
     )
