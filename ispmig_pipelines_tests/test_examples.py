@@ -30,6 +30,7 @@ from ispmig_pipelines.mapping.presets import parse_preset
 from ispmig_pipelines.mapping.spec import load_spec
 from ispmig_pipelines.report.rule_kind import RuleKind
 from ispmig_pipelines.settings import Settings
+from ispmig_pipelines.suggesting import suggest
 from ispmig_pipelines.validation.cards import ColumnCards
 from ispmig_pipelines_tests.corpora import PROJECT
 from ispmig_pipelines_tests.demo.exports import METRO, expected
@@ -86,7 +87,9 @@ RUN_BY: dict[tuple[str, str], str] = {
     ("report.md", "python prove page"): "test_reporting.py",
     ("rollback.md", "sql rights"): HERE,
     ("settings.md", "sql rights"): "test_docs.py",
-    ("spec.md", ""): "mapping/test_spec_schema.py",
+    ("cli.md", ""): "mapping/test_spec_diff.py",
+    ("spec.md", ""): HERE,
+    ("suggest.md", "yaml suggested"): HERE,
     ("spec.md", "yaml spec"): SPECS,
     ("spec.md", "yaml spec-part"): HERE,
     ("transforms.md", "csv tariffs"): STEPS,
@@ -201,7 +204,7 @@ def test_parts_of_specs_are_accepted_in_a_whole_one(
     whole = yaml.load(WHOLE)
     for part in found:
         whole = merged(whole if together else yaml.load(WHOLE), yaml.load(part))
-        (tmp_path / "spec.yaml").write_text(json.dumps(whole), encoding="utf-8")
+        yaml.dump(whole, tmp_path / "spec.yaml")
         if not together:
             load_spec(tmp_path / "spec.yaml")
     load_spec(tmp_path / "spec.yaml")
@@ -209,9 +212,30 @@ def test_parts_of_specs_are_accepted_in_a_whole_one(
 
 def test_a_part_with_a_mistake_would_be_found(tmp_path: Path) -> None:
     whole = merged(yaml.load(WHOLE), {"validation": {"rejected_parent": "keeep"}})
-    (tmp_path / "spec.yaml").write_text(json.dumps(whole), encoding="utf-8")
-    with pytest.raises(SpecError, match="keeep"):
+    yaml.dump(whole, tmp_path / "spec.yaml")
+    with pytest.raises(SpecError, match="rejected_parent"):
         load_spec(tmp_path / "spec.yaml")
+
+
+def test_the_line_for_editors_names_the_schema_beside_the_page() -> None:
+    (line,) = blocks("spec.md", "")
+    schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)\n", line)
+    assert schema is not None
+    assert (DOCS / schema[1]).is_file()
+
+
+def test_what_is_suggested_looks_as_it_is_shown(tmp_path: Path) -> None:
+    rows = "".join(f"{n};{13 + n % 15}/0{1 + n % 9}/20{10 + n % 9};{n}.50\n" for n in range(1, 51))
+    (tmp_path / "clientes.csv").write_text(f"id_cliente;fecha_alta;saldo\n{rows}", "utf-8")
+    found = suggest([str(tmp_path / "clientes.csv")], tmp_path / "spec.yaml")
+    said = [line.strip() for line in found.text.splitlines()]
+    (shown,) = blocks("suggest.md", "yaml suggested")
+    fields = [line.strip() for line in shown.splitlines() if "# 0." in line or "# balance" in line]
+    assert len(fields) == 3
+    for line in fields:
+        # How sure it is changes with what it learns; what it means does not.
+        mapping = line.partition("  # 0.")[0]
+        assert any(one.startswith(mapping) for one in said), line
 
 
 # -- other data ---------------------------------------------------------------------------------
@@ -393,7 +417,7 @@ def test_nothing_else_is_indented_as_a_command_would_be() -> None:
         "make",  # the makefile's own targets
         "python",  # measurements, which take minutes: ispmig_pipelines_tests/bench
         "aws", "age-keygen", "export",  # programs of others
-        "status", "customer.status", "signup_date", "balance",  # conditions: test_condition_docs
+        "status",  # conditions: test_condition_docs
     }  # fmt: skip
     for module in re.findall(r"python -m (\S+)", "\n".join(others)):
         assert (PROJECT / f"{module.replace('.', '/')}.py").is_file(), module
@@ -401,8 +425,8 @@ def test_nothing_else_is_indented_as_a_command_would_be() -> None:
 
 # -- names --------------------------------------------------------------------------------------
 
-NOT_SETTINGS = {"ISPMIG_DAGSTER_STORAGE_URL", "ISPMIG_CORPORA"}
-"""Set by the program itself; where tests find files of others."""
+NOT_SETTINGS = {"ISPMIG_DAGSTER_STORAGE_URL", "ISPMIG_CORPORA", "ISPMIG_BACKUP_KEY_OF_ACME"}
+"""Set by the program itself; where tests find files of others; one of every tenant."""
 
 
 @pytest.mark.parametrize("path", [*PAGES, PROJECT / "CHANGELOG.md"], ids=lambda path: path.name)
