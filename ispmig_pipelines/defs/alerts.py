@@ -223,6 +223,9 @@ class _Reading:
 
     def _ticks(self, now: float) -> Iterator[Alert]:
         """Ticks of schedules and sensors that failed; of one that fails all the time the newest."""
+        if self._instance.schedule_storage is None:
+            # An instance in memory has neither schedules nor sensors.
+            return
         for state in self._instance.all_instigator_state():
             known = self.cursor.ticks.get(state.selector_id, -1)
             failed = self._instance.get_ticks(
