@@ -318,7 +318,6 @@ def test_a_preset_is_tried_as_the_page_does(
         "2,ben,Ben Okafor,0,ben@example.com,3.00,2026-02-03\n",
         encoding="utf-8",
     )
-    Path("plans.csv").write_text("plan,price\nHome 100,39.90\n", encoding="utf-8")
     exec(compile(program, "presets.md", "exec"), {})  # noqa: S102 - it is the page's own
 
 
