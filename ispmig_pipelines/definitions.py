@@ -22,12 +22,14 @@ from ispmig_pipelines.defs.backup_upkeep.jobs import (
     backup_verification,
 )
 from ispmig_pipelines.defs.backup_upkeep.schedules import (
-    drill_weekly,
-    prune_daily,
-    verification_daily,
+    backup_drills,
+    backup_prunes,
+    backup_verifications,
 )
 from ispmig_pipelines.defs.change_journals import change_journals
 from ispmig_pipelines.defs.console import console
+from ispmig_pipelines.defs.event_purge import event_purge
+from ispmig_pipelines.defs.event_purge import every_night as event_purge_nightly
 from ispmig_pipelines.defs.file_drop import file_drop
 from ispmig_pipelines.defs.janitor import every_hour, janitor
 from ispmig_pipelines.defs.resources import Platform
@@ -57,15 +59,17 @@ defs = Definitions(
         backup_prune,
         audit_chain,
         janitor,
+        event_purge,
     ],
     schedules=[
         every_night,
         every_hour,
         tenant_backups,
         backup_checks_hourly,
-        verification_daily,
-        prune_daily,
-        drill_weekly,
+        backup_verifications,
+        backup_prunes,
+        backup_drills,
+        event_purge_nightly,
     ],
     sensors=[file_drop, backups_of_commands, change_journals, alerts],
     resources={"platform": Platform()},

@@ -9,6 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -121,14 +122,41 @@ class Settings(BaseSettings):
         description="Which snapshots are kept of tenants that do not say: last, hourly, daily, "
         "weekly, monthly, yearly, within; or all.",
     )
-    backup_timezone: str = Field(
+    timezone: str = Field(
         default="UTC",
-        description="Time zone of tenants that do not say: whose days and weeks are meant.",
+        description="Time zone of the platform's own schedules, and of tenants that do not say.",
+    )
+    backup_timezone: str = Field(
+        default="",
+        description="Time zone of the backups of tenants that do not say: whose hours, days and "
+        "weeks are meant. Unset: that of ISPMIG_TIMEZONE.",
     )
     backup_schedule: str = Field(
         default="30 2 * * *",
         description="When tenants that do not say are backed up, as five fields of cron; none: "
         "never.",
+    )
+    backup_verification: str = Field(
+        default="7 4 * * *",
+        description="When a share of the backups of tenants that do not say is read back, as five "
+        "fields of cron; none: never.",
+    )
+    backup_prune: str = Field(
+        default="7 5 * * *",
+        description="When snapshots that no rule keeps are let go, of tenants that do not say, as "
+        "five fields of cron; none: never.",
+    )
+    backup_drill: str = Field(
+        default="37 5 * * 0",
+        description="When the newest snapshot of tenants that do not say is restored for trial, as "
+        "five fields of cron; none: never.",
+    )
+    event_days: int = Field(
+        default=90,
+        ge=8,
+        le=36_500,
+        description="Days after which runs that have ended, and their events, are deleted from "
+        "Dagster's storage, but for those that the newest state of an asset came from.",
     )
     tenant_files: str = Field(
         default="",
@@ -279,6 +307,16 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name.strip()).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                "must be the name of a time zone as the IANA has it: Europe/Kyiv, UTC"
+            ) from None
+
     @field_validator("ui_url")
     @classmethod
     def _is_address(cls, url: str) -> str:
@@ -326,6 +364,11 @@ class Settings(BaseSettings):
         """Where tenants' drop places lie, one folder or prefix each."""
         place = self.drop.strip() or str(self.home / "drop")
         return place if "://" in place else str(Path(place).expanduser().absolute())
+
+    @property
+    def backup_zone(self) -> str:
+        """Time zone of the backups of tenants that do not say."""
+        return self.backup_timezone.strip() or self.timezone
 
     @property
     def backup_keys_folder(self) -> Path:

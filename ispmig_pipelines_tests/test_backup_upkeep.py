@@ -22,19 +22,22 @@ from ispmig_pipelines.backup import evidence
 from ispmig_pipelines.backup.evidence import Drill, Evidence
 from ispmig_pipelines.backup.manifest import Manifest, new_name
 from ispmig_pipelines.backup.repository import Repository, open_repository
+from ispmig_pipelines.backup.schedule import Done, Schedule, Work
 from ispmig_pipelines.definitions import defs
 from ispmig_pipelines.defs.backup_upkeep import due
 from ispmig_pipelines.defs.backup_upkeep.checks import intact, restorable, too_old_or_failed
 from ispmig_pipelines.defs.backup_upkeep.schedules import (
-    drill_weekly,
-    prune_daily,
-    verification_daily,
+    backup_drills,
+    backup_prunes,
+    backup_verifications,
 )
 from ispmig_pipelines.defs.instance import instance
 from ispmig_pipelines.defs.launch import know_tenant
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.due import due_until_good
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.server import engine
+from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.backup.made_up import flip, piece_keys
 from ispmig_pipelines_tests.test_cli import as_json, ispmig
 
@@ -238,53 +241,179 @@ def requested(schedule: Any, at: dt.datetime) -> list[RunRequest]:
     return [one for one in found if not isinstance(one, SkipReason)]
 
 
-def test_schedules_are_on_and_name_every_tenant_that_has_backups(acme: str) -> None:
-    tenants.add(engine(), "north")
-    for schedule in (verification_daily, prune_daily, drill_weekly):
-        assert schedule.default_status is DefaultScheduleStatus.RUNNING
-        assert requested(schedule, NOW) == []
-    made()
-    for schedule in (verification_daily, prune_daily, drill_weekly):
-        (request,) = requested(schedule, NOW)
-        assert request.partition_key == "acme"
-        assert request.run_key
-        assert request.run_key.startswith("acme ")
+UPKEEP = {
+    Work.VERIFICATION: backup_verifications,
+    Work.PRUNE: backup_prunes,
+    Work.DRILL: backup_drills,
+}
 
 
-def test_a_drill_is_due_a_week_after_the_last_and_a_day_after_one_that_failed(acme: str) -> None:
-    made()
-
-    def entered(stage: trail.Stage) -> None:
-        with engine().begin() as connection:
-            trail.enter(
-                connection, "acme", trail.Operation.BACKUP_DRILL, stage, actor="tester",
-                dagster_run_id="", details={},
-            )  # fmt: skip
-
-    def is_due(**after: float) -> bool:
-        with engine().connect() as connection:
-            return due.drills_due(connection, ledger.now() + dt.timedelta(**after)) == ["acme"]
-
-    assert is_due()
-    entered(trail.Stage.FINISHED)
-    assert not is_due(days=6)
-    assert is_due(days=7)
-    entered(trail.Stage.FAILED)
-    assert not is_due(days=0.1)
-    assert not is_due(days=6)
-    assert is_due(days=7)
+def long_ago() -> None:
+    """Nothing is made up for from before a tenant was made."""
+    with engine().begin() as connection:
+        connection.execute(ledger.tenants.update().values(created_at=NOW - dt.timedelta(days=99)))
 
 
-def test_a_drill_that_failed_and_none_went_well_is_due_the_next_day(acme: str) -> None:
-    made()
+def entered(
+    stage: trail.Stage, at: dt.datetime, operation: trail.Operation = trail.Operation.BACKUP_DRILL
+) -> None:
+    """An entry of the audit trail, as of another moment."""
     with engine().begin() as connection:
         trail.enter(
-            connection, "acme", trail.Operation.BACKUP_DRILL, trail.Stage.FAILED, actor="tester",
-            dagster_run_id="", details={},
+            connection, "acme", operation, stage, actor="tester", dagster_run_id="", details={},
         )  # fmt: skip
+        connection.exec_driver_sql("set local session_replication_role = replica")
+        connection.exec_driver_sql(
+            "update ispmig.data_migration_logs set at = %s where id ="
+            " (select max(id) from ispmig.data_migration_logs)",
+            (at,),
+        )
+
+
+def test_schedules_are_on_and_name_every_tenant_that_has_backups(acme: str) -> None:
+    tenants.add(engine(), "north")
+    long_ago()
+    sunday = moment("2026-11-22T23:00")
+    for schedule in UPKEEP.values():
+        assert schedule.default_status is DefaultScheduleStatus.RUNNING
+        assert requested(schedule, sunday) == []
+    made()
+    for schedule in UPKEEP.values():
+        (request,) = requested(schedule, sunday)
+        assert request.partition_key == "acme"
+        assert request.run_key
+        assert request.run_key.startswith("acme 2026-11-22T0")
+
+
+def test_every_tenant_has_its_upkeep_when_it_says_and_in_its_time_zone(acme: str) -> None:
+    made()
+    long_ago()
+    as_json(
+        "tenant", "set", "acme", "--timezone", "Europe/Kyiv", "--backup-verification",
+        "0 12 * * *", "--backup-prune", "none", "--backup-drill", "0 6 1 * *",
+    )  # fmt: skip
+    with engine().begin() as connection:
+        for work in Work:
+            connection.exec_driver_sql(
+                "update ispmig.tenants set settings = settings - %s", (f"{work.value}_since",)
+            )
+    shown = as_json("tenant", "show", "acme")
+    assert shown["backup_verification"] == "0 12 * * * (Europe/Kyiv)"
+    assert (shown["backup_prune"], shown["timezone"]) == ("none", "Europe/Kyiv")
+    assert shown["backup_drill"] == "0 6 1 * * (Europe/Kyiv)"
+    told = ispmig("tenant", "show", "acme")[1]
+    for words in ("read back: 0 12 * * * (Europe/Kyiv)", "tried: 0 6 1 * *", "keeps go: none"):
+        assert words in told
+
+    def when(work: Work, at: str) -> list[str]:
+        with engine().connect() as connection:
+            found, wrong = due.due_tenants(connection, work, moment(at))
+        assert not wrong
+        return [one.isoformat() for one in found.values()]
+
+    assert when(Work.VERIFICATION, "2026-11-23T10:00") == ["2026-11-23T10:00:00+00:00"]
+    assert when(Work.VERIFICATION, "2026-11-23T09:59") == ["2026-11-22T10:00:00+00:00"]
+    assert when(Work.PRUNE, "2026-11-23T10:00") == []
+    assert when(Work.DRILL, "2026-12-01T04:00") == ["2026-12-01T04:00:00+00:00"]
+    as_json("tenant", "set", "acme", "--timezone", "default", "--backup-prune", "default")
+    shown = as_json("tenant", "show", "acme")
+    assert (shown["backup_prune"], shown["timezone"]) == ("7 5 * * * (UTC)", "UTC")
+
+
+@pytest.mark.parametrize("option", ["schedule", "verification", "prune", "drill"])
+def test_what_is_no_schedule_is_refused_and_changes_nothing(acme: str, option: str) -> None:
+    before = as_json("tenant", "show", "acme")
+    for text in ("daily", "0 0 30 2 *", "61 * * * *"):
+        words = ["tenant", "set", "acme", f"--backup-{option}", text]
+        assert as_json(*words, exit_code=2)["error"]["code"] == "usage"
+    assert as_json("tenant", "show", "acme") == before
+
+
+def test_the_platform_s_time_zone_is_that_of_tenants_that_do_not_say(
+    acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISPMIG_TIMEZONE", "America/Chicago")
+    settings.cache_clear()
+    assert as_json("tenant", "show", "acme")["backup_drill"] == "37 5 * * 0 (America/Chicago)"
+    monkeypatch.setenv("ISPMIG_BACKUP_TIMEZONE", "Europe/Kyiv")
+    settings.cache_clear()
+    assert as_json("tenant", "show", "acme")["backup_drill"] == "37 5 * * 0 (Europe/Kyiv)"
+
+
+def test_a_schedule_of_the_settings_that_is_none_is_named(
+    acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made()
+    monkeypatch.setenv("ISPMIG_BACKUP_DRILL", "weekly")
+    settings.cache_clear()
     with engine().connect() as connection:
-        assert due.drills_due(connection, ledger.now()) == []
-        assert due.drills_due(connection, ledger.now() + dt.timedelta(days=1)) == ["acme"]
+        found, wrong = due.due_tenants(connection, Work.DRILL, NOW)
+    assert not found
+    assert "ISPMIG_BACKUP_DRILL" in wrong["acme"]
+    result = restorable(Platform())
+    assert (result.passed, result.severity) == (False, AssetCheckSeverity.ERROR)
+
+
+def test_a_tenant_whose_keys_were_destroyed_is_left_alone_until_it_has_a_new_backup(
+    acme: str,
+) -> None:
+    made()
+    long_ago()
+    as_json("tenant", "shred", "acme", "--yes")
+    for schedule in UPKEEP.values():
+        assert requested(schedule, NOW) == []
+    made()
+    for schedule in UPKEEP.values():
+        assert len(requested(schedule, NOW)) == 1
+
+
+def moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+WEEKLY = Schedule("37 5 * * 0", "UTC", moment("2026-01-01T00:00"), own=False)
+SUNDAY = moment("2026-11-22T05:37")
+
+
+@pytest.mark.parametrize(
+    ("begun", "good", "now", "since"),
+    [
+        # never tried, and when it was tried well last
+        (None, None, SUNDAY, SUNDAY),
+        (SUNDAY, SUNDAY, SUNDAY + dt.timedelta(minutes=5), None),
+        (SUNDAY, SUNDAY, SUNDAY + dt.timedelta(days=6.9), None),
+        (SUNDAY, SUNDAY, SUNDAY + dt.timedelta(days=7), SUNDAY + dt.timedelta(days=7)),
+        # it failed: the next day, and every day from then on
+        (SUNDAY, None, SUNDAY + dt.timedelta(hours=23), None),
+        (SUNDAY, None, SUNDAY + dt.timedelta(hours=25), SUNDAY + dt.timedelta(days=1)),
+        (SUNDAY + dt.timedelta(days=1), None, SUNDAY + dt.timedelta(days=1.5), None),
+        # nothing ran for days: it is made up for
+        (None, SUNDAY - dt.timedelta(days=7), SUNDAY + dt.timedelta(days=4.2),
+         SUNDAY + dt.timedelta(days=4)),
+    ],
+)  # fmt: skip
+def test_a_drill_is_due_until_one_ends_well(
+    begun: dt.datetime | None, good: dt.datetime | None, now: dt.datetime, since: dt.datetime | None
+) -> None:
+    assert due_until_good(WEEKLY, Done(begun, good), now) == since
+
+
+def test_what_the_audit_trail_says_counts(acme: str) -> None:
+    made()
+    long_ago()
+
+    def drills(at: dt.datetime) -> list[str]:
+        with engine().connect() as connection:
+            return [*due.due_tenants(connection, Work.DRILL, at)[0]]
+
+    assert drills(SUNDAY) == ["acme"]
+    entered(trail.Stage.BEGUN, SUNDAY + dt.timedelta(minutes=1))
+    entered(trail.Stage.FAILED, SUNDAY + dt.timedelta(minutes=2))
+    assert drills(SUNDAY + dt.timedelta(minutes=5)) == []
+    assert drills(SUNDAY + dt.timedelta(days=1, minutes=5)) == ["acme"]
+    entered(trail.Stage.FINISHED, SUNDAY + dt.timedelta(days=1, minutes=6))
+    assert drills(SUNDAY + dt.timedelta(days=2)) == []
+    assert drills(SUNDAY + dt.timedelta(days=7)) == ["acme"]
 
 
 # -- what can be relied on ----------------------------------------------------------------------
@@ -315,8 +444,20 @@ def known(**of: Any) -> dict[str, Evidence]:
 def test_whether_a_tenants_backups_can_be_restored(
     found: dict[str, Evidence], words: str, grave: bool
 ) -> None:
-    told, is_grave = too_old_or_failed(found, NOW)
+    drills = Schedule("37 5 * * 0", "UTC", moment("2026-01-01T00:00"), own=False)
+    told, is_grave = too_old_or_failed(found, drills, NOW)
     assert (words in told, bool(told), is_grave) == (True, bool(words), grave)
+
+
+def test_a_drill_that_was_never_asked_for_is_not_missed() -> None:
+    old = known(restored=NOW - dt.timedelta(days=20), instant=NOW - dt.timedelta(days=40))
+    since = moment("2026-01-01T00:00")
+    never = Schedule("", "UTC", since, own=True)
+    monthly = Schedule("0 6 1 * *", "UTC", since, own=True)
+    assert too_old_or_failed(old, never, NOW) == ("", False)
+    assert too_old_or_failed(old, monthly, NOW) == ("", False)
+    assert "35 days old" in too_old_or_failed(old, monthly, NOW + dt.timedelta(days=15))[0]
+    assert too_old_or_failed(known(failed=NOW), never, NOW)[1]
 
 
 def left(repository: Repository, snapshot: str, *, days: float, passed: bool) -> None:
@@ -335,6 +476,7 @@ def test_the_checks_go_through_all_tenants(acme: str) -> None:
     repository = open_repository("acme")
     assert restorable(Platform()).passed
     assert intact(Platform()).passed
+    long_ago()
     left(repository, manifest.snapshot, days=20, passed=True)
     result = restorable(Platform())
     assert not result.passed

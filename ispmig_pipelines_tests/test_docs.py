@@ -119,20 +119,17 @@ def without_numbers_of_migrations(text: str) -> str:
     return re.sub(r"migration \d+", "migration N", text)
 
 
-def write_files_of_readme(folder: Path) -> None:
-    for name, text in re.findall(r"```(?:csv|yaml) (\S+)\n(.*?)```", README, re.DOTALL):
+def write_files_of(text: str, folder: Path) -> None:
+    """The files that a page shows with their names."""
+    for name, content in re.findall(r"```(?:csv|yaml) (\S+)\n(.*?)```", text, re.DOTALL):
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(content, encoding="utf-8")
 
 
-def test_the_five_minutes_of_the_readme_are_true(
-    ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path_factory.mktemp("five_minutes")
-    monkeypatch.chdir(folder)
-    write_files_of_readme(folder)
+def run_commands_of(text: str) -> list[str]:
+    """Runs what a page shows in its consoles, holds what it says is printed; the first words."""
     ran = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *shown = part.splitlines()
             program, *words = shlex.split(command)
@@ -144,6 +141,16 @@ def test_the_five_minutes_of_the_readme_are_true(
             for line in shown:
                 assert without_numbers_of_migrations(line) in said, (command, line)
             ran.append(words[0])
+    return ran
+
+
+def test_the_five_minutes_of_the_readme_are_true(
+    ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("five_minutes")
+    monkeypatch.chdir(folder)
+    write_files_of(README, folder)
+    ran = run_commands_of(README)
     assert ran == [
         "inspect", "tenant", "suggest", "spec", "preview", "migrate", "quarantine", "digest",
         "restore-points", "audit", "audit", "backup", "backup", "backup", "restore", "export",
@@ -156,12 +163,27 @@ def test_the_five_minutes_of_the_readme_are_true(
     assert digests[0] == digests[1]
 
 
+def test_the_first_migration_goes_as_its_page_says(
+    ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("first")
+    monkeypatch.chdir(folder)
+    text = page("first-migration.md")
+    write_files_of(text, folder)
+    assert run_commands_of(text) == [
+        "tenant", "spec", "preview", "migrate", "quarantine", "quarantine", "migrate",
+        "restore-points", "rollback", "tenant",
+    ]  # fmt: skip
+    suggested = re.findall(r"`ispmig (suggest [^`]+)`", text)
+    assert CliRunner().invoke(app, shlex.split(suggested[0])).exit_code == 0
+
+
 @pytest.mark.empty_database
 def test_the_documented_rights_are_enough(
     database_url: str, ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     documented_rights.take(database_url, monkeypatch)
-    write_files_of_readme(tmp_path)
+    write_files_of(README, tmp_path)
     for words in (
         ["tenant", "add", "acme"],
         ["migrate", "acme", str(tmp_path / "spec.yaml"), "--max-quarantined", "1"],

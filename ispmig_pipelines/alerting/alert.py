@@ -21,6 +21,7 @@ class Kind(StrEnum):
     DRILL_FAILED = "drill_failed"
     DROP_FAILED = "drop_failed"
     CHECK_FAILED = "check_failed"
+    TICK_FAILED = "tick_failed"
     TEST = "test"
 
 
@@ -32,6 +33,7 @@ _TITLES = {
     Kind.DRILL_FAILED: "a backup{tenant} could not be restored as a drill",
     Kind.DROP_FAILED: "what was dropped{tenant} was not migrated ({code})",
     Kind.CHECK_FAILED: "the check {subject}{tenant} failed",
+    Kind.TICK_FAILED: "the schedule or sensor {subject} could not do its work ({code})",
     Kind.TEST: "this is a test: nothing has happened",
 }
 
@@ -56,7 +58,7 @@ class Alert:
     Attributes:
         event: what it is known by: one alert for each, whoever sees it how often.
         tenant: its slug; "" where it is about the platform.
-        subject: the job, or ``asset/check``.
+        subject: the job, ``asset/check``, or the name of a schedule or sensor.
         code: why, as in ``docs/errors.md``.
         run_id: Dagster's; "" where there was no run.
         counts: numbers beside it, by their names.

@@ -55,7 +55,7 @@ def of(connection: Connection, slug: str) -> Keeping:
         except UsageError as error:
             raise UsageError(f"ISPMIG_BACKUP_RETENTION cannot be used. {error}") from None
     try:
-        zone = zone_named(said.get(_ZONE) or settings().backup_timezone)
+        zone = zone_named(said.get(_ZONE) or settings().backup_zone)
     except UsageError as error:
         where = "" if _ZONE in said else "ISPMIG_BACKUP_TIMEZONE cannot be used. "
         raise UsageError(f"{where}{error}") from None

@@ -83,8 +83,9 @@ def tenant_show(slug: Slug, as_json: Json = False) -> None:
             "cancelled_months": retention.of(connection, slug),
             "restore_point_days": restore_points.days_of(connection, slug),
             "drop": address_of(slug, rules.of(connection, slug).place),
-            "backup_schedule": str(schedule.of(connection, slug)),
+            **schedule.in_words(connection, slug),
             "backup_retention": str(policies.of(connection, slug).policy),
+            "timezone": policies.of(connection, slug).timezone.key,
             "files": tenant_files.place_of(connection, slug) or None,
             "journal": change_journal.is_on(tenants.raw(connection), tenant),
             "rows": tenants.contents(connection, tenant),
@@ -131,6 +132,27 @@ def tenant_set(
             help="When it is backed up, as five fields of cron, e.g. '0 3 * * *'.",
         ),
     ] = "",
+    backup_verification: Annotated[
+        str,
+        typer.Option(
+            metavar="CRON|none|default",
+            help="When a share of its backups is read back, e.g. '0 5 * * *'.",
+        ),
+    ] = "",
+    backup_prune: Annotated[
+        str,
+        typer.Option(
+            metavar="CRON|none|default",
+            help="When its snapshots that no rule keeps are let go, e.g. '0 6 * * 0'.",
+        ),
+    ] = "",
+    backup_drill: Annotated[
+        str,
+        typer.Option(
+            metavar="CRON|none|default",
+            help="When its newest snapshot is restored for trial, e.g. '0 7 1 * *'.",
+        ),
+    ] = "",
     backup_retention: Annotated[
         str,
         typer.Option(
@@ -172,13 +194,20 @@ def tenant_set(
         from ispmig_pipelines.platform import retention as kept
         from ispmig_pipelines.platform.rollback import restore_points as points
 
-        others = retention or restore_points or drop or backup_schedule or timezone or files
+        due = {
+            schedule.Work.BACKUP: backup_schedule,
+            schedule.Work.VERIFICATION: backup_verification,
+            schedule.Work.PRUNE: backup_prune,
+            schedule.Work.DRILL: backup_drill,
+        }
+        others = retention or restore_points or drop or any(due.values()) or timezone or files
         others = others or backup_retention or journal
         if bool(pool) == no_pools and not (others and not pool):
             raise UsageError(
                 "Say what to set: --pool NETWORK for each of the tenant's address pools, or "
                 "--no-pools; --retention PERIOD; --restore-points DAYS; --drop PLACE; "
-                "--backup-schedule CRON; --backup-retention RULES; --timezone ZONE; --files PLACE; "
+                "--backup-schedule, --backup-verification, --backup-prune or --backup-drill CRON; "
+                "--backup-retention RULES; --timezone ZONE; --files PLACE; "
                 f"--journal on|off. What is set is shown by: ispmig tenant show {slug}"
             )
         try:
@@ -197,16 +226,18 @@ def tenant_set(
                 pools.declare(connection, slug, pool or ())
             if drop:
                 set_place(connection, slug, drop)
-            if backup_schedule:
-                schedule.declare(connection, slug, check_cron(backup_schedule))
+            for work, cron in due.items():
+                if cron:
+                    schedule.declare(connection, slug, check_cron(cron), work)
             if timezone or backup_retention:
                 policies.declare(connection, slug, policy=backup_retention, timezone=timezone)
             if files:
                 tenant_files.declare(connection, slug, files)
             place = address_of(slug, rules.of(connection, slug).place)
             backed_up: dict[str, object] = {
-                "backup_schedule": str(schedule.of(connection, slug)),
+                **schedule.in_words(connection, slug),
                 "backup_retention": str(policies.of(connection, slug).policy),
+                "timezone": policies.of(connection, slug).timezone.key,
                 "files": tenant_files.place_of(connection, slug) or None,
             }
             declared = pools.of(connection, slug)
@@ -232,7 +263,9 @@ def tenant_set(
                 f"Tenant {slug}: addresses from {', '.join(declared) or 'anywhere'}; customers "
                 f"who left are kept {how_long}; a migration can be rolled back for {days} days; "
                 f"files are dropped in {place}; backed up: {backed_up['backup_schedule']}, kept: "
-                f"{backed_up['backup_retention']}, files: {backed_up['files'] or 'none'}; "
+                f"{backed_up['backup_retention']}, read back: {backed_up['backup_verification']}, "
+                f"let go: {backed_up['backup_prune']}, tried: {backed_up['backup_drill']}, "
+                f"files: {backed_up['files'] or 'none'}; "
                 f"change journal: {'on' if backed_up['journal'] else 'off'}"
                 + (", from the next backup on." if journal == "on" else ".")
             ),

@@ -1,8 +1,9 @@
 """The sensor ``alerts``: what Dagster and the ledger know of that somebody has to know.
 
-A tick reads which runs and asset checks have failed since the one before, notes them in the ledger,
-and sends what waits there. It knows runs by the code of their failure and checks by their name, so
-what is added to Dagster later rings too. Everything may be read twice: an event is noted once.
+A tick reads which runs, asset checks, and ticks of schedules and sensors have failed since the one
+before, notes them in the ledger, and sends what waits there. It knows runs by the code of their
+failure, checks and ticks by their name, so what is added to Dagster later rings too. Everything may
+be read twice: an event is noted once.
 """
 
 import datetime as dt
@@ -10,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from dagster import (
     sensor,
 )
 from dagster._core.events import JobFailureData
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
@@ -37,8 +39,9 @@ from ispmig_pipelines.alerting.alert import Alert, Kind, plain_slug, plain_word
 from ispmig_pipelines.defs.audit_chain import UNBROKEN
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED
 from ispmig_pipelines.defs.tenant_job import tenant_of
-from ispmig_pipelines.errors import AuditBroken, LawBroken
+from ispmig_pipelines.errors import AuditBroken, IspmigError, LawBroken
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.report.rule_kind import RuleKind
 from ispmig_pipelines.settings import settings
@@ -60,9 +63,21 @@ RETRY_PATIENCE = 900.0
 """Seconds for which a run that failed, and that Dagster said it would retry, is not told of."""
 
 _PAGE = 200
+_TICKS = 20
+_EACH = 100  # more tenants than that are told of as one
 _RUN = "run:"
 _UNDECIDED = 20.0
 _STOPPED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
+def _codes(root: type[IspmigError]) -> Iterator[tuple[str, str]]:
+    yield root.__name__, root.code
+    for child in root.__subclasses__():
+        yield from _codes(child)
+
+
+_CODES = dict(_codes(IspmigError))
+"""Name of an error of ours → its code: of a tick's error Dagster keeps the name."""
 
 KIND_OF_CODE = {LawBroken.code: Kind.LAW_BROKEN, AuditBroken.code: Kind.AUDIT_BROKEN}
 KIND_OF_CHECK = {
@@ -92,12 +107,14 @@ class Cursor:
         settled: every event up to this number was seen for good.
         reached, since: up to which number it was read, and when; settled after :data:`OVERLAP`.
         retried: run that Dagster is to retry → since when it has been waited for.
+        ticks: schedule or sensor → number of its newest tick that is known to have failed.
     """
 
     settled: int = -1
     reached: int = -1
     since: float = 0.0
     retried: dict[str, float] = field(default_factory=dict)
+    ticks: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
@@ -117,8 +134,9 @@ class Cursor:
     minimum_interval_seconds=INTERVAL,
     # An alarm that somebody has to turn on first does not ring.
     default_status=DefaultSensorStatus.RUNNING,
-    description="Tells of runs that failed, laws that were broken, backups that are late, drills "
-    "and audit chains that do not hold: to the log, a webhook and by email, once for each.",
+    description="Tells of runs that failed, schedules and sensors that could not do their work, "
+    "laws that were broken, backups that are late, drills and audit chains that do not hold: to "
+    "the log, a webhook and by email, once for each.",
 )
 def alerts(context: SensorEvaluationContext) -> SensorResult:
     said, cursor = tick(
@@ -176,11 +194,15 @@ class _Reading:
         self._instance = instance
         self._clock = clock
         self._until = time.monotonic() + TICK_SECONDS
-        self.cursor = Cursor(cursor.settled, cursor.reached, cursor.since, dict(cursor.retried))
+        self.cursor = Cursor(
+            cursor.settled, cursor.reached, cursor.since, dict(cursor.retried), dict(cursor.ticks)
+        )
 
     def alerts(self) -> Iterator[Alert]:
         """What failed since; the cursor is right when all of it was taken."""
         now = self._clock()
+        # Few, and not to wait until everything else was read: what fails here does nothing at all.
+        yield from self._ticks(now)
         newest = self._instance.event_log_storage.get_maximum_record_id() or -1
         reached = newest
         for kind, told in (
@@ -190,16 +212,33 @@ class _Reading:
         ):
             last = self.cursor.settled
             for record in self._records(kind, now):
-                alert = told(record)
+                yield from told(record)
                 last = record.storage_id
-                if alert is not None:
-                    yield alert
             if time.monotonic() > self._until:
                 reached = min(reached, last)
         yield from self._never_retried(now)
         if now - self.cursor.since >= OVERLAP:
             self.cursor.settled = max(self.cursor.settled, self.cursor.reached)
             self.cursor.reached, self.cursor.since = reached, now
+
+    def _ticks(self, now: float) -> Iterator[Alert]:
+        """Ticks of schedules and sensors that failed; of one that fails all the time the newest."""
+        if self._instance.schedule_storage is None:
+            # An instance in memory has neither schedules nor sensors.
+            return
+        for state in self._instance.all_instigator_state():
+            known = self.cursor.ticks.get(state.selector_id, -1)
+            failed = self._instance.get_ticks(
+                state.instigator_origin_id,
+                state.selector_id,
+                after=now - BACKWARDS.total_seconds(),
+                limit=_TICKS,
+                statuses=[TickStatus.FAILURE],
+            )
+            for one in sorted(failed, key=lambda one: one.tick_id):
+                if one.tick_id > known:
+                    yield tick_failed(one)
+                    self.cursor.ticks[state.selector_id] = one.tick_id
 
     def _records(self, kind: DagsterEventType, now: float) -> Iterator[EventLogRecord]:
         after = self.cursor.settled
@@ -219,20 +258,21 @@ class _Reading:
                 return
             after = page[-1].storage_id
 
-    def _of_run(self, record: EventLogRecord) -> Alert | None:
+    def _of_run(self, record: EventLogRecord) -> Iterator[Alert]:
         run = self._instance.get_run_by_id(record.run_id)
         if run is None:
-            return None
+            return
         young = self._clock() - record.event_log_entry.timestamp < _UNDECIDED
         if self._instance.run_retries_enabled and WILL_RETRY_TAG not in run.tags and young:
             # Dagster stores the event first, and then whether it will retry: the next tick sees.
-            return None
+            return
         if run.tags.get(WILL_RETRY_TAG) == "true":
             self.cursor.retried.setdefault(run.run_id, record.event_log_entry.timestamp)
-            return None
-        return run_failed(self._instance, run, record.event_log_entry)
+            return
+        if (failed := run_failed(self._instance, run, record.event_log_entry)) is not None:
+            yield failed
 
-    def _of_check(self, record: EventLogRecord) -> Alert | None:
+    def _of_check(self, record: EventLogRecord) -> Iterator[Alert]:
         return check_failed(self._instance, record)
 
     def _never_retried(self, now: float) -> Iterator[Alert]:
@@ -295,19 +335,47 @@ def _of_run(run: DagsterRun, code: str, at: float) -> Alert:
     )
 
 
-def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | None:
-    """The alert of an asset check that was evaluated; None where it passed, or only warns."""
+def tick_failed(tick: InstigatorTick) -> Alert:
+    """The alert of a tick of a schedule or a sensor that failed."""
+    return Alert(
+        event=f"tick:{tick.tick_id}",
+        kind=Kind.TICK_FAILED,
+        tenant="",
+        subject=plain_word(tick.instigator_name, "schedule"),
+        code=_code_of(tick.error),
+        run_id="",
+        at=_moment(tick.end_timestamp or tick.timestamp),
+    )
+
+
+def _code_of(error: SerializableErrorInfo | None) -> str:
+    """The code of what was raised, however it was wrapped."""
+    unreachable = False
+    while error is not None:
+        if error.cls_name in _CODES:
+            return _CODES[error.cls_name]
+        unreachable = unreachable or (error.cls_name or "").startswith("DagsterUserCode")
+        error = error.cause or error.context
+    return "code_server" if unreachable else "unexpected"
+
+
+def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Iterator[Alert]:
+    """The alerts of an asset check that was evaluated; none where it passed, or only warns.
+
+    One that goes through all tenants has an alert for each tenant for which it failed: of another
+    one that it fails for an hour later somebody has to know, too.
+    """
     event = record.event_log_entry.dagster_event
     data: Any = event.event_specific_data if event is not None else None
     if data is None or data.passed or data.severity is not AssetCheckSeverity.ERROR:
-        return None
+        return
     if data.check_name in _RULES:
-        return None
+        return
     metadata = {name: getattr(value, "value", None) for name, value in data.metadata.items()}
     tenant = metadata.get("tenant") or data.partition
     if not tenant and (run := instance.get_run_by_id(record.run_id)) is not None:
         tenant = tenant_of(run)
-    return Alert(
+    whole = Alert(
         event=f"check:{record.run_id}:{record.storage_id}",
         kind=KIND_OF_CHECK.get(data.check_name, Kind.CHECK_FAILED),
         tenant=plain_slug(tenant),
@@ -317,6 +385,13 @@ def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | N
         at=_moment(record.event_log_entry.timestamp),
         counts=_counts(metadata),
     )
+    affected = metadata.get(AFFECTED)
+    slugs = [slug for slug in affected if plain_slug(slug)] if isinstance(affected, list) else []
+    if not 0 < len(slugs) <= _EACH:
+        yield whole
+        return
+    for slug in slugs:
+        yield replace(whole, event=f"{whole.event}:{slug}", tenant=slug)
 
 
 def _counts(metadata: Mapping[str, object]) -> dict[str, int]:

@@ -32,6 +32,7 @@ from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.platform.audit.problems import Verified
 from ispmig_pipelines.platform.audit.verify import verify_chains
+from ispmig_pipelines.settings import settings
 
 TRAIL = AssetKey("audit_trail")
 UNBROKEN = "unbroken"
@@ -157,7 +158,8 @@ every_night = ScheduleDefinition(
     name="audit_chain_nightly",
     job=audit_chain,
     cron_schedule="17 3 * * *",
+    execution_timezone=settings().timezone,
     # A proof that somebody has to turn on first proves nothing.
     default_status=DefaultScheduleStatus.RUNNING,
-    description="Verifies all audit chains at 03:17 (UTC).",
+    description="Verifies all audit chains at 03:17 (ISPMIG_TIMEZONE).",
 )

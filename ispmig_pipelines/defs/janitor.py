@@ -108,6 +108,7 @@ every_hour = ScheduleDefinition(
     name="janitor_hourly",
     job=janitor,
     cron_schedule="41 * * * *",
+    execution_timezone=settings().timezone,
     # It touches nothing of a run that is alive.
     default_status=DefaultScheduleStatus.RUNNING,
     description="Clears away what dead runs left, at minute 41 of every hour.",

@@ -29,6 +29,7 @@ from ispmig_pipelines.alerting.webhook import webhook
 from ispmig_pipelines.cli import app
 from ispmig_pipelines.defs.alerts import Cursor, tick
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED
 from ispmig_pipelines.errors import AlertError, UsageError
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.report.rule_kind import RuleKind
@@ -175,6 +176,47 @@ def test_what_is_nobodys_business_does_not_ring(
     run(instance, made)
     ticked(instance)
     assert posted.bodies == []
+
+
+def of_all_tenants(*slugs: str):
+    """A check that goes through all tenants, and fails for these."""
+
+    @op(name="look")
+    def look(context) -> None:
+        context.log_event(
+            AssetCheckEvaluation(
+                asset_key=AssetKey("tenant_backup"), check_name="fresh", passed=not slugs,
+                severity=AssetCheckSeverity.ERROR, description="Ann Smith",
+                metadata={AFFECTED: list(slugs), "tenants": 3},
+            )
+        )  # fmt: skip
+
+    @job(name="looking")
+    def made() -> None:
+        look()
+
+    return made
+
+
+def test_a_backup_that_is_late_rings_for_its_tenant_also_when_another_one_was_late_before(
+    posted: Posted, instance: DagsterInstance
+) -> None:
+    run(instance, of_all_tenants("north"), unrelated="tag")
+    cursor = ticked(instance)
+    run(instance, of_all_tenants("acme", "north"), unrelated="tag")
+    ticked(instance, cursor)
+    assert [(one["kind"], one["tenant"]) for one in told(posted)] == [
+        ("backup_late", "north"), ("backup_late", "acme"),
+    ]  # fmt: skip
+    assert told(posted)[0]["title"] == "The backup of north is late"
+
+
+def test_what_hurts_very_many_tenants_is_one_alert(
+    posted: Posted, instance: DagsterInstance
+) -> None:
+    run(instance, of_all_tenants(*(f"isp{n}" for n in range(101))), unrelated="tag")
+    ticked(instance)
+    assert [one["tenant"] for one in told(posted)] == [None]
 
 
 def test_a_run_of_a_dropped_file_is_a_drop_that_failed(

@@ -28,7 +28,7 @@ from ispmig_pipelines.definitions import defs
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_backup.asset import BACKUP, tenant_backup_asset
 from ispmig_pipelines.defs.tenant_backup.due import check_cron, due, last_due, overdue
-from ispmig_pipelines.defs.tenant_backup.freshness import fresh
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED, fresh
 from ispmig_pipelines.defs.tenant_backup.scheduling import backups_of_commands, tenant_backups
 from ispmig_pipelines.errors import StorageError, UsageError
 from ispmig_pipelines.model import ENTITIES
@@ -287,6 +287,7 @@ def test_a_tenant_without_a_new_snapshot_fails_the_check_by_name(
     assert not found.passed
     assert "north" in str(found.description)
     assert "acme" not in str(found.description)
+    assert (found.metadata or {})[AFFECTED].value == ["north"]
     result = job("backup_checks").execute_in_process(instance=instance, raise_on_error=False)
     evaluations = [
         event.asset_check_evaluation_data

@@ -12,18 +12,23 @@ from dagster import (
 )
 
 from ispmig_pipelines.backup import evidence, keys
+from ispmig_pipelines.backup import schedule as schedules
 from ispmig_pipelines.backup.evidence import Evidence, State
 from ispmig_pipelines.backup.manifest import instant_of
 from ispmig_pipelines.backup.repository import open_repository
+from ispmig_pipelines.backup.schedule import Schedule, Work
 from ispmig_pipelines.defs.backup_upkeep import due
 from ispmig_pipelines.defs.backup_upkeep.ops import INTACT, RESTORABLE
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_backup.asset import BACKUP
+from ispmig_pipelines.defs.tenant_backup.due import missed
+from ispmig_pipelines.defs.tenant_backup.freshness import AFFECTED
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.settings import settings
 
 Known = dict[str, Evidence]
+Judge = Callable[[Known, Schedule, dt.datetime], tuple[str, bool]]
 
 
 @asset_check(
@@ -35,7 +40,7 @@ Known = dict[str, Evidence]
 def intact(platform: Platform) -> AssetCheckResult:
     """Goes through all tenants' evidence; what a verification's run reports is one tenant's."""
 
-    def judge(known: Known, now: dt.datetime) -> tuple[str, bool]:
+    def judge(known: Known, drills: Schedule, now: dt.datetime) -> tuple[str, bool]:
         bad = [name for name, one in known.items() if one.damaged]
         if not bad:
             return "", False
@@ -48,18 +53,22 @@ def intact(platform: Platform) -> AssetCheckResult:
     asset=BACKUP,
     name=RESTORABLE,
     description="Every tenant's newest drill restored what was stored, and is not too old "
-    "(ISPMIG_BACKUP_DRILL_DAYS).",
+    "(ISPMIG_BACKUP_DRILL_DAYS) where one was due since.",
 )
 def restorable(platform: Platform) -> AssetCheckResult:
     """Goes through all tenants' evidence; what a drill's run reports is one tenant's."""
     return _of_all(platform, too_old_or_failed)
 
 
-def too_old_or_failed(known: Known, now: dt.datetime) -> tuple[str, bool]:
+def too_old_or_failed(known: Known, drills: Schedule, now: dt.datetime) -> tuple[str, bool]:
     """What is wrong with a tenant's drills, in words, and whether it is grave; "" if nothing is.
+
+    A drill that the tenant's schedule makes once a month is not too old after two weeks, and one
+    that it makes never is not missed.
 
     Args:
         known: what is known of each of its snapshots, the oldest first.
+        drills: when the tenant's drills are due.
     """
     failed = {one.failed: name for name, one in known.items() if one.failed is not None}
     passed = [one.restored for one in known.values() if one.restored is not None]
@@ -68,6 +77,8 @@ def too_old_or_failed(known: Known, now: dt.datetime) -> tuple[str, bool]:
     if not known:
         return "", False
     allowed = dt.timedelta(days=settings().backup_drill_days)
+    if not missed(drills, max(passed, default=None), now):
+        return "", False
     if passed:
         age = now - max(passed)
         return (f"the newest drill is {age.days} days old", False) if age > allowed else ("", False)
@@ -75,46 +86,60 @@ def too_old_or_failed(known: Known, now: dt.datetime) -> tuple[str, bool]:
     return ("no snapshot was ever restored", False) if waits > allowed else ("", False)
 
 
-def _of_all(
-    platform: Platform, judge: Callable[[Known, dt.datetime], tuple[str, bool]]
-) -> AssetCheckResult:
+def _of_all(platform: Platform, judge: Judge) -> AssetCheckResult:
     now = ledger.now()
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     grave = False
     records = []
-    for slug, known in _evidence(platform):
+    for slug, known, drills in _evidence(platform):
         if isinstance(known, str):
-            problems.append(f"{slug}: {known}")
+            problems[slug] = known
             grave = True
             continue
-        why, worse = judge(known, now)
+        try:
+            why, worse = judge(known, drills, now)
+        except IspmigError as error:
+            why, worse = str(error), True
         if why:
-            problems.append(f"{slug}: {why}")
+            problems[slug] = why
             grave = grave or worse
         records.append(TableRecord(_row(slug, known)))
     return AssetCheckResult(
         passed=not problems,
         severity=AssetCheckSeverity.ERROR if grave else AssetCheckSeverity.WARN,
-        description="\n".join(problems) or f"Holds for {len(records)} tenants.",
+        description="\n".join(f"{slug}: {problem}" for slug, problem in problems.items())
+        or f"Holds for {len(records)} tenants.",
         metadata={
             "tenants": len(records),
             "problems": len(problems),
+            AFFECTED: MetadataValue.json(sorted(problems)),
             "newest snapshots": MetadataValue.table(records) if records else "none",
         },
     )
 
 
-def _evidence(platform: Platform) -> Iterator[tuple[str, Known | str]]:
-    """Of each tenant with backups what is known of them, or in words why nothing is."""
+def _evidence(platform: Platform) -> Iterator[tuple[str, Known | str, Schedule]]:
+    """Of each tenant with backups what is known of them, or in words why nothing is; and when its
+    drills are due."""
+    never = Schedule("", "UTC", ledger.now(), own=False)
     with platform.connect() as connection:
         slugs = due.backed_up(connection)
-    for slug in slugs:
+        drills: dict[str, Schedule | IspmigError] = {}
+        for slug in slugs:
+            try:
+                drills[slug] = schedules.of(connection, slug, Work.DRILL)
+            except IspmigError as error:
+                drills[slug] = error
+    for slug, schedule in drills.items():
+        if isinstance(schedule, IspmigError):
+            yield slug, str(schedule), never
+            continue
         try:
             # Shredded: there is nothing that could be restored, and nobody wants it to be.
             if keys.list_all(slug):
-                yield slug, evidence.of(open_repository(slug))
+                yield slug, evidence.of(open_repository(slug)), schedule
         except IspmigError as error:
-            yield slug, str(error)
+            yield slug, str(error), schedule
 
 
 def _row(slug: str, known: Known) -> dict[str, str | int | float]:

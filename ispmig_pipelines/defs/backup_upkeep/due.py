@@ -1,55 +1,64 @@
-"""Whose backups are to be looked after, and who is due for a drill; as the audit trail says."""
+"""Whose backups are to be looked after, and what is due for them; as the audit trail says."""
 
 import datetime as dt
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ispmig_pipelines.backup import schedule as schedules
+from ispmig_pipelines.backup.schedule import Done, Work
+from ispmig_pipelines.defs.tenant_backup.due import due, due_until_good
+from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger, trail
-
-DRILL_EVERY = dt.timedelta(days=6, hours=12)
-"""A week, less what a daily look may come early."""
-
-AGAIN_AFTER = dt.timedelta(hours=12)
-"""A drill that failed is made again the next day, and not at the next look."""
 
 
 def backed_up(connection: Connection) -> list[str]:
-    """Tenants that have a backup, in the order of their slugs."""
+    """Tenants that have a backup whose key was not destroyed, in the order of their slugs."""
     logs, tenants = ledger.data_migration_logs, ledger.tenants
-    made = sa.select(logs.c.tenant).where(
-        logs.c.operation == trail.Operation.BACKUP.value,
-        logs.c.stage == trail.Stage.FINISHED.value,
+
+    def newest(operation: trail.Operation) -> sa.ScalarSelect[int]:
+        return (
+            sa.select(sa.func.max(logs.c.id))
+            .where(
+                logs.c.tenant == tenants.c.slug,
+                logs.c.operation == operation.value,
+                logs.c.stage == trail.Stage.FINISHED.value,
+            )
+            .scalar_subquery()
+        )
+
+    made, destroyed = (
+        newest(trail.Operation.BACKUP),
+        newest(trail.Operation.BACKUP_KEYS_DESTROYED),
     )
     found = connection.execute(
-        sa.select(tenants.c.slug).where(tenants.c.slug.in_(made)).order_by(tenants.c.slug)
+        sa.select(tenants.c.slug)
+        .where(made.is_not(None), made > sa.func.coalesce(destroyed, 0))
+        .order_by(tenants.c.slug)
     )
     return list(found.scalars())
 
 
-def drills_due(connection: Connection, now: dt.datetime) -> list[str]:
-    """Tenants with a backup whose newest drill that went well is a week old, or is not there."""
-    logs = ledger.data_migration_logs
-    newest = {
-        row.tenant: row
-        for row in connection.execute(
-            sa.select(
-                logs.c.tenant,
-                sa.func.max(logs.c.at).label("any"),
-                sa.func.max(logs.c.at)
-                .filter(logs.c.stage == trail.Stage.FINISHED.value)
-                .label("good"),
+def due_tenants(
+    connection: Connection, work: Work, now: dt.datetime
+) -> tuple[dict[str, dt.datetime], dict[str, str]]:
+    """Tenants with backups for which some work is due, and since when; and of whom that cannot be
+    told, why."""
+    done = schedules.last_done(connection, work)
+    found: dict[str, dt.datetime] = {}
+    wrong: dict[str, str] = {}
+    for slug in backed_up(connection):
+        last = done.get(slug, Done())
+        try:
+            schedule = schedules.of(connection, slug, work)
+            moment = (
+                due_until_good(schedule, last, now)
+                if work is Work.DRILL
+                else due(schedule, last.begun, now)
             )
-            .where(logs.c.operation == trail.Operation.BACKUP_DRILL.value)
-            .group_by(logs.c.tenant)
-        )
-    }
-    return [
-        slug
-        for slug in backed_up(connection)
-        if slug not in newest
-        or (
-            now - newest[slug].any >= AGAIN_AFTER
-            and (newest[slug].good is None or now - newest[slug].good >= DRILL_EVERY)
-        )
-    ]
+        except IspmigError as error:
+            wrong[slug] = str(error)
+            continue
+        if moment is not None:
+            found[slug] = moment
+    return found, wrong

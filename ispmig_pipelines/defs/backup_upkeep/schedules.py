@@ -1,7 +1,8 @@
-"""When upkeep is done, without anybody thinking of it: every tenant that has backups."""
+"""When upkeep is done, without anybody thinking of it: for every tenant that has backups, as its
+own schedule says, in its own time zone."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from dagster import (
     DefaultScheduleStatus,
@@ -12,39 +13,40 @@ from dagster import (
     SkipReason,
     schedule,
 )
-from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.backup_upkeep import due
+from ispmig_pipelines.backup.schedule import Work
+from ispmig_pipelines.defs.backup_upkeep.due import due_tenants
 from ispmig_pipelines.defs.backup_upkeep.jobs import backup_drill, backup_prune, backup_verification
 from ispmig_pipelines.defs.launch import know_tenant
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.settings import settings
 
-Choose = Callable[[Connection, dt.datetime], list[str]]
 
-
-def _of_tenants(
-    name: str, job: JobDefinition, cron: str, description: str, choose: Choose
-) -> ScheduleDefinition:
+def _of_tenants(name: str, job: JobDefinition, work: Work, description: str) -> ScheduleDefinition:
     @schedule(
         name=name,
         job=job,
-        cron_schedule=cron,
+        # How late the work may begin: tenants' own schedules are looked at so often.
+        cron_schedule="*/5 * * * *",
+        execution_timezone=settings().timezone,
         # What somebody has to turn on first is missed on the day it is needed.
         default_status=DefaultScheduleStatus.RUNNING,
         description=description,
     )
     def ticks(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
-        at = context.scheduled_execution_time.astimezone(dt.UTC)
+        now = context.scheduled_execution_time.astimezone(dt.UTC)
         with Platform().connect() as connection:
-            slugs = choose(connection, at)
-        if not slugs:
-            yield SkipReason("There is no tenant whose backups it is time for.")
-        for slug in slugs:
+            found, wrong = due_tenants(connection, work, now)
+        for slug, problem in wrong.items():
+            context.log.warning(f"{slug}: {problem}")
+        if not found:
+            yield SkipReason(" ".join(wrong.values())[:2000] or "It is due for no tenant.")
+        for slug, moment in found.items():
             # A job of a tenant's partition is not to be launched before the partition is there.
             know_tenant(context.instance, slug)
             yield RunRequest(
-                run_key=f"{slug} {at.isoformat()}",
+                run_key=f"{slug} {moment.isoformat()}",
                 partition_key=slug,
                 tags=dict(tags_of(BACKGROUND)),
             )
@@ -52,29 +54,24 @@ def _of_tenants(
     return ticks
 
 
-def _all(connection: Connection, now: dt.datetime) -> list[str]:
-    return due.backed_up(connection)
-
-
-verification_daily = _of_tenants(
-    "backup_verification_daily",
+backup_verifications = _of_tenants(
+    "backup_verifications",
     backup_verification,
-    "7 4 * * *",
-    "Reads a seventh of every tenant's backups back, at 04:07 (UTC).",
-    _all,
+    Work.VERIFICATION,
+    "Reads a seventh of a tenant's backups back when its own schedule says, else when "
+    "ISPMIG_BACKUP_VERIFICATION does.",
 )
-prune_daily = _of_tenants(
-    "backup_prune_daily",
+backup_prunes = _of_tenants(
+    "backup_prunes",
     backup_prune,
-    "7 5 * * *",
-    "Lets snapshots go that tenants' retention policies do not keep, at 05:07 (UTC).",
-    _all,
+    Work.PRUNE,
+    "Lets snapshots go that a tenant's retention policy does not keep, when its own schedule says, "
+    "else when ISPMIG_BACKUP_PRUNE does.",
 )
-drill_weekly = _of_tenants(
-    "backup_drill_weekly",
+backup_drills = _of_tenants(
+    "backup_drills",
     backup_drill,
-    "37 5 * * *",
-    "Looks at 05:37 (UTC) for tenants whose newest drill is a week old, and tries their newest "
-    "snapshot; one that failed is tried again every day.",
-    due.drills_due,
+    Work.DRILL,
+    "Restores a tenant's newest snapshot for trial when its own schedule says, else when "
+    "ISPMIG_BACKUP_DRILL does; what failed or was missed is tried again every day.",
 )

@@ -25,8 +25,13 @@ from ispmig_pipelines.defs.tenant_backup.due import overdue
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform import tenants as registry
+from ispmig_pipelines.settings import settings
 
 FRESH = "fresh"
+
+AFFECTED = "tenants with problems"
+"""Metadata of a check that goes through all tenants: the slugs of those for which it does not hold,
+as a list. Each of them rings by itself (:mod:`ispmig_pipelines.defs.alerts`)."""
 
 
 @asset_check(
@@ -38,7 +43,7 @@ FRESH = "fresh"
 def fresh(platform: Platform) -> AssetCheckResult:
     """Goes through all tenants; asks where backups lie, and not the ledger, what is there."""
     now = ledger.now()
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     records = []
     with platform.connect() as connection:
         slugs = [str(one["slug"]) for one in registry.list_all(connection)]
@@ -47,13 +52,13 @@ def fresh(platform: Platform) -> AssetCheckResult:
             try:
                 said[slug] = schedules.of(connection, slug)
             except IspmigError as error:
-                problems.append(f"{slug}: {error}")
+                problems[slug] = str(error)
     for slug, schedule in said.items():
         try:
             newest = newest_of(slug)
             missed = overdue(schedule, newest, now)
         except IspmigError as error:
-            problems.append(f"{slug}: {error}")
+            problems[slug] = str(error)
             continue
         age = "none" if newest is None else age_in_words(newest, now)
         records.append(
@@ -61,17 +66,19 @@ def fresh(platform: Platform) -> AssetCheckResult:
         )
         if missed is not None:
             there = "there is none" if newest is None else f"the newest snapshot is {age} old"
-            problems.append(
-                f"{slug}: a backup was due at {missed.isoformat(timespec='minutes')}, and {there}. "
+            problems[slug] = (
+                f"a backup was due at {missed.isoformat(timespec='minutes')}, and {there}. "
                 f"See its last runs, or make one: ispmig backup create {slug}"
             )
     return AssetCheckResult(
         passed=not problems,
         severity=AssetCheckSeverity.ERROR,
-        description="\n".join(problems) or f"Holds for {len(records)} tenants.",
+        description="\n".join(f"{slug}: {problem}" for slug, problem in problems.items())
+        or f"Holds for {len(records)} tenants.",
         metadata={
             "tenants": len(slugs),
             "not fresh": len(problems),
+            AFFECTED: MetadataValue.json(sorted(problems)),
             "snapshots": MetadataValue.table(records) if records else "none",
         },
     )
@@ -96,6 +103,7 @@ every_hour = ScheduleDefinition(
     name="backup_checks_hourly",
     job=backup_checks,
     cron_schedule="23 * * * *",
+    execution_timezone=settings().timezone,
     default_status=DefaultScheduleStatus.RUNNING,
     description="Looks at all tenants' backups, at minute 23 of every hour.",
 )

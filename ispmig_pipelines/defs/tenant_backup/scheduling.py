@@ -26,6 +26,7 @@ from ispmig_pipelines.defs.tenant_backup.asset import materialization_of, tenant
 from ispmig_pipelines.defs.tenant_backup.due import due
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger, trail
+from ispmig_pipelines.settings import settings
 
 _AT_A_TICK = 50
 
@@ -35,6 +36,7 @@ _AT_A_TICK = 50
     job=tenant_backup,
     # How late a backup may begin: tenants' own schedules are looked at so often.
     cron_schedule="*/5 * * * *",
+    execution_timezone=settings().timezone,
     # A backup that somebody has to turn on first is missed on the day it is needed.
     default_status=DefaultScheduleStatus.RUNNING,
     description="Backs up every tenant when its own schedule says, else when "
