@@ -21,6 +21,7 @@ from ispmig_pipelines.cli import (
     backup,
     backup_upkeep,
     content,
+    deployment,
     drop,
     files,
     journal,
@@ -91,6 +92,10 @@ app.command()(service.up)
 app.command()(service.status)
 app.command()(watching.metrics)
 app.command()(watching.health)
+app.add_typer(deployment.platform_app, name="platform")
+app.command("exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    deployment.execute
+)
 
 
 def main() -> None:
