@@ -95,7 +95,9 @@ def kubernetes_settings() -> dict[str, str]:
     return said | dict.fromkeys(re.findall(r"ISPMIG_\w+", sentence), "")
 
 
-@pytest.mark.parametrize("said", [compose_settings(), kubernetes_settings()], ids=["compose", "k8s"])
+@pytest.mark.parametrize(
+    "said", [compose_settings(), kubernetes_settings()], ids=["compose", "k8s"]
+)
 def test_every_setting_that_a_production_needs_is_set(said: dict[str, str]) -> None:
     assert set(said) >= REQUIRED
 
@@ -105,7 +107,9 @@ def test_the_runbook_says_why_of_each_of_them() -> None:
     assert set(re.findall(r"^\| `(ISPMIG_\w+)`", section, re.MULTILINE)) == REQUIRED
 
 
-@pytest.mark.parametrize("said", [compose_settings(), kubernetes_settings()], ids=["compose", "k8s"])
+@pytest.mark.parametrize(
+    "said", [compose_settings(), kubernetes_settings()], ids=["compose", "k8s"]
+)
 def test_they_can_be_read_and_mean_what_they_say(
     said: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:

@@ -11,10 +11,10 @@ import pytest
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config_schema
 
+from ispmig_pipelines.definitions import defs
 from ispmig_pipelines.defs import run_resources
 from ispmig_pipelines.defs.instance import SCHEMA
 from ispmig_pipelines.defs.launch import _origin
-from ispmig_pipelines.definitions import defs
 from ispmig_pipelines_tests.deploy import chart
 from ispmig_pipelines_tests.deploy.files import (
     RUNBOOK,
@@ -130,7 +130,9 @@ def test_settings_and_secrets_reach_every_process() -> None:
     for pod in (*ours().values(), launcher):
         assert pod["envConfigMaps"] == [{"name": manifest("ConfigMap")["metadata"]["name"]}]
         assert pod["envSecrets"] == [{"name": held["secretRef"]["secretRef"]["name"]}]
-        claims = [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "tmp" != v["name"]]
+        claims = [
+            v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if v["name"] != "tmp"
+        ]
         assert claims == [manifest("PersistentVolumeClaim")["metadata"]["name"]]
     for name in ("ispmig-secrets", "ispmig-postgresql"):
         assert f"create secret generic {name}" in RUNBOOK
@@ -246,9 +248,7 @@ def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resource
     from dagster_k8s.job import construct_dagster_k8s_job, get_user_defined_k8s_config
 
     config = chart.launcher_of(values())
-    processed = process_config(
-        resolve_to_config_type(K8sRunLauncher.config_type()), config
-    )
+    processed = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), config)
     assert processed.success, processed.errors
     assert ConfigurableClassData("dagster_k8s", "K8sRunLauncher", json.dumps(config))
     of_launcher = K8sContainerContext(

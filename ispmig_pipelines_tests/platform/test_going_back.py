@@ -37,6 +37,16 @@ LOST = {
 """What an older version of the ledger has no place for, of what :func:`filled` writes."""
 
 
+PLAN = {
+    "plan_code": "F100",
+    "name": "Fibre",
+    "price": Decimal("39.90"),
+    "currency": "EUR",
+    "download_kbps": 100_000,
+    "upload_kbps": 20_000,
+}
+
+
 @pytest.fixture
 def filled(ispmig_home: object) -> Iterator[Engine]:
     """A ledger with something in every table and column that a newer version added, and a tenant
@@ -49,10 +59,7 @@ def filled(ispmig_home: object) -> Iterator[Engine]:
     with database.connect() as connection:
         acme = tenants.get(connection, "acme")
         connection.rollback()
-        migration, _ = load_rows(
-            connection, acme, {"plan": [{"plan_code": "F100", "name": "Fibre", "price": Decimal("39.90"),
-                                         "currency": "EUR"}]},
-        )  # fmt: skip
+        migration, _ = load_rows(connection, acme, {"plan": [PLAN]})
         with connection.begin():
             ledger.update_migration(
                 connection, migration, state=ledger.State.UNDONE,
@@ -283,7 +290,9 @@ def test_an_older_release_works_with_columns_that_it_does_not_know(filled: Engin
         with connection.begin():
             for entity in ("plan", "customer"):
                 driver.execute(
-                    sql.SQL("alter table {} add from_the_future text check (length({}) < 9)").format(
+                    sql.SQL(
+                        "alter table {} add from_the_future text check (length({}) < 9)"
+                    ).format(
                         sql.Identifier("tenant_acme", entity), sql.Identifier("from_the_future")
                     )
                 )
