@@ -56,7 +56,7 @@ def downgrade(
 
     Raises:
         UsageError: there is no such older version, a migration is running, or something would be
-            lost. Nothing was changed.
+            lost; what is in the audit trail is never given up. Nothing was changed.
     """
     from alembic import command
 
@@ -71,6 +71,13 @@ def downgrade(
             after = _columns(connection)
             trial.rollback()
         losses = _losses(connection, before, after)
+        if any(
+            loss.table == ledger.data_migration_logs.name and not loss.column for loss in losses
+        ):
+            raise UsageError(
+                f"Version {revision} of the ledger has no audit trail, and the entries in it are "
+                "never given up. Nothing was changed. Take the ledger back to 0002 at most."
+            )
         if losses and not discard:
             raise UsageError(
                 f"Version {revision} of the ledger has no place for what stands in: "

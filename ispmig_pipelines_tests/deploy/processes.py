@@ -20,7 +20,7 @@ from ispmig_pipelines_tests.deploy.files import DEPLOY, compose, loaded
 LOGS_IN_S3 = importlib.util.find_spec("dagster_aws") is not None
 """Whether what the images have for it is installed here; else logs stay local, and only they."""
 
-SECONDS = 400
+SECONDS = 900
 """How long anything is waited for: a busy machine needs a minute to import what a program is of."""
 
 
@@ -138,7 +138,7 @@ def ended(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
                 process.send_signal(signal.SIGTERM)
         for process in reversed(processes):
             try:
-                process.wait(60)
+                process.wait(SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

@@ -39,7 +39,7 @@ def test_it_is_what_the_specification_says() -> None:
 
 @pytest.mark.parametrize(
     ("service", "wrong"),
-    [("code", {"helthcheck": {}}), ("ui", {"read_only": "quite"}), ("db", {"tmpfs": 3}),
+    [("code", {"helthcheck": {}}), ("ui", {"read_only": ["quite"]}), ("db", {"tmpfs": 3}),
      ("daemon", {"depends_on": {"code": {"condition": "service_alive"}}})],
 )  # fmt: skip
 def test_the_specification_would_find_a_mistake(service: str, wrong: dict[str, Any]) -> None:

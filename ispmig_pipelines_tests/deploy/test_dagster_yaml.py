@@ -8,12 +8,14 @@ import pytest
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config_schema
 
+from ispmig_pipelines.defs.instance import STORAGE_URL_VARIABLE
 from ispmig_pipelines_tests.deploy.files import loaded, project_instance
 
 ELSEWHERE = {"compute_logs", "local_artifact_storage"}
 
 
-def test_dagster_can_read_it() -> None:
+def test_dagster_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STORAGE_URL_VARIABLE, "postgresql+psycopg2://u@h/d")
     kind = resolve_to_config_type(dagster_instance_config_schema())
     processed = process_config(kind, loaded("dagster.yaml"))
     assert processed.success, processed.errors

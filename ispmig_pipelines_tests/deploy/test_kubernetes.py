@@ -239,7 +239,20 @@ def test_every_job_says_what_its_runs_ask_for_and_the_runbook_has_it() -> None:
     assert tags == {}
 
 
-def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resources() -> None:
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: none, user: {}}]
+"""
+"""Of a cluster that nobody asks."""
+
+
+def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resources(
+    tmp_path: Path,
+) -> None:
     """By the very code that the launcher runs, but for asking the cluster."""
     pytest.importorskip("dagster_k8s", reason="dagster-k8s is not installed")
     from dagster._serdes import ConfigurableClassData
@@ -247,6 +260,7 @@ def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resource
     from dagster_k8s.container_context import K8sContainerContext
     from dagster_k8s.job import construct_dagster_k8s_job, get_user_defined_k8s_config
 
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     config = chart.launcher_of(values())
     processed = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), config)
     assert processed.success, processed.errors
@@ -272,7 +286,8 @@ def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resource
                 service_account_name="dagster", instance_config_map=chart.INSTANCE,
                 postgres_password_secret=config["postgres_password_secret"],
                 dagster_home=config["dagster_home"], load_incluster_config=False,
-                kubeconfig_file=None, k8s_client_batch_api=object(), k8s_client_core_api=object(),
+                kubeconfig_file=str(tmp_path / "kubeconfig"),
+                k8s_client_batch_api=object(), k8s_client_core_api=object(),
             ),
         ),
         ["dagster", "api", "execute_run"], "dagster-run-1",

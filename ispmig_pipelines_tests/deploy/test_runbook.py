@@ -26,11 +26,11 @@ def test_every_alert_has_a_section_that_says_what_to_do_and_no_other() -> None:
 
 
 def test_every_command_that_it_names_is_there() -> None:
-    named = re.findall(r"\bispmig ((?:[a-z][a-z-]+ ?)+)", re.sub(r"ispmig-\w+", "", RUNBOOK))
-    code = re.findall(r"`[^`\n]*\bispmig ([^`\n]+)`|^ {4}.*\bispmig (.+)$", RUNBOOK, re.MULTILINE)
+    # Kubernetes' namespace is called so, too.
+    text = RUNBOOK.replace("--namespace ispmig", "")
+    code = re.findall(r"`[^`\n]*\bispmig ([^`\n]+)`|^ {4}.*\bispmig (.+)$", text, re.MULTILINE)
     words = {(one or other).split("`")[0] for one, other in code}
     assert len(words) > 15
-    assert named
     for said in words:
         parts = said.split()
         assert any(" ".join(parts[:n]) in COMMANDS for n in (1, 2, 3)) or any(
@@ -58,7 +58,7 @@ def test_it_says_plainly_what_was_not_tried() -> None:
 
 
 def test_every_file_beside_it_is_told_of() -> None:
-    table = RUNBOOK.split("\n## What is here\n")[1].split("\n\n")[1]
+    table = RUNBOOK.split("\n## What is here\n")[1].split("\n\n")[0]
     for path in DEPLOY.rglob("*"):
         if path.is_file() and "secrets" not in path.parts and path.suffix != ".env":
             name = str(path.relative_to(DEPLOY))
