@@ -296,10 +296,9 @@ def test_a_run_becomes_a_job_of_kubernetes_with_one_of_each_and_its_own_resource
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     names = [volume["name"] for volume in pod["volumes"]]
-    assert sorted(names) == ["dagster-instance", "home", "tmp"]
+    assert sorted(names) == ["home", "tmp"]
     mounts = [mount["mount_path"] for mount in container["volume_mounts"]]
-    home = values()["global"]["dagsterHome"]
-    assert sorted(mounts) == [f"{home}/dagster.yaml", "/tmp", "/var/lib/ispmig"]  # noqa: S108
+    assert sorted(mounts) == ["/tmp", "/var/lib/ispmig"]  # noqa: S108
     assert container["resources"]["limits"] == {"memory": "1024Mi"}
     assert container["security_context"]["read_only_root_filesystem"] is True
     assert pod["security_context"]["run_as_user"] == 10001
