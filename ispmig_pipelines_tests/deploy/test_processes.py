@@ -162,7 +162,9 @@ def test_all_of_it_is_installed_and_a_migration_runs_through_it(installed: Insta
             eventually(logged)
         verified = installed.run("ispmig", "audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert [path.name for path in installed.dagster_home.iterdir()] == ["dagster.yaml"]
+    # Telemetry makes two folders there even where it is off, and does without where it cannot.
+    written = [path.name for path in installed.dagster_home.rglob("*") if path.is_file()]
+    assert written == ["dagster.yaml"]
     cells = "".join(installed.told(service) for service in ("code", "ui", "daemon"))
     assert "Ann Lee" not in cells
     assert "Ben Roe" not in cells
