@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         default_factory=lambda: project_folder() / ".ispmig",
         description="Folder of all local state: embedded database, Dagster's files, staged data.",
     )
+    secrets: str = Field(
+        default="",
+        description="Folder with a file for each setting that is not to stand in the environment, "
+        "by the setting's name in small letters (ispmig_database_url), as containers are handed "
+        "their secrets. What the environment says itself goes before. Unset: none.",
+    )
 
     max_cell_bytes: int | None = Field(
         default=None, ge=1024, description="Longest cell that is read, in bytes. Unset: 16 MiB."
@@ -415,10 +421,17 @@ def settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        UsageError: a variable holds something unusable; the text names it.
+        UsageError: a variable, or a file of ``ISPMIG_SECRETS``, holds something unusable; the text
+            names it.
     """
+    folder = os.environ.get("ISPMIG_SECRETS", "").strip()
+    if folder and not Path(folder).is_dir():
+        raise UsageError(
+            f"ISPMIG_SECRETS names {folder}, which is no folder. Mount the secrets there, or unset "
+            "it where all settings stand in the environment."
+        )
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder or None)
     except ValidationError as error:
         # Pydantic's own text repeats the input, which may be a password.
         problems = "; ".join(

@@ -20,6 +20,7 @@ from ispmig_pipelines.cli import (
     backup,
     backup_upkeep,
     content,
+    deployment,
     drop,
     files,
     journal,
@@ -90,6 +91,16 @@ app.command()(service.up)
 app.command()(service.status)
 app.command()(watching.metrics)
 app.command()(watching.health)
+app.add_typer(deployment.platform_app, name="platform")
+app.command(
+    "exec",
+    # Everything behind it is the program's.
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "ignore_unknown_options": True,
+    },
+)(deployment.execute)
 
 
 def main() -> None:
@@ -110,6 +121,9 @@ def main() -> None:
 
 
 def _run() -> None:
+    if sys.argv[1:2] == ["exec"]:
+        app()
+        return
     # Asked for when something went wrong, and then added at the end of the command.
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")

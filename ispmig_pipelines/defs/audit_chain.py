@@ -29,6 +29,7 @@ from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import LIGHT
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.platform.audit.problems import Verified
 from ispmig_pipelines.platform.audit.verify import verify_chains
@@ -146,7 +147,7 @@ def unbroken(platform: Platform) -> AssetCheckResult:
 @job(
     executor_def=in_process_executor,
     logger_defs={"console": console},
-    tags=tags_of(BACKGROUND),
+    tags={**tags_of(BACKGROUND), **LIGHT.tags},
     description="Proves of every tenant's audit trail that nobody rewrote it, and fails with the "
     "names of the entries otherwise.",
 )

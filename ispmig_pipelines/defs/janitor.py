@@ -23,6 +23,7 @@ from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import LIGHT
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.defs.tenant_migration.closing import Swept
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
@@ -96,7 +97,7 @@ def clean_tenant(platform: Platform, slug: str, instance: DagsterInstance) -> Sw
 @job(
     executor_def=in_process_executor,
     logger_defs={"console": console},
-    tags=tags_of(BACKGROUND),
+    tags={**tags_of(BACKGROUND), **LIGHT.tags},
     description="Clears away what runs left whose process died: staged data, half-written files, "
     "entries of the ledger that stand as running, and what was published and never audited.",
 )

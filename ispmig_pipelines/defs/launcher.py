@@ -2,7 +2,9 @@
 
 Its own launcher does so through the code server that started a run. Whether a run's process is
 alive it does not say, and it knows nothing of the runs of commands. On one machine both can be
-known: a run says of itself which process it is in (:mod:`.living`).
+known: a run says of itself which process it is in (:mod:`.living`). Where the daemon and the code
+server are two machines or two containers, the code server is asked: one that answers and does not
+know a run that it started has been started anew since, and the run went with the former one.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class Launcher(DefaultRunLauncher):
         process = living.process_of(run)
         if process is None:
             return self._unsigned(run)
+        if not living.is_here(process):
+            return self._elsewhere(run, process)
         if living.is_dead(process):
             return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process ({process}) has died.")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
@@ -53,14 +57,26 @@ class Launcher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, "Its code server does not know it.")
 
+    def _elsewhere(self, run: DagsterRun, process: str) -> CheckRunHealthResult:
+        """Of a run on another machine, or in another container."""
+        # A server that cannot be reached is restarting, or its run goes on behind a broken network.
+        if GRPC_INFO_TAG in run.tags and self._server_says(run.run_id) is False:
+            said = f"Its code server has been started anew; its process ({process}) went with it."
+            return CheckRunHealthResult(WorkerStatus.FAILED, said)
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
     def _is_served(self, run_id: str) -> bool:
+        return bool(self._server_says(run_id))
+
+    def _server_says(self, run_id: str) -> bool | None:
+        """Whether the code server that a run was started by has it; None where it does not say."""
         client = self._get_grpc_client_for_termination(run_id)
         if client is None:
-            return False
+            return None
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id), 10)
         except DagsterUserCodeUnreachableError:
-            return False
+            return None
         return deserialize_value(answer, CanCancelExecutionResult).can_cancel
 
     def terminate(self, run_id: str) -> bool:

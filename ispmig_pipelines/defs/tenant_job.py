@@ -9,6 +9,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.queueing import ORDINARY, tags_of
+from ispmig_pipelines.defs.run_resources import HEAVY, RunResources
 
 TENANT_TAG = "ispmig/tenant"
 """Runs that have the same one wait for each other."""
@@ -20,6 +21,7 @@ def tenant_job(
     *,
     alone: bool = True,
     priority: int = ORDINARY,
+    resources: RunResources = HEAVY,
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
     """A job with a partition per tenant, whose steps share one process.
 
@@ -27,6 +29,7 @@ def tenant_job(
         default_config: tenant → what the launchpad shows, to be changed there.
         alone: no other such job of the tenant may run at the same time.
         priority: its runs' place in the queue; see :mod:`.queueing`.
+        resources: what its runs ask for in Kubernetes.
     """
     return job(
         config=PartitionedConfig(
@@ -38,7 +41,7 @@ def tenant_job(
         executor_def=in_process_executor,
         logger_defs={"console": console},
         description=description,
-        tags=tags_of(priority),
+        tags={**tags_of(priority), **resources.tags},
     )
 
 

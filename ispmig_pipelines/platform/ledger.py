@@ -8,11 +8,12 @@ tenant's data: counts, sums, digests and names of files only.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -20,6 +21,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from ispmig_pipelines.errors import DatabaseError, UsageError
 from ispmig_pipelines.model import ENTITIES
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SCHEMA = "ispmig"
 VERSION = "0009"
@@ -285,29 +289,62 @@ class Migration:
 
 
 def prepare(engine: Engine) -> None:
-    """Makes or upgrades the ledger's tables; cheap when there is nothing to do."""
+    """Makes or upgrades the ledger's tables; cheap when there is nothing to do.
+
+    Raises:
+        DatabaseError: they are of a newer release than this one.
+    """
     with engine.connect() as connection:
-        if _version(connection) == VERSION:
+        if version(connection) == VERSION:
             return
     # Alembic is slow to import, and needed once in the life of an installation.
     from alembic import command
+
+    with changing(engine) as (connection, config):
+        if (found := version(connection)) not in (None, *revisions()):
+            raise DatabaseError(
+                f"The ledger is of version {found}, which a newer release made; this one knows "
+                f"{VERSION} and older. Run the newer release, or take the ledger back with it: "
+                f"ispmig platform downgrade {VERSION}"
+            )
+        connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def changing(engine: Engine) -> Iterator[tuple[Connection, Config]]:
+    """One transaction in which the ledger's tables are changed, by one process at a time; and what
+    Alembic's commands are given for it."""
+    config = _versions()
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        config.attributes["connection"] = connection
+        yield connection, config
+
+
+def revisions() -> tuple[str, ...]:
+    """The versions of the ledger that this release knows, the oldest first."""
+    from alembic.script import ScriptDirectory
+
+    known = ScriptDirectory.from_config(_versions()).walk_revisions()
+    return tuple(script.revision for script in known)[::-1]
+
+
+def _versions() -> Config:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "ledger_versions"))
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """The version that the ledger's tables are of; None where there are none."""
     table = f"{SCHEMA}.alembic_version"
     if connection.execute(sa.select(sa.func.to_regclass(table))).scalar() is None:
         return None
-    version = sa.table("alembic_version", sa.column("version_num"), schema=SCHEMA)
-    return connection.execute(sa.select(version.c.version_num)).scalar()
+    said = sa.table("alembic_version", sa.column("version_num"), schema=SCHEMA)
+    return connection.execute(sa.select(said.c.version_num)).scalar()
 
 
 def now() -> dt.datetime:

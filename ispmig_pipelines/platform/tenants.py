@@ -173,11 +173,11 @@ def get(connection: Connection, slug: str) -> Tenant:
         TenantError: it does not; the text names the tenants there are.
     """
     check_slug(slug)
-    slugs = connection.execute(sa.select(ledger.tenants.c.slug)).scalars().all()
-    if slug not in slugs:
+    there = slugs(connection)
+    if slug not in there:
         raise TenantError(
             f"There is no tenant {slug}. Make it with: ispmig tenant add {slug}"
-            + (f"  (there are: {', '.join(sorted(slugs))})" if slugs else "")
+            + (f"  (there are: {', '.join(sorted(there))})" if there else "")
         )
     driver = raw(connection)
     tenant = describe(slug, driver.info.dbname)
@@ -192,6 +192,19 @@ def get(connection: Connection, slug: str) -> Tenant:
         with connection.engine.begin() as apart:
             additions.add_marks(raw(apart), tenant.schema, tenant.role)
     return tenant
+
+
+def slugs(connection: Connection) -> list[str]:
+    """The slugs of all tenants, in their order."""
+    asked = sa.select(ledger.tenants.c.slug).order_by(ledger.tenants.c.slug)
+    return list(connection.execute(asked).scalars())
+
+
+def lacks(connection: Connection, slug: str) -> dict[str, list[str]]:
+    """Entity → the fields for which the tenant's table has no column yet; adds none."""
+    driver = raw(connection)
+    missing = additions.missing(driver, describe(slug, driver.info.dbname).schema)
+    return {entity: list(fields) for entity, fields in missing.items()}
 
 
 def list_all(connection: Connection) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from ispmig_pipelines.defs.backup_upkeep.config import SHARE
 from ispmig_pipelines.defs.backup_upkeep.ops import drill_backup, prune_backups, verify_backups
 from ispmig_pipelines.defs.queueing import BACKGROUND
+from ispmig_pipelines.defs.run_resources import LIGHT, MODERATE
 from ispmig_pipelines.defs.tenant_job import tenant_job
 
 
@@ -25,6 +26,7 @@ def _prune(tenant: str) -> dict[str, object]:
     # It only reads, and not from the database.
     alone=False,
     priority=BACKGROUND,
+    resources=MODERATE,
 )
 def backup_verification() -> None:
     verify_backups()
@@ -45,6 +47,7 @@ def backup_drill() -> None:
     description="Deletes a tenant's snapshots that its retention policy lets go, and what no "
     "snapshot needs any more.",
     priority=BACKGROUND,
+    resources=LIGHT,
 )
 def backup_prune() -> None:
     prune_backups()

@@ -22,6 +22,7 @@ from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import MODERATE
 from ispmig_pipelines.defs.tenant_backup.config import BackupConfig
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.model import ENTITIES
@@ -116,4 +117,5 @@ tenant_backup = define_asset_job(
     description="Makes a snapshot of a tenant: reads what changed since the newest one, and stores "
     "what is not stored yet.",
     executor_def=in_process_executor,
+    tags={**MODERATE.tags},
 )

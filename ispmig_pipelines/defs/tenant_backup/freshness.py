@@ -20,6 +20,7 @@ from ispmig_pipelines.backing_up import age_in_words
 from ispmig_pipelines.backup import schedule as schedules
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import LIGHT
 from ispmig_pipelines.defs.tenant_backup.asset import BACKUP
 from ispmig_pipelines.defs.tenant_backup.due import overdue
 from ispmig_pipelines.errors import IspmigError
@@ -96,7 +97,7 @@ backup_checks = define_asset_job(
     selection=AssetSelection.checks_for_assets(BACKUP),
     description="Looks at all tenants' backups: whether they are as new as they should be.",
     executor_def=in_process_executor,
-    tags=dict(tags_of(BACKGROUND)),
+    tags={**tags_of(BACKGROUND), **LIGHT.tags},
 )
 
 every_hour = ScheduleDefinition(

@@ -1,5 +1,6 @@
 """The job ``tenant_export``: one tenant's rows, as of one instant, into files."""
 
+from ispmig_pipelines.defs.run_resources import MODERATE
 from ispmig_pipelines.defs.tenant_export.config import ExportConfig
 from ispmig_pipelines.defs.tenant_export.ops import export_op
 from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
@@ -16,6 +17,7 @@ def default_config(tenant: str) -> dict[str, object]:
     "XML, SQL or XLSX, in a folder or in S3, with a manifest of counts and digests.",
     # Reading waits for nobody, and nobody for it.
     alone=False,
+    resources=MODERATE,
 )
 def tenant_export() -> None:
     export_op()

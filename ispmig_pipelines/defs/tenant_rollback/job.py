@@ -2,6 +2,7 @@
 
 from ispmig_pipelines.defs.queueing import PERSONAL
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import MODERATE
 from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
 from ispmig_pipelines.defs.tenant_rollback.config import RollbackConfig
 from ispmig_pipelines.defs.tenant_rollback.ops import roll_back_op
@@ -31,6 +32,7 @@ def _newest(tenant: str) -> list[int]:
     description="Takes migrations of a tenant back: what they inserted goes, what they updated is "
     "as it was before, and what others changed since is kept.",
     priority=PERSONAL,
+    resources=MODERATE,
 )
 def tenant_rollback() -> None:
     roll_back_op()
