@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.exporting import ExportFailed
-from ispmig_pipelines.migrating import MigrationFailed
 from ispmig_pipelines.validation.cards import redacted
 
 
@@ -36,11 +34,13 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
     """
     match error:
         # An error may quote a name that is a record's first cell.
-        case MigrationFailed():
-            entry = {} if error.entry is None else error.entry.as_json()
-            return Ending(redacted(str(error)), error.kind, error.ends_with, entry)
-        case ExportFailed():
-            return Ending(redacted(str(error)), error.kind, error.ends_with)
+        # A run that failed says how it ends. What it is of is not imported for that: with it come
+        # all readers of files, for which every command would wait half a second.
+        case IspmigError(kind=str(kind), ends_with=int(exit_code)):
+            entry = getattr(error, "entry", None)
+            return Ending(
+                redacted(str(error)), kind, exit_code, {} if entry is None else entry.as_json()
+            )
         case IspmigError():
             return Ending(redacted(str(error)), error.code, error.exit_code)
         case KeyboardInterrupt():
