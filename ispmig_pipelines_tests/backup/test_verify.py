@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ispmig_pipelines.backup import evidence, keys, verify
+from ispmig_pipelines.backup import evidence, keys
 from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.cipher import encrypt, new_identity, recipient_of
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.evidence import State
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Part, Repository, open_repository
-from ispmig_pipelines.backup.verify import Verified, broken, share_of
+from ispmig_pipelines.backup.verify import Verified, broken, reading_back, share_of, verify
 from ispmig_pipelines.errors import BackupKeyError, StorageError, UsageError
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.server import connect, engine
@@ -286,8 +286,8 @@ def test_shares_go_round(repository: Repository, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         Repository, "get", lambda self, ref: seen.append(ref.hash) or real(self, ref)
     )
-    clock = [verify.time.time() + 10]
-    monkeypatch.setattr(verify.time, "time", lambda: clock[0])
+    clock = [reading_back.time.time() + 10]
+    monkeypatch.setattr(reading_back.time, "time", lambda: clock[0])
     before: set[str] = set()
     for number in range(4):
         found = verified(repository, share=share_of("1/4"))
