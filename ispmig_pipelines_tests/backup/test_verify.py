@@ -482,6 +482,24 @@ def test_a_backup_after_it_stores_anew_what_is_damaged(ispmig_home: Path) -> Non
     assert create("acme", open_repository("acme"), actor="tester").kind == "incremental"
 
 
+def test_who_has_the_key_cannot_make_a_snapshot_say_something_else(ispmig_home: Path) -> None:
+    ledger.prepare(engine())
+    tenants.add(engine(), "acme")
+    repository = open_repository("acme", make=True)
+    made = repository.read(create("acme", repository, actor="tester").snapshot)
+    assert made.digests == {"content": manifests.content_digest(made.tables, made.files)}
+    assert made.totals["active services"] == "0"
+    less = made.model_copy(update={"tables": made.tables[:-1]})
+    digest = {"content": manifests.content_digest(less.tables, less.files)}
+    key = repository.key_of_snapshot(made.snapshot)
+    for digests in (made.digests, digest, {}):
+        forged = less.model_copy(update={"digests": digests})
+        overwrite(repository.storage, key, manifests.write(forged, repository.keys))
+        (problem,) = verified(repository).problems
+        assert (problem.kind, problem.damage) == ("snapshot", "forged")
+        assert "audit trail" in problem.message
+
+
 def test_in_a_bucket(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as bucket:
         repository = Repository(open_storage(f"s3://{bucket}/b"), keys.create("acme"))

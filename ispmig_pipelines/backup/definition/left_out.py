@@ -56,6 +56,9 @@ def left_out(catalog: Catalog) -> tuple[str, ...]:
                 join pg_language l on l.oid = p.prolang
                 where p.pronamespace = %(schema)s
                   and (p.prokind not in ('f', 'p') or l.lanname in ('c', 'internal'))
+                  -- Those that make values of a range type come with it.
+                  and not exists (select from pg_depend x where x.deptype = 'i'
+                      and x.classid = 'pg_proc'::regclass and x.objid = p.oid)
                 union all
                 select 'that the function ' || p.proname || ' is leakproof, or supported'
                 from pg_proc p
