@@ -64,7 +64,7 @@ def two(repository: Repository) -> tuple[Manifest, Manifest]:
 
 
 def verified(repository: Repository, **more: Any) -> Verified:
-    return verify.verify("acme", again(repository), actor="tester", **more)
+    return verify("acme", again(repository), actor="tester", **more)
 
 
 def test_all_of_it_is_read_once_however_many_snapshots_need_it(
@@ -189,12 +189,12 @@ def test_a_manifest_of_a_newer_release_is_no_damage_that_has_a_name_and_is_told_
 
 def test_the_wrong_key_is_found(repository: Repository, two: tuple[Manifest, Manifest]) -> None:
     other = replace(repository.keys, identities=(new_identity(),))
-    found = verify.verify("acme", again(repository, other), actor="tester")
+    found = verify("acme", again(repository, other), actor="tester")
     assert {p.damage for p in found.problems} == {"unopened"}
     assert "another key" in str(broken(found))
     # Manifests can be read, and no piece is what its name says.
     other = replace(repository.keys, hash_key=b"y" * 32)
-    found = verify.verify("acme", again(repository, other), actor="tester")
+    found = verify("acme", again(repository, other), actor="tester")
     assert {p.damage for p in found.problems} == {"swapped"}
     assert len(found.problems) == 6
 
