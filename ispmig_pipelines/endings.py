@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.validation.cards import redacted
@@ -26,6 +26,18 @@ class Ending:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
+class _FailedRun(Protocol):
+    """The error of a run that failed, which says how the command is to end.
+
+    Known by what it has: with the modules that define them come all readers of files, for which
+    every command would wait half a second.
+    """
+
+    kind: str
+    ends_with: int
+
+
 def ending_of(error: BaseException, *, again: str) -> Ending:
     """What to tell of an error that ends a command.
 
@@ -34,12 +46,13 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
     """
     match error:
         # An error may quote a name that is a record's first cell.
-        # A run that failed says how it ends. What it is of is not imported for that: with it come
-        # all readers of files, for which every command would wait half a second.
-        case IspmigError(kind=str(kind), ends_with=int(exit_code)):
+        case _FailedRun():
             entry = getattr(error, "entry", None)
             return Ending(
-                redacted(str(error)), kind, exit_code, {} if entry is None else entry.as_json()
+                redacted(str(error)),
+                error.kind,
+                error.ends_with,
+                {} if entry is None else entry.as_json(),
             )
         case IspmigError():
             return Ending(redacted(str(error)), error.code, error.exit_code)
