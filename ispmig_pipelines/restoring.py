@@ -1,11 +1,14 @@
-"""Restoring from the command line: the Dagster job, here and now, to its end; and what comes after
-it."""
+"""Restoring from the command line, here and now, to its end; and what comes after it.
+
+Without Dagster, whose start takes longer than restoring most tenants: the audit trail is the record
+of restores, whoever makes them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from ispmig_pipelines.errors import RunFailed
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -28,26 +31,31 @@ def restore(
     verify: str = "quick",
     files: bool = True,
     files_to: str = "",
-    log_level: str = "INFO",
+    told: Callable[[str], None] = lambda text: None,
 ) -> Restored:
-    """Runs the job ``tenant_restore``; what can be known to be wrong beforehand is told before.
+    """Restores a tenant; what can be known to be wrong beforehand is told before anything is begun.
 
     A tenant that this platform has never known is made first, with its history; see
     :mod:`.backup.restore.new_platform`.
 
     Args:
         connection: to the platform's database; in no transaction afterwards.
-        log_level: of what the run says on standard error.
+        told: is told what is being done.
 
     Raises:
         UsageError, BackupError: tenant, snapshot or names are wrong, or the manifest cannot be
-            trusted; nothing was run.
-        RunFailed: the run failed; nothing was changed.
+            trusted; nothing was begun.
+        TenantBusy: another run works on the tenant.
+        BackupDamaged, DatabaseError, StorageError: see :func:`.backup.restore.restore.restore`;
+            nothing was changed.
     """
+    from ispmig_pipelines.account import account
     from ispmig_pipelines.backup.repository import open_repository
-    from ispmig_pipelines.backup.restore import choosing, new_platform, records, some_tables
+    from ispmig_pipelines.backup.restore import choosing, new_platform, some_tables
+    from ispmig_pipelines.backup.restore.course import carry_out
     from ispmig_pipelines.backup.restore.restore import Asked
     from ispmig_pipelines.platform import tenants
+    from ispmig_pipelines.platform.server import told_plainly
 
     tenants.check_slug(tenant)
     known = new_platform.is_known(connection, tenant)
@@ -55,7 +63,8 @@ def restore(
         tenants.get(connection, tenant)
     connection.rollback()
     moment = choosing.moment(at) if at else None
-    Asked(snapshot, moment, tables, into, mask, dry_run, verify, files, files_to).check()
+    asked = Asked(snapshot, moment, tables, into, mask, dry_run, verify, files, files_to)
+    asked.check()
     if not known and (tables or into or dry_run or at):
         # As of any other command.
         tenants.get(connection, tenant)
@@ -65,36 +74,23 @@ def restore(
     )
 
     if not known:
-        from ispmig_pipelines.account import account
-
         new_platform.make(
             connection.engine, open_repository(tenant), chosen.manifest, actor=account()
         )
 
-    from ispmig_pipelines.defs.instance import instance
-    from ispmig_pipelines.defs.launch import run_job
-
-    config = {
-        "snapshot": snapshot and chosen.manifest.snapshot,
-        "at": at,
-        "tables": list(tables),
-        "into": into,
-        "mask": mask,
-        "dry_run": dry_run,
-        "verify": verify,
-        "files": files,
-        "files_to": files_to,
-    }
-    with instance() as dagster:
-        run, failure = run_job(
-            dagster, "tenant_restore", tenant, {"restore": config}, log_level=log_level
+    if snapshot:
+        # What was checked is what is restored: a backup may be made meanwhile.
+        asked = replace(asked, snapshot=chosen.manifest.snapshot)
+    with (
+        told_plainly(),
+        connection.engine.connect() as holding,
+        tenants.lock(holding, tenant, "restore"),
+    ):
+        with connection.begin():
+            found = tenants.get(connection, tenant)
+        return carry_out(
+            connection, found, open_repository(tenant), asked, actor=account(), told=told
         )
-    if failure:
-        raise RunFailed(failure)
-    done = records.of_run(connection, run.run_id)
-    connection.rollback()
-    assert done is not None  # noqa: S101 - a run that succeeded has entered itself
-    return done
 
 
 def finish(connection: Connection, slug: str) -> int:

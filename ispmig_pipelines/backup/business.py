@@ -71,7 +71,7 @@ class Totals:
 
 def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals | None:
     """Totals of what lies in a schema, in the current transaction; None where its tables are not
-    those of the model (any more)."""
+    those of the model (any more), or row security would hide rows."""
     there = replace(tenant, schema=schema)
     try:
         with driver.transaction():
@@ -81,7 +81,8 @@ def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals
                     sql.Identifier(schema, SERVICE)
                 )
             ).fetchall()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+    # Columns that are gone, or of other types, or not for us to read.
+    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError):
         return None
     return Totals(money, Counter(dict(services)))
 

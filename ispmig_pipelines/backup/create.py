@@ -10,7 +10,6 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import evidence
+from ispmig_pipelines.backup import business, evidence, room
 from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.borders import SIZES, Sizes
@@ -171,10 +170,12 @@ def create(
                     if not full:
                         newest, work.parent = _parent(connection, opened, repository)
                         connection.rollback()
+                    _check_room(work, repository)
                     for source in opened.sources:
                         work.read.append(_table(work, source))
+                    totals = _business_totals(work)
                 kept = Kept() if files is None else files(stores, counter, newest)
-                manifest = _manifest(work, repository, kept, time.monotonic() - started)
+                manifest = _manifest(work, repository, kept, totals, time.monotonic() - started)
                 repository.publish(manifest)
             made = _made(work, repository, manifest, time.monotonic() - started)
             record.result = {
@@ -187,7 +188,7 @@ def create(
                 "bytes_stored": made.bytes_stored,
                 "bytes_whole": made.bytes_whole,
                 "seconds": round(made.seconds, 3),
-                "content": _content(manifest),
+                "content": manifest.digests["content"],
             }
     return made
 
@@ -237,6 +238,29 @@ def _same_history(manifest: Manifest, opened: Snapshot) -> bool:
         and 0 < then.get("xmin", 0) <= now["xmin"]
         and then.get("xmax", 0) <= now["xmax"]
     )
+
+
+def _check_room(work: _Work, repository: Repository) -> None:
+    """Refuses early what would fill the disk."""
+    row = work.snapshot.driver.execute(
+        """select coalesce(sum(pg_catalog.pg_table_size(o.oid)), 0)::bigint
+           from pg_catalog.unnest(%s::oid[]) o(oid)""",
+        [[source.oid for source in work.snapshot.sources if source.condition is None]],
+    ).fetchone()
+    first = work.parent is None and not repository.snapshots()
+    room.check_backup(repository, row[0] if row else 0, first=first)
+
+
+def _business_totals(work: _Work) -> dict[str, str]:
+    """What a drill holds against what it restored."""
+    summed = {*business.SUMMED, business.SERVICE}
+    if work.parent is not None and work.parent.totals:
+        how = {read.table.name: read.how for read in work.read}
+        if all(how.get(name) == "unchanged" for name in summed):
+            return dict(work.parent.totals)
+    opened = work.snapshot
+    found = business.of_schema(opened.driver, opened.tenant, opened.tenant.schema)
+    return found.told() if found is not None else {}
 
 
 # -- tables -----------------------------------------------------------------------------------
@@ -325,7 +349,9 @@ def _described(work: _Work, source: Source, **content: Any) -> Table:
 # -- the manifest -----------------------------------------------------------------------------
 
 
-def _manifest(work: _Work, repository: Repository, kept: Kept, seconds: float) -> Manifest:
+def _manifest(
+    work: _Work, repository: Repository, kept: Kept, totals: dict[str, str], seconds: float
+) -> Manifest:
     opened = work.snapshot
     tables = tuple(read.table for read in work.read)
     relied = work.parent is not None and any(read.how != "full" for read in work.read)
@@ -340,6 +366,8 @@ def _manifest(work: _Work, repository: Repository, kept: Kept, seconds: float) -
         files=kept.files,
         server=opened.server.as_json(),
         definitions=opened.definitions.schema_.as_json(),
+        digests={"content": manifests.content_digest(tables, kept.files)},
+        totals=totals,
         measured={
             "rows": sum(table.rows for table in tables),
             "bytes_read": work.counter.bytes,
@@ -374,17 +402,3 @@ def _made(work: _Work, repository: Repository, manifest: Manifest, seconds: floa
         seconds=seconds,
         left_out=tuple(manifest.measured["left_out"]),
     )
-
-
-def _content(manifest: Manifest) -> str:
-    """Digest of what is in the snapshot: of the names of its pieces, which are keyed."""
-    told = sha256()
-    for table in manifest.tables:
-        told.update(f"{table.name} {table.rows} ".encode())
-        for ref in table.refs():
-            told.update(ref.hash.encode())
-    for file in manifest.files:
-        told.update(file.path.encode("utf-8", "backslashreplace"))
-        for part in file.parts:
-            told.update(part.hash.encode())
-    return told.hexdigest()

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import business, evidence
+from ispmig_pipelines.backup import business, evidence, room
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.business import Totals
 from ispmig_pipelines.backup.evidence import Drill
@@ -169,6 +169,7 @@ def _drill(
     told(f"snapshot {name}")
     manifest = repository.read(name)
     planned = plan(manifest)
+    room.check_restore([table for table, _ in planned.tables.values()], "drill")
     # No slug has two underscores one after the other, so it is no tenant's.
     scratch = f"{tenant.schema}{SCRATCH}{secrets.token_hex(4)}"
     with connection.begin() as transaction:

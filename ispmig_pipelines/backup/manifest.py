@@ -17,6 +17,7 @@ import json
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
@@ -155,8 +156,9 @@ class Manifest(_Part):
         parent: the snapshot that this one relied on, for information; nothing needs it.
         server: what tells the next backup whether it may rely on this one.
         definitions: of the schema: sequences, types, views, functions, grants.
-        digests: of content, by name.
-        totals: business totals, name → exact number as text.
+        digests: ``content``: see :func:`content_digest`; the audit trail has it, too.
+        totals: business totals (see :mod:`.business`), name → exact number as text; empty where the
+            tables are not those of the model.
         measured: rows, bytes read and stored, seconds.
         tool: what wrote it.
     """
@@ -188,6 +190,21 @@ class Manifest(_Part):
     def file_hashes(self) -> frozenset[str]:
         """Names of all parts of files it needs."""
         return frozenset(part.hash for file in self.files for part in file.parts)
+
+
+def content_digest(tables: Iterable[Table], files: Iterable[StoredFile]) -> str:
+    """SHA-256 of what is in a snapshot: of the names of its pieces, which are keyed codes of their
+    content, in order."""
+    told = sha256()
+    for table in tables:
+        told.update(f"{table.name} {table.rows} ".encode())
+        for ref in table.refs():
+            told.update(ref.hash.encode())
+    for file in files:
+        told.update(file.path.encode("utf-8", "backslashreplace"))
+        for part in file.parts:
+            told.update(part.hash.encode())
+    return told.hexdigest()
 
 
 def new_name(instant: dt.datetime) -> str:

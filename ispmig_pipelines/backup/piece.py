@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 from ispmig_pipelines.backup.borders import row_bytes
 from ispmig_pipelines.backup.columns import Buffers, Kind, buffers_of, canonical, name_of
 
-COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL = 1
+"""Of zstd. Customers take no more bytes than with 3, and a fifth less time."""
+
 _MARK = b"ispmig piece 1\n"
 _SAMPLE = 512
 _REPEATED = 0.3
@@ -76,15 +78,23 @@ def write(batch: pa.RecordBatch) -> bytes:
     """
     batch = canonical(batch)
     sink = pa.BufferOutputStream()
+    # In wide tables most columns hold nothing: to begin packing each takes longer than the rest.
+    empty = {
+        field.name
+        for field, column in zip(batch.schema, batch.columns, strict=True)
+        if column.null_count == len(column)
+    }
+    packing = {name: "none" if name in empty else "zstd" for name in batch.schema.names}
+    levels = {name: COMPRESSION_LEVEL for name in batch.schema.names if name not in empty}
     with pq.ParquetWriter(
         sink,
         batch.schema,
-        compression="zstd",
-        compression_level=COMPRESSION_LEVEL,
+        compression=packing,
+        compression_level=levels or None,
         use_dictionary=[
             field.name
             for field, column in zip(batch.schema, batch.columns, strict=True)
-            if _repeats(column)
+            if field.name not in empty and _repeats(column)
         ],
         write_statistics=False,
         store_schema=False,

@@ -214,6 +214,11 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
         ("synchronize_seqscans", "off"),
         ("max_parallel_workers_per_gather", "0"),
         ("lc_monetary", "C"),
+        # Names of the schema's own tables and functions, as values, mean those that are restored.
+        (
+            "search_path",
+            sql.SQL("pg_catalog, {}").format(sql.Identifier(tenant.schema)).as_string(),
+        ),
     ):
         driver.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
     definitions = definition.read(driver, tenant)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.cli.console import console, platform, say, say_failed, told
+from ispmig_pipelines.cli.console import console, platform, progress, say, say_failed, told
 from ispmig_pipelines.cli.words import BackupKey, Json, Slug, Snapshot
 from ispmig_pipelines.errors import UsageError
 
@@ -45,7 +45,7 @@ def verify(
             share=verifying.share_of(share) if share else verifying.WHOLE,
             snapshot=snapshot or None,
             actor=account(),
-            told=_progress,
+            told=progress,
         )
         error = verifying.broken(found)
         if error is not None:
@@ -94,7 +94,7 @@ def prune(
             dry_run=dry_run,
             give_up=give_up or (),
             actor=account(),
-            told=_progress,
+            told=progress,
         )
         say(done.as_json(), lambda out: _tell_pruned(out, done))
 
@@ -184,7 +184,7 @@ def drill(
             open_repository(tenant),
             snapshot=snapshot,
             actor=account(),
-            told=_progress,
+            told=progress,
         )
         say(done.as_json(), lambda out: _tell_drilled(out, done))
 
@@ -200,9 +200,3 @@ def _tell_drilled(out: Console, done: Drilled) -> None:
         out.print(f"  {name}: {total}", markup=False)
     for what in done.left_out:
         out.print(f"  could not be made again: {what}", markup=False)
-
-
-def _progress(text: str) -> None:
-    out = console(to_errors=True)
-    if out.is_terminal:
-        out.print(f"… {text}", markup=False)

@@ -62,6 +62,13 @@ def console(*, to_errors: bool = False) -> Console:
     return Console(stderr=to_errors, highlight=False, soft_wrap=True)
 
 
+def progress(text: str) -> None:
+    """Says what is being done to whoever watches."""
+    out = console(to_errors=True)
+    if out.is_terminal:
+        out.print(f"… {text}", markup=False)
+
+
 def write_records(tenant: str, records: Iterator[dict[str, Any]], total: int | None = None) -> int:
     """The listing as one JSON object, record by record: it may be longer than memory. Returns how
     many records there are.

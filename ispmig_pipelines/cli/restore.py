@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ispmig_pipelines.cli.console import connected, say, told
+from ispmig_pipelines.cli.console import connected, progress, say, told
 from ispmig_pipelines.cli.default_command import unless_named
 from ispmig_pipelines.cli.words import Json, Slug
 
@@ -63,9 +63,9 @@ def restore_run(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Restore a tenant from a backup: run the Dagster job, here and now."""
+    """Restore a tenant, some of its tables, or a copy from a backup."""
     with told(as_json), connected() as connection:
-        from ispmig_pipelines.defs.tenant_restore.ops import told as in_words
+        from ispmig_pipelines.backup.restore.in_words import in_words
         from ispmig_pipelines.restoring import restore
 
         done = restore(
@@ -80,6 +80,7 @@ def restore_run(
             verify=verify,
             files=files,
             files_to=files_to,
+            told=progress,
         )
 
         def show(out: Console) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from ispmig_pipelines.backup import business, evidence
 from ispmig_pipelines.backup import drill as drilling
+from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.drill import Drilled, drill
 from ispmig_pipelines.backup.evidence import State
@@ -224,6 +225,26 @@ def test_totals_that_are_not_the_snapshots_are_found(
 
     monkeypatch.setattr(business, "of_schema", other)
     with pytest.raises(BackupError, match="services active"):
+        drilled()
+
+
+def test_totals_are_written_down_when_a_snapshot_is_made(
+    repository: Repository, driver: psycopg.Connection
+) -> None:
+    fill(driver)
+    first = repository.read(back_up())
+    assert first.totals == drilled().totals
+    second = repository.read(back_up())
+    assert (second.kind, second.totals) == ("incremental", first.totals)
+    driver.execute("update invoice set status = 'paid' where invoice_number = 'I-7'")
+    third = repository.read(back_up())
+    assert third.totals == drilled().totals
+    # What the snapshot told is held against what is restored of it.
+    wrong = third.model_copy(update={"totals": third.totals | {"open invoices": "7"}})
+    key = repository.key_of_snapshot(third.snapshot)
+    with repository.storage.writing(key) as stream:
+        stream.write(manifests.write(wrong, repository.keys))
+    with pytest.raises(BackupError, match="open invoices"):
         drilled()
 
 

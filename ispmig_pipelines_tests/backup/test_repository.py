@@ -147,7 +147,8 @@ def flip(data: bytes, place: int) -> bytes:
 
 DAMAGES: dict[str, tuple[Callable[[Repository, bytes, bytes], bytes], set[Damage]]] = {
     "a bit of the header": (lambda r, a, b: flip(a, 10), {Damage.ALTERED}),
-    "a bit of the recipient": (lambda r, a, b: flip(a, 100), {Damage.UNOPENED}),
+    # Of one text in base64, which may be none any more.
+    "a bit of the recipient": (lambda r, a, b: flip(a, 100), {Damage.UNOPENED, Damage.ALTERED}),
     "a bit of the content": (lambda r, a, b: flip(a, len(a) // 2), {Damage.ALTERED}),
     "the last bit": (lambda r, a, b: flip(a, len(a) - 1), {Damage.ALTERED}),
     "cut off": (lambda r, a, b: a[:-1], {Damage.ALTERED}),

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ispmig_pipelines.backup import evidence, keys, verify
+from ispmig_pipelines.backup import evidence, keys
 from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.cipher import encrypt, new_identity, recipient_of
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.evidence import State
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Part, Repository, open_repository
-from ispmig_pipelines.backup.verify import Verified, broken, share_of
+from ispmig_pipelines.backup.verify import Verified, broken, reading_back, share_of, verify
 from ispmig_pipelines.errors import BackupKeyError, StorageError, UsageError
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.server import connect, engine
@@ -64,7 +64,7 @@ def two(repository: Repository) -> tuple[Manifest, Manifest]:
 
 
 def verified(repository: Repository, **more: Any) -> Verified:
-    return verify.verify("acme", again(repository), actor="tester", **more)
+    return verify("acme", again(repository), actor="tester", **more)
 
 
 def test_all_of_it_is_read_once_however_many_snapshots_need_it(
@@ -189,12 +189,12 @@ def test_a_manifest_of_a_newer_release_is_no_damage_that_has_a_name_and_is_told_
 
 def test_the_wrong_key_is_found(repository: Repository, two: tuple[Manifest, Manifest]) -> None:
     other = replace(repository.keys, identities=(new_identity(),))
-    found = verify.verify("acme", again(repository, other), actor="tester")
+    found = verify("acme", again(repository, other), actor="tester")
     assert {p.damage for p in found.problems} == {"unopened"}
     assert "another key" in str(broken(found))
     # Manifests can be read, and no piece is what its name says.
     other = replace(repository.keys, hash_key=b"y" * 32)
-    found = verify.verify("acme", again(repository, other), actor="tester")
+    found = verify("acme", again(repository, other), actor="tester")
     assert {p.damage for p in found.problems} == {"swapped"}
     assert len(found.problems) == 6
 
@@ -286,8 +286,8 @@ def test_shares_go_round(repository: Repository, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         Repository, "get", lambda self, ref: seen.append(ref.hash) or real(self, ref)
     )
-    clock = [verify.time.time() + 10]
-    monkeypatch.setattr(verify.time, "time", lambda: clock[0])
+    clock = [reading_back.time.time() + 10]
+    monkeypatch.setattr(reading_back.time, "time", lambda: clock[0])
     before: set[str] = set()
     for number in range(4):
         found = verified(repository, share=share_of("1/4"))
@@ -480,6 +480,24 @@ def test_a_backup_after_it_stores_anew_what_is_damaged(ispmig_home: Path) -> Non
     assert found.holds, "the rows are the same, so that the former snapshot is whole again, too"
     assert len(found.whole) == 2
     assert create("acme", open_repository("acme"), actor="tester").kind == "incremental"
+
+
+def test_who_has_the_key_cannot_make_a_snapshot_say_something_else(ispmig_home: Path) -> None:
+    ledger.prepare(engine())
+    tenants.add(engine(), "acme")
+    repository = open_repository("acme", make=True)
+    made = repository.read(create("acme", repository, actor="tester").snapshot)
+    assert made.digests == {"content": manifests.content_digest(made.tables, made.files)}
+    assert made.totals["active services"] == "0"
+    less = made.model_copy(update={"tables": made.tables[:-1]})
+    digest = {"content": manifests.content_digest(less.tables, less.files)}
+    key = repository.key_of_snapshot(made.snapshot)
+    for digests in (made.digests, digest, {}):
+        forged = less.model_copy(update={"digests": digests})
+        overwrite(repository.storage, key, manifests.write(forged, repository.keys))
+        (problem,) = verified(repository).problems
+        assert (problem.kind, problem.damage) == ("snapshot", "forged")
+        assert "audit trail" in problem.message
 
 
 def test_in_a_bucket(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from psycopg import sql
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +40,7 @@ from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.embedded_cluster import bundled_binaries
 from ispmig_pipelines.platform.server import connect, engine
 from ispmig_pipelines.settings import settings
+from ispmig_pipelines_tests.bench import server_cpu
 
 TENANT = "bench"
 _MODULE = "ispmig_pipelines_tests.bench.backups"
@@ -113,10 +113,10 @@ def change(rounds: int) -> None:
 
 def measured(name: str, does: Callable[[], int]) -> Measured:
     """Runs a scenario, which returns its bytes, in this process."""
-    server = _server()
+    server = server_cpu.postmaster()
     own = resource.getrusage(resource.RUSAGE_SELF)
     below = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu, started = _cpu_of(server), time.monotonic()
+    cpu, started = server_cpu.seconds(server), time.monotonic()
     written = does()
     seconds = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -126,7 +126,7 @@ def measured(name: str, does: Callable[[], int]) -> Measured:
         name=name,
         seconds=seconds,
         client=_seconds(after) - _seconds(own) + _seconds(after_below) - _seconds(below),
-        server=_cpu_of(server) - cpu,
+        server=server_cpu.seconds(server) - cpu,
         bytes=written,
         peak=peak.ru_maxrss / 1024,
     )
@@ -134,26 +134,6 @@ def measured(name: str, does: Callable[[], int]) -> Measured:
 
 def _seconds(usage: resource.struct_rusage) -> float:
     return usage.ru_utime + usage.ru_stime
-
-
-def _server() -> psutil.Process:
-    with connect() as driver:
-        row = driver.execute("show data_directory").fetchone()
-    assert row is not None
-    return psutil.Process(int(Path(row[0], "postmaster.pid").read_text().split()[0]))
-
-
-def _cpu_of(server: psutil.Process) -> float:
-    """Of the server and all its processes, those that have ended too."""
-    times = server.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
-    for process in server.children():
-        try:
-            own = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += own.user + own.system
-    return float(total)
 
 
 def dump(path: Path) -> int:

@@ -10,13 +10,8 @@ import pytest
 from dagster import instance_for_test
 
 from ispmig_pipelines.defs.tenant_migration import room
-from ispmig_pipelines.defs.tenant_migration.room import (
-    GIB,
-    MIB,
-    Source,
-    available_memory,
-    check_room,
-)
+from ispmig_pipelines.defs.tenant_migration.room import Source, available_memory, check_room
+from ispmig_pipelines.disks import GIB, MIB
 from ispmig_pipelines.errors import PlatformError, StorageError
 from ispmig_pipelines.platform.ledger import State
 from ispmig_pipelines.settings import settings

@@ -8,7 +8,7 @@ the new schema. What belongs to the platform is handed over to it at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -283,6 +283,8 @@ class _Building:
                     psycopg.errors.UndefinedObject,
                     psycopg.errors.UndefinedFunction,
                     psycopg.errors.UndefinedColumn,
+                    # A materialized view of another that is not filled yet.
+                    psycopg.errors.ObjectNotInPrerequisiteState,
                 ) as missing:
                     error = missing
                     self._driver.execute("rollback to savepoint ispmig_part")
@@ -306,6 +308,7 @@ class _Building:
             if one.identity and one.owned_by:
                 identities.setdefault(one.owned_by[0], {})[one.owned_by[1]] = one
         surroundings = [
+            *(statements.create_collation(schema, one) for one in about.collations),
             *(statements.create_type(schema, one) for one in about.types),
             *(
                 statements.create_sequence(schema, one)
@@ -392,6 +395,9 @@ class _Building:
             if (one.partition_by is not None) is partitioned:
                 for statement in statements.constraints(self._schema, one, kinds):
                     self._run(statement)
+                if "c" in kinds:
+                    for statement in statements.not_null_of_new_rows(self._schema, one):
+                        self._run(statement)
 
     def references(self) -> None:
         self._told("references")
@@ -408,31 +414,42 @@ class _Building:
             self._in_rounds(
                 [statements.create_view(schema, one) for one in self._plan.schema.views]
             )
-        for view in self._plan.schema.views:
-            if view.materialized:
-                self._run(statements.refresh_view(schema, view))
-            for statement in statements.indexes(view):
+            self._in_rounds(
+                [
+                    statements.refresh_view(schema, one)
+                    for one in self._plan.schema.views
+                    if one.materialized
+                ]
+            )
+        # Hundreds of small statements: nobody waits for the answer to each.
+        with self._driver.pipeline():
+            for statement in self._finishing():
                 self._run(statement)
+
+    def _finishing(self) -> Iterator[Statement]:
+        """What tables, views, types and sequences are told when all of them are there."""
+        schema, about = self._schema, self._plan.schema
+        for view in about.views:
+            yield from statements.indexes(view)
+            yield from statements.of_view(schema, view)
             kind = "materialized view" if view.materialized else "view"
-            for statement in statements.comment(schema, kind, view.name, view.comment):
-                self._run(statement)
+            yield from statements.comment(schema, kind, view.name, view.comment)
         for table in self.definitions:
-            for statement in (
-                *statements.triggers(schema, table),
-                *statements.properties(schema, table),
-                *statements.comments(schema, table),
-            ):
-                self._run(statement)
+            yield from statements.triggers(schema, table)
+            yield from statements.properties(schema, table)
+            yield from statements.comments(schema, table)
             for policy in table.policies:
                 roles = [role for to in policy.roles if (role := self._roles.named(to)) is not None]
                 if len(roles) == len(policy.roles):
-                    self._run(statements.policy(schema, table.name, policy, roles))
+                    yield statements.policy(schema, table.name, policy, roles)
+                    yield from statements.comment_on_policy(schema, table.name, policy)
                 else:
                     self.left_out.append(f"policy {policy.name} on {table.name}")
-        for part, kind in ((self._plan.schema.types, "type"), (self.sequences, "sequence")):
+        for part, kind in (
+            (about.types, "type"), (self.sequences, "sequence"), (about.collations, "collation"),
+        ):  # fmt: skip
             for named in part:
-                for statement in statements.comment(schema, kind, named.name, named.comment):
-                    self._run(statement)
+                yield from statements.comment(schema, kind, named.name, named.comment)
 
 
 def _check_rows(table: Table, found: int) -> None:

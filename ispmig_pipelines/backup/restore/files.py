@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import tenant_files
+from ispmig_pipelines.backup import room, tenant_files
 from ispmig_pipelines.backup.manifest import Manifest, StoredFile
 from ispmig_pipelines.backup.repository import Part, Repository
 from ispmig_pipelines.backup.restore import file_places
@@ -160,6 +160,7 @@ def make_ready(
     planned = plan(manifest, repository, place)
     if not planned.bring and not planned.take:
         return Ready(place, "", planned.counts())
+    room.check_files(planned.bring.values(), open_storage(place, private=True))
     told(f"files: {len(planned.bring):,} to bring, {len(planned.take):,} to take away")
     beside.make()
     for name, file in planned.bring.items():

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.backup import definition, evidence, tenant_files
+from ispmig_pipelines.backup import definition, evidence, room, tenant_files
 from ispmig_pipelines.backup.beside import beside_others
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
@@ -277,7 +277,9 @@ class _Restoring:
             asked.tables, {table.name for table in manifest.tables}, manifest.snapshot
         )
         planned = plan(manifest, names)
-        choosing.check_there(self.repository, [table for table, _ in planned.tables.values()])
+        tables = [table for table, _ in planned.tables.values()]
+        choosing.check_there(self.repository, tables)
+        room.check_restore(tables)
         then = None if names or asked.into else migration_states.at_snapshot(
             self.repository, manifest
         )  # fmt: skip

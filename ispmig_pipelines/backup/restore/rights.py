@@ -132,18 +132,23 @@ def hand_over(
                     sql.SQL(kind), signature, sql.Literal(function.comment)
                 ),
             )
-    for kind, name, owner, _ in objects:
-        if owner == PLATFORM or (copy and owner):
-            _run(driver, sql.SQL("alter {} {} owner to current_user").format(sql.SQL(kind), name))
+    ownerships = [(kind, name, owner) for kind, name, owner, _ in objects]
+    ownerships += [("collation", sql.Identifier(schema, c.name), c.owner) for c in about.collations]
     left_out: list[str] = []
-    for kind, name, _, grants in objects:
-        kind = "table" if kind.endswith("view") else kind
-        if copy:
-            _run(driver, _revoked(kind, name))
-        else:
-            left_out += _grant(driver, kind, name, grants, roles)
-    if not copy:
-        left_out += _grant(driver, "schema", sql.Identifier(schema), about.grants, roles)
+    with driver.pipeline():
+        for kind, name, owner in ownerships:
+            if owner == PLATFORM or (copy and owner):
+                _run(
+                    driver, sql.SQL("alter {} {} owner to current_user").format(sql.SQL(kind), name)
+                )
+        for kind, name, _, grants in objects:
+            kind = "table" if kind.endswith("view") else kind
+            if copy:
+                _run(driver, _revoked(kind, name))
+            else:
+                left_out += _grant(driver, kind, name, grants, roles)
+        if not copy:
+            left_out += _grant(driver, "schema", sql.Identifier(schema), about.grants, roles)
     if about.comment is not None:
         _run(
             driver,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from psycopg import sql
 
 from ispmig_pipelines.backup.definition import (
+    CollationDefinition,
     ColumnDefinition,
     Function,
     Index,
@@ -32,6 +33,19 @@ def _listed(parts: Iterator[sql.Composable] | list[sql.Composable]) -> sql.Compo
     return sql.SQL(", ").join(parts)
 
 
+def create_collation(schema: str, given: CollationDefinition) -> Statement:
+    """``CREATE COLLATION``."""
+    return sql.SQL("create collation {} (provider = {}, deterministic = {}{})").format(
+        sql.Identifier(schema, given.name),
+        sql.SQL(given.provider),
+        sql.SQL("true" if given.deterministic else "false"),
+        sql.SQL("").join(
+            sql.SQL(", {} = {}").format(sql.Identifier(word), sql.Literal(text))
+            for word, text in given.options
+        ),
+    )
+
+
 def create_type(schema: str, given: TypeDefinition) -> Statement:
     """``CREATE TYPE``, or ``CREATE DOMAIN``."""
     name = sql.Identifier(schema, given.name)
@@ -46,6 +60,25 @@ def create_type(schema: str, given: TypeDefinition) -> Statement:
             ]
         )
         return sql.SQL("create type {} as ({})").format(name, attributes)
+    if given.kind == "range":
+        return sql.SQL("create type {} as range ({})").format(
+            name,
+            _listed(
+                [
+                    sql.SQL("subtype = {}").format(sql.SQL(given.base or "")),
+                    *(
+                        sql.SQL("{} = {}").format(
+                            sql.Identifier(word),
+                            # It is made in the same breath.
+                            sql.Identifier(schema, text)
+                            if word == "multirange_type_name"
+                            else sql.SQL(text),
+                        )
+                        for word, text in given.range_options
+                    ),
+                ]
+            ),
+        )
     parts: list[sql.Composable] = [
         sql.SQL("create domain {} as {}").format(name, sql.SQL(given.base or ""))
     ]
@@ -198,7 +231,9 @@ def _column(
             )
     elif column.default is not None:
         parts.append(sql.SQL("default {}").format(sql.SQL(column.default)))
-    if column.not_null:
+    if column.not_null and column.not_null_valid:
+        if column.not_null_name:
+            parts.append(sql.SQL("constraint {}").format(sql.Identifier(column.not_null_name)))
         parts.append(sql.SQL("not null"))
     return sql.SQL(" ").join(parts)
 
@@ -244,6 +279,17 @@ def constraints(schema: str, given: TableDefinition, kinds: str) -> Iterator[Sta
             )
 
 
+def not_null_of_new_rows(schema: str, given: TableDefinition) -> Iterator[Statement]:
+    """``NOT NULL … NOT VALID``, which older rows need not fulfil."""
+    for column in given.columns:
+        if column.not_null and not column.not_null_valid:
+            yield sql.SQL("alter table {} add constraint {} not null {} not valid").format(
+                sql.Identifier(schema, given.name),
+                sql.Identifier(column.not_null_name or f"{given.name}_{column.name}_not_null"),
+                sql.Identifier(column.name),
+            )
+
+
 def indexes(given: TableDefinition | View) -> Iterator[Statement]:
     """``CREATE INDEX``."""
     for one in given.indexes:
@@ -261,7 +307,7 @@ def _with_partitions(index: Index) -> str:
     return index.text
 
 
-def triggers(schema: str, given: TableDefinition) -> Iterator[Statement]:
+def triggers(schema: str, given: TableDefinition | View) -> Iterator[Statement]:
     """``CREATE TRIGGER``, and whether it fires."""
     for one in given.triggers:
         yield sql.SQL("{}").format(sql.SQL(one.text))
@@ -295,6 +341,18 @@ def properties(schema: str, given: TableDefinition) -> Iterator[Statement]:
             yield sql.SQL("alter table {} alter column {} set storage {}").format(
                 table, sql.Identifier(column.name), sql.SQL(_STORAGES[column.storage])
             )
+        if column.statistics is not None:
+            yield sql.SQL("alter table {} alter column {} set statistics {}").format(
+                table, sql.Identifier(column.name), sql.Literal(column.statistics)
+            )
+        if column.options:
+            yield sql.SQL("alter table {} alter column {} set ({})").format(
+                table, sql.Identifier(column.name), _options(column.options)
+            )
+    if given.clustered_on is not None:
+        yield sql.SQL("alter table {} cluster on {}").format(
+            table, sql.Identifier(given.clustered_on)
+        )
     if given.row_security:
         yield sql.SQL("alter table {} enable row level security").format(table)
     if given.row_security_forced:
@@ -302,6 +360,10 @@ def properties(schema: str, given: TableDefinition) -> Iterator[Statement]:
     if given.replica_identity in ("f", "n"):
         word = "full" if given.replica_identity == "f" else "nothing"
         yield sql.SQL("alter table {} replica identity {}").format(table, sql.SQL(word))
+    elif given.replica_identity == "i" and given.replica_index is not None:
+        yield sql.SQL("alter table {} replica identity using index {}").format(
+            table, sql.Identifier(given.replica_index)
+        )
 
 
 def comments(schema: str, given: TableDefinition) -> Iterator[Statement]:
@@ -317,6 +379,34 @@ def comments(schema: str, given: TableDefinition) -> Iterator[Statement]:
                 sql.SQL("{} {} on {}").format(sql.SQL(kind), sql.Identifier(one.name), table),
                 one.comment,
             )
+    for index in given.indexes:
+        name = sql.Identifier(schema, index.name)
+        yield from _comment(sql.SQL("index {}").format(name), index.comment)
+
+
+def comment_on_policy(schema: str, table: str, given: Policy) -> Iterator[Statement]:
+    """``COMMENT ON POLICY``."""
+    name = sql.SQL("policy {} on {}").format(
+        sql.Identifier(given.name), sql.Identifier(schema, table)
+    )
+    yield from _comment(name, given.comment)
+
+
+def of_view(schema: str, given: View) -> Iterator[Statement]:
+    """What else a view is told: defaults of what is written to it, triggers, comments."""
+    view = sql.Identifier(schema, given.name)
+    for column, default in given.defaults:
+        yield sql.SQL("alter view {} alter column {} set default {}").format(
+            view, sql.Identifier(column), sql.SQL(default)
+        )
+    yield from triggers(schema, given)
+    for column, text in given.column_comments:
+        yield from _comment(
+            sql.SQL("column {}").format(sql.Identifier(schema, given.name, column)), text
+        )
+    for trigger in given.triggers:
+        what = sql.SQL("trigger {} on {}").format(sql.Identifier(trigger.name), view)
+        yield from _comment(what, trigger.comment)
     for index in given.indexes:
         name = sql.Identifier(schema, index.name)
         yield from _comment(sql.SQL("index {}").format(name), index.comment)

@@ -125,6 +125,8 @@ def _tables(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
 _OUTSIDE = """
     with inside as (select oid from pg_namespace where nspname = %(schema)s),
     objects (class, id) as (
+        select 'pg_namespace'::regclass::oid, i.oid from inside i
+        union all
         select 'pg_class'::regclass::oid, c.oid from pg_class c, inside n
         where c.relnamespace = n.oid
         union all
@@ -153,6 +155,7 @@ _OUTSIDE = """
         when 'pg_type'::regclass then (select t.typnamespace not in (select oid from inside)
             from pg_type t where t.oid = d.objid)
         when 'pg_publication_rel'::regclass then true
+        when 'pg_publication_namespace'::regclass then true
         else false end
     order by 1
 """

@@ -6,28 +6,22 @@ seconds then, and hours when a disk is full in the end.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from ispmig_pipelines.disks import MIB, MOST_LOG, amount, too_small
 from ispmig_pipelines.errors import PlatformError, StorageError
 from ispmig_pipelines.platform.server import is_embedded
 from ispmig_pipelines.settings import settings
-
-MIB = 1 << 20
-GIB = 1 << 30
 
 # Measured with 100,000 customers (docs/production.md): bytes that a migration writes for each byte
 # of CSV, at its height.
 STAGED = 1.3
 IN_TABLES = 3.0
 IN_LOG = 2.9
-
-MOST_LOG = 1 * GIB
-"""What PostgreSQL keeps of its log unless it is told otherwise (``max_wal_size``)."""
 
 KEYED = frozenset({"json", "ndjson", "xml"})
 """Formats that repeat the names of columns in each record: half of what they hold."""
@@ -89,30 +83,16 @@ def check_room(sources: Iterable[Source], staging: Path) -> None:
 
 
 def _check_disks(needed: dict[Path, float], size: int, reserve: int) -> None:
-    by_disk: dict[int, tuple[Path, float]] = {}
-    for place, own in needed.items():
-        folder = _there(place)
-        disk = folder.stat().st_dev
-        known, before = by_disk.get(disk, (folder, 0.0))
-        by_disk[disk] = (known, before + own)
-    for folder, own in by_disk.values():
-        free = shutil.disk_usage(folder).free
-        if own > 0 and own + reserve > free:
-            raise StorageError(
-                f"There is not enough room for this migration: for sources of {_amount(size)} "
-                f"about {_amount(own)} are needed on the disk of {folder}, and {_amount(free)} are "
-                f"free there, of which {_amount(reserve)} are to stay (ISPMIG_DISK_RESERVE). "
-                "Nothing was staged or loaded. Free some space, or point ISPMIG_HOME to a larger "
-                "disk. If you know that less will do, set ISPMIG_DISK_FACTOR to the bytes that are "
-                "needed for each byte of the sources, or to 0 to try it all the same."
-            )
-
-
-def _there(place: Path) -> Path:
-    """The folder itself, or the nearest above it that there is."""
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place
+    for disk in too_small(needed, reserve):
+        raise StorageError(
+            f"There is not enough room for this migration: for sources of {amount(size)} "
+            f"about {amount(disk.needed)} are needed on the disk of {disk.folder}, and "
+            f"{amount(disk.free)} are free there, of which {amount(reserve)} are to stay "
+            "(ISPMIG_DISK_RESERVE). Nothing was staged or loaded. Free some space, or point "
+            "ISPMIG_HOME to a larger disk. If you know that less will do, set ISPMIG_DISK_FACTOR "
+            "to the bytes that are needed for each byte of the sources, or to 0 to try it all the "
+            "same."
+        )
 
 
 def _check_memory() -> None:
@@ -122,8 +102,8 @@ def _check_memory() -> None:
     free = available_memory()
     if free < least:
         raise PlatformError(
-            f"There is not enough memory for this run: {_amount(free)} are to be had on this "
-            f"machine (or in this container), and {_amount(least)} are needed to begin. Nothing "
+            f"There is not enough memory for this run: {amount(free)} are to be had on this "
+            f"machine (or in this container), and {amount(least)} are needed to begin. Nothing "
             "was staged or loaded. Wait until other runs have ended, let fewer run at once "
             "(ISPMIG_CONCURRENT_RUNS), give it more memory, or set ISPMIG_LEAST_MEMORY (MiB; 0: "
             "try it all the same)."
@@ -179,10 +159,3 @@ def _left(folder: Path, limit: str, used: str, cache: str) -> int | None:
         return None
     # Pages of files that nobody uses count as used, and are given up when somebody needs them.
     return max(0, int(most) - now + int(told.get(cache, 0)))
-
-
-def _amount(size: float) -> str:
-    for unit, name in ((GIB, "GiB"), (MIB, "MiB")):
-        if size >= unit:
-            return f"{size / unit:,.1f} {name}"
-    return f"{size / 1024:,.0f} KiB"

@@ -1,32 +1,12 @@
-"""Where a tenant's backups lie: names that are written once, on a disk or in a bucket.
-
-::
-
-    <tenant>-<id of its key>/
-        pieces/<2 hex>/<hash>.parquet.age      rows of tables
-        files/<2 hex>/<hash>.age               parts of files
-        snapshots/<time>-<random>.manifest.age
-        writers/<time>-<random>                backups that are being made
-        keys/<hash>.age                        the tenant's key, for recovery keys alone
-        holds/, verified/                      see :mod:`.holds` and :mod:`.evidence`
-
-A snapshot is there when its manifest is, which is written last: what was stored by a backup that
-broke off belongs to no snapshot, and is used by the next one. Nothing is ever overwritten (on S3 by
-conditional writes) but what was found damaged; only prune deletes. So any number of backups of one
-tenant may run at once.
-"""
+"""One tenant's repository: what is stored by the hash of its content, and the snapshots of it."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hmac
-import re
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 
 import pyarrow as pa
@@ -36,108 +16,28 @@ from ispmig_pipelines.backup import piece
 from ispmig_pipelines.backup.cipher import decrypt, encrypt
 from ispmig_pipelines.backup.keys import TenantKeys, load, load_or_create, remember_recovery
 from ispmig_pipelines.backup.manifest import FilePart, Manifest, PieceRef, instant_of
-from ispmig_pipelines.errors import (
-    BackupDamaged,
-    Damage,
-    StorageError,
-    UsageError,
+from ispmig_pipelines.backup.repository import deposit, writers
+from ispmig_pipelines.backup.repository.names import (
+    ENDINGS,
+    HASH,
+    MANIFEST_ENDING,
+    SNAPSHOTS,
+    Part,
+    SnapshotName,
+    Stored,
+    Writer,
 )
-from ispmig_pipelines.platform.tenants import check_slug
+from ispmig_pipelines.errors import BackupDamaged, Damage, StorageError, UsageError
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.storage import Storage, open_storage
 
-SNAPSHOTS = "snapshots"
-WRITERS = "writers"
-DEPOSITS = "keys"
-MANIFEST_ENDING = ".manifest.age"
 FILE_PART_BYTES = 64 << 20
 """Files are cut into parts of so many bytes."""
 
 _FILE_MARK = b"ispmig file 1\n"
 _MAX_STORED_MANIFEST = 256 << 20
-_MAX_DEPOSIT = 1 << 20
 _AGE_BYTES = 4096
 """More than the header of an age file takes for a few recipients; a chunk of 64 KiB has 16 more."""
-
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-class Part(StrEnum):
-    """What a repository stores by the hash of its content; the folder it lies in."""
-
-    PIECE = "pieces"
-    FILE = "files"
-
-
-_ENDINGS = {Part.PIECE: ".parquet.age", Part.FILE: ".age"}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A piece, or a part of a file, that lies in the repository.
-
-    Attributes:
-        bytes: encrypted, as it lies there.
-        written: when, in UTC.
-    """
-
-    part: Part
-    hash: str
-    bytes: int
-    written: dt.datetime
-
-
-@dataclass(frozen=True)
-class SnapshotName:
-    """A snapshot, as far as its file's name tells.
-
-    Attributes:
-        instant: all of it is as of then, in UTC.
-        bytes: of its manifest.
-        written: when the manifest was, in UTC.
-    """
-
-    name: str
-    instant: dt.datetime
-    bytes: int
-    written: dt.datetime
-
-
-@dataclass(frozen=True)
-class Writer:
-    """A backup that was begun, and is being made or was killed.
-
-    Attributes:
-        begun: in UTC, by the clock of where it lies.
-    """
-
-    name: str
-    begun: dt.datetime
-
-
-def deposited_keys(storage: Storage, tenant: str, recovery: Sequence[str]) -> list[str]:
-    """Texts of a tenant's keys that lie with its backups, the newest last.
-
-    For :func:`~ispmig_pipelines.backup.keys.keep`, when the tenant's key was lost.
-
-    Args:
-        recovery: private keys, of which at least one was a recovery key when backups were made.
-
-    Raises:
-        TenantError: the slug cannot be one.
-        BackupDamaged: one is there that none of the keys opens, or it was changed.
-        StorageError: they cannot be read.
-    """
-    shape = re.compile(
-        rf"{re.escape(check_slug(tenant))}-[0-9a-f]{{16}}/{DEPOSITS}/{_HASH.pattern}\.age"
-    )
-    found = [blob for blob in storage.list(f"{tenant}-") if shape.fullmatch(blob.key)]
-    texts = []
-    for blob in sorted(found, key=lambda blob: blob.modified):
-        with storage.reading(blob.key) as stream:
-            data = stream.read(_MAX_DEPOSIT)
-        texts.append(decrypt(data, recovery, storage.place(blob.key)).decode("ascii", "replace"))
-    return texts
 
 
 def open_repository(
@@ -181,9 +81,9 @@ class Repository:
         Raises:
             ValueError: it is no hash.
         """
-        if not _HASH.fullmatch(hash):
+        if not HASH.fullmatch(hash):
             raise ValueError(f"no hash: {hash[:80]!r}")
-        return f"{self.root}/{part}/{hash[:2]}/{hash}{_ENDINGS[part]}"
+        return f"{self.root}/{part}/{hash[:2]}/{hash}{ENDINGS[part]}"
 
     def key_of_snapshot(self, name: str) -> str:
         """Where in the storage a snapshot's manifest lies.
@@ -202,11 +102,11 @@ class Repository:
         Raises:
             StorageError: it cannot be listed.
         """
-        ending = _ENDINGS[part]
+        ending = ENDINGS[part]
         for blob in self.storage.list(f"{self.root}/{part}/"):
             hash = blob.key.rpartition("/")[2].removesuffix(ending)
             # What others put there is not ours to tell of, nor to delete.
-            if _HASH.fullmatch(hash) and blob.key == self.key_of(part, hash):
+            if HASH.fullmatch(hash) and blob.key == self.key_of(part, hash):
                 yield Stored(part, hash, blob.size, blob.modified)
 
     def known(self, part: Part) -> dict[str, int]:
@@ -446,7 +346,7 @@ class Repository:
                 place=place,
             )
         remember_recovery(self.keys)
-        self._deposit()
+        deposit.leave(self.storage, self.keys)
         key = self.key_of_snapshot(manifest.snapshot)
         try:
             with self.storage.writing(key, overwrite=False) as stream:
@@ -455,26 +355,6 @@ class Repository:
             # Where the answer to a request was lost, the repeated one finds what the first wrote.
             if self._read(key, _MAX_STORED_MANIFEST) != data:
                 raise
-
-    # -- the key, for the day on which it is lost -------------------------------------------
-
-    def _deposit(self) -> None:
-        """Leaves the tenant's key with the backups, encrypted to recovery keys and nobody else.
-
-        So their owners get back not only rows, but all that proves and restores them.
-        """
-        if not self.keys.recovery:
-            return
-        text = self.keys.text()
-        named = hmac.digest(self.keys.derived("deposit"), text.encode(), sha256).hex()
-        key = f"{self.root}/{DEPOSITS}/{named}.age"
-        if self.storage.exists(key):
-            return
-        with (
-            suppress(UsageError),  # of another backup that ends just now
-            self.storage.writing(key, overwrite=False) as stream,
-        ):
-            stream.write(encrypt(text.encode(), self.keys.recovery))
 
     # -- writers, and what prune deletes ----------------------------------------------------
 
@@ -488,21 +368,10 @@ class Repository:
         Raises:
             StorageError: it cannot be written.
         """
-        name = manifests.new_name(dt.datetime.now(dt.UTC))
-        key = f"{self.root}/{WRITERS}/{name}"
-        with (
-            # Nobody else has this name: where the answer to a request was lost, it is ours.
-            suppress(UsageError),
-            self.storage.writing(key, overwrite=False) as stream,
-        ):
-            stream.write(secrets.token_hex(4).encode())
-        # What was there before may have been deleted before others saw the mark.
-        self.look_again()
-        try:
+        with writers.writing(self.storage, self.root) as name:
+            # What was there before may have been deleted before others saw the mark.
+            self.look_again()
             yield name
-        finally:
-            with suppress(StorageError):
-                self.storage.delete(key)
 
     def writers(self) -> list[Writer]:
         """Backups that are being made, or were killed.
@@ -510,11 +379,7 @@ class Repository:
         Raises:
             StorageError: they cannot be listed.
         """
-        prefix = f"{self.root}/{WRITERS}/"
-        return [
-            Writer(blob.key.removeprefix(prefix), blob.modified)
-            for blob in self.storage.list(prefix)
-        ]
+        return writers.writers(self.storage, self.root)
 
     def delete_writer(self, name: str) -> None:
         """Takes away the mark of a backup that was killed.
@@ -523,8 +388,7 @@ class Repository:
             ValueError: it is no name of a mark.
             StorageError: it cannot be deleted.
         """
-        instant_of(name)
-        self.storage.delete(f"{self.root}/{WRITERS}/{name}")
+        writers.delete_writer(self.storage, self.root, name)
 
     def delete_snapshot(self, name: str) -> None:
         """Deletes a snapshot's manifest: first of all that goes with it.
