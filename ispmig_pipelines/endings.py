@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.migrating import MigrationFailed
+from ispmig_pipelines.errors import IspmigError, RunFailed
 from ispmig_pipelines.validation.cards import redacted
 
 
@@ -40,9 +39,8 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
     """
     match error:
         # An error may quote a name that is a record's first cell.
-        case MigrationFailed():
-            entry = {} if error.entry is None else error.entry.as_json()
-            return Ending(redacted(str(error)), error.code, error.exit_code, entry)
+        case RunFailed():
+            return Ending(redacted(str(error)), error.code, error.exit_code, error.data)
         case IspmigError():
             return Ending(redacted(str(error)), error.code, error.exit_code)
         case KeyboardInterrupt():
