@@ -132,13 +132,18 @@ class SignatureBroken(IspmigError):
 
 
 class RunFailed(IspmigError):
-    """A run that a command started failed; code and exit code are those of its failure."""
+    """A run that a command started failed; code and exit code are those of its failure.
 
-    def __init__(self, failure: dict[str, Any]) -> None:
+    Attributes:
+        data: what is known of it besides, for ``--json``.
+    """
+
+    def __init__(self, failure: dict[str, Any], data: dict[str, Any] | None = None) -> None:
         """
         Args:
             failure: ``{"message", "error", "exit_code"}``, and of a defect ``"where"``.
         """
+        self.data = data or {}
         self.code = failure["error"]
         self.exit_code = failure["exit_code"]
         super().__init__(failure["message"])

@@ -29,7 +29,7 @@ class MigrationFailed(RunFailed):
 
     def __init__(self, failure: dict[str, Any], entry: Migration | None) -> None:
         self.entry = entry
-        super().__init__(failure)
+        super().__init__(failure, None if entry is None else entry.as_json())
 
 
 def migrate(
