@@ -26,7 +26,7 @@ def test_a_backfill_migrates_the_tenants_that_are_chosen_and_no_other(
 
     ui.runs()
     ui.page.get_by_text("Backfills", exact=True).first.click()
-    row = ui.page.locator("tr, [data-index]").filter(has_text=backfill).first
+    row = ui.page.locator("div[class*=rowGrid]").filter(has_text=backfill).first
     expect(row).to_contain_text("3 partitions")
     expect(row).to_contain_text("Success", timeout=RUN_PATIENCE * 1000)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 PATIENCE = 180.0
 """Seconds that something on the screen may take: others may need the machine, too."""
@@ -55,19 +56,20 @@ class Ui:
     def automation(self, name: str) -> None:
         """The page of a schedule or a sensor."""
         self.area("Automation", "/automation")
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        of = ", ".join(f"a[href$='/{kind}/{name}']" for kind in ("sensors", "schedules"))
+        self.page.locator(of).first.click()
         expect(self.page.get_by_text("Latest tick")).to_be_visible()
 
     def job(self, name: str, tab: str) -> None:
         """A tab of a job's page."""
         self.area("Jobs", "/jobs")
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        self.page.locator(f"a[href$='/jobs/{name}']").first.click()
         self.tab(tab)
 
     def asset(self, name: str, tab: str) -> None:
         """A tab of an asset's page, by the catalog."""
         self.area("Catalog", "/assets")
-        self.page.locator(f"a[href^='/assets/{name}']").first.click()
+        self.page.locator(f"a[href='/assets/{name}'], a[href^='/assets/{name}?']").first.click()
         self.page.wait_for_url(f"**/assets/{name}*")
         self.tab(tab)
 
@@ -81,14 +83,25 @@ class Ui:
     def launchpad(self, job: str, tenant: str) -> Locator:
         """The launchpad of a job with a tenant chosen; returns the editor."""
         self.job(job, "Launchpad")
-        self.page.get_by_placeholder("Partition").click()
-        self.page.keyboard.type(tenant)
-        self.choice(tenant).click()
+        box = self.page.get_by_placeholder("Partition")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            # The box is drawn anew when the tenants are there, and forgets what was typed.
+            box.click()
+            box.press("Control+a")
+            self.page.keyboard.type(tenant)
+            try:
+                self.choice(tenant).click(timeout=3000)
+                break
+            except TimeoutError:
+                assert time.monotonic() < deadline, f"{tenant} cannot be chosen"
+        # The run's configuration and tags are the tenant's only then.
+        expect(self.page.get_by_text(f"partition: {tenant}", exact=True)).to_be_visible()
         return self.page.locator(".CodeMirror").first
 
     def choice(self, name: str) -> Locator:
         """An item of a menu that is open."""
-        item = self.page.locator("[role=menu] [role=menuitem], [role=menu] a")
+        item = self.page.locator("[role=menuitem]")
         return item.filter(has=self.page.get_by_text(name, exact=True)).first
 
     def launch(self, job: str, tenant: str, config: dict[str, Any] | None = None) -> str:
@@ -204,13 +217,13 @@ class Ui:
     def latest_tick(self) -> str:
         """When the schedule or sensor that is shown ticked last; empty if it never did."""
         row = self.page.locator("tr").filter(has=self.page.get_by_text("Latest tick", exact=True))
-        found = re.search(r"\d+:\d\d:\d\d [AP]M", row.first.inner_text())
+        found = re.search(r"\d+:\d\d:\d\d", row.first.inner_text())
         return found[0] if found else ""
 
     def until_it_ticks_after(self, moment: str) -> None:
         """Waits until the page shows a tick that is another one than that."""
         row = self.page.locator("tr").filter(has=self.page.get_by_text("Latest tick", exact=True))
-        another = re.compile(r"(?!" + (re.escape(moment) or "-") + r")\b\d+:\d\d:\d\d [AP]M")
+        another = re.compile(r"\b(?!" + (re.escape(moment) or "-") + r")\d+:\d\d:\d\d")
         expect(row.first).to_contain_text(another)
 
     def metadata(self, name: str) -> str:
