@@ -27,8 +27,9 @@ def test_a_run_that_failed_at_the_load_goes_on_from_there_to_the_same_result(
         ui.launch("tenant_migration", "disturbed")
         assert ui.status() == "Failure"
         # Who is in the way is named, and what to do.
-        expect(ui.events("STEP_FAILURE").first).to_be_visible()
-        expect(ui.page.get_by_text("is locked", exact=False).first).to_be_visible()
+        told = ui.events("type:STEP_FAILURE").first
+        expect(told).to_contain_text("Others have been working on the tables of tenant disturbed")
+        expect(told).to_contain_text("Nothing was loaded")
     assert not any(house.rows("disturbed").values())
 
     # The source is not needed again for what was staged before the load.
@@ -39,8 +40,8 @@ def test_a_run_that_failed_at_the_load_goes_on_from_there_to_the_same_result(
     newest, *_ = house.entries("disturbed")
     assert newest.state is State.DONE
     assert newest.entities == house.entries("undisturbed")[0].entities
-    expect(ui.events('Finished execution of step "load"').first).to_be_visible()
-    assert ui.events('Finished execution of step "extract"').count() == 0
+    # Load and audit, and nothing before them.
+    expect(ui.page.get_by_text("Succeeded (2)")).to_be_visible()
 
 
 def test_a_failure_says_what_to_do_is_told_of_and_passes_when_that_is_done(
@@ -50,10 +51,8 @@ def test_a_failure_says_what_to_do_is_told_of_and_passes_when_that_is_done(
     house.tenant("unready", spec)
     run = ui.launch("tenant_migration", "unready")
     assert ui.status() == "Failure"
-    ui.events("STEP_FAILURE")
-    # The file's name and what to do, and no traceback for who opens the failure.
-    expect(ui.page.get_by_text("people.csv").first).to_be_visible()
-    assert ui.page.get_by_text("Traceback").count() == 0
+    told = ui.events("type:STEP_FAILURE").first
+    expect(told).to_contain_text("people.csv")
 
     def alert() -> dict | None:
         told = house.command("alerts", "list")["alerts"]

@@ -140,11 +140,14 @@ class Ui:
         return tag.inner_text()
 
     def events(self, words: str) -> Locator:
-        """The shown run's events that have these words, by its filter."""
-        box = self.page.get_by_placeholder("Filter…")
-        box.fill(words)
-        box.press("Enter")
-        return self.page.get_by_text(re.compile(re.escape(words)))
+        """The lines of the shown run's log that its filter leaves.
+
+        Args:
+            words: of the message, or as ``type:STEP_FAILURE``.
+        """
+        # Not Enter: that takes what the box proposes in place of what was typed.
+        self.page.get_by_placeholder("Filter…").fill(words)
+        return self.page.locator("[class*=LogsRowComponents_row_]")
 
     def re_execute(self, how: str) -> str:
         """Runs the shown run again; returns the new run's id.
@@ -177,12 +180,6 @@ class Ui:
         return told.inner_text().split()[2]
 
     # --- assets and automation
-
-    def plots(self, name: str) -> None:
-        """The plots of what an asset's events have told in numbers."""
-        self.asset(name, "Events")
-        plots = re.compile("^(Plots|Metadata plots|Numeric metadata)$")
-        self.page.get_by_text(plots).first.click()
 
     def lineage(self, name: str) -> Locator:
         """The whole lineage upstream of an asset; returns its nodes."""
