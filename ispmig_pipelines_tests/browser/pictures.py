@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
+from dagster import DagsterRun
 from playwright.sync_api import FloatRect
 
 from ispmig_pipelines.demo.run import FOLDER, SLUGS
@@ -27,7 +28,7 @@ MOST_BYTES = 200_000
 SHOWN = "metro-fiber"
 
 
-def _migrated(ui: Ui, house: House) -> str:
+def _migrated(ui: Ui, house: House) -> DagsterRun:
     """Migrates the demo's ISPs, and backs one of them up; the run of its migration."""
     for slug in SLUGS:
         house.tenant(slug, FOLDER / slug / "spec.yaml")
@@ -36,39 +37,39 @@ def _migrated(ui: Ui, house: House) -> str:
     ui.launch("tenant_backup", SHOWN)
     if ui.status() != "Success":
         raise RuntimeError(f"tenant_backup failed:\n{house.said()}")
-    return house.runs_of(SHOWN)[0].run_id
+    return house.runs_of(SHOWN)[0]
 
 
 def _done(house: House, slug: str) -> int:
     return sum(entry.state.value == "done" for entry in house.entries(slug))
 
 
-def _run(ui: Ui, run: str) -> FloatRect:
+def _run(ui: Ui, run: DagsterRun) -> FloatRect:
     ui.page.set_viewport_size({"width": 1400, "height": 1400})
-    ui.show_run(run)
+    ui.show_run(run.run_id)
     ui.page.get_by_text("audit", exact=True).first.wait_for()
     return {"x": 0, "y": 0, "width": 1400, "height": 660}
 
 
-def _asset(ui: Ui, run: str) -> FloatRect:
+def _asset(ui: Ui, run: DagsterRun) -> FloatRect:
     ui.asset("customer", "Events")
     ui.page.get_by_text("quarantined", exact=True).first.wait_for()
     return {"x": 0, "y": 0, "width": 1400, "height": 880}
 
 
-def _graph(ui: Ui, run: str) -> FloatRect:
+def _graph(ui: Ui, run: DagsterRun) -> FloatRect:
     ui.lineage("tenant_backup")
     return {"x": 240, "y": 0, "width": 1160, "height": 880}
 
 
-def _report(ui: Ui, run: str) -> FloatRect:
+def _report(ui: Ui, run: DagsterRun) -> FloatRect:
     ui.page.set_viewport_size({"width": 1100, "height": 1180})
-    ui.open(f"/reports/{SHOWN}/1")
+    ui.open(f"/reports/{SHOWN}/{run.tags['ispmig/migration']}")
     ui.page.get_by_text("Where every record went").wait_for()
     return {"x": 0, "y": 0, "width": 1100, "height": 1180}
 
 
-PICTURES: dict[str, Callable[[Ui, str], FloatRect]] = {
+PICTURES: dict[str, Callable[[Ui, DagsterRun], FloatRect]] = {
     "run": _run,
     "asset": _asset,
     "graph": _graph,
@@ -77,7 +78,7 @@ PICTURES: dict[str, Callable[[Ui, str], FloatRect]] = {
 """Name → what goes to the thing that is shown, and says which part of the window is taken."""
 
 
-def take(ui: Ui, run: str, folder: Path) -> list[Path]:
+def take(ui: Ui, run: DagsterRun, folder: Path) -> list[Path]:
     """Takes all of them; returns where they are."""
     taken = []
     for name, show in PICTURES.items():
