@@ -217,11 +217,11 @@ class Ui:
         found = re.search(r"\d+:\d\d:\d\d", row.first.inner_text())
         return found[0] if found else ""
 
-    def until_it_ticks_after(self, moment: str) -> None:
+    def until_it_ticks_after(self, moment: str, seconds: float = PATIENCE) -> None:
         """Waits until the page shows a tick that is another one than that."""
         row = self.page.locator("tr").filter(has=self.page.get_by_text("Latest tick", exact=True))
         another = re.compile(r"\b(?!" + (re.escape(moment) or "-") + r")\d+:\d\d:\d\d")
-        expect(row.first).to_contain_text(another)
+        expect(row.first).to_contain_text(another, timeout=seconds * 1000)
 
     def metadata(self, name: str) -> str:
         """The value of a line of metadata that is shown."""
