@@ -105,6 +105,7 @@ def load(
     retention: Retention | None = None,
     continues: Continuation | None = None,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
+    staged: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Loads the feeds, in the order given: parents before those that refer to them, and of an
     entity what makes rows before what completes them.
@@ -116,6 +117,7 @@ def load(
         retention: what is done about customers past their retention; None: nothing is.
         continues: of a resubmission: what it goes on with.
         progress: called with the rows staged so far of a feed.
+        staged: called when all rows are: from here on the server works, and we wait for it.
 
     Raises:
         LawBroken: rows or money do not add up; nothing is published.
@@ -136,6 +138,7 @@ def load(
         erased_key = erased.digest_key(connection, tenant.slug) if some_erased else None
         if continues is not None:
             resubmitted.create_tried(driver, tenant)
+    staged()
     started = time.monotonic()
     loaded = Loaded()
     refusal: IspmigError | None = None

@@ -47,6 +47,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     Mapped,
     Options,
+    ReadAgain,
     StagedSource,
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
@@ -57,6 +58,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import (
     Standing,
     is_watched,
 )
+from ispmig_pipelines.defs.tenant_migration.rereading import rereading
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.usage import Usage, peak_memory
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
@@ -277,6 +279,7 @@ def load_op(
         staged[key].advance(rows - staged[key].rows)
 
     changed: dict[str, Changes] = {}
+    again: dict[str, ReadAgain] = {}
     tried: list[Loaded] = []
     spec = spec_of(platform, migration)
     validation = spec.document.validation
@@ -314,7 +317,10 @@ def load_op(
                         validation, retention.of(connection, slug), options.started
                     )
                 try:
-                    with measuring(platform, connection, tenant, migration, feeds, options):
+                    with (
+                        rereading(spec, feeds, options, platform.staging(slug, migration)) as read,
+                        measuring(platform, connection, tenant, migration, feeds, options),
+                    ):
                         loaded = load(
                             connection,
                             tenant,
@@ -333,6 +339,7 @@ def load_op(
                             policy=policy,
                             retention=asked,
                             progress=progress,
+                            staged=read.begin,
                         )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
                     if options.dry_run and options.origin is None:
@@ -341,7 +348,7 @@ def load_op(
                         )
                         keep_report(context, platform, connection, of_try, refusal)
                     raise
-                changed = loaded.changes
+                changed, again = loaded.changes, read.found
                 context.log.info(
                     f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} "
                     f"s; for {loaded.locked:.1f} s of them nobody else could write into the tables"
@@ -352,7 +359,7 @@ def load_op(
         told_feed.done()
     using = used.metadata(sum(f.read for f in feeds), size_of(f.source for f in feeds))
     context.add_output_metadata({**counts_metadata(loaded_entry), **using, **usage()})
-    return LoadedMigration(slug, migration, tuple(feeds), options, changed)
+    return LoadedMigration(slug, migration, tuple(feeds), options, changed, again)
 
 
 @op(name="audit", out=Out(dict))
