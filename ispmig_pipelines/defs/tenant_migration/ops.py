@@ -76,7 +76,7 @@ from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.load import Feed, Loaded, load
-from ispmig_pipelines.platform.measured import measured_beside
+from ispmig_pipelines.platform.measured import before, measured_beside
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention, RetentionPolicy
 from ispmig_pipelines.preview import store
@@ -376,7 +376,9 @@ def audit_op(
         with platform.connect() as connection:
             if closing.may_audit(connection, migration, context.run_id):
                 again, changed = sent_in_again(platform, connection, tenant, loaded)
-                with measured_beside(platform.connect, tenant) as wait:
+                with connection.begin():
+                    since = before(ledger.migration(connection, migration))
+                with measured_beside(platform.connect, tenant, since) as wait:
                     audited = auditing.audit(
                         spec,
                         tenant,
