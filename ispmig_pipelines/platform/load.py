@@ -52,6 +52,7 @@ from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 _ANALYZE_FROM = 10_000
+_WRITTEN = (ddl.MIGRATION, ddl.FILE, ddl.RECORD)
 _AS_DECLARED = Policy()
 
 
@@ -289,12 +290,23 @@ def _publish(
         if matches.completed or matches.conflicts:
             counts.updated += publish.update(driver, table)
         if not table.partial:
-            counts.inserted += publish.insert(driver, table, target_empty=empty)
+            counts.inserted += publish.insert(driver, table, there=matches.rows)
         counts.unchanged += matches.same + repeats.rows
         counts.repeated += repeats.rows
     if counts.inserted >= _ANALYZE_FROM:
-        # The next feed's joins are planned on what this one has just written.
-        driver.execute(sql.SQL("analyze {}").format(table.target))
+        # What comes next is planned on what was just written: by these columns rows are found and
+        # joined. The server looks at the others by itself, later, and nobody waits for it.
+        driver.execute(
+            sql.SQL("analyze {} ({})").format(
+                table.target,
+                sql.SQL(", ").join(
+                    map(
+                        sql.Identifier,
+                        dict.fromkeys([*table.key, *table.info.references, *_WRITTEN]),
+                    )
+                ),
+            )
+        )
     with as_tenant(driver, tenant):
         before = [e.table for e in earlier]
         sums, again = publish.loaded_totals(driver, table, before, alone=empty)
