@@ -154,3 +154,51 @@ def test_the_shipped_files_are_found_and_loadable() -> None:
     assert workspace["load_from"][0]["python_module"]["module_name"] == (
         "ispmig_pipelines.definitions"
     )
+
+
+def sessions(watch: psycopg.Connection) -> set[int]:
+    """The server's processes for others who are connected to the database."""
+    return {
+        pid
+        for (pid,) in watch.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+    }
+
+
+def test_dagster_stays_connected_for_as_long_as_a_run_lasts(
+    ispmig_home: Path, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as watch:
+        before = sessions(watch)
+        with dagster_instance.instance() as instance:
+            instance.add_dynamic_partitions("tenant", ["one"])
+            first = sessions(watch) - before
+            instance.add_dynamic_partitions("tenant", ["two"])
+            assert instance.get_runs() == []
+            assert first <= sessions(watch) - before
+            assert 1 <= len(sessions(watch) - before) <= 3
+        _eventually_gone(watch, before)
+
+
+def _eventually_gone(watch: psycopg.Connection, before: set[int]) -> None:
+    # The server's processes end a moment after their connections.
+    for _ in range(100):
+        if sessions(watch) <= before:
+            return
+        watch.execute("SELECT pg_sleep(0.1)")
+    raise AssertionError("Dagster is still connected")
+
+
+def test_a_connection_that_has_died_is_replaced(ispmig_home: Path, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as watch:
+        before = sessions(watch)
+        with dagster_instance.instance() as instance:
+            instance.add_dynamic_partitions("tenant", ["one"])
+            instance.get_runs()
+            for pid in sessions(watch) - before:
+                watch.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            instance.add_dynamic_partitions("tenant", ["two"])
+            assert instance.get_runs() == []
+            assert sorted(instance.get_dynamic_partitions("tenant")) == ["one", "two"]
