@@ -108,8 +108,12 @@ def _amounts(rng: np.random.Generator, count: int) -> pa.Array:
     )
 
 
-def batches(rows: int) -> Iterator[pa.RecordBatch]:
-    """The customers, some at a time; the first ones of more are the same."""
+def batches(rows: int, *, changed: bool = False) -> Iterator[pa.RecordBatch]:
+    """The customers, some at a time; the first ones of more are the same.
+
+    Args:
+        changed: every tenth lives in another city.
+    """
     rng = np.random.default_rng(SEED)
     for start in range(0, rows, _BATCH):
         count = min(_BATCH, rows - start)
@@ -136,7 +140,11 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
                 ),
                 _joined(_padded(rng.integers(1, 9_999, count), 1), " ",
                         _some(rng, _STREETS, count)),
-                _some(rng, _CITIES, count),
+                pc.if_else(
+                    pa.array((numbers % 10 == 0) & changed),
+                    pa.scalar("Elsewhere"),
+                    _some(rng, _CITIES, count),
+                ),
                 _some(rng, ("IL", "IL", "IL", "WI", "IA"), count),
                 _padded(rng.integers(50_000, 63_000, count), 5),
                 _some(rng, ("A", "A", "A", "A", "S", "X"), count),
@@ -151,10 +159,10 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
         )  # fmt: skip
 
 
-def write(path: Path, rows: int) -> None:
-    """Writes the customers as CSV, with a header."""
+def write(path: Path, rows: int, *, changed: bool = False) -> None:
+    """Writes the customers as CSV, with a header; ``changed``: as :func:`batches`."""
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
     first = next(batches(1))
     with pyarrow.csv.CSVWriter(path, first.schema, write_options=options) as file:
-        for batch in batches(rows):
+        for batch in batches(rows, changed=changed):
             file.write(batch)
