@@ -92,34 +92,8 @@ def instance() -> Iterator["DagsterInstance"]:
 
     home = prepare()["DAGSTER_HOME"]
     reference = InstanceRef.from_dir(home, overrides={"compute_logs": _NOT_CAPTURED})
-    with DagsterInstance.from_ref(reference) as ready, _connected(ready):
+    with DagsterInstance.from_ref(reference) as ready:
         yield ready
-
-
-@contextmanager
-def _connected(instance: "DagsterInstance") -> Iterator[None]:
-    """Lets Dagster's storages keep a connection each while the block lasts.
-
-    By itself Dagster makes one for every event: a hundred in the smallest run, which is most of
-    what the server has to do for it. One that has died, as after a restart of the server, is
-    replaced when it is next asked for.
-    """
-    import sqlalchemy
-
-    pools = []
-    for storage in (instance.event_log_storage, instance.run_storage, instance.schedule_storage):
-        own = getattr(storage, "_engine", None)
-        if isinstance(own, sqlalchemy.Engine) and isinstance(own.pool, sqlalchemy.NullPool):
-            kept = sqlalchemy.create_engine(
-                own.url, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True
-            )
-            setattr(storage, "_engine", kept)  # noqa: B010 - it is Dagster's own attribute
-            pools.append(kept)
-    try:
-        yield
-    finally:
-        for pool in pools:
-            pool.dispose()
 
 
 def configuration() -> str:
