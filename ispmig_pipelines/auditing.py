@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.errors import AuditBroken, TenantError, UsageError
-from ispmig_pipelines.quarantine.file import private_file
+from ispmig_pipelines.private_files import private_file
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from ispmig_pipelines.platform.audit.chain import Link
-    from ispmig_pipelines.platform.audit.verify import Verified
+    from ispmig_pipelines.platform.audit.problems import Verified
     from ispmig_pipelines.platform.audit.witness import Witnessed
 
 HEAD = "audit_head"

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.exporting import ExportFailed
 from ispmig_pipelines.migrating import MigrationFailed
 from ispmig_pipelines.validation.cards import redacted
 
@@ -27,6 +26,11 @@ class Ending:
     exit_code: int
     data: dict[str, Any] = field(default_factory=dict)
 
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints of it."""
+        error = {"code": self.code, "message": self.message, "exit_code": self.exit_code}
+        return self.data | {"error": error}
+
 
 def ending_of(error: BaseException, *, again: str) -> Ending:
     """What to tell of an error that ends a command.
@@ -38,9 +42,7 @@ def ending_of(error: BaseException, *, again: str) -> Ending:
         # An error may quote a name that is a record's first cell.
         case MigrationFailed():
             entry = {} if error.entry is None else error.entry.as_json()
-            return Ending(redacted(str(error)), error.kind, error.ends_with, entry)
-        case ExportFailed():
-            return Ending(redacted(str(error)), error.kind, error.ends_with)
+            return Ending(redacted(str(error)), error.code, error.exit_code, entry)
         case IspmigError():
             return Ending(redacted(str(error)), error.code, error.exit_code)
         case KeyboardInterrupt():

@@ -14,6 +14,7 @@
     │   └── ConflictRefused        ``--on-conflict fail`` and the tenant's row differs
     ├── AuditBroken                exit 1: somebody tampered with the audit trail
     ├── SignatureBroken            exit 1: a report is not as it was signed
+    ├── RunFailed                  a run that a command started failed: it ends as the run did
     ├── BackupError                exit 1: a backup cannot be made, opened or trusted
     │   ├── BackupDamaged          a part of it is missing, altered, swapped or forged
     │   └── BackupKeyError         the tenant's key is missing, unusable, or another one
@@ -31,7 +32,7 @@ column, what was found (masked), what would be accepted, and what to do. Only
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any
 
 
 class IspmigError(Exception):
@@ -43,8 +44,8 @@ class IspmigError(Exception):
         transient: trying again, unchanged, may succeed.
     """
 
-    code: ClassVar[str] = "error"
-    exit_code: ClassVar[int] = 1
+    code: str = "error"
+    exit_code: int = 1
     transient: bool = False
 
 
@@ -128,6 +129,22 @@ class SignatureBroken(IspmigError):
     """A report is not as it was signed, or was signed by a key that is not to be trusted."""
 
     code = "signature"
+
+
+class RunFailed(IspmigError):
+    """A run that a command started failed; code and exit code are those of its failure."""
+
+    def __init__(self, failure: dict[str, Any]) -> None:
+        """
+        Args:
+            failure: ``{"message", "error", "exit_code"}``, and of a defect ``"where"``.
+        """
+        self.code = failure["error"]
+        self.exit_code = failure["exit_code"]
+        super().__init__(failure["message"])
+        if failure.get("where"):
+            # Python shows notes below a traceback, and so does --debug.
+            self.add_note(f"It happened in the run, at:\n{failure['where']}")
 
 
 class BackupError(IspmigError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.errors import IspmigError, UsageError
+from ispmig_pipelines.errors import RunFailed, StorageError, UsageError
 from ispmig_pipelines.staging import storage_errors
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]?)B?", re.IGNORECASE)
@@ -21,23 +21,6 @@ _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SMALLEST = 1_000
 _KEPT_AT_MOST = 86_400.0
 """Seconds after which nobody is thought to need the condition of a run that was killed."""
-
-
-class ExportFailed(IspmigError):
-    """An export that failed in its run.
-
-    Attributes:
-        kind: the error's stable name.
-        ends_with: what the command line ends with.
-    """
-
-    def __init__(self, failure: dict[str, Any]) -> None:
-        self.kind: str = failure["error"]
-        self.ends_with: int = failure["exit_code"]
-        super().__init__(failure["message"])
-        if failure.get("where"):
-            # Python shows notes below a traceback, and so does --debug.
-            self.add_note(f"It happened in the run, at:\n{failure['where']}")
 
 
 def size(text: str) -> int:
@@ -84,7 +67,8 @@ def export(
 
     Raises:
         UsageError: tenant, entities, fields, conditions or transform are wrong; nothing was run.
-        ExportFailed: the run failed.
+        RunFailed: the run failed.
+        StorageError: another export has replaced this one.
     """
     from ispmig_pipelines.defs.tenant_export.config import ExportConfig
     from ispmig_pipelines.defs.tenant_export.earlier import read_manifest
@@ -111,17 +95,13 @@ def export(
             log_level=log_level,
         )
     if failure:
-        raise ExportFailed(failure)
+        raise RunFailed(failure)
     storage = open_place(place)
     manifest = read_manifest(storage)
     if manifest is None or manifest.get("dagster_run_id") != run.run_id:
-        raise ExportFailed(
-            {
-                "message": f"The export was written by the run {run.run_id}, and another has "
-                f"replaced it in {storage.place()} since. Choose a place for each with --out.",
-                "error": "storage",
-                "exit_code": 3,
-            }
+        raise StorageError(
+            f"The export was written by the run {run.run_id}, and another has replaced it in "
+            f"{storage.place()} since. Choose a place for each with --out."
         )
     return {"out": storage.place(), **manifest}
 

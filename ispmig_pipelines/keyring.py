@@ -10,10 +10,8 @@ A key's id is the first 16 hexadecimal digits of the SHA-256 of the raw public k
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,13 +30,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ispmig_pipelines.errors import StorageError, UsageError
+from ispmig_pipelines.private_files import locked, write_key
 from ispmig_pipelines.settings import settings
 
 PRIVATE = "report-signing.pem"
 ENDING = ".pub"
 VARIABLE = "ISPMIG_SIGNING_KEY"
 
-_LOCK = ".lock"
 _LONGEST = 65_536
 _BEGINS = "-----BEGIN"
 
@@ -238,7 +236,7 @@ def _make(folder: Path) -> SigningKey:
     key = SigningKey(Ed25519PrivateKey.generate())
     # First, so that nothing is ever signed by a key of which nothing is left.
     _remember(folder, key.public)
-    _write(
+    write_key(
         folder / PRIVATE,
         key._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
     )
@@ -251,37 +249,15 @@ def _remember(folder: Path, public: PublicKey) -> None:
         return
     with _failures(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, public.pem.encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read; it appears when it is whole, and on the disk."""
-    descriptor, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        Path(part).unlink(missing_ok=True)
+        write_key(path, public.pem.encode())
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes from making a key meanwhile; a process that dies lets go of it."""
+    """Keeps other processes from making a key meanwhile."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked(folder):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.errors import RunFailed
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.loading import loading
 from ispmig_pipelines.platform.conflict import OnConflict
@@ -21,20 +21,16 @@ if TYPE_CHECKING:
     from ispmig_pipelines.platform.ledger import Migration
 
 
-class MigrationFailed(IspmigError):
+class MigrationFailed(RunFailed):
     """A migration that failed in its run.
 
     Attributes:
-        kind: the error's stable name.
-        ends_with: what the command line ends with.
         entry: what the ledger knows of it, if anything.
     """
 
     def __init__(self, failure: dict[str, Any], entry: Migration | None) -> None:
-        self.kind: str = failure["error"]
-        self.ends_with: int = failure["exit_code"]
         self.entry = entry
-        super().__init__(failure["message"])
+        super().__init__(failure)
 
 
 def migrate(

@@ -81,7 +81,7 @@ def preview(
             preview_mask=masked,
         )
     except MigrationFailed as failure:
-        if failure.kind not in REFUSALS or failure.entry is None:
+        if failure.code not in REFUSALS or failure.entry is None:
             raise
         entry = failure.entry
     with _on_record(connection, tenant, entry.id, html, masked=masked):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats import CsvOptions, JsonOptions, SqlOptions, XmlOptions
-from ispmig_pipelines.mapping.spec_models import Source
+from ispmig_pipelines.mapping.source_models import Source
 from ispmig_pipelines.mapping.yaml_document import read_yaml
 
 _PLACES = ("files", "database", "query", "table", "formulas", "never", "not_cards", "card_tokens")

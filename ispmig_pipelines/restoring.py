@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ispmig_pipelines.migrating import MigrationFailed
+from ispmig_pipelines.errors import RunFailed
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -42,7 +42,7 @@ def restore(
     Raises:
         UsageError, BackupError: tenant, snapshot or names are wrong, or the manifest cannot be
             trusted; nothing was run.
-        MigrationFailed: the run failed; nothing was changed.
+        RunFailed: the run failed; nothing was changed.
     """
     from ispmig_pipelines.backup.repository import open_repository
     from ispmig_pipelines.backup.restore import choosing, new_platform, records, some_tables
@@ -90,7 +90,7 @@ def restore(
             dagster, "tenant_restore", tenant, {"restore": config}, log_level=log_level
         )
     if failure:
-        raise MigrationFailed(failure, None)
+        raise RunFailed(failure)
     done = records.of_run(connection, run.run_id)
     connection.rollback()
     assert done is not None  # noqa: S101 - a run that succeeded has entered itself

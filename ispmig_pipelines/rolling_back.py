@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ispmig_pipelines.migrating import MigrationFailed
+from ispmig_pipelines.errors import RunFailed
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -31,7 +31,7 @@ def roll_back(
 
     Raises:
         UsageError: tenant or migrations are wrong; nothing was run.
-        MigrationFailed: the run failed; nothing was taken back.
+        RunFailed: the run failed; nothing was taken back.
     """
     from ispmig_pipelines.platform import tenants
     from ispmig_pipelines.platform.ledger import State, migration
@@ -56,7 +56,7 @@ def roll_back(
             log_level=log_level,
         )
     if failure:
-        raise MigrationFailed(failure, None)
+        raise RunFailed(failure)
     done = rollback.of_run(connection, run.run_id)
     connection.rollback()
     assert done is not None  # noqa: S101 - a run that succeeded has entered itself

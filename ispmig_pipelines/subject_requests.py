@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.account import account
 from ispmig_pipelines.errors import SpecError, UsageError
-from ispmig_pipelines.quarantine.file import private_file
+from ispmig_pipelines.private_files import private_file
 from ispmig_pipelines.settings import settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
 FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storage", "staging",
-              "database_url", "account", "loading"}  # fmt: skip
+              "database_url", "account", "loading", "private_files"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
@@ -29,7 +29,7 @@ EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", 
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "keyring": {"errors", "settings"},
+    "keyring": {"errors", "private_files", "settings"},
     "settings": {"errors"},
     "account": set(),
     "loading": set(),
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "s3": set(),
     "storage": {"errors", "s3", "settings"},
     "staging": {"errors", "settings", "issues"},
+    "private_files": {"errors", "staging"},
     "model": {"errors", "issues"},
     "formats": FOUNDATION,  # knows no entities
     # Knows no database and no file formats; a spec says what validation is to demand.

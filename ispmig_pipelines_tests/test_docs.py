@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
 from ispmig_pipelines import errors
 from ispmig_pipelines.cli import app
-from ispmig_pipelines.settings import Settings, settings
+from ispmig_pipelines.settings import Settings
 from ispmig_pipelines.validation.document import rules_page
-from ispmig_pipelines_tests.conftest import in_database
+from ispmig_pipelines_tests import documented_rights
 from ispmig_pipelines_tests.corpora import PROJECT
 
 DOCS = PROJECT / "docs"
@@ -161,19 +160,7 @@ def test_the_five_minutes_of_the_readme_are_true(
 def test_the_documented_rights_are_enough(
     database_url: str, ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the role's own rights: the session becomes it at its start, as if it had logged in."""
-    (block,) = re.findall(r"```sql rights\n(.*?)```", page("settings.md"), re.DOTALL)
-    name = urlsplit(database_url).path[1:]
-    role = f"{name}_user"
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        for statement in block.strip().split(";\n"):
-            if not statement.startswith("CREATE DATABASE"):
-                statement = statement.replace("ispmig_platform", role).rstrip(";")
-                admin.execute(statement.replace("ispmig_data", name))
-    joint = "&" if urlsplit(database_url).query else "?"
-    url = f"{in_database(database_url, name)}{joint}options=-crole%3D{role}"
-    monkeypatch.setenv("ISPMIG_DATABASE_URL", url)
-    settings.cache_clear()
+    documented_rights.take(database_url, monkeypatch)
     write_files_of_readme(tmp_path)
     for words in (
         ["tenant", "add", "acme"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ispmig_pipelines.endings import ending_of
-from ispmig_pipelines.errors import DatabaseError, LawBroken, SourceError
+from ispmig_pipelines.errors import DatabaseError, IspmigError, LawBroken, RunFailed, SourceError
 from ispmig_pipelines.migrating import MigrationFailed
 
 
@@ -22,10 +22,15 @@ def test_our_own_errors_are_told_as_they_are(error: Exception, code: str, exit_c
     assert (ending.message, ending.code, ending.exit_code) == (str(error), code, exit_code)
 
 
-def test_a_failed_run_ends_as_the_run_said() -> None:
-    failure = {"message": "Too much.", "error": "threshold", "exit_code": 1}
-    ending = ending_of(MigrationFailed(failure, None), again="ispmig --debug …")
-    assert (ending.message, ending.code, ending.exit_code) == ("Too much.", "threshold", 1)
+FAILURE = {"message": "It is gone.", "error": "database", "exit_code": 3, "where": "a place"}
+
+
+@pytest.mark.parametrize("error", [MigrationFailed(FAILURE, None), RunFailed(FAILURE)])
+def test_a_failed_run_ends_as_the_run_said(error: IspmigError) -> None:
+    ending = ending_of(error, again="ispmig --debug …")
+    assert (ending.message, ending.code, ending.exit_code) == ("It is gone.", "database", 3)
+    (note,) = error.__notes__
+    assert "a place" in note
 
 
 def test_an_interruption_is_no_defect() -> None:

@@ -8,7 +8,6 @@ manifest's code of authentication.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
 
 import pyrage
 
@@ -67,70 +66,6 @@ def decrypt(data: bytes, identities: Sequence[str], place: str) -> bytes:
         return bytes(pyrage.decrypt(data, keys))
     except pyrage.DecryptError as error:
         raise _damaged(str(error), place) from None
-
-
-def encrypt_stream(source: BinaryIO, target: BinaryIO, recipients: Sequence[str]) -> None:
-    """Encrypts a stream into another, in constant memory.
-
-    Raises:
-        BackupKeyError: a recipient is no public key, or there is none.
-        OSError: of the streams.
-    """
-    keys, reader, writer = _recipients(recipients), _Watched(source), _Watched(target)
-    try:
-        pyrage.encrypt_io(reader, writer, keys)
-    except (pyrage.EncryptError, OSError) as error:
-        raise reader.failure or writer.failure or error from None
-
-
-def decrypt_stream(
-    source: BinaryIO, target: BinaryIO, identities: Sequence[str], place: str
-) -> None:
-    """Decrypts a stream into another, in constant memory.
-
-    What was written into the target before an error came is authentic as far as it goes, and to
-    be thrown away: more was there once.
-
-    Raises:
-        BackupDamaged: see :func:`decrypt`.
-        BackupKeyError: an identity is no private key.
-        OSError, StorageError: of the streams.
-    """
-    keys = [_identity(identity) for identity in identities]
-    reader, writer = _Watched(source), _Watched(target)
-    try:
-        pyrage.decrypt_io(reader, writer, keys)
-    except (pyrage.DecryptError, OSError) as error:
-        raise reader.failure or writer.failure or _damaged(str(error), place) from None
-
-
-class _Watched:
-    """A stream that remembers why it failed: the library makes another error of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.failure: Exception | None = None
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._stream.read(size)
-        except Exception as error:
-            self.failure = error
-            raise OSError from None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._stream.write(data)
-        except Exception as error:
-            self.failure = error
-            raise OSError from None
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except Exception as error:
-            self.failure = error
-            raise OSError from None
 
 
 def _damaged(said: str, place: str) -> BackupDamaged:

@@ -25,7 +25,6 @@ same slug never mixes with the former one: its key is set aside, as ``acme.ID.ke
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hmac
 import os
 import re
@@ -34,7 +33,6 @@ import shlex
 import signal
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -45,6 +43,7 @@ from typing import Any
 from ispmig_pipelines.backup.cipher import check_recipient, new_identity, recipient_of
 from ispmig_pipelines.errors import BackupKeyError, StorageError, UsageError
 from ispmig_pipelines.platform.tenants import check_slug
+from ispmig_pipelines.private_files import locked, sync_folder, write_key
 from ispmig_pipelines.settings import settings
 
 ENDING = ".key"
@@ -57,7 +56,6 @@ _SECRET_BYTES = 32
 _ID = re.compile(r"[0-9a-f]{16}")
 _SECRET = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 1 << 20
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -276,7 +274,7 @@ def set_aside(tenant: str) -> Path | None:
     with _failures(folder), _locked(folder):
         aside = folder / f"{tenant}.{_read(path).id}{ENDING}"
         path.rename(aside)
-        _sync(folder)
+        sync_folder(folder)
     return aside
 
 
@@ -329,7 +327,7 @@ def shred(tenant: str) -> Shredded:
                 ids.append(key.id)
                 recovery |= dict.fromkeys(key.had_recovery)
             _destroy(path)
-        _sync(folder)
+        sync_folder(folder)
     return Shredded(tenant, tuple(dict.fromkeys(ids)), tuple(paths), _remains(folder, recovery))
 
 
@@ -580,18 +578,9 @@ class _Unusable(ValueError):
 
 
 def _write(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; it appears when it is whole, and on the disk."""
+    # By the tenant's name: what is left of a writer that died is a key, and destroyed with it.
     tenant = path.name.partition(".")[0]
-    descriptor, part = tempfile.mkstemp(prefix=f".part-{tenant}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-        _sync(path.parent)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    write_key(path, text.encode("ascii"), part=f".part-{tenant}.")
 
 
 def _destroy(path: Path) -> None:
@@ -608,25 +597,13 @@ def _destroy(path: Path) -> None:
     path.unlink()
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes from writing meanwhile; a process that dies lets go of it."""
+    """Keeps other processes from writing meanwhile."""
     for one in (folder.parent, folder):
         one.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked(folder):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

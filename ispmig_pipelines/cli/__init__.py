@@ -8,7 +8,6 @@ converted or two specs differ, 2 wrong usage, spec or input, 3 database or stora
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 
@@ -36,7 +35,7 @@ from ispmig_pipelines.cli import (
 )
 from ispmig_pipelines.cli.console import has_told, options, tell
 from ispmig_pipelines.cli.words import Debug
-from ispmig_pipelines.endings import ending_of
+from ispmig_pipelines.endings import Ending, ending_of
 
 app = typer.Typer(
     name="ispmig",
@@ -122,6 +121,6 @@ def _run() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except TyperException as error:
-        told = {"code": "usage", "message": error.format_message(), "exit_code": error.exit_code}
-        sys.stdout.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
+        options["json"] = True
+        tell(Ending(error.format_message(), "usage", error.exit_code))
         sys.exit(error.exit_code)

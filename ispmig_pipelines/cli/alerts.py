@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ispmig_pipelines.cli.console import connected, say, told
+from ispmig_pipelines.cli.console import connected, say, say_failed, told
 from ispmig_pipelines.cli.words import Json
 from ispmig_pipelines.errors import AlertError
 
@@ -38,15 +38,9 @@ def send_sample(as_json: Json = False) -> None:
         data: dict[str, Any] = {"id": message.alerts[0].uid, "channels": found}
         wrong = [one for one in found if not one["sent"]]
         if wrong:
-            text = " ".join(f"{one['channel']}: {one['problem']}" for one in wrong)
-            data["error"] = {
-                "code": AlertError.code,
-                "message": text,
-                "exit_code": AlertError.exit_code,
-            }
+            untold = AlertError(" ".join(f"{one['channel']}: {one['problem']}" for one in wrong))
+            say_failed(untold, data, lambda out: _tested(out, found), in_words=True)
         say(data, lambda out: _tested(out, found))
-        if wrong:
-            raise typer.Exit(AlertError.exit_code)
 
 
 def _tested(out: Console, found: list[dict[str, Any]]) -> None:

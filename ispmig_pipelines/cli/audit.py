@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from ispmig_pipelines.cli.console import connected, console, options, say, told
+from ispmig_pipelines.cli.console import connected, console, options, say, say_failed, told
 from ispmig_pipelines.cli.words import Json
 
 audit_app = typer.Typer(
@@ -41,17 +42,13 @@ def audit_verify(
         found = auditing.verify(connection, tenant, report or ())
         error = auditing.broken(found)
         data = {"holds": error is None, "chains": [one.as_json() for one in found]}
-        if error is None:
-            say(data, lambda out: auditing.tell_verified(out, found))
-            return
-        if options["json"]:
-            data["error"] = {
-                "code": error.code, "message": str(error), "exit_code": error.exit_code,
-            }  # fmt: skip
-            say(data, lambda out: None)
-            raise typer.Exit(error.exit_code)
-        auditing.tell_verified(console(), found)
-        raise error
+
+        def show(out: Console) -> None:
+            auditing.tell_verified(out, found)
+
+        if error is not None:
+            say_failed(error, data, show)
+        say(data, show)
 
 
 @audit_app.command("show")

@@ -11,18 +11,13 @@ import typer
 from ispmig_pipelines import tables
 from ispmig_pipelines.account import account
 from ispmig_pipelines.cli.console import connected, platform, say, told
-from ispmig_pipelines.cli.words import Json, Slug
+from ispmig_pipelines.cli.words import BackupKey, Json, Slug
 
 backup_app = typer.Typer(
     help="Backups: a tenant's whole state at one instant, encrypted.", no_args_is_help=True
 )
 key_app = typer.Typer(help="Keys that open a tenant's backups.", no_args_is_help=True)
 backup_app.add_typer(key_app, name="key")
-
-KeyId = Annotated[
-    str,
-    typer.Option("--key", metavar="ID", help="Backups of a former tenant of this name, by key."),
-]
 
 
 @backup_app.command("create")
@@ -47,7 +42,7 @@ def backup_list(
     everything: Annotated[
         bool, typer.Option("--all", help="All of them, and not only the newest 20.")
     ] = False,
-    key: KeyId = "",
+    key: BackupKey = "",
     as_json: Json = False,
 ) -> None:
     """List a tenant's snapshots, the newest first."""
@@ -87,7 +82,7 @@ def backup_show(
             metavar="[SNAPSHOT]", help="Its name, the beginning or the end of it, or latest."
         ),
     ] = "latest",
-    key: KeyId = "",
+    key: BackupKey = "",
     as_json: Json = False,
 ) -> None:
     """Show a snapshot: its tables and how they were read, their rows and sizes."""

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.cli.console import console, options, platform, say, told
-from ispmig_pipelines.cli.words import Json, Slug
+from ispmig_pipelines.cli.console import console, platform, say, say_failed, told
+from ispmig_pipelines.cli.words import BackupKey, Json, Slug, Snapshot
 from ispmig_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from ispmig_pipelines.backup.drill import Drilled
     from ispmig_pipelines.backup.prune import Pruned
     from ispmig_pipelines.backup.verify import Verified
-
-KeyId = Annotated[
-    str,
-    typer.Option("--key", metavar="ID", help="Backups of a former tenant of this name, by key."),
-]
-Snapshot = Annotated[
-    str,
-    typer.Argument(metavar="SNAPSHOT", help="Its name, the beginning or the end of it, or latest."),
-]
 
 
 def verify(
@@ -38,7 +29,7 @@ def verify(
     snapshot: Annotated[
         str, typer.Option(metavar="SNAPSHOT", help="Only this one, and all of it.")
     ] = "",
-    key: KeyId = "",
+    key: BackupKey = "",
     as_json: Json = False,
 ) -> None:
     """Read backups back, and say what is damaged or missing, and which snapshots it hurts."""
@@ -57,18 +48,9 @@ def verify(
             told=_progress,
         )
         error = verifying.broken(found)
-        data = found.as_json()
-        if error is None:
-            say(data, lambda out: _tell_verified(out, found))
-            return
-        if options["json"]:
-            data["error"] = {
-                "code": error.code, "message": str(error), "exit_code": error.exit_code,
-            }  # fmt: skip
-            say(data, lambda out: None)
-            raise typer.Exit(error.exit_code)
-        _tell_verified(console(), found)
-        raise error
+        if error is not None:
+            say_failed(error, found.as_json(), lambda out: _tell_verified(out, found))
+        say(found.as_json(), lambda out: _tell_verified(out, found))
 
 
 def _tell_verified(out: Console, found: Verified) -> None:
@@ -98,7 +80,7 @@ def prune(
             help="A snapshot that is damaged or gone, and is to go all the same; may be repeated.",
         ),
     ] = None,
-    key: KeyId = "",
+    key: BackupKey = "",
     as_json: Json = False,
 ) -> None:
     """Delete snapshots that the retention policy lets go, and what no snapshot needs."""
@@ -145,7 +127,7 @@ def hold(
     reason: Annotated[
         str, typer.Option(help="Who needs it, and until when; whoever releases it reads it.")
     ],
-    key: KeyId = "",
+    key: BackupKey = "",
     as_json: Json = False,
 ) -> None:
     """Keep a snapshot until it is released, whatever the retention policy says."""
@@ -166,7 +148,7 @@ def hold(
         )
 
 
-def release(tenant: Slug, snapshot: Snapshot, key: KeyId = "", as_json: Json = False) -> None:
+def release(tenant: Slug, snapshot: Snapshot, key: BackupKey = "", as_json: Json = False) -> None:
     """End all holds of a snapshot; the next prune goes by the retention policy again."""
     with told(as_json), platform():
         from ispmig_pipelines.backup import holds

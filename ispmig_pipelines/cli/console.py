@@ -6,12 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from ispmig_pipelines.endings import Ending, ending_of
+from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.loading import loading
 
 if TYPE_CHECKING:
@@ -21,13 +23,39 @@ if TYPE_CHECKING:
 options = {"json": False, "debug": False, "told": False}
 """What was said of the command that runs, and whether it has said how it ended."""
 
+_AGAIN = "ispmig --debug …"
+
 
 def say(data: dict[str, Any], show: Callable[[Console], None]) -> None:
     """Puts out what a command found: the data as JSON where that was asked for, else as shown."""
     if options["json"]:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+        _write(data)
     else:
         show(console())
+
+
+def say_failed(
+    error: IspmigError,
+    data: dict[str, Any],
+    show: Callable[[Console], None],
+    *,
+    in_words: bool = False,
+) -> NoReturn:
+    """Puts out what a command found, as :func:`say` does, and ends it with what is wrong with that.
+
+    Args:
+        in_words: what is shown tells it already, to people.
+    """
+    ending = replace(ending_of(error, again=_AGAIN), data=data)
+    if not options["json"]:
+        show(console())
+    if options["json"] or not in_words:
+        tell(ending)
+    raise typer.Exit(ending.exit_code)
+
+
+def _write(data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
 
 
 def console(*, to_errors: bool = False) -> Console:
@@ -64,20 +92,16 @@ def told(as_json: bool) -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         if options["debug"]:
             raise
-        _end(ending_of(error, again="ispmig --debug …"))
-
-
-def _end(ending: Ending) -> None:
-    tell(ending)
-    raise typer.Exit(ending.exit_code)
+        ending = ending_of(error, again=_AGAIN)
+        tell(ending)
+        raise typer.Exit(ending.exit_code) from None
 
 
 def tell(ending: Ending) -> None:
     """Says how the command ends."""
     options["told"] = True
     if options["json"]:
-        error = {"code": ending.code, "message": ending.message, "exit_code": ending.exit_code}
-        sys.stdout.write(json.dumps(ending.data | {"error": error}, ensure_ascii=False) + "\n")
+        _write(ending.as_json())
     else:
         console(to_errors=True).print(f"ispmig: {ending.message}", markup=False)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.bar import bar

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.console import console, say, told

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import typer.core
 from rich.console import Console
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.bar import bar
-from ispmig_pipelines.cli.console import connected, console, say, told
+from ispmig_pipelines.cli.console import connected, console, say, say_failed, told
 from ispmig_pipelines.cli.words import (
     Json,
     Slug,
@@ -25,6 +24,14 @@ from ispmig_pipelines.validation import threshold
 if TYPE_CHECKING:
     from ispmig_pipelines.defs.tenant_migration.registered import Registered
     from ispmig_pipelines.platform.ledger import Migration
+
+_ON_CONFLICT = typer.Option(
+    help="Who wins where the tenant has other content under a record's key."
+)
+MaxQuarantined = Annotated[
+    str,
+    typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
+]
 
 
 def migrate(
@@ -43,14 +50,8 @@ def migrate(
         bool, typer.Option("--urgent", help="With --all: before what waits in the queue already.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publishing.")] = False,
-    on_conflict: Annotated[
-        OnConflict | None,
-        typer.Option(help="Who wins where the tenant has other content under a record's key."),
-    ] = None,
-    max_quarantined: Annotated[
-        str,
-        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
-    ] = "",
+    on_conflict: Annotated[OnConflict | None, _ON_CONFLICT] = None,
+    max_quarantined: MaxQuarantined = "",
     batch_size: Annotated[
         int,
         typer.Option(
@@ -134,14 +135,8 @@ def register(
         Path | None,
         typer.Argument(metavar="[SPEC]", help="The spec, a YAML file; without it: what holds now."),
     ] = None,
-    on_conflict: Annotated[
-        OnConflict,
-        typer.Option(help="Who wins where the tenant has other content under a record's key."),
-    ] = OnConflict.update,
-    max_quarantined: Annotated[
-        str,
-        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
-    ] = threshold.DEFAULT,
+    on_conflict: Annotated[OnConflict, _ON_CONFLICT] = OnConflict.update,
+    max_quarantined: MaxQuarantined = threshold.DEFAULT,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what was registered.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -225,14 +220,8 @@ def preview(
     mask: Annotated[
         bool, typer.Option("--mask", help="Show masks of cells and values only.")
     ] = False,
-    on_conflict: Annotated[
-        OnConflict,
-        typer.Option(help="Who wins where the tenant has other content under a record's key."),
-    ] = OnConflict.update,
-    max_quarantined: Annotated[
-        str,
-        typer.Option(metavar="N|N%", help="Most records of each entity that may go to quarantine."),
-    ] = threshold.DEFAULT,
+    on_conflict: Annotated[OnConflict, _ON_CONFLICT] = OnConflict.update,
+    max_quarantined: MaxQuarantined = threshold.DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Show what a migration would do, by a dry run: before and after, issues, changes."""
@@ -253,21 +242,17 @@ def preview(
                 on_conflict=on_conflict,
                 max_quarantined=max_quarantined,
             )
-        written = {"html": str(html) if html else None}
+        data = report.model_dump(mode="json") | {"html": str(html) if html else None}
+
+        def show(out: Console) -> None:
+            terminal.show(out, report, whole=bool(chosen))
+            if html:
+                out.print(f"The page is {html}.", markup=False)
+
         if not report.passed:
-            written["error"] = {  # type: ignore[assignment]
-                "code": report.refused_as,
-                "message": report.refused,
-                "exit_code": previewing.REFUSALS[report.refused_as].exit_code,
-            }
-        say(
-            report.model_dump(mode="json") | written,
-            lambda out: terminal.show(out, report, whole=bool(chosen)),
-        )
-        if html and not as_json:
-            console().print(f"The page is {html}.", markup=False)
-        if not report.passed:
-            raise typer.Exit(previewing.REFUSALS[report.refused_as].exit_code)
+            error = previewing.REFUSALS[report.refused_as](report.refused)
+            say_failed(error, data, show, in_words=True)
+        say(data, show)
 
 
 def migrations(tenant: Slug, as_json: Json = False) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.bar import bar
 from ispmig_pipelines.cli.console import connected, console, say, told, write_records
+from ispmig_pipelines.cli.default_command import unless_named
 from ispmig_pipelines.cli.words import (
     Entities,
     Json,
@@ -21,18 +21,8 @@ from ispmig_pipelines.cli.words import (
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 
-
-class _ListUnlessNamed(typer.core.TyperGroup):
-    """``ispmig quarantine acme`` is ``ispmig quarantine list acme``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
 quarantine_app = typer.Typer(
-    cls=_ListUnlessNamed,
+    cls=unless_named("list"),
     help="Records that were not loaded: listed (ispmig quarantine TENANT), or purged.",
     no_args_is_help=True,
 )

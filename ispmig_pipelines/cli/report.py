@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines.cli.console import connected, console, say, told
+from ispmig_pipelines.cli.default_command import unless_named
 from ispmig_pipelines.cli.words import Json, Slug
 from ispmig_pipelines.reporting import ReportFormat
 
 SHOW = "show"
 
 
-class _ShowsUnlessTold(typer.core.TyperGroup):
-    """``ispmig report TENANT`` is short for ``ispmig report show TENANT``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = [SHOW, *args]
-        return super().parse_args(ctx, args)
-
-
 report_app = typer.Typer(
-    cls=_ShowsUnlessTold,
+    cls=unless_named(SHOW),
     help="The signed report of a migration: ispmig report TENANT [ID] makes it again.",
     no_args_is_help=True,
 )

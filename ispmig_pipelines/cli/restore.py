@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ispmig_pipelines.cli.console import connected, say, told
+from ispmig_pipelines.cli.default_command import unless_named
 from ispmig_pipelines.cli.words import Json, Slug
 
-
-class _RunUnlessNamed(typer.core.TyperGroup):
-    """``ispmig restore acme …`` is ``ispmig restore run acme …``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 restore_app = typer.Typer(
-    cls=_RunUnlessNamed,
+    cls=unless_named("run"),
     help="Tenants set back to a snapshot (ispmig restore TENANT); undone, or confirmed.",
     no_args_is_help=True,
 )

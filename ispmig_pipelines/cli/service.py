@@ -6,7 +6,6 @@ import sys
 from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.cli.console import say, told

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import typer.core
 
-from ispmig_pipelines.cli.console import connected, console, say, told
+from ispmig_pipelines.cli.console import connected, say, say_failed, told
 from ispmig_pipelines.cli.words import (
     Json,
 )
@@ -33,15 +32,9 @@ def spec_check(
         from ispmig_pipelines import spec_checking
 
         found = spec_checking.check(spec, sources=sources)
-        error = found.error
-        said = found.as_json()
-        if error is not None:
-            said["error"] = {"code": error.code, "message": str(error), "exit_code": 2}
-        say(said, lambda out: spec_checking.tell(out, found))
-        if error is not None:
-            if not as_json:
-                console(to_errors=True).print(f"ispmig: {error}", markup=False)
-            raise typer.Exit(error.exit_code)
+        if found.error is not None:
+            say_failed(found.error, found.as_json(), lambda out: spec_checking.tell(out, found))
+        say(found.as_json(), lambda out: spec_checking.tell(out, found))
 
 
 @spec_app.command("diff")

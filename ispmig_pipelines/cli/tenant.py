@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-import typer.core
 
 from ispmig_pipelines import tables
 from ispmig_pipelines.account import account

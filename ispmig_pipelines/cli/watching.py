@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import typer
 from rich.console import Console
 
-from ispmig_pipelines.cli.console import options, say, told
+from ispmig_pipelines.cli.console import options, say, say_failed, told
 from ispmig_pipelines.cli.words import Json
 from ispmig_pipelines.errors import PlatformError
 
@@ -38,15 +37,11 @@ def health(as_json: Json = False) -> None:
             wrong = ", ".join(
                 f"{part} ({one['code']})" for part, one in parts.items() if not one["healthy"]
             )
-            found["error"] = {
-                "code": PlatformError.code,
-                "message": f"Not healthy: {wrong}. What each code means and what to do is in "
-                "docs/metrics.md.",
-                "exit_code": PlatformError.exit_code,
-            }
+            error = PlatformError(
+                f"Not healthy: {wrong}. What each code means and what to do is in docs/metrics.md."
+            )
+            say_failed(error, found, lambda out: _shown(out, found), in_words=True)
         say(found, lambda out: _shown(out, found))
-        if not found["healthy"]:
-            raise typer.Exit(PlatformError.exit_code)
 
 
 def _shown(out: Console, found: dict[str, Any]) -> None:

@@ -22,6 +22,14 @@ FileMember = Annotated[str, typer.Option("--member", help="Only this file of a z
 Entities = Annotated[
     list[str] | None, typer.Option("--entity", help="Only this entity; may be given several times.")
 ]
+BackupKey = Annotated[
+    str,
+    typer.Option("--key", metavar="ID", help="Backups of a former tenant of this name, by key."),
+]
+Snapshot = Annotated[
+    str,
+    typer.Argument(metavar="SNAPSHOT", help="Its name, the beginning or the end of it, or latest."),
+]
 
 
 class OutputFormat(StrEnum):

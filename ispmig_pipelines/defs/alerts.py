@@ -29,7 +29,7 @@ from dagster import (
     sensor,
 )
 from dagster._core.events import JobFailureData
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, PARTITION_NAME_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from ispmig_pipelines.alerting import delivering, outbox
@@ -37,7 +37,7 @@ from ispmig_pipelines.alerting.alert import Alert, Kind, plain_slug, plain_word
 from ispmig_pipelines.defs.audit_chain import UNBROKEN
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.resources import Platform
-from ispmig_pipelines.defs.tenant_job import TENANT_TAG
+from ispmig_pipelines.defs.tenant_job import tenant_of
 from ispmig_pipelines.errors import AuditBroken, LawBroken
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.report.rule_kind import RuleKind
@@ -284,11 +284,10 @@ def _of_run(run: DagsterRun, code: str, at: float) -> Alert:
     if kind is None:
         kind = Kind.DRILL_FAILED if _DRILL.search(run.job_name) else Kind.RUN_FAILED
         kind = Kind.DROP_FAILED if DROP_TAG in run.tags else kind
-    tenant = run.tags.get(TENANT_TAG) or run.tags.get(PARTITION_NAME_TAG)
     return Alert(
         event=f"{_RUN}{run.run_id}",
         kind=kind,
-        tenant=plain_slug(tenant),
+        tenant=plain_slug(tenant_of(run)),
         subject=plain_word(run.job_name, "job"),
         code=code,
         run_id=run.run_id,
@@ -307,7 +306,7 @@ def check_failed(instance: DagsterInstance, record: EventLogRecord) -> Alert | N
     metadata = {name: getattr(value, "value", None) for name, value in data.metadata.items()}
     tenant = metadata.get("tenant") or data.partition
     if not tenant and (run := instance.get_run_by_id(record.run_id)) is not None:
-        tenant = run.tags.get(TENANT_TAG) or run.tags.get(PARTITION_NAME_TAG)
+        tenant = tenant_of(run)
     return Alert(
         event=f"check:{record.run_id}:{record.storage_id}",
         kind=KIND_OF_CHECK.get(data.check_name, Kind.CHECK_FAILED),

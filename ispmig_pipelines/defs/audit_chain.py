@@ -30,7 +30,8 @@ from ispmig_pipelines.defs.partitions import tenants
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
-from ispmig_pipelines.platform.audit.verify import Verified, verify_chains
+from ispmig_pipelines.platform.audit.problems import Verified
+from ispmig_pipelines.platform.audit.verify import verify_chains
 
 TRAIL = AssetKey("audit_trail")
 UNBROKEN = "unbroken"

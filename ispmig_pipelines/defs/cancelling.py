@@ -13,7 +13,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.defs import living
-from ispmig_pipelines.defs.tenant_job import TENANT_TAG
+from ispmig_pipelines.defs.tenant_job import tenant_of
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.platform import ledger, tenants
@@ -151,11 +151,6 @@ def stop(
             )
         )  # fmt: skip
     return found
-
-
-def tenant_of(run: DagsterRun) -> str:
-    """The tenant that a run is of; "" of one of all."""
-    return run.tags.get(TENANT_TAG) or run.tags.get("dagster/partition", "")
 
 
 def _unfinished(instance: DagsterInstance) -> list[DagsterRun]:

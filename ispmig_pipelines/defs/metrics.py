@@ -158,8 +158,8 @@ def definitions() -> Found:
     """Whether the definitions load in this process."""
     try:
         ReconstructableRepository.for_module(DEFINITIONS, "defs").get_definition()
-    except Exception:
-        return Found("load_error")
+    except Exception as error:
+        return health.broken("load_error", error)
     return Found()
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagster import JobDefinition, PartitionedConfig, in_process_executor, job
+from dagster import Config, DagsterRun, JobDefinition, PartitionedConfig, in_process_executor, job
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.partitions import tenants
@@ -39,3 +40,14 @@ def tenant_job(
         description=description,
         tags=tags_of(priority),
     )
+
+
+def in_launchpad(op: str, config: Config) -> dict[str, object]:
+    """What the launchpad shows of a job: all that its first op can be told, to be changed there."""
+    return {"ops": {op: {"config": config.model_dump(mode="json")}}}
+
+
+def tenant_of(run: DagsterRun) -> str:
+    """The tenant that a run is of; "" of one of all. Jobs that do not run alone, and assets, have a
+    partition and no :data:`TENANT_TAG`."""
+    return run.tags.get(TENANT_TAG) or run.tags.get(PARTITION_NAME_TAG, "")

@@ -12,14 +12,13 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.guarding import refuse_cards
 from ispmig_pipelines.mapping.spec import Spec, load_spec
 from ispmig_pipelines.nearest import did_you_mean
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import tenant_settings
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.remote import is_url
 from ispmig_pipelines.validation import threshold
@@ -229,24 +228,18 @@ class DropSettings:
 
 def of(connection: Connection, slug: str) -> DropSettings:
     """What a tenant says of its drop place."""
-    table = ledger.tenants
-    found = connection.execute(sa.select(table.c.settings).where(table.c.slug == slug))
-    return _read(found.scalar_one().get(_SETTING, {}))
+    return _read(tenant_settings.of(connection, slug).get(_SETTING, {}))
 
 
 def of_all(connection: Connection) -> dict[str, DropSettings]:
     """Every tenant's."""
-    table = ledger.tenants
-    rows = connection.execute(sa.select(table.c.slug, table.c.settings).order_by(table.c.slug))
-    return {row.slug: _read(row.settings.get(_SETTING, {})) for row in rows}
+    every = tenant_settings.of_all(connection)
+    return {slug: _read(said.get(_SETTING, {})) for slug, said in every.items()}
 
 
 def declare(connection: Connection, slug: str, said: DropSettings) -> None:
     """Sets it, in the current transaction."""
-    table = ledger.tenants
-    asked = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
-    settings = connection.execute(asked).scalar_one() | {_SETTING: said.as_json()}
-    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    tenant_settings.declare(connection, slug, _SETTING, said.as_json())
 
 
 def _read(said: Mapping[str, Any]) -> DropSettings:

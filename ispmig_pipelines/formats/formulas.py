@@ -51,11 +51,6 @@ def restored(cells: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.and_(pa.array(rows), first), pc.utf8_slice_codeunits(cells, 1), cells)
 
 
-def is_formula(text: str) -> bool:
-    """Whether :func:`neutralised` puts an apostrophe before a text."""
-    return _formulas(pa.array([text])) is not None
-
-
 def _formulas(cells: pa.StringArray) -> np.ndarray | None:
     """Which cells are apostrophes, or none, and then the beginning of a formula."""
     data = bytes_of(cells)

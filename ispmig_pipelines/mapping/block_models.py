@@ -7,13 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from ispmig_pipelines.condition import When
-from ispmig_pipelines.mapping.spec_models import (
-    Defaults,
-    FieldMapping,
-    LookupValue,
-    Source,
-    SourceName,
-)
+from ispmig_pipelines.mapping.source_models import Source, SourceName
+from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping, LookupValue
 from ispmig_pipelines.mapping.spec_words import Name, Names, Part
 from ispmig_pipelines.mapping.validation_words import Validation
 

@@ -30,10 +30,9 @@ from ispmig_pipelines.mapping.spec_models import (
     Defaults,
     FieldMapping,
     OtherValue,
-    Part,
-    Split,
     units_of,
 )
+from ispmig_pipelines.mapping.spec_words import Part, Split
 from ispmig_pipelines.mapping.transform.check import mistakes_outward, model_within
 from ispmig_pipelines.mapping.yaml_document import Mistake, YamlDocument, read_yaml
 from ispmig_pipelines.mapping.yaml_document import Path as At

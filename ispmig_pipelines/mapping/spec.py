@@ -17,11 +17,11 @@ from ispmig_pipelines.condition import Condition, columns_of, fields_of, parse_c
 from ispmig_pipelines.errors import SourceError, SpecError, UsageError
 from ispmig_pipelines.issues import Severity
 from ispmig_pipelines.mapping.block_models import Block, LegacyJson, SpecDocument
+from ispmig_pipelines.mapping.source_models import Source
 from ispmig_pipelines.mapping.spec_check import mistakes_of
 from ispmig_pipelines.mapping.spec_models import (
     Defaults,
     FieldMapping,
-    Source,
     TableLookup,
     lookup_tables_of,
 )

@@ -21,17 +21,15 @@ from ispmig_pipelines.mapping.rule_check import (
     mistakes_of_sharing,
     taking,
 )
+from ispmig_pipelines.mapping.source_models import Csv, Source, Sql
 from ispmig_pipelines.mapping.spec_models import (
     OPTIONS_OF,
-    Csv,
     Defaults,
     FieldMapping,
     OtherValue,
-    Source,
-    Split,
-    Sql,
     units_of,
 )
+from ispmig_pipelines.mapping.spec_words import Split
 from ispmig_pipelines.mapping.transform.check import mistakes_of_steps, model_within
 from ispmig_pipelines.mapping.validation_check import mistakes_of_validation
 from ispmig_pipelines.mapping.validation_words import CheckWords, MaxQuarantined, Validation

@@ -21,12 +21,12 @@ from ispmig_pipelines.condition import (
     parse_condition_data,
 )
 from ispmig_pipelines.mapping.block_models import Block, LegacyJson, Rule
+from ispmig_pipelines.mapping.source_models import Source
 from ispmig_pipelines.mapping.spec_models import (
     Defaults,
     FieldMapping,
     OtherValue,
     Sequence,
-    Source,
     TableLookup,
 )
 from ispmig_pipelines.mapping.spec_words import Part, Split

@@ -25,8 +25,9 @@ from ispmig_pipelines.mapping.batch import Batch
 from ispmig_pipelines.mapping.lookup_table import rows_where
 from ispmig_pipelines.mapping.rules import ConditionPlan
 from ispmig_pipelines.mapping.selection import Selection
+from ispmig_pipelines.mapping.source_models import Source
 from ispmig_pipelines.mapping.spec import Feed, Spec
-from ispmig_pipelines.mapping.spec_models import FieldMapping, Source
+from ispmig_pipelines.mapping.spec_models import FieldMapping
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import Privacy
 

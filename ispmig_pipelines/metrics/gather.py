@@ -162,9 +162,15 @@ def gathered(
         ranked = _ranked(connection)
         shown = frozenset(ranked[:most])
         families = [
-            _migrations(connection),
+            _by_state(
+                connection, "ispmig_migrations", "Migrations and dry runs, by where they stand.",
+                ledger.data_migrations.c.state, [one.value for one in State],
+            ),
             _rows(connection, shown),
-            _drops(connection, drop_states),
+            _by_state(
+                connection, "ispmig_drops", "Sets of dropped files, by where they stand.",
+                ledger.drops.c.state, drop_states,
+            ),
             Family(
                 "ispmig_alerts_waiting", Type.GAUGE,
                 "Alerts of which a receiver is still to be told.",
@@ -218,15 +224,15 @@ def _of_tenants(
     return Family(name, Type.GAUGE, doc, samples, unit=unit)
 
 
-def _migrations(connection: Connection) -> Family:
-    state = ledger.data_migrations.c.state
-    found = dict.fromkeys((one.value for one in State), 0)
+def _by_state(
+    connection: Connection, name: str, doc: str, state: sa.Column[str], states: Iterable[str]
+) -> Family:
+    """How many rows are in each state, also in those of ``states`` in which none is."""
+    found = dict.fromkeys(states, 0)
     for row in connection.execute(sa.select(state, sa.func.count()).group_by(state)):
         found[row[0]] = row[1]
-    samples = tuple(Sample(count, {"state": name}) for name, count in found.items())
-    return Family(
-        "ispmig_migrations", Type.GAUGE, "Migrations and dry runs, by where they stand.", samples
-    )
+    samples = tuple(Sample(count, {"state": one}) for one, count in found.items())
+    return Family(name, Type.GAUGE, doc, samples)
 
 
 _ROWS = sa.text(
@@ -253,17 +259,6 @@ def _rows(connection: Connection, shown: frozenset[str]) -> Family:
         tuple(Sample(n, dict(zip(names, key, strict=True))) for key, n in sorted(found.items())),
         unit="rows",
     )  # fmt: skip
-
-
-def _drops(connection: Connection, states: Iterable[str]) -> Family:
-    state = ledger.drops.c.state
-    found = dict.fromkeys(states, 0)
-    for row in connection.execute(sa.select(state, sa.func.count()).group_by(state)):
-        found[row[0]] = row[1]
-    samples = tuple(Sample(count, {"state": name}) for name, count in found.items())
-    return Family(
-        "ispmig_drops", Type.GAUGE, "Sets of dropped files, by where they stand.", samples
-    )
 
 
 def _newest(connection: Connection, operation: trail.Operation) -> dict[str, _Told]:

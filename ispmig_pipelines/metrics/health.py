@@ -6,12 +6,14 @@ answer holds names, codes and numbers: no path, no address, no text of an error.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,6 +36,7 @@ DEADLINE = 8.0
 """Seconds for each part. Probes commonly give up after ten."""
 
 _PROBE = b"ispmig\n"
+_LOGGER = logging.getLogger("ispmig_pipelines.health")
 MIB = 1 << 20
 
 
@@ -119,9 +122,24 @@ def tried(check: Check) -> Found:
         return check()
     except IspmigError as error:
         return Found(error.code)
-    except Exception:
-        # A probe answers whatever happens; what it was stands in the logs of those who work.
-        return Found("unexpected")
+    except Exception as error:
+        # A probe answers whatever happens.
+        return broken("unexpected", error)
+
+
+def broken(code: str, error: Exception) -> Found:
+    """How a part is that failed in a way nobody foresaw; where, this process's log says, without a
+    word of the error: an address may be in it."""
+    _LOGGER.error(
+        "%s: %s at %s",
+        code,
+        type(error).__name__,
+        " > ".join(
+            f"{frame.name} ({frame.filename}, line {frame.lineno})"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ),
+    )
+    return Found(code)
 
 
 def _told(found: Found, seconds: float) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from threading import Thread
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 from psycopg import sql
 
@@ -102,8 +101,3 @@ def csv_bytes(batch: pa.RecordBatch) -> memoryview:
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(batch, sink, write_options=_WRITE)
     return memoryview(sink.getvalue())
-
-
-def text_array(values: pa.Array) -> pa.Array:
-    """A column of any type as the text Postgres would show, for use in text columns."""
-    return values if pa.types.is_string(values.type) else pc.cast(values, pa.string())

@@ -397,25 +397,3 @@ def write_as(migration: int) -> sql.Composed:
     return sql.SQL("select pg_catalog.set_config({}, {}, true)").format(
         sql.Literal(WRITING), sql.Literal(str(migration))
     )
-
-
-def staging_table(
-    schema: str, name: str, entity: EntityInfo, fields: Iterable[str]
-) -> sql.Composed:
-    """``CREATE UNLOGGED TABLE`` for rows on their way into the entity's table.
-
-    It holds the chosen fields, ``legacy`` and where the row stands (``_file``, ``_record``,
-    ``_line``), with the types of the entity's table and none of its constraints: those are
-    for what is published. It does not survive a crash of the server; nor does the run.
-    """
-    declared = [
-        *((field, column_type(entity.fields[field])) for field in fields),
-        (LEGACY, sql.SQL("jsonb")),
-        (FILE, sql.SQL("integer")),
-        (RECORD, sql.SQL("bigint")),
-        (LINE, sql.SQL("bigint")),
-    ]
-    return sql.SQL("create unlogged table {} ({})").format(
-        sql.Identifier(schema, name),
-        _listed(sql.SQL("{} {}").format(sql.Identifier(column), kind) for column, kind in declared),
-    )

@@ -6,11 +6,10 @@ import ipaddress
 from collections.abc import Iterable
 from itertools import pairwise
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import tenant_settings
 
 _KEY = "pools"
 
@@ -45,8 +44,7 @@ def parse(texts: Iterable[str]) -> tuple[str, ...]:
 
 def of(connection: Connection, slug: str) -> tuple[str, ...]:
     """The pools that a tenant declares; none: its addresses are not held against any."""
-    statement = sa.select(ledger.tenants.c.settings).where(ledger.tenants.c.slug == slug)
-    return tuple(connection.execute(statement).scalar_one().get(_KEY, ()))
+    return tuple(tenant_settings.of(connection, slug).get(_KEY, ()))
 
 
 def declare(connection: Connection, slug: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -56,10 +54,5 @@ def declare(connection: Connection, slug: str, texts: Iterable[str]) -> tuple[st
         UsageError: see :func:`parse`; nothing was changed.
     """
     pools = parse(texts)
-    table = ledger.tenants
-    said = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
-    settings = {k: v for k, v in connection.execute(said).scalar_one().items() if k != _KEY}
-    if pools:
-        settings[_KEY] = list(pools)
-    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    tenant_settings.declare(connection, slug, _KEY, list(pools) or None)
     return pools

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import psycopg
-import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.model import ENTITIES
-from ispmig_pipelines.platform import ddl, ledger
+from ispmig_pipelines.platform import ddl, tenant_settings
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.tenants import Tenant
 
@@ -68,20 +67,13 @@ class Past:
 
 def of(connection: Connection, slug: str) -> int | None:
     """For how many months a tenant keeps customers who left; None: it does not say."""
-    table = ledger.tenants
-    found = connection.execute(sa.select(table.c.settings).where(table.c.slug == slug))
-    months: int | None = found.scalar_one().get(_SETTING)
+    months: int | None = tenant_settings.of(connection, slug).get(_SETTING)
     return months
 
 
 def declare(connection: Connection, slug: str, months: int | None) -> None:
     """Sets for how many months a tenant keeps customers who left; in the current transaction."""
-    table = ledger.tenants
-    said = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
-    settings = {k: v for k, v in connection.execute(said).scalar_one().items() if k != _SETTING}
-    if months is not None:
-        settings[_SETTING] = months
-    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    tenant_settings.declare(connection, slug, _SETTING, months)
 
 
 def create_table(driver: psycopg.Connection, tenant: Tenant) -> None:

@@ -37,15 +37,6 @@ class Measure(StrEnum):
     UNPAID = "unpaid_invoice"
 
 
-ENTITY = {
-    Measure.BALANCE: "customer",
-    Measure.RECEIVABLE: "customer",
-    Measure.CREDIT: "customer",
-    Measure.DEPOSIT: "customer",
-    Measure.INVOICED: "invoice",
-    Measure.UNPAID: "invoice",
-}
-
 POSITIVE_IS = {
     Measure.BALANCE: "owed by customers",
     Measure.RECEIVABLE: "owed by customers",

@@ -38,8 +38,8 @@ class Verified:
         quarantined: of these, how many lie in quarantine.
         present: of these, how many are in the tenant's table under their key.
         repeated: of the present, how many share their key with an earlier one.
-        own: of the tenant's rows under these keys, how many say that they come from just the
-            record that has the key; None where that was not asked.
+        own: of the tenant's rows under these keys, how many say that they come from just a
+            record that has the key.
         amounts: ``field`` → currency → sums taken anew on each side.
         problems: what does not agree, in words; empty when all is well.
     """
@@ -48,7 +48,7 @@ class Verified:
     quarantined: int = 0
     present: int = 0
     repeated: int = 0
-    own: int | None = None
+    own: int = 0
     amounts: dict[str, dict[str, Amounts]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -83,11 +83,7 @@ def verify_feed(
     with as_tenant(driver, feed.tenant):
         _mark_quarantined(driver, feed, verified)
         _count_repeats(driver, feed, verified)
-        if verified.repeated or any(other.entity == feed.entity for other in earlier):
-            _compare(driver, feed, verified)
-            _sum(driver, feed, earlier, verified)
-        else:
-            _compare_and_sum(driver, feed, verified)
+        _compare(driver, feed, earlier, verified)
         _sum_quarantined(driver, feed, verified)
     return verified
 
@@ -112,16 +108,9 @@ def adjusted_again(
     found: Totals = {}
     for name in feed.money:
         positions = sql.SQL(
-            """select _file, _record from (
-                   select a._file, a._record, {before} as before,
-                          row_number() over (partition by {key} order by _file, _record) as place
-                   from {audited} a where not a._quarantined
-               ) numbered where place > 1 or before"""
-        ).format(
-            key=sql.SQL(", ").join(sql.Identifier("a", k) for k in feed.key),
-            audited=feed.temporary(AUDITED),
-            before=_brought_before(feed, name, earlier),
-        )
+            """select _file, _record from {} numbered
+               where not _quarantined and (_place > 1 or {})"""
+        ).format(_numbered(feed, earlier), _before(name))
         found |= adjusted_sums(driver, feed, positions, field=name)
     return found
 
@@ -135,7 +124,7 @@ def strangers(
         feeds: all of the entity; each was verified before, in the same session.
         verified: what was found of each.
     """
-    if len(verified) == len(feeds) == 1 and verified[0].own is not None:
+    if len(verified) == len(feeds) == 1:
         # Where every row has the record that it says it comes from, there is none without one.
         rows = _value(
             driver,
@@ -295,68 +284,41 @@ def _mark_quarantined(driver: psycopg.Connection, feed: FeedTable, verified: Ver
         )
 
 
-def _compare(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
+def _compare(
+    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable], verified: Verified
+) -> None:
+    """Holds each record against the row under its key, and sums the money of both."""
     money = tuple(feed.money)
-    differs = (
-        sql.SQL("{} is distinct from {}").format(feed.row("a", money), feed.row("t", money))
-        if money
-        else sql.SQL("false")
-    )
-    key = feed.key[0]
-    absent, other, verified.present = driver.execute(
-        sql.SQL(
-            """select count(*) filter (where t.{key} is null),
-                      count(*) filter (where t.{key} is not null and {differs}),
-                      count(*) filter (where t.{key} is not null)
-               from {audited} a left join {target} t on {match}
-               where not a._quarantined"""
-        ).format(
-            audited=feed.temporary(AUDITED),
-            key=sql.Identifier(key),
-            differs=differs,
-            target=feed.target,
-            match=feed.same_key("a", "t"),
-        )
-    ).fetchone()  # type: ignore[misc]
-    _tell_compared(feed, verified, absent, other)
-
-
-def _tell_compared(feed: FeedTable, verified: Verified, absent: int, other: int) -> None:
-    if absent:
-        verified.problems.append(
-            f"{feed.entity}: {absent:,} source records are neither in the tenant's table nor in "
-            "quarantine"
-        )
-    if other:
-        verified.problems.append(
-            f"{feed.entity}: {other:,} rows of the tenant hold other money than their source "
-            "records"
-        )
-
-
-def _compare_and_sum(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
-    """What :func:`_compare` and :func:`_sum` find, at one go, where no key stands there twice."""
-    money = tuple(feed.money)
+    records: sql.Composable = feed.temporary(AUDITED)
+    of_source: list[sql.Composable] = [sql.SQL("")] * len(money)
+    of_loaded = of_source
+    # To number records sorts them: it is left out where each has a key of its own.
+    if verified.repeated or any(other.entity == feed.entity for other in earlier):
+        records = _numbered(feed, earlier)
+        # One record per key stands for its repeats, which count once.
+        counts = [sql.SQL("a._place = 1 and not a.{}").format(_before(n)) for n in money]
+        of_loaded = [sql.SQL(" filter (where {})").format(one) for one in counts]
+        of_source = [sql.SQL(" filter (where a._quarantined or {})").format(one) for one in counts]
     sums = [
         part
-        for name in money
+        for name, source, loaded in zip(money, of_source, of_loaded, strict=True)
         for part in (
             feed.currency("a", name),
             feed.currency("t", name),
-            sql.SQL("sum({})").format(sql.Identifier("a", name)),
-            sql.SQL("sum({})").format(sql.Identifier("t", name)),
+            sql.SQL("sum({}){}").format(sql.Identifier("a", name), source),
+            sql.SQL("sum({}){}").format(sql.Identifier("t", name), loaded),
         )
     ]
     # By their places: what is grouped by a literal, such as NO_CURRENCY, is not grouped.
     groups = [1, *(6 + 4 * index + side for index in range(len(money)) for side in (0, 1))]
-    verified.own = absent = others = 0
-    for quarantined, records, present, other, own, *found in driver.execute(
+    absent = others = 0
+    for quarantined, read, present, other, own, *found in driver.execute(
         sql.SQL(
             """select a._quarantined, count(*), count(t.{key}),
                       count(*) filter (where t.{key} is not null and {differs}),
                       count(*) filter (where t._migration = {migration}
                           and (t._file, t._record) = (a._file, a._record)){sums}
-               from {audited} a left join {target} t on {match} and not a._quarantined
+               from {records} a left join {target} t on {match} and not a._quarantined
                group by {groups}"""
         ).format(
             key=sql.Identifier(feed.key[0]),
@@ -367,7 +329,7 @@ def _compare_and_sum(driver: psycopg.Connection, feed: FeedTable, verified: Veri
             else sql.SQL("false"),
             migration=sql.Literal(feed.migration),
             sums=sql.SQL("").join(sql.SQL(", {}").format(part) for part in sums),
-            audited=feed.temporary(AUDITED),
+            records=records,
             target=feed.target,
             match=feed.same_key("a", "t"),
             groups=sql.SQL(", ").join(map(sql.Literal, groups)),
@@ -376,7 +338,7 @@ def _compare_and_sum(driver: psycopg.Connection, feed: FeedTable, verified: Veri
         verified.present += present
         verified.own += own
         if not quarantined:
-            absent += records - present
+            absent += read - present
             others += other
         for index, name in enumerate(money):
             source_currency, loaded_currency, source, loaded = found[4 * index : 4 * index + 4]
@@ -385,7 +347,36 @@ def _compare_and_sum(driver: psycopg.Connection, feed: FeedTable, verified: Veri
                 by_currency.setdefault(source_currency, Amounts()).source += source
             if loaded is not None:
                 by_currency.setdefault(loaded_currency, Amounts()).loaded += loaded
-    _tell_compared(feed, verified, absent, others)
+    if absent:
+        verified.problems.append(
+            f"{feed.entity}: {absent:,} source records are neither in the tenant's table nor in "
+            "quarantine"
+        )
+    if others:
+        verified.problems.append(
+            f"{feed.entity}: {others:,} rows of the tenant hold other money than their source "
+            "records"
+        )
+
+
+def _numbered(feed: FeedTable, earlier: list[FeedTable]) -> sql.Composed:
+    """SQL: the feed's records with their places among those of their key, ``_place``, and for each
+    field of money whether an earlier feed has brought it (:func:`_before`)."""
+    return sql.SQL(
+        """(select a.*, row_number() over (partition by a._quarantined, {key}
+                       order by a._file, a._record) as _place{before} from {audited} a)"""
+    ).format(
+        key=sql.SQL(", ").join(sql.Identifier("a", k) for k in feed.key),
+        before=sql.SQL("").join(
+            sql.SQL(", {} as {}").format(_brought_before(feed, name, earlier), _before(name))
+            for name in feed.money
+        ),
+        audited=feed.temporary(AUDITED),
+    )
+
+
+def _before(field: str) -> sql.Identifier:
+    return sql.Identifier(f"_before_{field}")
 
 
 def _count_repeats(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:
@@ -399,50 +390,6 @@ def _count_repeats(driver: psycopg.Connection, feed: FeedTable, verified: Verifi
         ).format(key=key, audited=feed.temporary(AUDITED)),
         {},
     )
-
-
-def _sum(
-    driver: psycopg.Connection, feed: FeedTable, earlier: list[FeedTable], verified: Verified
-) -> None:
-    key = sql.SQL(", ").join(sql.Identifier("a", k) for k in feed.key)
-    for name in feed.money:
-        by_currency = verified.amounts.setdefault(name, {})
-        parts = {
-            "field": sql.Identifier(name),
-            "key": key,
-            "currency": feed.currency("a", name),
-            "loaded_currency": feed.currency("t", name),
-            "target": feed.target,
-            "match": feed.same_key("a", "t"),
-            "audited": feed.temporary(AUDITED),
-            "before": _brought_before(feed, name, earlier),
-        }
-        # One record per key stands for its repeats, which count once.
-        for currency, amount in driver.execute(
-            sql.SQL(
-                """select currency, sum(amount) from (
-                       select {currency} as currency, a.{field} as amount
-                       from {audited} a where a._quarantined
-                       union all
-                       select currency, amount from (
-                           select distinct on ({key}) {currency} as currency, a.{field} as amount
-                           from {audited} a where not a._quarantined and not {before}
-                           order by {key}
-                       ) once
-                   ) source where amount is not null group by 1"""
-            ).format(**parts)
-        ):
-            by_currency.setdefault(currency, Amounts()).source = amount
-        for currency, amount in driver.execute(
-            sql.SQL(
-                """select {loaded_currency}, sum(t.{field}) from {target} t
-                   where t.{field} is not null and exists (
-                       select from {audited} a
-                       where not a._quarantined and {match} and not {before})
-                   group by 1"""
-            ).format(**parts)
-        ):
-            by_currency.setdefault(currency, Amounts()).loaded = amount
 
 
 def _sum_quarantined(driver: psycopg.Connection, feed: FeedTable, verified: Verified) -> None:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ispmig_pipelines.errors import UsageError
-from ispmig_pipelines.staging import storage_errors
+from ispmig_pipelines.private_files import private_file
 
 HEADER = (
     "migration", "entity", "file", "record", "line", "rule", "column", "field", "message",
@@ -42,29 +39,6 @@ def write(listing: Iterator[dict[str, Any]], path: Path) -> int:
         writer.writerow(HEADER)
         writer.writerows(lines)
     return lines.issues
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[Path]:
-    """A file for the block to write, which only its owner may read; it takes its name when the
-    block ends without an error.
-
-    Raises:
-        UsageError: the folder does not exist.
-        StorageError: no space.
-    """
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
-    part = path.with_name(path.name + ".part")
-    try:
-        with storage_errors(f"writing {path.name}", "Choose another folder with --out."):
-            # Made anew: a file or link that lies there would keep its own reader and place.
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            yield part
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Lines:

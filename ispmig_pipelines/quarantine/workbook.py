@@ -29,6 +29,7 @@ from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.quarantine import Chosen
 from ispmig_pipelines.platform.quarantine_records import HeldRecord, columns_told, records
 from ispmig_pipelines.platform.tenants import Tenant, raw
+from ispmig_pipelines.private_files import private_file
 from ispmig_pipelines.quarantine.cells import (
     CODE,
     FILE,
@@ -47,7 +48,6 @@ from ispmig_pipelines.quarantine.cells import (
     shown,
     written,
 )
-from ispmig_pipelines.quarantine.file import private_file
 from ispmig_pipelines.validation.fields import RULE_CODES
 
 if TYPE_CHECKING:

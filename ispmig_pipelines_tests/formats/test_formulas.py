@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ispmig_pipelines.formats.formulas import is_formula, neutralised, restored
+from ispmig_pipelines.formats.formulas import neutralised, restored
 from ispmig_pipelines_tests.formats.writing_back import texts
 
 
@@ -21,7 +21,6 @@ from ispmig_pipelines_tests.formats.writing_back import texts
     ],
 )  # fmt: skip
 def test_the_beginning_of_a_formula_gets_an_apostrophe(text: str) -> None:
-    assert is_formula(text)
     assert neutralised(pa.array([text])).to_pylist() == ["'" + text]
 
 
@@ -33,7 +32,6 @@ def test_the_beginning_of_a_formula_gets_an_apostrophe(text: str) -> None:
     ],
 )  # fmt: skip
 def test_numbers_telephone_numbers_and_words_stay(text: str) -> None:
-    assert not is_formula(text)
     assert neutralised(pa.array([text])).to_pylist() == [text]
 
 

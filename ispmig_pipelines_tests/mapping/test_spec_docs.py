@@ -18,12 +18,8 @@ from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.block_models import Block, Rule, SpecDocument
 from ispmig_pipelines.mapping.lookup_table import LookupTables
 from ispmig_pipelines.mapping.selection import kept
-from ispmig_pipelines.mapping.spec_models import (
-    Csv,
-    Defaults,
-    FieldMapping,
-    Source,
-)
+from ispmig_pipelines.mapping.source_models import Csv, Source
+from ispmig_pipelines.mapping.spec_models import Defaults, FieldMapping
 from ispmig_pipelines.mapping.spec_schema import spec_schema
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines_tests.corpora import PROJECT

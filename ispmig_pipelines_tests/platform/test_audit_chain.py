@@ -26,7 +26,8 @@ from ispmig_pipelines.errors import TenantError
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.audit import chain, witness
 from ispmig_pipelines.platform.audit.chain import GENESIS, Link
-from ispmig_pipelines.platform.audit.verify import Kind, Verified, verify_chains
+from ispmig_pipelines.platform.audit.problems import Kind, Verified
+from ispmig_pipelines.platform.audit.verify import verify_chains
 from ispmig_pipelines.platform.server import connect as connect_driver
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.platform.trail import Operation, Stage

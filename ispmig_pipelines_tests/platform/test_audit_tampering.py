@@ -19,7 +19,8 @@ from sqlalchemy.engine import Engine
 from ispmig_pipelines.platform import tenants, trail
 from ispmig_pipelines.platform.audit import witness
 from ispmig_pipelines.platform.audit.chain import Head
-from ispmig_pipelines.platform.audit.verify import Kind, verify_chains
+from ispmig_pipelines.platform.audit.problems import Kind
+from ispmig_pipelines.platform.audit.verify import verify_chains
 from ispmig_pipelines_tests.platform.test_audit_chain import (
     LOG,
     database,

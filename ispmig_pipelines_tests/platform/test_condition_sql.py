@@ -62,7 +62,16 @@ def rows_of_all_kinds(server_url: str) -> Iterator[psycopg.Connection]:
         connection.execute(sql.SQL("create schema {}").format(sql.Identifier(SCHEMA)))
         for entity, batch in BATCHES.items():
             info = ENTITIES[entity]
-            connection.execute(ddl.staging_table(SCHEMA, entity, info, info.fields))
+            columns = [(name, ddl.column_type(field)) for name, field in info.fields.items()]
+            connection.execute(
+                sql.SQL("create table {} ({})").format(
+                    sql.Identifier(SCHEMA, entity),
+                    sql.SQL(", ").join(
+                        sql.SQL("{} {}").format(sql.Identifier(name), kind)
+                        for name, kind in [*columns, (ddl.RECORD, sql.SQL("bigint"))]
+                    ),
+                )
+            )
             numbers = pa.array(range(batch.num_rows), pa.int64())
             copy_batches(
                 connection,

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from ispmig_pipelines.issues import IssueLog
 from ispmig_pipelines.model import ENTITIES
@@ -216,29 +215,6 @@ def test_tables_and_columns_are_commented(tables: psycopg.Connection) -> None:
         [sql.Identifier(SCHEMA).as_string(tables)],
     ).fetchall()
     assert uncommented == []
-
-
-@every_entity
-def test_a_staging_table_takes_anything_of_the_right_type(
-    tables: psycopg.Connection, entity: EntityInfo
-) -> None:
-    fields = [*entity.fields][:3]
-    tables.execute(ddl.staging_table(SCHEMA, "in; drop", entity, fields))
-    described = tables.execute(
-        """select attname, attnotnull, relpersistence
-           from pg_attribute join pg_class on pg_class.oid = attrelid
-           where relname = 'in; drop' and attnum > 0 order by attnum"""
-    ).fetchall()
-    names = [row["attname"] for row in described]
-    assert names == [*fields, "legacy", "_file", "_record", "_line"]
-    assert not any(row["attnotnull"] for row in described)
-    assert {row["relpersistence"] for row in described} == {"u"}
-    tables.execute(
-        sql.SQL("insert into {} (legacy, _line) values (%s, 3)").format(
-            sql.Identifier(SCHEMA, "in; drop")
-        ),
-        [Jsonb({"a": None})],
-    )
 
 
 # What PostgreSQL refuses

@@ -16,8 +16,9 @@ from ispmig_pipelines.backup.evidence import Evidence, State
 from ispmig_pipelines.backup.manifest import instant_of
 from ispmig_pipelines.backup.repository import open_repository
 from ispmig_pipelines.defs.backup_upkeep import due
-from ispmig_pipelines.defs.backup_upkeep.ops import BACKUP, INTACT, RESTORABLE
+from ispmig_pipelines.defs.backup_upkeep.ops import INTACT, RESTORABLE
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.asset import BACKUP
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.settings import settings

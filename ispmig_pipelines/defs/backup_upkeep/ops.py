@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckSeverity,
-    AssetKey,
     AssetObservation,
     Failure,
     MetadataValue,
@@ -27,9 +26,9 @@ from ispmig_pipelines.defs.actor import actor
 from ispmig_pipelines.defs.backup_upkeep.config import DrillConfig, PruneConfig, VerificationConfig
 from ispmig_pipelines.defs.queueing import DATABASE
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_backup.asset import BACKUP
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 
-BACKUP = AssetKey("tenant_backup")
 INTACT, RESTORABLE = "intact", "restorable"
 
 

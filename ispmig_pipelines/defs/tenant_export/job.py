@@ -1,33 +1,13 @@
 """The job ``tenant_export``: one tenant's rows, as of one instant, into files."""
 
-from ispmig_pipelines.defs.tenant_export.config import DEFAULT_SPLIT_BYTES
+from ispmig_pipelines.defs.tenant_export.config import ExportConfig
 from ispmig_pipelines.defs.tenant_export.ops import export_op
-from ispmig_pipelines.defs.tenant_job import tenant_job
+from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
 
 
 def default_config(tenant: str) -> dict[str, object]:
     """What the launchpad shows for a tenant, to be changed there."""
-    return {
-        "ops": {
-            "export": {
-                "config": {
-                    "out": f"exports/{tenant}",
-                    "format": "csv",
-                    "entities": [],
-                    "fields": [],
-                    "where": "",
-                    "where_file": "",
-                    "transform": "",
-                    "mask": False,
-                    "compress": "none",
-                    "split_bytes": DEFAULT_SPLIT_BYTES,
-                    "dialect": "postgresql",
-                    "keep_formulas": False,
-                    "overwrite": False,
-                }
-            }
-        }
-    }
+    return in_launchpad("export", ExportConfig(out=f"exports/{tenant}"))
 
 
 @tenant_job(

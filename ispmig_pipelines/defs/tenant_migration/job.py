@@ -1,8 +1,9 @@
 """The job ``tenant_migration``: extract, then map and validate per entity, then load and audit."""
 
 from ispmig_pipelines.defs.resources import Platform
-from ispmig_pipelines.defs.tenant_job import tenant_job
+from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
 from ispmig_pipelines.defs.tenant_migration import registered
+from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig
 from ispmig_pipelines.defs.tenant_migration.ops import (
     audit_op,
     extract_op,
@@ -12,26 +13,19 @@ from ispmig_pipelines.defs.tenant_migration.ops import (
 )
 from ispmig_pipelines.defs.tenant_migration.registered import Registered
 from ispmig_pipelines.errors import IspmigError
-from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.platform.conflict import OnConflict
 
 
 def default_config(tenant: str) -> dict[str, object]:
     """What the launchpad shows for a tenant, to be changed there, and what a backfill runs: its
     registered migration, or the place where a spec is expected."""
     said = _registered(tenant) or Registered(f"specs/{tenant}.yaml")
-    return {
-        "ops": {
-            "extract": {
-                "config": {
-                    "spec": said.spec,
-                    "mode": "load",
-                    "on_conflict": said.on_conflict,
-                    "max_quarantined": said.max_quarantined,
-                    "batch_size": DEFAULT_BATCH_SIZE,
-                }
-            }
-        }
-    }
+    config = MigrationConfig(
+        spec=said.spec,
+        on_conflict=OnConflict(said.on_conflict),
+        max_quarantined=said.max_quarantined,
+    )
+    return in_launchpad("extract", config)
 
 
 def _registered(tenant: str) -> Registered | None:

@@ -32,6 +32,7 @@ from ispmig_pipelines.defs.tenant_migration import (
     closing,
     people,
     preview,
+    preview_metadata,
     registered,
     reporting,
     resubmission,
@@ -497,7 +498,7 @@ def keep_report(
     )
     place = store.keep(settings().reports_folder, made)["html"]
     context.log.info(f"The report of this dry run: {place}")
-    return preview.metadata(made, place)
+    return preview_metadata.metadata(made, place)
 
 
 def feed_name(entity: str, source: str) -> str:

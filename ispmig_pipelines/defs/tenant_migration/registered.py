@@ -6,11 +6,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.drop.names import CLAIMED, WORK
-from ispmig_pipelines.platform import ledger
+from ispmig_pipelines.platform import ledger, tenant_settings
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
@@ -37,9 +36,7 @@ class Registered:
 def of(connection: Connection, slug: str) -> Registered | None:
     """What was registered for a tenant; else the spec of its newest migration, with ordinary
     options: a threshold that was raised once is not raised for ever. None: neither is there."""
-    table = ledger.tenants
-    found = connection.execute(sa.select(table.c.settings).where(table.c.slug == slug))
-    said = (found.scalar_one_or_none() or {}).get(_SETTING)
+    said = tenant_settings.of(connection, slug).get(_SETTING)
     if said:
         return Registered(**said)
     # The spec of a dropped file went with it.
@@ -54,12 +51,7 @@ def of(connection: Connection, slug: str) -> Registered | None:
 
 def declare(connection: Connection, slug: str, said: Registered | None) -> None:
     """Sets it, or forgets it, in the current transaction."""
-    table = ledger.tenants
-    asked = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
-    settings = {k: v for k, v in connection.execute(asked).scalar_one().items() if k != _SETTING}
-    if said is not None:
-        settings[_SETTING] = said.as_json()
-    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    tenant_settings.declare(connection, slug, _SETTING, None if said is None else said.as_json())
 
 
 def _of_drop(spec: Path) -> bool:

@@ -1,25 +1,15 @@
 """The job ``tenant_restore``: a tenant set back to a snapshot, all of it or nothing."""
 
 from ispmig_pipelines.defs.queueing import PERSONAL
-from ispmig_pipelines.defs.tenant_job import tenant_job
+from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
+from ispmig_pipelines.defs.tenant_restore.config import RestoreConfig
 from ispmig_pipelines.defs.tenant_restore.ops import restore_op
 
 
 def default_config(tenant: str) -> dict[str, object]:
     """What the launchpad shows for a tenant, to be changed there: a dry run of the newest
     snapshot."""
-    config = {
-        "snapshot": "latest",
-        "at": "",
-        "tables": [],
-        "into": "",
-        "mask": False,
-        "files": True,
-        "files_to": "",
-        "verify": "quick",
-        "dry_run": True,
-    }
-    return {"ops": {"restore": {"config": config}}}
+    return in_launchpad("restore", RestoreConfig(snapshot="latest"))
 
 
 @tenant_job(

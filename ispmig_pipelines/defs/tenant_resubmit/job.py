@@ -1,26 +1,15 @@
 """The job ``tenant_resubmit``: corrected records of a migration's quarantine, tried again."""
 
 from ispmig_pipelines.defs.queueing import PERSONAL
-from ispmig_pipelines.defs.tenant_job import tenant_job
+from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import audit_op, load_op, map_op, validate_op
+from ispmig_pipelines.defs.tenant_resubmit.config import ResubmitConfig
 from ispmig_pipelines.defs.tenant_resubmit.ops import take_op
-from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 
 
 def default_config(tenant: str) -> dict[str, object]:
     """What the launchpad shows for a tenant, to be changed there."""
-    return {
-        "ops": {
-            "take": {
-                "config": {
-                    "file": f"{tenant}-quarantine.xlsx",
-                    "migration": 0,
-                    "dry_run": False,
-                    "batch_size": DEFAULT_BATCH_SIZE,
-                }
-            }
-        }
-    }
+    return in_launchpad("take", ResubmitConfig(file=f"{tenant}-quarantine.xlsx"))
 
 
 @tenant_job(

@@ -2,7 +2,8 @@
 
 from ispmig_pipelines.defs.queueing import PERSONAL
 from ispmig_pipelines.defs.resources import Platform
-from ispmig_pipelines.defs.tenant_job import tenant_job
+from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
+from ispmig_pipelines.defs.tenant_rollback.config import RollbackConfig
 from ispmig_pipelines.defs.tenant_rollback.ops import roll_back_op
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import ledger
@@ -12,8 +13,7 @@ from ispmig_pipelines.platform.rollback.restore_points import STANDING
 def default_config(tenant: str) -> dict[str, object]:
     """What the launchpad shows for a tenant, to be changed there: a dry run for the newest
     migration that stands."""
-    config = {"migrations": _newest(tenant), "dry_run": True, "force": False}
-    return {"ops": {"roll_back": {"config": config}}}
+    return in_launchpad("roll_back", RollbackConfig(migrations=_newest(tenant)))
 
 
 def _newest(tenant: str) -> list[int]:

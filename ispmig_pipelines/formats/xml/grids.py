@@ -24,7 +24,6 @@ from ispmig_pipelines.formats.spreadsheet.xlsx_cells import Grid
 from ispmig_pipelines.formats.spreadsheet.xlsx_values import number_text
 
 _SPREADSHEET = "urn:schemas-microsoft-com:office:spreadsheet"
-_FILEMAKER = "http://www.filemaker.com/fmpxmlresult"
 _SEPARATOR = "\x1f"
 _HIDDEN = ("SheetHidden", "SheetVeryHidden")
 _ROWS_AT_ONCE = 2_000

@@ -11,11 +11,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.platform import ledger, trail
+from ispmig_pipelines.platform import ledger, tenant_settings, trail
 from ispmig_pipelines.platform.journal import KEPT, UNDO
 from ispmig_pipelines.platform.ledger import Migration, State
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
@@ -58,17 +57,12 @@ class RestorePoint:
 
 def days_of(connection: Connection, slug: str) -> int:
     """For how many days a tenant's restore points are kept."""
-    table = ledger.tenants
-    found = connection.execute(sa.select(table.c.settings).where(table.c.slug == slug))
-    return int(found.scalar_one().get(_SETTING, DAYS))
+    return int(tenant_settings.of(connection, slug).get(_SETTING, DAYS))
 
 
 def declare(connection: Connection, slug: str, days: int) -> None:
     """Sets for how many days they are kept, in the current transaction."""
-    table = ledger.tenants
-    said = sa.select(table.c.settings).where(table.c.slug == slug).with_for_update()
-    settings = connection.execute(said).scalar_one() | {_SETTING: days}
-    connection.execute(sa.update(table).where(table.c.slug == slug).values(settings=settings))
+    tenant_settings.declare(connection, slug, _SETTING, days)
 
 
 def listing(connection: Connection, tenant: Tenant) -> list[RestorePoint]:

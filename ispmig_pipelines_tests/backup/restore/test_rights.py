@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,29 +15,15 @@ from ispmig_pipelines.backup.restore.restore import Asked, confirm, restore, und
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.platform.digest import digest
 from ispmig_pipelines.platform.server import connect, engine
-from ispmig_pipelines.settings import settings
+from ispmig_pipelines_tests import documented_rights
 from ispmig_pipelines_tests.backup.restore.conftest import schemas
 from ispmig_pipelines_tests.backup.restore.rows import fill
-from ispmig_pipelines_tests.conftest import in_database
-from ispmig_pipelines_tests.corpora import PROJECT
 
 
 @pytest.fixture
 def limited(database_url: str, ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The platform's user has the documented rights, and no others."""
-    page = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```sql rights\n(.*?)```", page, re.DOTALL)
-    name = urlsplit(database_url).path[1:]
-    role = f"{name}_user"
-    with psycopg.connect(database_url, autocommit=True) as admin:
-        for statement in block.strip().split(";\n"):
-            if not statement.startswith("CREATE DATABASE"):
-                statement = statement.replace("ispmig_platform", role).rstrip(";")
-                admin.execute(statement.replace("ispmig_data", name))
-    joint = "&" if urlsplit(database_url).query else "?"
-    url = f"{in_database(database_url, name)}{joint}options=-crole%3D{role}"
-    monkeypatch.setenv("ISPMIG_DATABASE_URL", url)
-    settings.cache_clear()
+    documented_rights.take(database_url, monkeypatch)
 
 
 @pytest.mark.empty_database
