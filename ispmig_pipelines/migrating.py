@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ispmig_pipelines.errors import RunFailed
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.loading import loading
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
@@ -59,9 +60,10 @@ def migrate(
         UsageError: tenant, spec, files or threshold are wrong; nothing was run.
         MigrationFailed: the run failed.
     """
-    from ispmig_pipelines.guarding import refuse_name
-    from ispmig_pipelines.mapping.spec import load_spec
-    from ispmig_pipelines.platform import tenants
+    with loading():
+        from ispmig_pipelines.guarding import refuse_name
+        from ispmig_pipelines.mapping.spec import load_spec
+        from ispmig_pipelines.platform import tenants
 
     tenants.get(connection, tenant)
     connection.rollback()
@@ -71,8 +73,9 @@ def migrate(
         checked.source_files(source)
     threshold.parse(max_quarantined)
 
-    from ispmig_pipelines.defs.instance import instance
-    from ispmig_pipelines.defs.launch import run_job
+    with loading():
+        from ispmig_pipelines.defs.instance import instance
+        from ispmig_pipelines.defs.launch import run_job
 
     with instance() as dagster:
         run, failure = run_job(

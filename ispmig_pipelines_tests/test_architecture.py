@@ -17,7 +17,7 @@ PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
 FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storage", "staging",
-              "database_url", "account", "disks", "private_files"}  # fmt: skip
+              "database_url", "account", "disks", "loading", "private_files"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "account": set(),
     "disks": set(),
+    "loading": set(),
     "issues": {"errors"},
     "nearest": set(),
     "remote": {"errors", "s3"},

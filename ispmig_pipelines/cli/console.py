@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ispmig_pipelines.endings import Ending, ending_of
 from ispmig_pipelines.errors import IspmigError
+from ispmig_pipelines.loading import loading
 
 if TYPE_CHECKING:
     # Commands that need no database are to start without its libraries.
@@ -121,8 +122,9 @@ def has_told() -> bool:
 def platform() -> Iterator[Engine]:
     """The database with the ledger ready and its catalogs closed; its failures are told in
     words."""
-    from ispmig_pipelines.platform import catalogs, ledger
-    from ispmig_pipelines.platform.server import engine, told_plainly
+    with loading():
+        from ispmig_pipelines.platform import catalogs, ledger
+        from ispmig_pipelines.platform.server import engine, told_plainly
 
     with told_plainly():
         database = engine()

@@ -17,6 +17,7 @@ from ispmig_pipelines.cli.words import (
 )
 from ispmig_pipelines.errors import PlatformError, UsageError
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
+from ispmig_pipelines.loading import loading
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.validation import threshold
 
@@ -78,9 +79,10 @@ def migrate(
         _migrate_all(dry_run=dry_run, urgent=urgent, as_json=as_json)
         return
     with told(as_json), connected() as connection:
-        from ispmig_pipelines.defs.tenant_migration.registered import Registered
-        from ispmig_pipelines.migrating import MigrationFailed
-        from ispmig_pipelines.migrating import migrate as run
+        with loading():
+            from ispmig_pipelines.defs.tenant_migration.registered import Registered
+            from ispmig_pipelines.migrating import MigrationFailed
+            from ispmig_pipelines.migrating import migrate as run
 
         # Without a spec the rest of the registered migration holds, too, unless it is said here.
         if spec is None:

@@ -30,6 +30,7 @@ from ispmig_pipelines.defs.queueing import ORDINARY, tags_of
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.errors import PlatformError
+from ispmig_pipelines.loading import loading
 from ispmig_pipelines.platform.server import plain_error, told_plainly
 
 DEFINITIONS = "ispmig_pipelines.definitions"
@@ -74,7 +75,8 @@ def run_job(
     know_tenant(instance, tenant)
     repository = ReconstructableRepository.for_module(DEFINITIONS, "defs")
     job = repository.get_reconstructable_job(name)
-    definition = job.get_definition()
+    with loading():
+        definition = job.get_definition()
     run_id = make_new_run_id()
     run = instance.create_run_for_job(
         job_def=definition,

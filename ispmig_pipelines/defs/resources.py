@@ -47,6 +47,7 @@ class Platform(ConfigurableResource):
 
     _held: dict[str, "_Held"] = PrivateAttr(default_factory=dict)
     _work: str = PrivateAttr(default="another command")
+    _ready: Engine | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator["Platform"]:
@@ -72,8 +73,11 @@ class Platform(ConfigurableResource):
     def engine(self) -> Engine:
         """The engine, with the ledger ready."""
         database = engine()
-        ledger.prepare(database)
-        _close_catalogs(database)
+        if self._ready is not database:
+            # Once in a run, which asks for dozens of connections.
+            ledger.prepare(database)
+            _close_catalogs(database)
+            self._ready = database
         return database
 
     def hold(self, slug: str) -> Tenant:

@@ -52,6 +52,7 @@ from ispmig_pipelines.platform.retention import Retention
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
 
 _ANALYZE_FROM = 10_000
+_WRITTEN = (ddl.MIGRATION, ddl.FILE, ddl.RECORD)
 _AS_DECLARED = Policy()
 
 
@@ -105,6 +106,7 @@ def load(
     retention: Retention | None = None,
     continues: Continuation | None = None,
     progress: Callable[[Feed, int], None] = lambda feed, rows: None,
+    staged: Callable[[], None] = lambda: None,
 ) -> Loaded:
     """Loads the feeds, in the order given: parents before those that refer to them, and of an
     entity what makes rows before what completes them.
@@ -116,6 +118,7 @@ def load(
         retention: what is done about customers past their retention; None: nothing is.
         continues: of a resubmission: what it goes on with.
         progress: called with the rows staged so far of a feed.
+        staged: called when all rows are: from here on the server works, and we wait for it.
 
     Raises:
         LawBroken: rows or money do not add up; nothing is published.
@@ -136,6 +139,7 @@ def load(
         erased_key = erased.digest_key(connection, tenant.slug) if some_erased else None
         if continues is not None:
             resubmitted.create_tried(driver, tenant)
+    staged()
     started = time.monotonic()
     loaded = Loaded()
     refusal: IspmigError | None = None
@@ -286,12 +290,23 @@ def _publish(
         if matches.completed or matches.conflicts:
             counts.updated += publish.update(driver, table)
         if not table.partial:
-            counts.inserted += publish.insert(driver, table, target_empty=empty)
+            counts.inserted += publish.insert(driver, table, there=matches.rows)
         counts.unchanged += matches.same + repeats.rows
         counts.repeated += repeats.rows
     if counts.inserted >= _ANALYZE_FROM:
-        # The next feed's joins are planned on what this one has just written.
-        driver.execute(sql.SQL("analyze {}").format(table.target))
+        # What comes next is planned on what was just written: by these columns rows are found and
+        # joined. The server looks at the others by itself, later, and nobody waits for it.
+        driver.execute(
+            sql.SQL("analyze {} ({})").format(
+                table.target,
+                sql.SQL(", ").join(
+                    map(
+                        sql.Identifier,
+                        dict.fromkeys([*table.key, *table.info.references, *_WRITTEN]),
+                    )
+                ),
+            )
+        )
     with as_tenant(driver, tenant):
         before = [e.table for e in earlier]
         sums, again = publish.loaded_totals(driver, table, before, alone=empty)

@@ -327,6 +327,11 @@ class Matches:
     completed: int = 0
     conflicts: int = 0
 
+    @property
+    def rows(self) -> int:
+        """All that have a row of their key."""
+        return self.same + self.completed + self.conflicts
+
 
 def _conflicts(feed: FeedTable) -> sql.Composed:
     """SQL: the tenant had row ``t`` before this migration, and ``s`` would change it."""
@@ -339,15 +344,17 @@ def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
     """Compares the staged rows with what is there."""
     if is_empty(driver, feed.tenant, feed.entity):
         return Matches()
+    # Rows are compared once, and not for every count of them: that is most of the work.
     row = driver.execute(
         sql.SQL(
-            """select count(*) filter (where not {differs}),
-                      count(*) filter (where {differs} and not {conflicts}),
-                      count(*) filter (where {conflicts})
-               from {staged} s join {target} t on {match}"""
+            """select count(*) filter (where not differs),
+                      count(*) filter (where differs and _migration = {migration}),
+                      count(*) filter (where differs and _migration <> {migration})
+               from (select {differs} as differs, t._migration
+                     from {staged} s join {target} t on {match} offset 0) compared"""
         ).format(
             differs=_differs(feed),
-            conflicts=_conflicts(feed),
+            migration=sql.Literal(feed.migration),
             staged=feed.staged,
             target=feed.target,
             match=feed.same_key("s", "t"),
@@ -409,12 +416,18 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
     ).rowcount
 
 
-def insert(driver: psycopg.Connection, feed: FeedTable, *, target_empty: bool) -> int:
-    """Inserts the staged rows the tenant does not have."""
+def insert(driver: psycopg.Connection, feed: FeedTable, *, there: int) -> int:
+    """Inserts the staged rows the tenant does not have.
+
+    Args:
+        there: how many of them it has, under their key; each key is staged once.
+    """
+    if there and there == _count(driver, sql.SQL("select count(*) from {}").format(feed.staged)):
+        return 0
     columns = [*feed.fields, "legacy", "_file", "_record"]
     absent = (
         sql.SQL("true")
-        if target_empty
+        if not there
         else sql.SQL("not exists (select from {} t where {})").format(
             feed.target, feed.same_key("t", "s")
         )

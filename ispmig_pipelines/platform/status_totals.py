@@ -49,6 +49,9 @@ POSITIVE_IS = {
 SETTLED = ("draft", "paid", "written_off", "void")
 """Statuses of invoices of which nothing is to be paid, whatever their amounts say."""
 
+SUMMED = frozenset({"customer", "invoice"})
+"""The entities of which there are such totals."""
+
 NO_CLAIM = "proforma"
 """The kind of invoice that asks for nothing."""
 

@@ -7,6 +7,10 @@ of its own, as ``ispmig migrate`` does it: read, mapped, validated, quarantined,
 audited. By turns with it the same file is copied as it is into a table of text columns with a
 primary key, on the same server, which has its settings as always.
 
+With ``--again`` the same file is migrated once more, and then one in which every tenth customer has
+moved. At the end the smallest job is measured, as it is felt: ``ispmig migrate`` of 100 customers,
+from its start to its end, with the loading of modules.
+
 Told are seconds of the clock and of the CPU: those of the migration's process, and those of all
 processes of the server. On a machine that others use only these mean much. With ``--profile`` each
 step and each statement is timed, which costs time itself.
@@ -234,9 +238,52 @@ def in_own_process(spec: Path, postmaster: int, *, profile: bool) -> Measured:
     )
 
 
-def measure(
-    rows: int, repeat: int, *, profile: bool, folder: Path
-) -> tuple[list[Spent], list[Measured]]:
+SMALLEST = 100
+FIRST, AGAIN, CHANGED = "migration", "again, all unchanged", "again, 10 % changed"
+
+
+def smallest(folder: Path, postmaster: int) -> Spent:
+    """The command, of so few rows that nothing of it is theirs."""
+    from ispmig_pipelines.platform import tenants
+    from ispmig_pipelines.platform.server import engine
+
+    path = folder / "smallest.csv"
+    customers.write(path, SMALLEST)
+    spec = folder / "smallest.yaml"
+    spec.write_text(customers.SPEC.replace("FILE", str(path)))
+    tenants.add(engine(), "smallest")
+    before = os.times()
+    started = time.monotonic(), server_cpu(postmaster)
+    subprocess.run(
+        [sys.executable, "-m", "ispmig_pipelines.cli", "migrate", "smallest", str(spec)],
+        check=True,
+        capture_output=True,
+    )
+    after = os.times()
+    spent = Spent(
+        time.monotonic() - started[0],
+        after.children_user + after.children_system
+        - before.children_user - before.children_system,
+        server_cpu(postmaster) - started[1],
+    )  # fmt: skip
+    tenants.remove(engine(), "smallest")
+    return spent
+
+
+@dataclass
+class Found:
+    """What was measured, each as often as asked.
+
+    Attributes:
+        migrated: what was migrated → how.
+    """
+
+    copied: list[Spent] = field(default_factory=list)
+    migrated: dict[str, list[Measured]] = field(default_factory=dict)
+    smallest: list[Spent] = field(default_factory=list)
+
+
+def measure(rows: int, repeat: int, *, profile: bool, again: bool, folder: Path) -> Found:
     """Copies and migrates by turns, each time into an empty tenant."""
     from ispmig_pipelines.platform import ledger, tenants
     from ispmig_pipelines.platform.server import connect, engine
@@ -249,39 +296,57 @@ def measure(
     with connect() as connection:
         (data,) = connection.execute("show data_directory").fetchone()  # type: ignore[misc]
     postmaster = int((Path(data) / "postmaster.pid").read_text().split()[0])
-    copied, migrated = [], []
+    specs = {FIRST: spec}
+    if again:
+        moved = folder / f"{rows}-changed.csv"
+        customers.write(moved, rows, moved_every=10)
+        of_moved = folder / "changed.yaml"
+        of_moved.write_text(customers.SPEC.replace("FILE", str(moved)))
+        specs |= {AGAIN: spec, CHANGED: of_moved}
+    found = Found()
     for _ in range(repeat):
         tenants.add(engine(), TENANT)
-        copied.append(copy(path, postmaster))
-        migrated.append(in_own_process(spec, postmaster, profile=profile))
+        found.copied.append(copy(path, postmaster))
+        for name, own in specs.items():
+            found.migrated.setdefault(name, []).append(
+                in_own_process(own, postmaster, profile=profile)
+            )
         tenants.remove(engine(), TENANT)
-    return copied, migrated
+        if again:
+            found.smallest.append(smallest(folder, postmaster))
+    return found
 
 
-def print_found(rows: int, copied: list[Spent], migrated: list[Measured]) -> None:
+def print_found(rows: int, found: Found) -> None:
     """What was measured, for the terminal."""
     console = Console(width=120)
-    table = Table(title=f"{rows:,} customers, 16 columns; medians of {len(copied)}")
+    table = Table(title=f"{rows:,} customers, 16 columns; medians of {len(found.copied)}")
     for column in ("", "rows/s", "of COPY", "seconds", "CPU ours", "CPU server", "memory"):
         table.add_column(column, justify="left" if not column else "right")
-    base = statistics.median(c.wall for c in copied)
-    for name, spent, peak in (
-        ("COPY, text with a key", copied, ""),
-        (
-            "migration",
-            [m.whole for m in migrated],
-            f"{statistics.median(m.peak_mb for m in migrated):,.0f} MB",
-        ),
-    ):
+    base = statistics.median(c.wall for c in found.copied)
+    told: list[tuple[str, int, list[Spent], str]] = [
+        ("COPY, text with a key", rows, found.copied, "")
+    ]
+    for name, of_name in found.migrated.items():
+        peak = f"{statistics.median(m.peak_mb for m in of_name):,.0f} MB"
+        told.append((name, rows, [m.whole for m in of_name], peak))
+    if found.smallest:
+        told.append((f"the command, {SMALLEST} rows", SMALLEST, found.smallest, ""))
+    for name, count, spent, peak in told:
         wall, ours, server = (
             statistics.median(getattr(s, part) for s in spent)
             for part in ("wall", "ours", "server")
         )
-        cells = (f"{rows / wall:,.0f}", f"{base / wall:.2f}", f"{wall:.2f}")
+        of_copy = f"{base / wall:.2f}" if count == rows else ""
+        cells = (f"{count / wall:,.0f}", of_copy, f"{wall:.2f}")
         table.add_row(name, *cells, f"{ours:.2f}", f"{server:.2f}", peak)
     console.print(table)
-    last = migrated[-1]
-    console.print(last.counts)
+    for name, of_name in found.migrated.items():
+        _print_profile(console, name, of_name[-1])
+
+
+def _print_profile(console: Console, name: str, last: Measured) -> None:
+    console.print(f"{name}: {last.counts}")
     for title, found, least in (
         ("step", last.steps, 0.0),
         ("statement", last.statements, 0.05),
@@ -302,6 +367,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="migrate again, and the smallest, too")
     parser.add_argument("--profile", action="store_true", help="time every statement, too")
     parser.add_argument("--json", type=Path, help="write what was found here")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
@@ -315,14 +381,12 @@ def main() -> None:
         folder = Path(name)
         os.environ["ISPMIG_HOME"] = str(folder / "home")
         os.environ.pop("ISPMIG_DATABASE_URL", None)
-        copied, migrated = measure(asked.rows, asked.repeat, profile=asked.profile, folder=folder)
-    if asked.json:
-        asked.json.write_text(
-            json.dumps(
-                {"copied": [asdict(c) for c in copied], "migrated": [asdict(m) for m in migrated]}
-            )
+        measured = measure(
+            asked.rows, asked.repeat, profile=asked.profile, again=asked.again, folder=folder
         )
-    print_found(asked.rows, copied, migrated)
+    if asked.json:
+        asked.json.write_text(json.dumps(asdict(measured)))
+    print_found(asked.rows, measured)
 
 
 if __name__ == "__main__":

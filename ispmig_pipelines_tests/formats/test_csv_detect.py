@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ispmig_pipelines.errors import SourceError
 from ispmig_pipelines.formats import CsvOptions, open_source
+from ispmig_pipelines.formats.csv import detect
 
 Rows = list[list[str | None]]
 
@@ -315,3 +316,60 @@ def test_too_few_names_for_the_columns(tmp_path: Path) -> None:
     path = written(tmp_path, "1,2,3\n4,5,6\n")
     with pytest.raises(SourceError, match="3 columns and the spec names 2"):
         open_source(path, csv=CsvOptions(columns=["a", "b"], header=False))
+
+
+class TestAgain:
+    """What was settled of a text is not asked again: a migration opens each file twice."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        found: list[str] = []
+        original = detect._detect
+
+        def detected(sample: str, options: CsvOptions, *, whole: bool) -> detect.Finding:
+            found.append(sample)
+            return original(sample, options, whole=whole)
+
+        monkeypatch.setattr(detect, "_detect", detected)
+        detect._settled.cache_clear()
+        return found
+
+    def test_the_same_text_is_settled_once(self, asked: list[str]) -> None:
+        first = detect.detect_dialect("sep=;\na;b\n1;2\n", CsvOptions(), whole=True)
+        again = detect.detect_dialect("sep=;\na;b\n1;2\n", CsvOptions(), whole=True)
+        assert first == again
+        assert len(asked) == 1
+
+    def test_another_text_other_options_or_another_end_are_settled_by_themselves(
+        self, asked: list[str]
+    ) -> None:
+        text = "a;b\n1;2\n"
+        for sample, options, whole in (
+            (text, CsvOptions(), True),
+            (text + "3;4\n", CsvOptions(), True),
+            (text, CsvOptions(header=False), True),
+            (text, CsvOptions(header=1), True),
+            (text, CsvOptions(columns=["x", "y"]), True),
+            (text, CsvOptions(), False),
+        ):
+            detect.detect_dialect(sample, options, whole=whole)
+        assert len(asked) == 6
+        assert detect.detect_dialect(text, CsvOptions(header=False), whole=True).dialect != (
+            detect.detect_dialect(text, CsvOptions(), whole=True).dialect
+        )
+
+    def test_who_changes_what_was_told_changes_it_for_nobody_else(self, asked: list[str]) -> None:
+        text = "sep=;\na;b\n1;2\n"
+        told = detect.detect_dialect(text, CsvOptions(), whole=True)
+        noted = list(told.notes)
+        assert noted
+        told.notes.append("mine")
+        told.questions.append("mine")
+        again = detect.detect_dialect(text, CsvOptions(), whole=True)
+        assert (again.notes, again.questions) == (noted, [])
+        assert len(asked) == 1
+
+    def test_the_text_itself_is_not_kept(self, asked: list[str]) -> None:
+        given = [("a,b\n1,2\n", CsvOptions())]
+        detect._settled(detect._Asked(b"content", repr(CsvOptions()), True, given))
+        assert given == []

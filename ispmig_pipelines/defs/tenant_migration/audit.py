@@ -1,8 +1,10 @@
 """Audit: proves a published migration from the committed rows and the source itself.
 
 The source files are read again, from their first byte; what the other ops counted is only
-what the result is compared with. A live database has moved on meanwhile: of it the staged cells are
-read again, and must be the very ones that it gave.
+what the result is compared with. Local files are read again while the server publishes
+(:mod:`.rereading`), and once more here if they are not the very same files any more. A live
+database has moved on meanwhile: of it the staged cells are read again, and must be the very ones
+that it gave.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +24,7 @@ from ispmig_pipelines.defs.tenant_migration.extract import records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     MappedFeed,
+    ReadAgain,
     StagedFile,
     StagedSource,
 )
@@ -103,8 +107,18 @@ def audit(
     found: dict[str, list[Verified]] = {}
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
-        source = _SourceAgain(
-            spec, feeds[mapped.entity, mapped.index], mapped, fields, staging, batch_size, sent_in
+        ready = loaded.again.get(mapped.name)
+        if ready is not None and not unchanged(ready):
+            ready = None
+        source = SourceAgain(
+            spec,
+            feeds[mapped.entity, mapped.index],
+            mapped,
+            fields,
+            staging,
+            batch_size,
+            sent_in,
+            ready,
         )
         told = progress(f"{mapped.entity} from {mapped.source.name}", mapped.source.read)
         table = FeedTable(
@@ -116,10 +130,10 @@ def audit(
             partial=mapped.partial,
             has_legacy=False,
         )
-        name = f"audited-adjusted-{mapped.name}"
+        name = adjusted_again_of(mapped)
         with connection.begin():
             with ExitStack() as written_out:
-                if mapped.adjusts:
+                if mapped.adjusts and ready is None:
                     source.taken = written_out.enter_context(staging.write(name, ADJUSTED_SCHEMA))
                 verified = verify_feed(raw(connection), table, source.records(told), earlier)
             again = (
@@ -162,10 +176,49 @@ def audit(
     return audited
 
 
+def again_of(mapped: MappedFeed) -> str:
+    """Name of the staged table of a feed's records that were read again."""
+    return f"again-{mapped.name}"
+
+
+def adjusted_again_of(mapped: MappedFeed) -> str:
+    """Name of the staged table of what rules took from their amounts."""
+    return f"audited-adjusted-{mapped.name}"
+
+
+def again_schema(entity: str, fields: tuple[str, ...]) -> pa.Schema:
+    """Columns of records that are read again: the audited fields, and where each stands."""
+    types = ENTITIES[entity].fields
+    return pa.schema(
+        [
+            *((f, types[f].arrow_type) for f in fields),
+            ("_file", pa.int32()),
+            ("_record", pa.int64()),
+        ]
+    )
+
+
+def mark_of(path: Path) -> tuple[int, ...] | None:
+    """By what the file system tells a file from another one in its place, and from itself after
+    it was changed; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (
+        found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns,
+    )  # fmt: skip
+
+
+def unchanged(ready: ReadAgain) -> bool:
+    """Whether the files are the very same as when they were read again."""
+    return all(mark_of(Path(path)) == mark for path, mark in ready.files.items())
+
+
 _NOTHING = StagedSource(name="", columns=(), files=())
 
 
-class _SourceAgain:
+class SourceAgain:
     """The records of a feed's source, read anew and mapped as far as the audit needs."""
 
     def __init__(
@@ -177,7 +230,14 @@ class _SourceAgain:
         staging: Staging,
         batch_size: int,
         sent_in: Mapping[str, StagedSource] | None = None,
+        ready: ReadAgain | None = None,
     ) -> None:
+        """
+        Args:
+            fields: those that the audit needs.
+            ready: what is staged of the records already, read from the files as they still are.
+        """
+        self._ready = ready
         self._sent_in = None if sent_in is None else sent_in.get(feed.name, _NOTHING)
         self._staging = staging
         self._source = spec.sources[mapped.source.name]
@@ -190,7 +250,7 @@ class _SourceAgain:
             settled=mapped.styles,
             tables=lookup_tables(spec, [feed.source], mapped.tables, staging),
         )
-        self.adjusted: dict[str, dict[str, Amounts]] = {}
+        self.adjusted: dict[str, dict[str, Amounts]] = {} if ready is None else ready.adjusted
         self.taken: pa.ipc.RecordBatchWriter | None = None
         self._mapped = mapped
         self._fields = fields
@@ -199,6 +259,11 @@ class _SourceAgain:
 
     def records(self, progress: Progress) -> Iterator[pa.RecordBatch]:
         """Every record of the feed; notes on the way what is not as it was."""
+        if self._ready is not None:
+            for batch in self._staging.read(again_of(self._mapped)):
+                progress.advance(batch.num_rows)
+                yield batch
+            return
         if self._sent_in is not None:
             yield from self._again(self._sent_in, progress)
             return

@@ -216,11 +216,25 @@ class Mapped:
 
 
 @dataclass(frozen=True)
+class ReadAgain:
+    """A feed's records, read from its files for a second time and staged for the audit.
+
+    Attributes:
+        files: path → the file as the file system knew it just before it was read.
+        adjusted: money field → currency → what rules took from it.
+    """
+
+    files: dict[str, tuple[int, ...]]
+    adjusted: dict[str, dict[str, Amounts]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LoadedMigration:
     """What load hands to audit.
 
     Attributes:
         changes: of a dry run: entity → what it would change in the tenant's rows.
+        again: name of a feed → what was read again of it, while the server published.
     """
 
     tenant: str
@@ -228,3 +242,4 @@ class LoadedMigration:
     feeds: tuple[MappedFeed, ...]
     options: Options
     changes: dict[str, Changes] = field(default_factory=dict)
+    again: dict[str, ReadAgain] = field(default_factory=dict)

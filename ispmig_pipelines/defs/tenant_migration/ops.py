@@ -48,6 +48,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
     Mapped,
     Options,
+    ReadAgain,
     StagedSource,
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
@@ -58,6 +59,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import (
     Standing,
     is_watched,
 )
+from ispmig_pipelines.defs.tenant_migration.rereading import rereading
 from ispmig_pipelines.defs.tenant_migration.survey import survey
 from ispmig_pipelines.defs.tenant_migration.usage import Usage, peak_memory
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
@@ -75,7 +77,7 @@ from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.conflict import OnConflict
 from ispmig_pipelines.platform.integrity.policy import Policy, RejectedParent
 from ispmig_pipelines.platform.load import Feed, Loaded, load
-from ispmig_pipelines.platform.measured import measured_beside
+from ispmig_pipelines.platform.measured import before, measured_beside
 from ispmig_pipelines.platform.resubmitted import Continuation
 from ispmig_pipelines.platform.retention import Retention, RetentionPolicy
 from ispmig_pipelines.preview import store
@@ -278,6 +280,7 @@ def load_op(
         staged[key].advance(rows - staged[key].rows)
 
     changed: dict[str, Changes] = {}
+    again: dict[str, ReadAgain] = {}
     tried: list[Loaded] = []
     spec = spec_of(platform, migration)
     validation = spec.document.validation
@@ -315,7 +318,10 @@ def load_op(
                         validation, retention.of(connection, slug), options.started
                     )
                 try:
-                    with measuring(platform, connection, tenant, migration, feeds, options):
+                    with (
+                        rereading(spec, feeds, options, platform.staging(slug, migration)) as read,
+                        measuring(platform, connection, tenant, migration, feeds, options),
+                    ):
                         loaded = load(
                             connection,
                             tenant,
@@ -334,6 +340,7 @@ def load_op(
                             policy=policy,
                             retention=asked,
                             progress=progress,
+                            staged=read.begin,
                         )
                 except (ThresholdExceeded, ConflictRefused) as refusal:
                     if options.dry_run and options.origin is None:
@@ -342,7 +349,7 @@ def load_op(
                         )
                         keep_report(context, platform, connection, of_try, refusal)
                     raise
-                changed = loaded.changes
+                changed, again = loaded.changes, read.found
                 context.log.info(
                     f"load: {'tried' if options.dry_run else 'published'} in {loaded.seconds:.1f} "
                     f"s; for {loaded.locked:.1f} s of them nobody else could write into the tables"
@@ -353,7 +360,7 @@ def load_op(
         told_feed.done()
     using = used.metadata(sum(f.read for f in feeds), size_of(f.source for f in feeds))
     context.add_output_metadata({**counts_metadata(loaded_entry), **using, **usage()})
-    return LoadedMigration(slug, migration, tuple(feeds), options, changed)
+    return LoadedMigration(slug, migration, tuple(feeds), options, changed, again)
 
 
 @op(name="audit", out=Out(dict))
@@ -370,7 +377,9 @@ def audit_op(
         with platform.connect() as connection:
             if closing.may_audit(connection, migration, context.run_id):
                 again, changed = sent_in_again(platform, connection, tenant, loaded)
-                with measured_beside(platform.connect, tenant) as wait:
+                with connection.begin():
+                    since = before(ledger.migration(connection, migration))
+                with measured_beside(platform.connect, tenant, since) as wait:
                     audited = auditing.audit(
                         spec,
                         tenant,
