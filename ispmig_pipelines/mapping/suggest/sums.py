@@ -51,25 +51,19 @@ def _amounts(table: Table) -> dict[str, list[float]]:
     return found
 
 
-_LEAST_WHOLE = 500
-"""What costs whole amounts only is counted in thousands: rupiah, dinars, pesos, shillings."""
-
-
 def _are_whole_amounts(table: Table, name: str) -> bool:
     """Whether a column without cents holds amounts all the same: its name says so, and no number
-    of anything; or its values are large, again and again, and refer to nothing."""
+    of anything. Readings of a meter and what was used add up, too."""
     if name in table.linked or name in table.refers or is_called_a_reference(name):
         return False
     profile = table.profiles[name]
     if profile.is_stamp or profile.share("phone") > 0.5 or "id" in concepts_of(name):
         return False
-    said = any(
+    return any(
         m.column == name and m.score >= ACTIVE
         and ENTITIES["invoice"].fields[m.field].type is FieldType.MONEY
         for m in table.matches("invoice")
     )  # fmt: skip
-    recurs = profile.column.filled >= 3 * len(profile.column.counts)
-    return said or (recurs and profile.typically >= _LEAST_WHOLE)
 
 
 def _number(cell: str, mark: str) -> float:

@@ -53,3 +53,16 @@ def test_numbers_of_records_are_no_amounts_whatever_they_add_up_to(tmp_path: Pat
     assert lines["invoice.total"] == ("total",)
     assert "invoice.subtotal" not in lines
     assert "invoice.tax" not in lines
+
+
+def test_readings_of_a_meter_are_no_amounts_though_they_add_up(tmp_path: Path) -> None:
+    bills = BILLS | {
+        "ilk_endeks": lambda i: 1000 + 500 * (i % 4),
+        "tuketim_m3": lambda i: 10 + i % 4,
+        "son_endeks": lambda i: 1010 + 501 * (i % 4),
+        "total": lambda i: f"{60 + i % 4}.50",
+    }
+    lines = active(suggested(tmp_path, "TRY", customers=PEOPLE, invoices=bills))
+    assert lines["invoice.total"] == ("total",)
+    assert "invoice.subtotal" not in lines
+    assert "invoice.tax" not in lines
