@@ -12,17 +12,19 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 	properties/test_conservation.py properties/test_mapping_conservation.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench bench-quick bench-parts bench-setup check format docs clean
+.PHONY: help setup demo test test-slow test-browser pictures bench bench-quick bench-parts bench-setup check format docs clean
 
 help:
 	@echo "make demo       migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run those that take long: many examples, many restarts"
+	@echo "make test-browser  run those that click through the real UI in Chromium"
 	@echo "make bench      measure migrations beside other ways, and write docs/benchmarks.md (an hour)"
 	@echo "make bench-quick  the same with small files, for a look (three minutes); writes no docs"
 	@echo "make bench-parts  measure reading, mapping, validating and backups, each by itself"
 	@echo "make check      lint, formatting and types"
 	@echo "make docs       write the generated pages anew"
+	@echo "make pictures   take the documentation's pictures of the real UI anew"
 	@echo "make clean      remove the virtual environment (your data in .ispmig/ stays)"
 
 setup: $(READY)
@@ -40,14 +42,22 @@ demo: setup
 	@$(BIN)/python -m ispmig_pipelines.demo
 
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"
 	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
 		echo "Once more what the oldest PostgreSQL must do too"; \
-		$(BIN)/python -m pytest -n 2 --dist worksteal -q --postgres 15 $(DATABASE_TESTS); \
+		$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" --postgres 15 $(DATABASE_TESTS); \
 	fi
 
 test-slow: setup
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+test-browser: setup
+	@$(BIN)/python -m ispmig_pipelines_tests.browser.chromium
+	@$(BIN)/python -m pytest -n 0 -m browser ispmig_pipelines_tests/browser
+
+pictures: setup
+	@$(BIN)/python -m ispmig_pipelines_tests.browser.chromium
+	@$(BIN)/python -m ispmig_pipelines_tests.browser.pictures
 
 bench-setup: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

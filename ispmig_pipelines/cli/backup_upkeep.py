@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ispmig_pipelines.account import account
-from ispmig_pipelines.cli.console import console, platform, progress, say, say_failed, told
+from ispmig_pipelines.cli.console import platform, progress, say, say_failed, told
 from ispmig_pipelines.cli.words import BackupKey, Json, Slug, Snapshot
 from ispmig_pipelines.errors import UsageError
 
