@@ -33,6 +33,11 @@ ELSEWHERE = {
     "ispmig migrate --all --urgent": "defs/test_bulk.py: it works a queue off",
     "ispmig drop retry acme 17": "drop/test_commands.py: it needs a drop that failed",
     "ispmig migrate copy spec.yaml": "defs/test_tenant_export.py: from a bucket",
+    "ispmig platform version": "test_deployment_commands.py: of a platform, not of a tenant",
+    "ispmig platform upgrade": "test_deployment_commands.py: likewise",
+    "ispmig platform downgrade 0008": "test_deployment_commands.py: likewise",
+    "ispmig exec dagster-daemon run --workspace workspace.yaml":
+        "test_deployment_commands.py: it runs until it is stopped",
     "ispmig up --port 3001": "test_up.py: it runs until it is stopped",
     "ispmig backup key recover acme --identity recovery.txt": "test_backup_commands.py: keys lost",
     "ispmig restore acme --at 2026-11-22T10:31:07Z": "backup/journal/: a moment of a journal",
