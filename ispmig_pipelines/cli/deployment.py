@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -113,5 +114,8 @@ def execute(context: typer.Context) -> None:
                 "ispmig exec dagster-daemon run --workspace workspace.yaml"
             )
         environment = {**os.environ, **prepare()}
+        # A shell lets what it starts in the background ignore Ctrl-C, and Dagster's programs take
+        # SIGTERM as they take that: nothing but SIGKILL would end them.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         # Not as a child: signals are for the program, and its exit code for who asked.
         os.execve(found, [program, *words], environment)  # noqa: S606
