@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -45,6 +46,12 @@ instance.prepare()
 ONE_TEST_AT_A_TIME = 0x15916
 """Advisory lock: roles belong to the whole server, so on a server that several test processes
 share, tests with a database take turns."""
+
+
+# A shell lets what it starts in the background ignore Ctrl-C. Dagster's programs, started by tests,
+# take SIGTERM as they take that, and would not end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

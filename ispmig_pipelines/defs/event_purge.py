@@ -47,6 +47,7 @@ from ispmig_pipelines.defs.console import console
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.queueing import BACKGROUND, tags_of
 from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.run_resources import LIGHT
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.drop import records
 from ispmig_pipelines.platform import ledger
@@ -285,7 +286,7 @@ def purge_events(context: OpExecutionContext, config: PurgeConfig, platform: Pla
 @job(
     executor_def=in_process_executor,
     logger_defs={"console": console},
-    tags=tags_of(BACKGROUND),
+    tags={**tags_of(BACKGROUND), **LIGHT.tags},
     description="Deletes Dagster's runs and events that are old, but for those that the newest "
     "state of an asset came from, or that somebody still works with.",
 )
