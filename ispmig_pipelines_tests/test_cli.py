@@ -237,6 +237,7 @@ def test_no_server_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path) -> None:
     assert ispmig("tenant", "add", "acme")[0] == 0
     before = as_json("digest", "acme")

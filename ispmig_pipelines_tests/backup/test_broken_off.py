@@ -119,6 +119,7 @@ def test_a_killed_backup_leaves_no_snapshot_and_its_pieces_are_used(acme: str) -
     assert stored_before >= made.bytes_whole - made.bytes_stored
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_after_it_published_is_a_snapshot_that_nobody_relies_on(
     acme: str,
 ) -> None:
@@ -155,6 +156,7 @@ def test_two_backups_of_a_tenant_at_once_are_two_whole_snapshots(acme: str) -> N
     assert repository.writers() == []
 
 
+@pytest.mark.slow
 def test_ten_tenants_are_backed_up_at_once_and_share_nothing(ispmig_home: Path) -> None:
     ledger.prepare(engine())
     slugs = [f"isp-{n}" for n in range(10)]

@@ -276,7 +276,7 @@ def test_each_snapshot_has_the_rows_there_were(
     assert hows == {"full", "changes", "unchanged"}
 
 
-EXAMPLES = 25
+EXAMPLES = 8
 
 
 def fill(driver: psycopg.Connection, rows: int = 3000) -> None:
@@ -355,6 +355,7 @@ def test_a_row_of_an_overlay_that_is_deleted_is_gone(
     assert how(fourth) == "changes"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "change",

@@ -248,6 +248,7 @@ def test_totals_are_written_down_when_a_snapshot_is_made(
         drilled()
 
 
+@pytest.mark.slow
 def test_a_drill_that_is_killed_leaves_nothing(
     repository: Repository, driver: psycopg.Connection
 ) -> None:

@@ -182,6 +182,7 @@ def new_home(ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     embedded.remove(home)
 
 
+@pytest.mark.slow
 def test_the_very_first_commands_may_come_all_at_once(new_home: Path, tmp_path: Path) -> None:
     slugs = [f"isp{n}" for n in range(6)]
     at_once(tmp_path, *(ispmig("tenant", "add", slug) for slug in slugs))

@@ -81,7 +81,7 @@ def house(ispmig_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield House(folder, instance)
 
 
-@pytest.fixture(params=["metro-fiber", "valley-wireless"])
+@pytest.fixture(params=["metro-fiber", pytest.param("valley-wireless", marks=pytest.mark.slow)])
 def exports(house: House, request: pytest.FixtureRequest) -> tuple[Rows, Rows, Masker]:
     """A tenant of the demo: as it is, as it is masked, and by what."""
     ran = house.migrate(DEMO / request.param / "spec.yaml", max_quarantined="50%")
@@ -105,6 +105,7 @@ def pseudonyms(masker: Masker, entity: str, rows: list[dict[str, str | None]]) -
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
+@pytest.mark.slow
 def test_of_a_demo_tenant_nothing_is_left(exports: tuple[Rows, Rows, Masker]) -> None:
     real, masked, masker = exports
     assert leaks(real, masked) == []

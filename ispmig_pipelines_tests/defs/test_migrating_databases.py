@@ -100,6 +100,7 @@ def test_a_live_postgresql_comes_over_to_the_cent_and_is_audited(house: House, l
     assert len(people["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_again_it_is_unchanged(house: House, legacy: str) -> None:
     house.write("spec.yaml", SPEC)
     first = house.migrate(max_quarantined="50%")

@@ -92,6 +92,7 @@ def test_from_failure_it_goes_on_with_what_is_staged_to_the_same_content(
     assert not list(settings().staging_folder.rglob("*.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["map_feed", "validate_feed", "load"])
 def test_when_what_was_staged_is_gone_it_says_so_and_a_run_from_the_start_works(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str

@@ -909,6 +909,7 @@ def everything(storage: Storage) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_a_spec_that_was_fetched_from_s3_works_as_it_is(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

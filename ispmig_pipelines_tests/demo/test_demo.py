@@ -201,6 +201,7 @@ def test_the_runs_are_those_of_the_dagster_job(first: Run) -> None:
 # --- the second run ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_isp
 def test_the_second_run_finds_everything_unchanged(second: Run, isp: Isp) -> None:
     for entity, counts in expected(isp).counts.items():

@@ -217,6 +217,7 @@ with engine().connect() as connection:
 """
 
 
+@pytest.mark.slow
 def test_nothing_needs_the_embedded_database_where_there_is_another(ispmig_home: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False, timeout=600

@@ -65,6 +65,7 @@ def installed(
         yield Installation(tmp_path, environment(tmp_path, given))
 
 
+@pytest.mark.slow
 def test_the_code_location_starts_answers_and_ends(installed: Installation) -> None:
     process = installed.start("code")
     with ended([process]):

@@ -320,6 +320,7 @@ def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_h
     assert "process died" in (entry.error or "")
 
 
+@pytest.mark.slow
 def test_a_database_that_goes_away_in_the_middle_is_told_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

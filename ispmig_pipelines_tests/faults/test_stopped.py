@@ -140,6 +140,7 @@ def test_a_command_that_is_stopped_between_two_ops_says_so_in_the_ledger(scene: 
     assert (entry.state, entry.error) == (State.FAILED, "It was stopped.")
 
 
+@pytest.mark.slow
 def test_a_run_of_dagsters_is_stopped_likewise(scene: Scene) -> None:
     """The process that its launcher starts, and the signal by which it ends one."""
     like = Undisturbed(scene)

@@ -702,6 +702,7 @@ def test_an_object_where_others_have_an_array_is_a_record_of_the_same_table(
 # ---------------------------------------------------------------- keys that are data
 
 
+@pytest.mark.slow
 def test_records_of_very_many_keys_keep_each_value_under_its_own(tmp_path: Path) -> None:
     records = [{"id": i, f"k{i}": str(i), "o": {f"m{i}": -i}} for i in range(1_200)]
     [table] = read(tmp_path, json.dumps(records)).values()

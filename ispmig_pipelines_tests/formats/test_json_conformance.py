@@ -70,6 +70,7 @@ def test_whatever_the_suite_holds_can_be_inspected() -> None:
             assert path.name in str(error)  # noqa: PT017 - either way is right
 
 
+@pytest.mark.slow
 def test_every_response_of_the_ucrm_documentation(tmp_path: Path) -> None:
     source = corpus("json_ucrm") / "ucrm_api_get_response_examples.json"
     examples = json.loads(source.read_text())

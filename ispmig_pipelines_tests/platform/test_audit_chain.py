@@ -389,6 +389,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_to_any_column_of_any_entry_is_found(five: Engine, data: st.DataObject) -> None:

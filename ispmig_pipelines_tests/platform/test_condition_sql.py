@@ -210,7 +210,7 @@ def conditions(entity: str) -> st.SearchStrategy[c.Condition]:
     )
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), entity=st.sampled_from(ASKED))
 def test_the_frame_and_the_database_choose_the_same_rows(
     rows_of_all_kinds: psycopg.Connection, data: st.DataObject, entity: str
@@ -245,7 +245,7 @@ def test_every_field_can_be_asked_the_same_in_both(
 # --- regular expressions ---------------------------------------------------------------------
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(pattern=regexes, texts=st.lists(_texts | st.text("aA0xé \n-.", max_size=5), min_size=5))
 def test_a_regular_expression_means_the_same_in_both(
     rows_of_all_kinds: psycopg.Connection, pattern: str, texts: list[str]
@@ -291,7 +291,7 @@ def test_a_pattern_stays_a_parameter(rows_of_all_kinds: psycopg.Connection) -> N
 _short = st.text("ab%_\\\né🦊", max_size=5)
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(how=st.sampled_from(Match), text=_short, texts=st.lists(_short, min_size=8, max_size=20))
 def test_looking_for_a_text_means_the_same_in_both(
     rows_of_all_kinds: psycopg.Connection, how: Match, text: str, texts: list[str]
@@ -313,7 +313,7 @@ _edges = st.sampled_from([0, 1, -1, 5, 10**15 - 1, -(10**15) + 1, 2**63 - 1, -(2
 _fractions = st.sampled_from(["0", "0.0001", "-0.0001", "0.00005", "-0.00005", "0.5", "1e-30"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     type_=st.sampled_from([pa.int64(), pa.decimal128(19, 4), pa.decimal128(9, 6)]),
     operator=st.sampled_from(Operator),

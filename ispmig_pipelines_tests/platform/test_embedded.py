@@ -221,6 +221,7 @@ class TestSharing:
             keep(url, "a")
             assert rows(url) == ["a"]
 
+    @pytest.mark.slow
     def test_eight_at_once_start_one(self, fresh_home: Path) -> None:
         home = fresh_home
         users = [User(home) for _ in range(8)]
@@ -317,6 +318,7 @@ class TestLifetime:
 
 
 class TestCrashes:
+    @pytest.mark.slow
     def test_a_killed_server_comes_back_while_it_is_in_use(self, home: Path) -> None:
         url = embedded.serve(home, linger=0)
         keep(url, "committed")
@@ -350,6 +352,7 @@ class TestCrashes:
             embedded.release(home)
         eventually(lambda: not is_running(home) and not has_keeper(home))
 
+    @pytest.mark.slow
     def test_a_busy_orphan_of_a_killed_server_does_not_block_the_next(self, home: Path) -> None:
         url = embedded.serve(home, linger=0)
         busy = subprocess.Popen(
@@ -385,6 +388,7 @@ class TestCrashes:
 
         assert rows(embedded.serve(home, linger=0)) == ["a"]
 
+    @pytest.mark.slow
     def test_half_a_cluster_of_a_killed_start_is_made_anew(self, fresh_home: Path) -> None:
         home = fresh_home
         half = home / "postgres.new"
@@ -396,6 +400,7 @@ class TestCrashes:
 
 
 class TestPaths:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "name",
         [
@@ -418,6 +423,7 @@ class TestPaths:
         finally:
             embedded.remove(home)
 
+    @pytest.mark.slow
     def test_a_socket_elsewhere_goes_with_the_server(self, reachable: Path) -> None:
         home = reachable / ("deep" * 40)
         home.mkdir(mode=0o755)
@@ -558,6 +564,7 @@ class TestStartedByRoot:
         embedded.remove(home)
         assert not data.exists()
 
+    @pytest.mark.slow
     def test_data_lie_in_a_home_that_the_account_can_enter(self, reachable: Path) -> None:
         home = reachable / "home"
         home.mkdir(mode=0o755)
@@ -605,6 +612,7 @@ class TestStartedByRoot:
         with pytest.raises(StorageError, match="cannot change"):
             embedded.serve(tmp_path / "home")
 
+    @pytest.mark.slow
     def test_an_ordinary_user_needs_no_account(self, reachable: Path) -> None:
         nobody = embedded_account.Account("nobody", NOBODY, NOBODY)
         needed = (bundled_binaries(), Path(embedded_keeper.__file__).parent)

@@ -737,7 +737,7 @@ def load_some(
 
 
 a_few = settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -765,6 +765,7 @@ def test_rolling_back_to_any_point_is_that_point(
     assert value(connection, "select count(*) from _undo") == 0
 
 
+@pytest.mark.slow
 @a_few
 @given(steps=st.lists(loads | edits, min_size=2, max_size=7), data=st.data())
 def test_what_others_wrote_is_never_lost_in_whatever_order_migrations_go(

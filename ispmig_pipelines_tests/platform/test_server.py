@@ -114,6 +114,7 @@ class TestTheEmbeddedServer:
         with server.connect() as connection:
             connection.execute("SELECT * FROM public.kept")
 
+    @pytest.mark.slow
     def test_comes_back_after_a_stop(self, home: Path) -> None:
         server.connect().close()
         embedded.stop(home)

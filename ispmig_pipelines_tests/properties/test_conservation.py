@@ -92,7 +92,7 @@ def held(connection: Connection, tenant: Tenant, entity: str, key: str) -> set[s
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -31,6 +31,7 @@ def keeping_times(
     embedded.remove(home)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("keeping_times")
 def test_who_says_too_early_that_he_commits_is_known_to_commit_later() -> None:
     ledger.prepare(engine())

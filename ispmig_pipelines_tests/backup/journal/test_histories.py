@@ -109,6 +109,7 @@ def with_free(past: Past) -> Past:
     return past
 
 
+@pytest.mark.slow
 @settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=6, max_size=12))
 def test_every_instant_of_a_history_can_be_restored_to(

@@ -62,6 +62,7 @@ def test_large_changes_are_shipped_in_parts(
     past.check()
 
 
+@pytest.mark.slow
 def test_rows_as_large_as_they_may_be_are_written_and_shipped(past: Past) -> None:
     past.backup()
     past.driver.execute(

@@ -62,7 +62,7 @@ class Files:
         return sorted(p.name for p in place.parent.iterdir() if p != place)
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def own(
     request: pytest.FixtureRequest, acme: Tenant, platform: Connection, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -176,6 +176,7 @@ def test_what_a_killed_restore_made_ready_is_taken_away_by_the_next(
     assert (own.all(), own.beside()) == (now, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 1, 4, 6])
 def test_files_that_were_cut_off_after_the_commit_are_set_back_by_the_next(
     restoring: Restoring, platform: Connection, acme: Tenant, own: Files, taken: str,

@@ -118,6 +118,7 @@ def test_a_tenant_comes_back_with_its_history(
     assert ispmig("audit", "verify")["holds"]
 
 
+@pytest.mark.slow
 def test_numbers_that_are_others_are_refused_and_tables_come_back_nevertheless(
     history: tuple[int, int], move: Move
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_publication_of_the_schema_is_told_beforehand(
         restoring()
 
 
+@pytest.mark.slow
 def test_a_row_of_fifty_megabytes_comes_back(
     driver: psycopg.Connection, backup: Callable[..., str], restoring: Restoring
 ) -> None:

@@ -11,6 +11,7 @@ from ispmig_pipelines_tests.mapping.presets.migrating import move
 from ispmig_pipelines_tests.mapping.presets.test_sonar import FILES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "files", "currency"),
     [
