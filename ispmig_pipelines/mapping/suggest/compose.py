@@ -90,18 +90,21 @@ class _Composer:
         self._defaults()
         return self._draft
 
-    def _above(self, source: SourceTable) -> Table | None:
-        """The table whose records' children a source's are (JSON), or None."""
+    def _above(self, source: SourceTable) -> list[Table]:
+        """The tables in whose records a source's stand (JSON, XML), the nearest first."""
         path = str(source.words.get("table", "")).rpartition(".")[0]
         files = source.words.get("files")
         there = {
             str(other.words.get("table", "")): self._tables[other.name]
             for other in self._sources if other.words.get("files") == files
         }  # fmt: skip
-        while path and path not in there:
+        found = []
+        while path:
             # Between an invoice and its lines there may be a list that has nothing of its own.
+            if path in there:
+                found.append(there[path])
             path = path.rpartition(".")[0]
-        return there[path] if path and there[path].holdings else None
+        return found
 
     # --- presets ---------------------------------------------------------------------------
 

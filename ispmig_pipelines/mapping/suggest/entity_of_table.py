@@ -106,6 +106,8 @@ def holds_a_ledger(table: Table) -> bool:
 
 def against(table: Table, entity: str) -> str:
     """Why its rows cannot be of an entity, "" if nothing speaks against it."""
+    if entity in table.within:
+        return "its rows stand in records of the same entity"
     named = named_entity(table)
     if table.sample.records == 1 and table.beside > 1 and named != entity:
         return "one record beside tables of many: settings?"

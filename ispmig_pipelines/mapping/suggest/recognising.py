@@ -12,12 +12,12 @@ from ispmig_pipelines.model import ENTITIES
 
 
 def recognise(
-    tables: Sequence[Table], above: Callable[[Table], Table | None] = lambda _: None
+    tables: Sequence[Table], above: Callable[[Table], Sequence[Table]] = lambda _: ()
 ) -> None:
     """Finds what each table holds: by itself, and then by what it plainly refers to.
 
     Args:
-        above: the table of the records whose children a table has (JSON).
+        above: the tables in whose records those of a table stand (JSON, XML), the nearest first.
     """
     free = [t for t in tables if not t.fixed]
     links = links_of([t.sample for t in tables])

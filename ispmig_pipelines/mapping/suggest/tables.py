@@ -71,6 +71,8 @@ class Table:
         """The entity of the records whose children these are (JSON), if they are any's."""
         self.parent: Table | None = None
         """The table of those records."""
+        self.within: frozenset[str] = frozenset()
+        """The entities of all records in which these stand, their parents' parents included."""
         self.role = ""
         """The entity of its rows by what they refer to, or ""."""
 
@@ -151,9 +153,11 @@ class Table:
     def _by_cells(self) -> list[Match]:
         return by_cells(self)
 
-    def stands_below(self, parent: Table | None) -> None:
-        """Says whose children its records are, and forgets what was thought before."""
-        self.parent = parent if parent is not None and parent.holdings else None
+    def stands_below(self, ancestors: Sequence[Table]) -> None:
+        """Says in whose records its own stand, the nearest first, and forgets what was thought
+        before."""
+        self.parent = ancestors[0] if ancestors and ancestors[0].holdings else None
+        self.within = frozenset(t.main.entity for t in ancestors if t.holdings)
         self.above = self.parent.main.entity if self.parent else ""
         self._forget()
 

@@ -47,10 +47,7 @@ class House:
 def house(folder: Path) -> Iterator[House]:
     """A platform in a folder, ready to migrate; nothing of it stays."""
     home = folder / "home"
-    ours = {n: v for n, v in os.environ.items() if n.startswith(("ISPMIG_", "DAGSTER_"))}
-    ours.pop("ISPMIG_PEERS_PYTHON", None)  # ours alone, and no setting
-    for name in ours:
-        del os.environ[name]
+    ours = _take_settings()
     os.environ["ISPMIG_HOME"] = str(home)
 
     from ispmig_pipelines.defs import instance
@@ -69,9 +66,18 @@ def house(folder: Path) -> Iterator[House]:
         yield House(folder, status.url, status.pid, status.version)
     finally:
         embedded.remove(home)
-        del os.environ["ISPMIG_HOME"]
+        _take_settings()
         os.environ.update(ours)
         settings.cache_clear()
+
+
+def _take_settings() -> dict[str, str]:
+    """Takes ours and Dagster's out of the environment, but for what is the benchmark's own."""
+    taken = {n: v for n, v in os.environ.items() if n.startswith(("ISPMIG_", "DAGSTER_"))}
+    taken.pop("ISPMIG_PEERS_PYTHON", None)
+    for name in taken:
+        del os.environ[name]
+    return taken
 
 
 @contextmanager

@@ -300,3 +300,20 @@ def test_a_balance_that_says_nothing_stays_a_question(tmp_path: Path) -> None:
     found = suggested(tmp_path, people=PEOPLE | {"Balance": lambda i: f"{i % 9}.50"})
     assert "customer.balance" not in active(found)
     assert any("debt or a credit" in question for question in found.questions)
+
+
+@pytest.mark.parametrize("people", [1, 40])
+def test_what_stands_in_records_of_customers_is_theirs_and_no_customer(
+    people: int, tmp_path: Path
+) -> None:
+    clients = [
+        {"id": 1000 + i, "firstName": "John", "lastName": f"Doe {i}", "email": f"j{i}@b.org",
+         "contacts": [{"id": 2000 + i, "clientId": 1000 + i, "phone": "",
+                       "types": [{"id": 3000 + i, "name": "Home contact"}]}],
+         "attributes": [{"id": 4000 + i, "clientId": 1000 + i, "name": "Personal Code"}]}
+        for i in range(people)
+    ]  # fmt: skip
+    path = tmp_path / "clients.json"
+    path.write_text(json.dumps(clients))
+    found = suggest([str(path)], tmp_path / "spec.yaml", currency="USD")
+    assert {line.source for line in found.lines if line.active} == {"clients"}
