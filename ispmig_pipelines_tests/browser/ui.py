@@ -191,6 +191,8 @@ class Ui:
         self.page.get_by_text("Select a partition or create one").click()
         for tenant in tenants:
             self.choice(tenant).click()
+        # The menu stays open, and may lie over the button.
+        self.page.get_by_text(f"Launch {job} backfill").click()
         self.page.get_by_role("button", name=f"Submit {len(tenants)} runs").click()
         told = self.page.get_by_text(re.compile(r"Created backfill \w+")).first
         return told.inner_text().split()[2]
