@@ -22,7 +22,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from psycopg import sql
 
 from ispmig_pipelines.defs.instance import instance
-from ispmig_pipelines.defs.launch import know_tenant
+from ispmig_pipelines.defs.launch import know_tenant, queue_job
 from ispmig_pipelines.defs.tenant_migration import registered
 from ispmig_pipelines.platform import embedded, ledger, tenants
 from ispmig_pipelines.platform.digest import digest
@@ -170,6 +170,11 @@ class House:
                 registered.declare(
                     connection, slug, registered.Registered(str(spec), "update", max_quarantined)
                 )
+
+    def queue(self, job: str, slug: str, spec: Path) -> None:
+        """Puts a run of a job for a tenant into the queue, as ``ispmig migrate --all`` does."""
+        with instance() as dagster:
+            queue_job(dagster, job, slug, {"extract": {"spec": str(spec)}})
 
     def runs_of(self, slug: str, job: str = "tenant_migration") -> Sequence[DagsterRun]:
         """The tenant's runs of a job, the newest first."""

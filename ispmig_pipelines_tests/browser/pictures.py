@@ -34,7 +34,7 @@ def _migrated(ui: Ui, house: House) -> DagsterRun:
         house.tenant(slug, FOLDER / slug / "spec.yaml")
     ui.backfill("tenant_migration", *SLUGS)
     eventually(lambda: all(_done(house, slug) == 1 for slug in SLUGS), house.said, 1800)
-    ui.launch("tenant_backup", SHOWN)
+    ui.materialize("tenant_backup", SHOWN)
     if ui.status() != "Success":
         raise RuntimeError(f"tenant_backup failed:\n{house.said()}")
     return house.runs_of(SHOWN)[0]

@@ -46,7 +46,7 @@ def test_a_run_says_how_far_it_is_and_stopped_leaves_nothing_half_done(
 
     eventually(lambda: [e.state for e in house.entries(SLUG)] == [State.FAILED], house.said)
     (entry,) = house.entries(SLUG)
-    assert "It was stopped." in (entry.failure or "")
+    assert "It was stopped." in (entry.error or "")
     assert not any(house.rows(SLUG).values())
     assert "QUARANTINED" not in house.said()
 

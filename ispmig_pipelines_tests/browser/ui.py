@@ -60,11 +60,13 @@ class Ui:
         self.page.locator(of).first.click()
         expect(self.page.get_by_text("Latest tick")).to_be_visible()
 
-    def job(self, name: str, tab: str) -> None:
-        """A tab of a job's page."""
+    def job(self, name: str, tab: str | None = None) -> None:
+        """A tab of a job's page, or that which is shown first."""
         self.area("Jobs", "/jobs")
         self.page.locator(f"a[href$='/jobs/{name}']").first.click()
-        self.tab(tab)
+        self.page.wait_for_url(f"**/jobs/{name}*")
+        if tab is not None:
+            self.tab(tab)
 
     def asset(self, name: str, tab: str) -> None:
         """A tab of an asset's page, by the catalog."""
@@ -121,6 +123,20 @@ class Ui:
         self.page.get_by_role("button", name="Launch Run").click()
         return self.run_id()
 
+    def materialize(self, job: str, tenant: str) -> str:
+        """Launches a run of a job of assets, which has no launchpad; returns its id."""
+        self.job(job)
+        self.page.locator("button", has_text="Materialize").first.click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_text("Select a partition or create one").click()
+        self.choice(tenant).click()
+        # The menu stays open, and lies over the button.
+        dialog.get_by_text("Launch runs to materialize").click()
+        dialog.get_by_role("button", name="Launch 1 run").click()
+        told = self.page.locator("div", has_text=re.compile(r"^\W*Launched run \w+"))
+        told.get_by_text("View", exact=True).first.click()
+        return self.run_id()
+
     def run_id(self, unlike: str = "") -> str:
         """The run whose page is shown, or comes to be shown: not that which it was before."""
         wanted = re.compile(r"/runs/(?!" + (unlike or "-") + r")[0-9a-f-]{36}")
@@ -175,6 +191,8 @@ class Ui:
         self.page.get_by_text("Select a partition or create one").click()
         for tenant in tenants:
             self.choice(tenant).click()
+        # The menu stays open, and may lie over the button.
+        self.page.get_by_text(f"Launch {job} backfill").click()
         self.page.get_by_role("button", name=f"Submit {len(tenants)} runs").click()
         told = self.page.get_by_text(re.compile(r"Created backfill \w+")).first
         return told.inner_text().split()[2]
