@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,21 +22,7 @@ from ispmig_pipelines import up as up_module
 from ispmig_pipelines.errors import UsageError
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.up import status, up
-
-DEFINITIONS = """
-import time
-import dagster as dg
-
-@dg.op
-def slow():
-    time.sleep(600)
-
-@dg.job(executor_def=dg.in_process_executor)
-def slow_job():
-    slow()
-
-defs = dg.Definitions(jobs=[slow_job])
-"""
+from ispmig_pipelines_tests import slow_job
 
 WORKSPACE = """
 load_from:
@@ -106,7 +93,7 @@ class Running:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    (tmp_path / "tiny.py").write_text(DEFINITIONS)
+    shutil.copyfile(slow_job.FILE, tmp_path / "tiny.py")
     (tmp_path / "workspace.yaml").write_text(WORKSPACE)
     return tmp_path / "workspace.yaml"
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import IWorkspaceProcessContext
 
 from ispmig_pipelines.defs.launch import DEFINITIONS
@@ -149,7 +150,7 @@ def _answers(location: Any) -> str:
         return health.OK
     try:
         client.ping("")
-    except Exception:
+    except DagsterUserCodeUnreachableError:
         return "unreachable"
     return health.OK
 

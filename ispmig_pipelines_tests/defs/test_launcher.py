@@ -18,21 +18,8 @@ from dagster._core.utils import make_new_run_id
 
 from ispmig_pipelines.defs import instance as ours
 from ispmig_pipelines.defs import living
+from ispmig_pipelines_tests import slow_job
 
-DEFINITIONS = """
-import time
-import dagster as dg
-
-@dg.op
-def slow():
-    time.sleep(600)
-
-@dg.job(executor_def=dg.in_process_executor)
-def slow_job():
-    slow()
-
-defs = dg.Definitions(jobs=[slow_job])
-"""
 ELSEWHERE = "another-container:7:1700000000"
 
 
@@ -51,11 +38,10 @@ def dagster(ispmig_home: object) -> Iterator[DagsterInstance]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a code server that has begun no run: one that was started anew."""
     folder = tmp_path_factory.mktemp("code")
-    (folder / "tiny.py").write_text(DEFINITIONS)
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port",
-         str(port), "--python-file", str(folder / "tiny.py")],
+         str(port), "--python-file", str(slow_job.FILE)],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from ispmig_pipelines.backup.manifest import Manifest, Table
-from ispmig_pipelines.backup.repository import Part, Repository
-from ispmig_pipelines.errors import BackupDamaged, Damage, UsageError
+from ispmig_pipelines.backup.manifest import Manifest
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,3 @@ def choose(repository: Repository, snapshot: str, at: dt.datetime | None) -> Cho
             f"earlier in {repository.storage.place(repository.root)}{first}."
         )
     return Chosen(repository.read(earlier[-1].name), at)
-
-
-def check_there(repository: Repository, tables: list[Table]) -> None:
-    """Checks that no piece of these tables is missing, by one listing, before anything is made.
-
-    Raises:
-        BackupDamaged: one is; the text names it.
-    """
-    repository.look_again()
-    there = repository.known(Part.PIECE)
-    for table in tables:
-        missing = sorted({ref.hash for ref in table.refs()} - there.keys())
-        if missing:
-            place = repository.storage.place(repository.key_of(Part.PIECE, missing[0]))
-            more = f", and {len(missing) - 1:,} more of the same table" if missing[1:] else ""
-            raise BackupDamaged(
-                f"{place} is not there (any more){more}: it holds rows of the table {table.name}. "
-                "Somebody deleted it, or it was lost. Nothing was changed. Restore from another "
-                "snapshot, and make a full backup.",
-                damage=Damage.MISSING,
-                place=place,
-            )

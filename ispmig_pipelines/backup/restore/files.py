@@ -22,9 +22,9 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.backup import room, tenant_files
 from ispmig_pipelines.backup.manifest import Manifest, StoredFile
-from ispmig_pipelines.backup.repository import Part, Repository
-from ispmig_pipelines.backup.restore import file_places
-from ispmig_pipelines.errors import BackupDamaged, Damage, StorageError, UsageError
+from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.restore import file_places, missing
+from ispmig_pipelines.errors import StorageError, UsageError
 from ispmig_pipelines.platform.ledger import data_migration_logs as logs
 from ispmig_pipelines.platform.trail import Operation, Stage
 from ispmig_pipelines.storage import open_storage
@@ -63,25 +63,6 @@ class FilePlan:
             "same": self.same,
             "bytes": sum(file.size for file in self.bring.values()),
         }
-
-
-def check_there(repository: Repository, manifest: Manifest) -> None:
-    """Checks that no part of a file is missing, by one listing.
-
-    Raises:
-        BackupDamaged: one is; the text names it.
-    """
-    missing = sorted(manifest.file_hashes() - repository.known(Part.FILE).keys())
-    if missing:
-        place = repository.storage.place(repository.key_of(Part.FILE, missing[0]))
-        more = f", and {len(missing) - 1:,} more" if missing[1:] else ""
-        raise BackupDamaged(
-            f"{place} is not there (any more){more}: it holds a part of one of the tenant's files. "
-            "Somebody deleted it, or it was lost. Nothing was changed. Restore from another "
-            "snapshot, or without files (--no-files), and make a full backup.",
-            damage=Damage.MISSING,
-            place=place,
-        )
 
 
 def plan(manifest: Manifest, repository: Repository, place: str) -> FilePlan:
@@ -155,7 +136,7 @@ def make_ready(
         BackupError, UsageError, StorageError: it cannot be written there.
         What was written till then is taken away by :func:`discard`.
     """
-    check_there(repository, manifest)
+    missing.check_files(repository, manifest)
     beside = file_places.beside(place, RESTORED + work)
     planned = plan(manifest, repository, place)
     if not planned.bring and not planned.take:
@@ -360,7 +341,7 @@ def write_to(manifest: Manifest, repository: Repository, place: str) -> dict[str
         BackupDamaged, BackupError, StorageError: they cannot be written there. What was written
             till then stays, and another try goes on with it.
     """
-    check_there(repository, manifest)
+    missing.check_files(repository, manifest)
     planned = plan(manifest, repository, place)
     if planned.take:
         raise UsageError(

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from ispmig_pipelines.backup import tenant_files
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
-from ispmig_pipelines.backup.restore import choosing, files
+from ispmig_pipelines.backup.restore import missing
 from ispmig_pipelines.backup.restore.build import LEDGER, plan
 from ispmig_pipelines.backup.restore.rows import rows_of
 from ispmig_pipelines.errors import BackupError, UsageError
@@ -62,9 +62,9 @@ def make(
     """
     slug = manifest.tenant
     # What can be known to be wrong with the rest is told before there is half a tenant.
-    choosing.check_there(repository, [table for table, _ in plan(manifest).tables.values()])
-    choosing.check_there(repository, [t for t in manifest.tables if t.name.startswith(LEDGER)])
-    files.check_there(repository, manifest)
+    missing.check_pieces(repository, [table for table, _ in plan(manifest).tables.values()])
+    missing.check_pieces(repository, [t for t in manifest.tables if t.name.startswith(LEDGER)])
+    missing.check_files(repository, manifest)
     with engine.begin() as connection:
         driver = raw(connection)
         tenant = tenants.describe(slug, driver.info.dbname)

@@ -31,6 +31,7 @@ from ispmig_pipelines.backup.restore import (
     erased_again,
     files,
     migration_states,
+    missing,
     records,
     rights,
     some_tables,
@@ -278,7 +279,7 @@ class _Restoring:
         )
         planned = plan(manifest, names)
         tables = [table for table, _ in planned.tables.values()]
-        choosing.check_there(self.repository, tables)
+        missing.check_pieces(self.repository, tables)
         room.check_restore(tables)
         then = None if names or asked.into else migration_states.at_snapshot(
             self.repository, manifest
