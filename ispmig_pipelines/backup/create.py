@@ -26,7 +26,6 @@ from ispmig_pipelines.backup.journal.ship import ship_if_on
 from ispmig_pipelines.backup.manifest import Column, Manifest, Table
 from ispmig_pipelines.backup.reading_rows import (
     Counter,
-    OddValues,
     Source,
     as_totals,
     reading,
@@ -34,6 +33,7 @@ from ispmig_pipelines.backup.reading_rows import (
     sums,
 )
 from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.backup.row_texts import OddValues
 from ispmig_pipelines.backup.snapshot import Snapshot, snapshot
 from ispmig_pipelines.backup.storing_rows import Storing, storing
 from ispmig_pipelines.backup.tenant_files import Kept
@@ -301,7 +301,9 @@ def _whole(work: _Work, source: Source) -> _Read:
     pieces: tuple[manifests.PieceRef, ...] = ()
     if source.columns and source.has_rows:
         pieces = work.storing.rows(
-            rows(work.snapshot.driver, source, counter=work.counter), source.key, seen
+            rows(work.snapshot.driver, source, counter=work.counter, each=work.storing.each),
+            source.key,
+            seen,
         )
     elif source.has_rows:
         count = _count(work, source)

@@ -1,33 +1,33 @@
 """Rows of a table as pieces hold them: by ``COPY``, in the order of the key, in constant memory.
 
-``COPY`` writes CSV, which leaves NULL (nothing) and the empty text (``""``) apart, and pyarrow
-makes typed columns of it. A value that a type cannot hold (``infinity``, a year before Christ,
-``24:00``, ``NaN`` of a ``numeric``) is found when it comes, and the table is read again with that
-column as text: see :class:`OddValues`.
+Where a column holds a value that its type in pieces cannot, the table is read again with that
+column as text: see :class:`~.row_texts.OddValues`.
 """
 
 from __future__ import annotations
 
-import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 from psycopg import sql
 
 from ispmig_pipelines.backup.columns import type_named
+from ispmig_pipelines.backup.row_texts import RowTexts
 from ispmig_pipelines.errors import DatabaseError
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 
 TEXT = "string"
 BATCH_BYTES = 4 << 20
 """How much text is split into columns at a time."""
+
+
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Like ``map``: does something with each item, and has the results in order."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,6 @@ class Source:
         return pa.schema([(name, types[name]) for name in (types if names is None else names)])
 
 
-class OddValues(ValueError):
-    """Columns hold a value that their type in pieces cannot.
-
-    Attributes:
-        columns: their names.
-    """
-
-    def __init__(self, columns: set[str]) -> None:
-        self.columns = columns
-        super().__init__(f"{len(columns)} columns hold values that are to be carried as text")
-
-
 @dataclass
 class Counter:
     """Bytes that came from the server, or from files."""
@@ -145,6 +133,7 @@ def rows(
     where: sql.Composable | None = None,
     counter: Counter | None = None,
     batch_bytes: int = BATCH_BYTES,
+    each: Each = map,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of the table, in the order of its key, else as they lie.
 
@@ -153,14 +142,15 @@ def rows(
     Args:
         names: of columns; all unless said.
         where: which rows; all of the tenant's unless said.
+        each: makes columns of one text after the other, in order; maybe in threads of its own.
 
     Raises:
         OddValues: a value is none of its column's type in pieces.
     """
-    schema = source.schema(names)
+    texts = RowTexts(source.schema(names), _empty(driver, source) if names is None else ())
     conditions = [part for part in (source.condition, where) if part is not None]
     statement = sql.SQL("copy (select {} from only {} t{}{}) to stdout (format csv)").format(
-        sql.SQL(", ").join(sql.Identifier("t", name) for name in schema.names),
+        texts.selected("t"),
         sql.Identifier(*source.table),
         sql.SQL(" where ({})").format(sql.SQL(") and (").join(conditions))
         if conditions
@@ -171,10 +161,24 @@ def rows(
         if source.key
         else sql.SQL(""),
     )
-    for text in copied(driver, statement, batch_bytes):
+    yield from each(texts.columns, _counted(copied(driver, statement, batch_bytes), counter))
+
+
+def _counted(texts: Iterable[bytearray], counter: Counter | None) -> Iterator[bytearray]:
+    for text in texts:
         if counter is not None:
             counter.bytes += len(text)
-        yield _columns(text, schema)
+        yield text
+
+
+def _empty(driver: psycopg.Connection, source: Source) -> set[str]:
+    """Columns of which the statistics have seen nothing but NULL."""
+    found = driver.execute(
+        """select s.attname::text from pg_catalog.pg_stats s
+           where s.schemaname = %s and s.tablename = %s and s.null_frac = 1 and not s.inherited""",
+        source.table,
+    )
+    return {name for (name,) in found} - set(source.key)
 
 
 def copied(driver: psycopg.Connection, statement: sql.Composed, size: int) -> Iterator[bytearray]:
@@ -209,85 +213,6 @@ def _ended(driver: psycopg.Connection) -> None:
     while (result := driver.pgconn.get_result()) is not None:
         if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
-
-
-def _columns(text: bytearray, schema: pa.Schema) -> pa.RecordBatch:
-    try:
-        return _parsed(text, schema)
-    except pa.ArrowInvalid:
-        odd = {field.name for field in schema if not _fits(text, schema, field)}
-        if not odd:
-            raise _unreadable() from None
-        raise OddValues(odd) from None
-
-
-def _fits(text: bytearray, schema: pa.Schema, field: pa.Field) -> bool:
-    if field.type in (pa.string(), pa.binary()):
-        return True
-    try:
-        _parsed(text, schema, [field.name])
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _unreadable() -> DatabaseError:
-    return DatabaseError(
-        "PostgreSQL sent rows that are no text in UTF-8, as a database with the encoding SQL_ASCII "
-        "may hold. No backup was made; convert the database's texts first."
-    )
-
-
-def _parsed(
-    text: bytearray, schema: pa.Schema, only: Sequence[str] | None = None
-) -> pa.RecordBatch:
-    wanted = list(schema.names) if only is None else list(only)
-    table = pyarrow.csv.read_csv(
-        pa.BufferReader(pa.py_buffer(text)),
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=schema.names, block_size=len(text) + 1, use_threads=False
-        ),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={
-                field.name: pa.string() if field.type == pa.binary() else field.type
-                for field in schema
-            },
-            include_columns=wanted,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            true_values=["t"],
-            false_values=["f"],
-        ),
-    ).combine_chunks()
-    (batch,) = table.to_batches()
-    columns = [
-        _bytes_of(column) if schema.field(name).type == pa.binary() else column
-        for name, column in zip(wanted, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(
-        columns, schema=pa.schema([schema.field(name) for name in wanted])
-    )
-
-
-def _bytes_of(column: pa.Array) -> pa.Array:
-    r"""``\x00ff`` (bytea_output = hex) as bytes."""
-    # Behind a null there may lie anything.
-    filled = pc.fill_null(column, "\\x")
-    _, offsets, data = filled.buffers()
-    ends = np.frombuffer(offsets, dtype="<i4", count=len(filled) + 1, offset=filled.offset * 4)
-    first, last = int(ends[0]), int(ends[-1])
-    digits = np.ones(last - first, dtype=bool)
-    for place in (0, 1):
-        digits[ends[:-1] - first + place] = False
-    text = np.frombuffer(data, dtype=np.uint8, count=last - first, offset=first)
-    raw = binascii.unhexlify(text[digits].tobytes())
-    starts = np.concatenate(([0], np.cumsum((np.diff(ends) - 2) // 2))).astype("<i4")
-    made = pa.Array.from_buffers(
-        pa.binary(), len(filled), [None, pa.py_buffer(starts), pa.py_buffer(raw)]
-    )
-    return pc.if_else(column.is_valid(), made, pa.scalar(None, pa.binary()))
 
 
 def key_texts(batch: pa.RecordBatch, key: Sequence[str], row: int) -> tuple[str | None, ...]:

@@ -25,7 +25,6 @@ from psycopg import sql
 from ispmig_pipelines.backup.manifest import Table
 from ispmig_pipelines.backup.piece import identity
 from ispmig_pipelines.backup.reading_rows import (
-    OddValues,
     Source,
     SourceColumn,
     copied,
@@ -33,6 +32,7 @@ from ispmig_pipelines.backup.reading_rows import (
 )
 from ispmig_pipelines.backup.restore import column_sums
 from ispmig_pipelines.backup.restore.loading import Loaded
+from ispmig_pipelines.backup.row_texts import OddValues
 from ispmig_pipelines.errors import BackupError
 
 _AHEAD = 3
