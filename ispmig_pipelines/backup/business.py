@@ -4,8 +4,8 @@ definitions: by PostgreSQL over a schema, and by Arrow over the pieces of a snap
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 import psycopg
 import pyarrow as pa
@@ -16,7 +16,7 @@ from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore.rows import rows_of
 from ispmig_pipelines.platform import status_totals
-from ispmig_pipelines.platform.status_totals import Measure, StatusTotals
+from ispmig_pipelines.platform.status_totals import Measure, StatusTotals, Sum
 from ispmig_pipelines.platform.tenants import Tenant
 
 SUMMED = ("customer", "invoice")
@@ -51,22 +51,45 @@ class Totals:
 
     def told(self) -> dict[str, str]:
         """The few that people know by heart: name → exact number as text."""
-        amounts: dict[str, Decimal] = {}
-        unpaid = 0
-        for (measure, currency, _), one in sorted(self.money.sums.items()):
-            if measure is Measure.BALANCE:
-                name = f"balances {currency}"
-            elif measure is Measure.UNPAID:
-                name = f"unpaid {currency}"
-                unpaid += one.records
-            else:
-                continue
-            amounts[name] = amounts.get(name, Decimal(0)) + one.amount
-        return {
-            "active services": str(self.services[ACTIVE]),
-            "open invoices": str(unpaid),
-            **{name: format(amount, "f") for name, amount in amounts.items()},
-        }
+        by_currency: dict[tuple[Measure, str], Sum] = {}
+        for (measure, currency, _), one in self.money.sums.items():
+            by_currency.setdefault((measure, currency), Sum()).add(one)
+        return _told(by_currency, self.services[ACTIVE])
+
+
+def _told(sums: Mapping[tuple[Measure, str], Sum], active: int) -> dict[str, str]:
+    names = {Measure.BALANCE: "balances", Measure.UNPAID: "unpaid"}
+    unpaid = sum(one.records for (measure, _), one in sums.items() if measure is Measure.UNPAID)
+    return {
+        "active services": str(active),
+        "open invoices": str(unpaid),
+        **{
+            f"{names[measure]} {currency}": format(one.amount, "f")
+            for (measure, currency), one in sorted(sums.items())
+            if measure in names
+        },
+    }
+
+
+def told_of_schema(driver: psycopg.Connection, tenant: Tenant) -> dict[str, str]:
+    """What :meth:`Totals.told` tells of a tenant's schema, in a third of the time; nothing where
+    :func:`of_schema` knows nothing."""
+    try:
+        with driver.transaction():
+            amounts = status_totals.open_amounts(driver, tenant)
+            row = driver.execute(
+                sql.SQL("select count(*) from {} where status = %s").format(
+                    sql.Identifier(tenant.schema, SERVICE)
+                ),
+                [ACTIVE],
+            ).fetchone()
+    except _OTHER_TABLES:
+        return {}
+    return _told(amounts, row[0] if row else 0)
+
+
+_OTHER_TABLES = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
+"""Columns are gone, or of other types, or not for us to read."""
 
 
 def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals | None:
@@ -81,8 +104,7 @@ def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals
                     sql.Identifier(schema, SERVICE)
                 )
             ).fetchall()
-    # Columns that are gone, or of other types, or not for us to read.
-    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError):
+    except _OTHER_TABLES:
         return None
     return Totals(money, Counter(dict(services)))
 

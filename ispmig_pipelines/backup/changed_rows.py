@@ -14,9 +14,9 @@ rows. Both are in the order of the key, so that it takes the memory of one piece
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -25,7 +25,14 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ispmig_pipelines.backup.manifest import Overlay, PieceRef, Table
-from ispmig_pipelines.backup.reading_rows import Counter, Source, key_texts, rows
+from ispmig_pipelines.backup.meanwhile import meanwhile
+from ispmig_pipelines.backup.reading_rows import (
+    Counter,
+    Source,
+    as_totals,
+    key_texts,
+    rows,
+)
 from ispmig_pipelines.backup.storing_rows import Storing
 from ispmig_pipelines.errors import BackupDamaged, Damage
 
@@ -72,23 +79,21 @@ class Changes:
     totals: dict[str, str]
 
 
-@dataclass(frozen=True)
-class _Counted:
-    all: int
-    new: int
-    totals: dict[str, str]
-
-
 def changed(
     driver: psycopg.Connection,
     source: Source,
     since: Since,
     storing: Storing,
     counter: Counter,
+    *,
+    besides: Callable[[], object] | None = None,
 ) -> Changes | None:
     """What changed since, stored; None where the table is better read as a whole.
 
     To be used inside :func:`~.reading_rows.reading`.
+
+    Args:
+        besides: also asks the server something, if anything changed; it has time, once.
 
     Raises:
         OddValues: see :func:`~.reading_rows.rows`.
@@ -104,17 +109,17 @@ def changed(
     ):
         return None
     new = written_since(since.xmin)
-    counted = _count(driver, source, new)
-    missing = before.rows - (counted.all - counted.new)
-    if missing == 0 and counted.new == 0:
-        return Changes(None, counted.all, before.totals)
+    count, count_new = _count(driver, source, new)
+    missing = before.rows - (count - count_new)
+    if missing == 0 and count_new == 0:
+        return Changes(None, count, before.totals)
     overlaid = sum(ref.rows for ref in before.refs()) - sum(ref.rows for ref in before.pieces)
     if (
         missing < 0
         or (missing > 0 and not source.key)
         or len(before.overlays) >= MOST_OVERLAYS
         or sum(ref.bytes for ref in before.pieces) < SMALLEST
-        or overlaid + counted.new + missing > min(MOST_CHANGED * counted.all, MOST_KEYS)
+        or overlaid + count_new + missing > min(MOST_CHANGED * count, MOST_KEYS)
     ):
         return None
     held: list[pa.Array] = []
@@ -124,15 +129,24 @@ def changed(
             held.append(joined(piece, source.key))
 
     upserts: tuple[PieceRef, ...] = ()
-    if counted.new:
+    if count_new:
         upserts = storing.rows(rows(driver, source, where=new, counter=counter), source.key, keep)
+
+    def summed() -> dict[str, str]:
+        if besides is not None:
+            besides()
+        return _totals(driver, source)
+
+    with meanwhile(driver, summed) as asked:
+        some_gone = missing and missing != _written_again(source, before, storing, counter, held)
+        totals = asked.result()
     deletes: tuple[PieceRef, ...] = ()
-    if missing and _written_again(source, before, storing, counter, held) != missing:
+    if some_gone:
         gone = _gone(driver, source, since, storing, counter, held, missing)
         if gone is None:
             return None
         deletes = storing.rows(gone, source.key)
-    return Changes(Overlay(upserts=upserts, deletes=deletes), counted.all, counted.totals)
+    return Changes(Overlay(upserts=upserts, deletes=deletes), count, totals)
 
 
 def written_since(xmin: int) -> sql.Composed:
@@ -147,24 +161,36 @@ def written_since(xmin: int) -> sql.Composed:
     )
 
 
-def _count(driver: psycopg.Connection, source: Source, new: sql.Composable) -> _Counted:
+def _count(driver: psycopg.Connection, source: Source, new: sql.Composable) -> tuple[int, int]:
+    """How many rows there are, and how many of them are new."""
+    counts = sql.SQL("count(*), count(*) filter (where {})").format(new)
+    all_, of_them = _aggregated(driver, source, counts)
+    return all_, of_them
+
+
+def _totals(driver: psycopg.Connection, source: Source) -> dict[str, str]:
+    """Sums of the decimal columns of all rows."""
     names = [c.name for c in source.columns if c.piece_type.startswith("decimal128")]
+    if not names:
+        return {}
+    summed = sql.SQL(", ").join(
+        sql.SQL("coalesce(sum({}), 0)").format(sql.Identifier("t", name)) for name in names
+    )
+    return as_totals(dict(zip(names, _aggregated(driver, source, summed), strict=True)))
+
+
+def _aggregated(
+    driver: psycopg.Connection, source: Source, aggregates: sql.Composable
+) -> tuple[Any, ...]:
     row = driver.execute(
-        sql.SQL("select count(*), count(*) filter (where {}){} from only {} t{}").format(
-            new,
-            sql.SQL("").join(
-                sql.SQL(", sum({})::text").format(sql.Identifier("t", name)) for name in names
-            ),
+        sql.SQL("select {} from only {} t{}").format(
+            aggregates,
             sql.Identifier(*source.table),
             sql.SQL(" where {}").format(source.condition) if source.condition else sql.SQL(""),
         )
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
-    totals = {
-        name: format(Decimal(value), "f") if value is not None else "0"
-        for name, value in zip(names, row[2:], strict=True)
-    }
-    return _Counted(row[0], row[1], totals)
+    return row
 
 
 # -- keys that are gone -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -43,6 +44,9 @@ from ispmig_pipelines.platform.server import engine, told_plainly
 
 FULL, INCREMENTAL = "full", "incremental"
 TOOL = "ispmig"
+
+_TOLD_OF = frozenset({*business.SUMMED, business.SERVICE})
+"""Tables that business totals are of."""
 
 _PARENTS = 8
 """Newest snapshots that are tried as the one to rely on."""
@@ -116,6 +120,7 @@ class _Work:
     counter: Counter
     parent: Manifest | None = None
     read: list[_Read] = field(default_factory=list)
+    totals: dict[str, str] | None = None
 
 
 def create(
@@ -253,14 +258,17 @@ def _check_room(work: _Work, repository: Repository) -> None:
 
 def _business_totals(work: _Work) -> dict[str, str]:
     """What a drill holds against what it restored."""
-    summed = {*business.SUMMED, business.SERVICE}
-    if work.parent is not None and work.parent.totals:
+    if work.totals is None and work.parent is not None and work.parent.totals:
         how = {read.table.name: read.how for read in work.read}
-        if all(how.get(name) == "unchanged" for name in summed):
+        if all(how.get(name) == "unchanged" for name in _TOLD_OF):
             return dict(work.parent.totals)
-    opened = work.snapshot
-    found = business.of_schema(opened.driver, opened.tenant, opened.tenant.schema)
-    return found.told() if found is not None else {}
+    return _sum_up(work)
+
+
+def _sum_up(work: _Work) -> dict[str, str]:
+    if work.totals is None:
+        work.totals = business.told_of_schema(work.snapshot.driver, work.snapshot.tenant)
+    return work.totals
 
 
 # -- tables -----------------------------------------------------------------------------------
@@ -273,13 +281,16 @@ def _table(work: _Work, source: Source) -> _Read:
     if before is not None:
         odd = {column.name for column in before.columns if column.piece_type == "string"}
         source = source.as_texts(odd)
-    texts: set[str] = set()
+    opened, texts = work.snapshot, set[str]()
     while True:
         try:
-            with reading(work.snapshot.driver, work.snapshot.tenant, source):
+            with reading(opened.driver, opened.tenant, source):
                 if before is not None and work.parent is not None and not texts:
-                    since = Since(before, work.parent.server["xmin"], work.snapshot.server.xmax)
-                    found = changed(work.snapshot.driver, source, since, work.storing, work.counter)
+                    since = Since(before, work.parent.server["xmin"], opened.server.xmax)
+                    found = changed(
+                        opened.driver, source, since, work.storing, work.counter,
+                        besides=partial(_sum_up, work) if source.name in _TOLD_OF else None,
+                    )  # fmt: skip
                     if found is not None:
                         return _relying(work, source, before, found)
                 return _whole(work, source)

@@ -153,15 +153,17 @@ _CUSTOMERS = sql.SQL(
        where m.records > 0 group by 1, 2, 3"""
 )
 
+_UNPAID = sql.SQL(
+    """case when coalesce(t.status, '') <> all({settled}) and coalesce(t.kind, '') <> {no_claim}
+            then nullif(coalesce(t.amount_due, t.total - coalesce(t.amount_paid, 0)), 0) end"""
+).format(settled=sql.Literal(list(SETTLED)), no_claim=sql.Literal(NO_CLAIM))
+
 _INVOICES = sql.SQL(
     """select m.measure, coalesce(t.currency, {none}), coalesce(t.status, ''), count(*),
               sum(m.amount), null::date, null::date
        from {table} t cross join lateral (values
            ({invoiced}, t.total),
-           ({unpaid}, case when coalesce(t.status, '') <> all({settled})
-                            and coalesce(t.kind, '') <> {no_claim}
-                      then nullif(coalesce(t.amount_due, t.total - coalesce(t.amount_paid, 0)), 0)
-                      end)) as m(measure, amount)
+           ({unpaid}, {unpaid_amount})) as m(measure, amount)
        where m.amount is not null group by 1, 2, 3"""
 )
 
@@ -175,13 +177,44 @@ def of_tenant(driver: psycopg.Connection, tenant: Tenant) -> StatusTotals:
             query.format(
                 table=sql.Identifier(tenant.schema, entity),
                 none=sql.Literal(NO_CURRENCY),
-                settled=sql.Literal(list(SETTLED)),
-                no_claim=sql.Literal(NO_CLAIM),
+                unpaid_amount=_UNPAID,
                 **names,
             )
         )
         for measure, currency, status, records, amount, first, last in rows:
             found.sums[Measure(measure), currency, status] = Sum(records, amount, first, last)
+    return found
+
+
+# A third of the time that all totals take.
+_BALANCES = sql.SQL(
+    """select coalesce(t.currency, {none}), count(t.balance), sum(t.balance) from {table} t
+       group by 1 having count(t.balance) > 0"""
+)
+
+_ALL_UNPAID = sql.SQL(
+    """select coalesce(t.currency, {none}), count(*), sum(t.amount)
+       from (select t.currency, {unpaid_amount} as amount from {table} t) t
+       where t.amount is not null group by 1"""
+)
+
+
+def open_amounts(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[Measure, str], Sum]:
+    """Balances and what is unpaid of a tenant's invoices, by currency, whatever their status; in
+    the current transaction and role."""
+    found: dict[tuple[Measure, str], Sum] = {}
+    for measure, query, entity in (
+        (Measure.BALANCE, _BALANCES, "customer"),
+        (Measure.UNPAID, _ALL_UNPAID, "invoice"),
+    ):
+        rows = driver.execute(
+            query.format(
+                table=sql.Identifier(tenant.schema, entity),
+                none=sql.Literal(NO_CURRENCY),
+                unpaid_amount=_UNPAID,
+            )
+        )
+        found |= {(measure, currency): Sum(count, amount) for currency, count, amount in rows}
     return found
 
 
