@@ -45,10 +45,12 @@ def _done(house: House, slug: str) -> int:
 
 
 def _run(ui: Ui, run: DagsterRun) -> FloatRect:
-    ui.page.set_viewport_size({"width": 1400, "height": 1400})
-    ui.show_run(run.run_id)
+    ui.page.set_viewport_size({"width": 1400, "height": 1900})
+    # Runs of a backfill are not among the others.
+    ui.open(f"/runs/{run.run_id}")
     ui.page.get_by_text("audit", exact=True).first.wait_for()
-    return {"x": 0, "y": 0, "width": 1400, "height": 660}
+    # As far as the list of steps goes; below it comes the log.
+    return {"x": 0, "y": 0, "width": 1400, "height": 720}
 
 
 def _asset(ui: Ui, run: DagsterRun) -> FloatRect:
@@ -58,8 +60,11 @@ def _asset(ui: Ui, run: DagsterRun) -> FloatRect:
 
 
 def _graph(ui: Ui, run: DagsterRun) -> FloatRect:
+    ui.page.set_viewport_size({"width": 1400, "height": 1240})
     ui.lineage("tenant_backup")
-    return {"x": 240, "y": 0, "width": 1160, "height": 880}
+    # How each asset stands is asked for when the graph is drawn.
+    ui.page.wait_for_timeout(4000)
+    return {"x": 240, "y": 0, "width": 1160, "height": 1240}
 
 
 def _report(ui: Ui, run: DagsterRun) -> FloatRect:
