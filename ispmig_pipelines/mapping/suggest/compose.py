@@ -303,6 +303,9 @@ class _Composer:
         if said.question:
             reason = f"{reason}; ask: {said.question}"
             self._draft.ask(f"{source}.{called} ({entity}.{match.field}): {said.question}")
+        if said.left and not said.question:
+            reason = f"{reason}; ask: {said.left}"
+            self._draft.ask(f"{source}.{called} ({entity}.{match.field}): {said.left}")
         for note in said.notes:
             if note.startswith("not sure"):
                 self._draft.ask(f"{source}.{called} ({entity}.{match.field}): {note}")
@@ -310,7 +313,9 @@ class _Composer:
         if said.null_words:
             mapping = mapping if isinstance(mapping, dict) else {"column": mapping}
             mapping["null_words"] = ["", *said.null_words]
-        active = match.score >= ACTIVE and not said.question and match.column not in table.never
+        # That the words of a choice are not known says nothing against what the column is called.
+        score = max(match.score, match.called) if said.left else match.score
+        active = score >= ACTIVE and not said.question and match.column not in table.never
         if active and UNRELATED in match.reason:
             # Records whose customer is none of the export's would all be held back.
             active = False

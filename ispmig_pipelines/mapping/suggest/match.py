@@ -29,6 +29,8 @@ ACTIVE = 0.6
 """A surer match is an active line of the spec; others are comments."""
 TOLD = 0.35
 """A match that is worth telling as a candidate."""
+_CALLED = 0.85
+"""A name that is surely a field's."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Match:
     reason: str
     through: tuple[str, str, str] | None = None
     """Source, key and value of the table in which the cells are looked up, if they are."""
+    called: float = 0.0
+    """How well its name alone is the field, 0 to 1; 0 where it is not by its name."""
 
 
 def _unfit(table: TableSample, column: str, profile: Profile) -> bool:
@@ -116,7 +120,8 @@ def matches(
                 # What a code means says its table.
                 continue
             if weighed >= TOLD:
-                found.append(Match(entity, field, column, weighed, f"{why}{seen}"))
+                called = score if score >= _CALLED else 0.0
+                found.append(Match(entity, field, column, weighed, f"{why}{seen}", called=called))
         if column in codes:
             continue
         if not profile.is_empty:

@@ -30,7 +30,10 @@ _GONE = re.compile(
 )
 _HELD = re.compile(r"disab|block|bloq|suspen|gesperr|zablok|заблок|isolir|deshabil|desativ")
 _HIDDEN = re.compile(r"hidden|ocult|disab|versteckt|ukryt|desativ")
-_COMPANY = re.compile(r"business|compan|firma|gewerb|empresa|azienda|corporate|societe")
+_COMPANY = re.compile(
+    r"business|compan|firma|firemn|gewerb|empresa|azienda|corporat|soci[eé]t|jurid|yurid|юрид|юрлиц|"
+    r"legal|organi[sz]a|kurumsal|sirket|şirket|badan|zakelijk|bedrijf|commercial|b2b"
+)
 _PAPER = re.compile(r"paper|papier|post|letter|brief|carta|lettre|poczt|mailed|print")
 _PAPERLESS = re.compile(r"paperless|paperfree|papierlos|sinpapel|sempapel|sanspapier|epost")
 _ARCHIVED = re.compile(
@@ -67,12 +70,14 @@ class Worded:
         mapping: a column's name, or a mapping.
         notes: what to say of it.
         question: why it cannot be active, or "".
+        left: what is asked of a line that is active all the same, or "".
         assumed: something in it is only likely.
     """
 
     mapping: Any
     notes: tuple[str, ...] = ()
     question: str = ""
+    left: str = ""
     assumed: bool = False
     null_words: tuple[str, ...] = field(default=())
 
@@ -163,6 +168,8 @@ def _codes_looked_up(
         value = lookup.get(text) or (meaning_of(text, choices) if choices else None)
         if value is not None:
             by_code[code] = value
+    if not by_code:
+        return replace(said, question=said.question or said.left)
     mapping: dict[str, Any] = {"column": made.columns[0], "lookup": by_code, **words}
     if made.no_code:
         mapping["null_words"] = ["", *made.no_code]
@@ -234,7 +241,8 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
             return _with(said, lookup=dict.fromkeys(yes, "company") | dict.fromkeys(no, "person"))
         if "void" in info.choices and _VOID.search(key):
             # What is not void may be open as well as paid.
-            return replace(said, question="it says which are void; what are the others?")
+            said = _with(said, lookup=dict.fromkeys(yes, "void"), otherwise="null")
+            return replace(said, left="it says which are void; what are the others?")
     if not others and yes and "post" in info.choices:
         on_paper = _PAPER.search(key) and not _PAPERLESS.search(key)
         by_yes, by_no = ("post", "email") if on_paper else ("email", "post")
@@ -243,21 +251,43 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
         return replace(said, assumed=True)
     if not others and yes and "card" in info.choices:
         return replace(said, question="it says yes and no; to which question?")
-    sure, unsure = lookup_of(counts, info.choices, is_yes_no=bool(_YES.search(key)))
+    sure, unsure = lookup_of(counts, info.choices, is_yes_no=_is_yes_no(said.mapping["column"]))
     share = sum(counts[w] for w in sure) / max(profile.column.filled, 1)
-    if not sure or share < 0.5:
-        # Only what repeats is a code list; a town or a name of somebody is not shown.
-        codes = profile.few_words and len(counts) <= 10 and min(counts.values()) >= 3
-        words = _listed(list(counts)) if codes else f"{len(counts)} different ones"
-        return replace(said, question=f"which of {', '.join(info.choices)} are its words: {words}?")
-    if share < _KNOWN and not info.required:
-        # Records without it are worth more than records in quarantine.
-        listed = _listed(unsure) if profile.few_words else f"{len(unsure)} words"
-        return replace(
-            _with(said, lookup=sure), question=f"which of {', '.join(info.choices)} are {listed}?"
-        )
+    if (not sure or share < 0.5) or (share < _KNOWN and not info.required):
+        return _with_words_left(said, info, name, profile, sure, unsure)
     note = f"not sure: {_listed(unsure)}; records with them go to quarantine" if unsure else ""
     return _with(said, note, lookup=sure, **({"otherwise": "error"} if unsure else {}))
+
+
+def _is_yes_no(column: str) -> bool:
+    """Whether a column's name is what a yes in it means: ``aktif``, ``Odendi``."""
+    return bool(_YES.search(column_key(column)) or {"active", "paid"} & set(concepts_of(column)))
+
+
+def _with_words_left(
+    said: Worded,
+    info: FieldInfo,
+    name: str,
+    profile: Profile,
+    sure: dict[str, str],
+    unsure: list[str],
+) -> Worded:
+    """A lookup in which words are left to a person: until they are there, records have nothing in
+    the field, or the status that they would have if no column said it."""
+    counts = profile.column.counts
+    # Only what repeats is a code list; a town or a name of somebody is not shown.
+    codes = len(counts) <= 10 and min(counts[w] for w in unsure) >= 3
+    shown = _listed(unsure) if profile.few_words and (sure or codes) else f"{len(unsure)} words"
+    question = f"which of {', '.join(info.choices)} are its words: {shown}?"
+    if not profile.few_words or len(counts) < 2 or (info.required and name != "status"):
+        # One word for all says too little of whether it is the field at all.
+        return replace(_with(said, lookup=sure) if sure else said, question=question)
+    lookup = sure or ({} if not codes else dict.fromkeys(unsure))
+    if not lookup:
+        return replace(said, question=question)
+    without: Any = {"value": "active"} if info.required else "null"
+    said = _with(said, lookup=lookup, otherwise=without)
+    return replace(said, left=question, assumed=True)
 
 
 def _boolean(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
