@@ -202,7 +202,7 @@ def remains(connection: Connection, tenant: Tenant) -> list[str]:
         f"{what}, until they expire: {folder}"
         for what, folder, there in (
             ("staged data of migrations that did not end", settings().staging_folder,
-             staging.migrations(settings().staging_folder, tenant.slug)),
+             staging.migrations(settings().staging_folder, tenant.slug, staging.shared_place())),
             ("reports of dry runs", settings().reports_folder,
              store.migrations(settings().reports_folder, tenant.slug)),
         )
@@ -249,7 +249,10 @@ def _remove_what_can_be_made_again(connection: Connection, tenant: Tenant) -> di
     }
     connection.rollback()
     staged = staging.remove_expired(
-        settings().staging_folder, tenant.slug, lambda migration: migration not in begun
+        settings().staging_folder,
+        tenant.slug,
+        lambda migration: migration not in begun,
+        staging.shared_place(),
     )
     reports = store.remove(settings().reports_folder, tenant.slug)
     return {"staged": len(staged), "previews": len(reports)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 from dagster import (
@@ -55,6 +56,7 @@ def run_job(
     tenant: str,
     config: Mapping[str, Mapping[str, Any]],
     *,
+    execution: Mapping[str, Any] = MappingProxyType({}),
     log_level: str = "INFO",
 ) -> tuple[DagsterRun, dict[str, Any]]:
     """Runs a job for a tenant in this process, to its end.
@@ -62,6 +64,7 @@ def run_job(
     Args:
         name: of the job.
         config: op → its configuration.
+        execution: configuration of its executor.
         log_level: of what the run says on standard error.
 
     Returns:
@@ -84,6 +87,7 @@ def run_job(
         run_config={
             "ops": {op: {"config": dict(own)} for op, own in config.items()},
             "loggers": {"console": {"config": {"log_level": log_level}}},
+            **({"execution": {"config": dict(execution)}} if execution else {}),
         },
         tags={
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),

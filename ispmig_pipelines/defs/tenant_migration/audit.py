@@ -384,12 +384,7 @@ class SourceAgain:
 def _add(sums: dict[str, dict[str, Amounts]], entity: str, verified: Verified) -> None:
     for name, by_currency in verified.amounts.items():
         for currency, amounts in by_currency.items():
-            total = sums.setdefault(f"{entity}.{name}", {}).setdefault(currency, Amounts())
-            total.source += amounts.source
-            total.loaded += amounts.loaded
-            total.quarantined += amounts.quarantined
-            total.adjusted += amounts.adjusted
-            total.unreadable += amounts.unreadable
+            sums.setdefault(f"{entity}.{name}", {}).setdefault(currency, Amounts()).add(amounts)
 
 
 def _compare(

@@ -36,7 +36,7 @@ from ispmig_pipelines.platform.rollback import restore_points, rollback
 from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
-from ispmig_pipelines.staging import remove_expired, remove_parts
+from ispmig_pipelines.staging import remove_expired, remove_parts, shared_place
 
 STOPPED = "It was stopped."
 """What the ledger says of a migration that somebody ended."""
@@ -113,7 +113,7 @@ def sweep(
         taken_back=taken_back,
         expired=expired,
         staged=forget_staged(connection, tenant),
-        parts=remove_parts(settings().staging_folder, tenant.slug),
+        parts=remove_parts(settings().staging_folder, tenant.slug, shared_place()),
         reports=store.remove_expired(settings().reports_folder, tenant.slug),
         runs=living.bury_of_tenant(instance, connection, tenant.slug, own=run_id),
     )
@@ -129,7 +129,9 @@ def forget_staged(connection: Connection, tenant: tenants.Tenant) -> list[int]:
         for m in entries
         if m.state in ledger.FINAL and (m.state is not State.FAILED or m.id < standing)
     }
-    return remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
+    return remove_expired(
+        settings().staging_folder, tenant.slug, needless.__contains__, shared_place()
+    )
 
 
 def resume(connection: Connection, run_id: str, actor: str) -> int | None:

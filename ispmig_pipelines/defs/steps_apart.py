@@ -1,0 +1,86 @@
+"""An executor for jobs whose steps are in processes of their own, on this machine or on others.
+
+Which one runs them is Dagster's matter: its multiprocess executor, or what ``ISPMIG_STEP_EXECUTOR``
+names (those of Kubernetes and Celery). Around it stands what a run does that is one process with
+its steps: it says which process it is, holds its tenant from its first step to its last, and closes
+in the ledger what somebody stopped. Steps find that their run holds the tenant, and hold it not
+themselves: between two of them it would be free for another run.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from dagster import DagsterEvent, Executor, ExecutorDefinition, InitExecutorContext
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+
+from ispmig_pipelines.defs.resources import Platform
+from ispmig_pipelines.defs.tenant_job import tenant_of
+from ispmig_pipelines.errors import UsageError
+
+
+class _Holding(Executor):
+    """Runs steps by another executor, while this process holds the run's tenant."""
+
+    def __init__(self, steps: Executor) -> None:
+        self._steps = steps
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._steps.retries
+
+    @property
+    def step_dependency_config(self) -> StepDependencyConfig:
+        return self._steps.step_dependency_config
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        run = plan_context.dagster_run
+        tenant = tenant_of(run)
+        with Platform().of_run(run, plan_context.instance) as platform:
+            platform.keep(tenant)
+            for event in self._steps.execute(plan_context, execution_plan):
+                # One that was taken, or whose session is lost: a step that found it so is about
+                # to be tried again.
+                platform.keep(tenant)
+                yield event
+
+
+def steps_apart(dotted: str) -> ExecutorDefinition:
+    """The executor of that dotted name, for runs that hold their tenant; configured as it is.
+
+    Raises:
+        UsageError: there is no executor of that name.
+    """
+    chosen = _named(dotted)
+
+    def created(context: InitExecutorContext) -> Executor:
+        create = chosen.executor_creation_fn
+        assert create is not None  # noqa: S101 - only Dagster's own placeholder has none
+        return _Holding(create(context))
+
+    return ExecutorDefinition(
+        name=chosen.name,
+        config_schema=chosen.config_schema,
+        requirements=chosen.get_requirements,
+        executor_creation_fn=created,
+        description=chosen.description,
+    )
+
+
+def _named(dotted: str) -> ExecutorDefinition:
+    module, _, name = dotted.strip().rpartition(".")
+    try:
+        found = getattr(import_module(module), name, None)
+    except (ImportError, ValueError):
+        found = None
+    if not isinstance(found, ExecutorDefinition):
+        raise UsageError(
+            f"ISPMIG_STEP_EXECUTOR names {dotted}, and there is no executor of Dagster's by this "
+            "name here. Write its module and name, e.g. dagster_k8s.k8s_job_executor, and install "
+            "its package; or unset it, for processes of one machine."
+        )
+    return found
