@@ -84,8 +84,8 @@ def migrate(
         if every and any(options):
             raise UsageError(
                 "--all migrates each tenant as it is registered: --on-conflict, --max-quarantined, "
-                "--batch-size and --parts do not go with it. Set what is to hold for a tenant with: ispmig "
-                "register TENANT SPEC"
+                "--batch-size and --parts do not go with it. Set what is to hold for a tenant "
+                "with: ispmig register TENANT SPEC"
             )
         if processes and parts == 1:
             raise UsageError(

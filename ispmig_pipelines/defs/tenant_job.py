@@ -44,7 +44,7 @@ def tenant_job(
         priority: its runs' place in the queue; see :mod:`.queueing`.
         resources: what its runs ask for in Kubernetes.
         executor: what runs its steps.
-        resource_defs: those of its own, by their keys.
+        resource_defs: all that it needs, by their keys; those of all jobs unless said.
     """
     return job(
         name=name,
@@ -55,7 +55,7 @@ def tenant_job(
         ),
         # A process per step costs seconds each; runs are what run side by side.
         executor_def=executor,
-        resource_defs=dict(resource_defs),
+        resource_defs=dict(resource_defs) or None,
         logger_defs={"console": console},
         description=description,
         tags={**tags_of(priority), **resources.tags},

@@ -68,7 +68,7 @@ tenant_migration = tenant_job(
     "Moves one tenant's business from the sources of a spec into its tables: complete, reconciled, "
     "or not at all.",
     name="tenant_migration",
-    resource_defs={"io_manager": handed_on},
+    resource_defs={"platform": Platform(), "io_manager": handed_on},
 )(_steps)
 
 tenant_migration_in_parts = tenant_job(
@@ -77,5 +77,5 @@ tenant_migration_in_parts = tenant_job(
     "in parts, by several processes or machines.",
     name="tenant_migration_in_parts",
     executor=steps_apart(settings().step_executor),
-    resource_defs={"io_manager": handed_on, "platform": Platform(of_step=True)},
+    resource_defs={"platform": Platform(of_step=True), "io_manager": handed_on},
 )(_steps)

@@ -2,6 +2,7 @@
 
 from ispmig_pipelines.defs.handed_on import handed_on
 from ispmig_pipelines.defs.queueing import PERSONAL
+from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import in_launchpad, tenant_job
 from ispmig_pipelines.defs.tenant_migration.ops import audit_op, load_op, map_op, validate_op
 from ispmig_pipelines.defs.tenant_resubmit.config import ResubmitConfig
@@ -18,7 +19,7 @@ def default_config(tenant: str) -> dict[str, object]:
     description="Tries records of a tenant's quarantine again that somebody corrected in a "
     "workbook, through the spec of the migration that they come from.",
     priority=PERSONAL,
-    resource_defs={"io_manager": handed_on},
+    resource_defs={"platform": Platform(), "io_manager": handed_on},
 )
 def tenant_resubmit() -> None:
     validated = take_op().map(map_op).map(validate_op)
