@@ -54,9 +54,9 @@ class Settings(BaseSettings):
         "the steps of a migration are on several machines. Unset: staging in ISPMIG_HOME.",
     )
     step_executor: str = Field(
-        default="dagster.multiprocess_executor",
+        default="",
         description="Dagster's executor that runs the steps of tenant_migration_in_parts, by its "
-        "dotted name; read when the code server starts.",
+        "dotted name; read when the code server starts. Unset: processes of the run's machine.",
     )
 
     max_cell_bytes: int | None = Field(

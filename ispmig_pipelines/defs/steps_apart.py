@@ -1,21 +1,33 @@
 """An executor for jobs whose steps are in processes of their own, on this machine or on others.
 
-Which one runs them is Dagster's matter: its multiprocess executor, or what ``ISPMIG_STEP_EXECUTOR``
+Which one runs them is Dagster's matter: processes of this machine, or what ``ISPMIG_STEP_EXECUTOR``
 names (those of Kubernetes and Celery). Around it stands what a run does that is one process with
 its steps: it says which process it is, holds its tenant from its first step to its last, and closes
 in the ledger what somebody stopped. Steps find that their run holds the tenant, and hold it not
 themselves: between two of them it would be free for another run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from typing import Any
 
-from dagster import DagsterEvent, Executor, ExecutorDefinition, InitExecutorContext
+from dagster import (
+    DagsterEvent,
+    Executor,
+    ExecutorDefinition,
+    Field,
+    InitExecutorContext,
+    Int,
+    Noneable,
+    configured,
+    multiprocess_executor,
+)
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
+from ispmig_pipelines.defs.launch import DEFINITIONS
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import tenant_of
 from ispmig_pipelines.errors import UsageError
@@ -49,13 +61,34 @@ class _Holding(Executor):
                 yield event
 
 
+@configured(
+    multiprocess_executor,
+    {
+        "max_concurrent": Field(
+            Noneable(Int),
+            default_value=None,
+            is_required=False,
+            description="How many steps may be under way at once; as many as processors unless "
+            "said.",
+        )
+    },
+)
+def processes(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Steps as processes of the run's machine, forked from one that has everything imported: that
+    is what costs seconds."""
+    return {**config, "start_method": {"forkserver": {"preload_modules": [DEFINITIONS]}}}
+
+
 def steps_apart(dotted: str) -> ExecutorDefinition:
-    """The executor of that dotted name, for runs that hold their tenant; configured as it is.
+    """The executor of that dotted name, configured as it is, for runs that hold their tenant.
+
+    Args:
+        dotted: :func:`processes` where it is empty.
 
     Raises:
         UsageError: there is no executor of that name.
     """
-    chosen = _named(dotted)
+    chosen = _named(dotted) if dotted.strip() else processes
 
     def created(context: InitExecutorContext) -> Executor:
         create = chosen.executor_creation_fn
