@@ -16,6 +16,7 @@ from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.tenant_migration import closing
 from ispmig_pipelines.errors import IspmigError
 from ispmig_pipelines.platform import catalogs, ledger, tenants
+from ispmig_pipelines.platform.audit import migrations as entered
 from ispmig_pipelines.platform.server import engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.settings import settings
@@ -100,7 +101,12 @@ class Platform(ConfigurableResource):
     def _close_stopped(self, run_id: str) -> None:
         """Says so in the ledger where a run ends that was stopped between two ops."""
         with suppress(IspmigError), self.connect() as connection:
-            closing.note_stopped(connection, run_id)
+            closing.note_ended(connection, run_id)
+
+    def note_died(self, run_id: str) -> None:
+        """Says so in the ledger where a step's process has died, which could not say it itself."""
+        with suppress(IspmigError), self.connect() as connection:
+            closing.note_ended(connection, run_id, closing.DIED, entered.ABANDONED)
 
     def engine(self) -> Engine:
         """The engine, with the ledger ready."""

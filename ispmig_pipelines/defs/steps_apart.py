@@ -27,6 +27,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
+from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.launch import DEFINITIONS
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import tenant_of
@@ -54,11 +55,22 @@ class _Holding(Executor):
         tenant = tenant_of(run)
         with Platform().of_run(run, plan_context.instance) as platform:
             platform.keep(tenant)
-            for event in self._steps.execute(plan_context, execution_plan):
-                # One that was taken, or whose session is lost: a step that found it so is about
-                # to be tried again.
-                platform.keep(tenant)
-                yield event
+            died = False
+            try:
+                for event in self._steps.execute(plan_context, execution_plan):
+                    # One that was taken, or whose session is lost: a step that found it so is
+                    # about to be tried again.
+                    platform.keep(tenant)
+                    died = died or _died(event)
+                    yield event
+            finally:
+                if died:
+                    platform.note_died(run.run_id)
+
+
+def _died(event: DagsterEvent) -> bool:
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return error is not None and error.cls_name == living.CRASHED
 
 
 @configured(
