@@ -198,15 +198,17 @@ def remains(connection: Connection, tenant: Tenant) -> list[str]:
     from ispmig_pipelines.platform import ledger
     from ispmig_pipelines.preview import store
 
+    staged, shared, reports = (
+        settings().staging_folder, staging.shared_place(), settings().reports_folder
+    )  # fmt: skip
     found = [
-        f"{what}, until they expire: {folder}"
-        for what, folder, there in (
-            ("staged data of migrations that did not end", settings().staging_folder,
-             staging.migrations(settings().staging_folder, tenant.slug, staging.shared_place())),
-            ("reports of dry runs", settings().reports_folder,
-             store.migrations(settings().reports_folder, tenant.slug)),
+        f"{what}, until they expire: {place}"
+        for what, place, there in (
+            ("staged data of migrations that did not end",
+             staged / tenant.slug if shared is None else shared.place(tenant.slug),
+             staging.migrations(staged, tenant.slug, shared)),
+            ("reports of dry runs", reports / tenant.slug, store.migrations(reports, tenant.slug)),
         )
-        for folder in [folder / tenant.slug]
         if there
     ]  # fmt: skip
     paths = dict.fromkeys(
