@@ -221,10 +221,9 @@ class Staging:
             StorageError: the disk is full or broken, or the shared place cannot be written.
         """
         final = self.path(name)
-        part = final.with_suffix(".part")
         with storage_errors(f"staging {name}"):
-            self.make_folder()
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            # Of its own: a step whose run was killed may still be writing the same.
+            descriptor, part = self._part(name)
             try:
                 with (
                     os.fdopen(descriptor, "wb") as file,
@@ -304,15 +303,19 @@ class Staging:
         if not shared.exists(key):
             return
         with storage_errors(f"fetching staged {path.stem}"):
-            # Two threads may come here at once: each under a name of its own, which is private.
-            descriptor, name = mkstemp(dir=self.make_folder(), suffix=".part")
-            part = Path(name)
+            # Of its own: two threads may come here at once.
+            descriptor, part = self._part(path.stem)
             try:
                 with os.fdopen(descriptor, "wb") as file, shared.reading(key) as stream:
                     shutil.copyfileobj(stream, file, _COPIED_AT_ONCE)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
+
+    def _part(self, name: str) -> tuple[int, Path]:
+        """A private file for a table that is not whole yet: its descriptor, and where it lies."""
+        descriptor, part = mkstemp(dir=self.make_folder(), prefix=f"{name}.", suffix=".part")
+        return descriptor, Path(part)
 
     @property
     def changed(self) -> float:

@@ -14,6 +14,8 @@ import pytest
 
 from ispmig_pipelines import staging as module
 from ispmig_pipelines.errors import StorageError, UsageError
+from ispmig_pipelines.platform import ledger, tenants
+from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import (
     EXPIRES_AFTER,
@@ -28,6 +30,7 @@ from ispmig_pipelines.staging import (
     shared_place,
 )
 from ispmig_pipelines.storage import Storage, open_storage
+from ispmig_pipelines.subject_requests import remains
 from ispmig_pipelines_tests.bucket import s3_server
 
 SCHEMA = pa.schema([("n", pa.int64()), ("cell", pa.string())])
@@ -227,6 +230,25 @@ def test_what_dead_processes_left_goes_with_time(
     )
     assert remove_old(tmp_path, shared) == 1
     assert keys(shared) == []
+
+
+def test_of_a_tenant_that_is_removed_nothing_is_left_in_the_bucket(
+    ispmig_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server(monkeypatch) as bucket:
+        monkeypatch.setenv("ISPMIG_STAGING", f"s3://{bucket}/{ispmig_home.name}")
+        settings.cache_clear()
+        ledger.prepare(engine())
+        found = shared_place()
+        assert found is not None
+        for slug in ("acme", "other"):
+            tenant = tenants.add(engine(), slug)
+            stage(Staging(ispmig_home / "elsewhere", slug, 1, found), "x", 1)
+        with engine().connect() as connection:
+            (left, *_) = remains(connection, tenant)
+        assert left.endswith(f": s3://{bucket}/{ispmig_home.name}/other")
+        tenants.remove(engine(), "acme")
+        assert keys(found) == ["other/1/x.arrow"]
 
 
 def test_the_settings_say_where_it_is(
