@@ -7,6 +7,7 @@ in the ledger what somebody stopped. Steps find that their run holds the tenant,
 themselves: between two of them it would be free for another run.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -24,53 +25,12 @@ from dagster import (
 )
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.launch import DEFINITIONS
 from ispmig_pipelines.defs.resources import Platform
 from ispmig_pipelines.defs.tenant_job import tenant_of
 from ispmig_pipelines.errors import UsageError
-
-
-class _Holding(Executor):
-    """Runs steps by another executor, while this process holds the run's tenant."""
-
-    def __init__(self, steps: Executor) -> None:
-        self._steps = steps
-
-    @property
-    def retries(self) -> RetryMode:
-        return self._steps.retries
-
-    @property
-    def step_dependency_config(self) -> StepDependencyConfig:
-        return self._steps.step_dependency_config
-
-    def execute(
-        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
-    ) -> Iterator[DagsterEvent]:
-        run = plan_context.dagster_run
-        tenant = tenant_of(run)
-        with Platform().of_run(run, plan_context.instance) as platform:
-            platform.keep(tenant)
-            died = False
-            try:
-                for event in self._steps.execute(plan_context, execution_plan):
-                    # One that was taken, or whose session is lost: a step that found it so is
-                    # about to be tried again.
-                    platform.keep(tenant)
-                    died = died or _died(event)
-                    yield event
-            finally:
-                if died:
-                    platform.note_died(run.run_id)
-
-
-def _died(event: DagsterEvent) -> bool:
-    error = event.step_failure_data.error if event.is_step_failure else None
-    return error is not None and error.cls_name == living.CRASHED
 
 
 @configured(
@@ -86,9 +46,12 @@ def _died(event: DagsterEvent) -> bool:
     },
 )
 def processes(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Steps as processes of the run's machine, forked from one that has everything imported: that
-    is what costs seconds."""
-    return {**config, "start_method": {"forkserver": {"preload_modules": [DEFINITIONS]}}}
+    """Steps as processes of the run's machine."""
+    start: dict[str, Any] = {"spawn": {}}
+    if sys.platform == "linux":
+        # Forked from a process that has everything imported, which takes five seconds of CPU.
+        start = {"forkserver": {"preload_modules": [DEFINITIONS]}}
+    return {**config, "start_method": start}
 
 
 def steps_apart(dotted: str) -> ExecutorDefinition:
@@ -105,7 +68,7 @@ def steps_apart(dotted: str) -> ExecutorDefinition:
     def created(context: InitExecutorContext) -> Executor:
         create = chosen.executor_creation_fn
         assert create is not None  # noqa: S101 - only Dagster's own placeholder has none
-        return _Holding(create(context))
+        return _holding(create(context))
 
     return ExecutorDefinition(
         name=chosen.name,
@@ -129,3 +92,36 @@ def _named(dotted: str) -> ExecutorDefinition:
             "its package; or unset it, for processes of one machine."
         )
     return found
+
+
+def _holding(steps: Executor) -> Executor:
+    """The executor itself (that of Celery asks its context for one of its class), whose run holds
+    its tenant while it executes."""
+    execute = steps.execute
+
+    def holding(
+        plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        run = plan_context.dagster_run
+        tenant = tenant_of(run)
+        with Platform().of_run(run, plan_context.instance) as platform:
+            platform.keep(tenant)
+            died = False
+            try:
+                for event in execute(plan_context, execution_plan):
+                    # One that was taken, or whose session is lost: a step that found it so is
+                    # about to be tried again.
+                    platform.keep(tenant)
+                    died = died or _died(event)
+                    yield event
+            finally:
+                if died:
+                    platform.note_died(run.run_id)
+
+    steps.execute = holding  # type: ignore[method-assign]
+    return steps
+
+
+def _died(event: DagsterEvent) -> bool:
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return error is not None and error.cls_name == living.CRASHED

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,6 +261,39 @@ def test_what_failed_here_goes_on_on_another_machine(
         assert {blob.key.partition("/")[0] + "/" for blob in shared.list()} == {HANDED_ON}
         for home in (tmp_path, tmp_path / "another"):
             assert not list((home / "staging").glob("process-*"))
+
+
+@pytest.mark.slow
+def test_steps_on_machines_of_their_own_share_a_bucket(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another of Dagster's executors, named by the setting: what it does, it does on a cluster."""
+    whole, slug = scene.tenant(), scene.tenant()
+    assert ended(in_child(command(scene, whole), scene.log)) == 0, scene.log.read_text()
+    with s3_server(monkeypatch) as bucket:
+        monkeypatch.setenv("ISPMIG_STAGING", f"s3://{bucket}/{tmp_path.name}/staging")
+        monkeypatch.setenv("ISPMIG_STEP_EXECUTOR", "ispmig_pipelines_tests.defs.machines.machines")
+        monkeypatch.setenv("MACHINES", str(tmp_path / "machines"))
+        settings.cache_clear()
+        done = subprocess.run(
+            [sys.executable, "-m", "ispmig_pipelines.cli", "migrate", slug, str(scene.spec),
+             "--max-quarantined", "10", "--batch-size", "100", "--parts", "2"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        shared = shared_place()
+        assert shared is not None
+        assert {blob.key.partition("/")[0] + "/" for blob in shared.list()} == {HANDED_ON}
+    (first,) = scene.entries(whole)
+    assert not scene.problems(slug, scene.content(whole), first.entities)
+    assert stages(slug) == ["begun", "published", "finished"]
+    used = sorted(path.name for path in (tmp_path / "machines").iterdir())
+    assert used == [
+        "audit", "extract", "load", "map-customer_1_of_2", "map-customer_2_of_2",
+        "validate-customer_1_of_2", "validate-customer_2_of_2",
+    ]  # fmt: skip
+    assert not list((tmp_path / "machines").rglob("*.arrow"))
+    assert list((tmp_path / "machines" / "audit" / "reports").rglob("*.html"))
 
 
 def test_an_executor_is_named_by_its_module_and_name() -> None:
