@@ -76,7 +76,7 @@ def _opened(place: str) -> Storage | None:
     return open_storage(place, private=True) if place else None
 
 
-_OF_A_PROCESS = "process-"
+_OF_A_PROCESS = "_process-"  # no slug begins so
 
 
 def folder_of_process(root: Path) -> TemporaryDirectory[str]:
@@ -156,7 +156,7 @@ def remove_old(root: Path, shared: Storage | None = None) -> int:
 
 
 HANDED_ON = "_handed_on/"
-"""What keys of the shared place begin with that are no staged tables; no slug begins so."""
+"""What keys of the shared place begin with that are of no tenant; no slug begins so."""
 
 
 def migrations(root: Path, tenant: str, shared: Storage | None = None) -> list[int]:

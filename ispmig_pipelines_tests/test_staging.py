@@ -214,14 +214,17 @@ def test_what_dead_processes_left_goes_with_time(
     tmp_path: Path, shared: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive = folder_of_process(tmp_path)
-    dead = tmp_path / "process-dead"
-    dead.mkdir()
+    dead = tmp_path / "_process-dead"
+    of_tenant = tmp_path / "process-one"
     long_ago = time.time() - EXPIRES_AFTER.total_seconds() - 60
-    os.utime(dead, (long_ago, long_ago))
+    for folder in (dead, of_tenant):
+        folder.mkdir()
+        os.utime(folder, (long_ago, long_ago))
     with shared.writing(f"{HANDED_ON}run/extract/result") as stream:
         stream.write(b"small")
     assert remove_old(tmp_path, shared) == 1
     assert not dead.exists()
+    assert of_tenant.exists()
     assert Path(alive.name).stat().st_mode & 0o777 == 0o700
     alive.cleanup()
     assert keys(shared) == [f"{HANDED_ON}run/extract/result"]

@@ -260,7 +260,7 @@ def test_what_failed_here_goes_on_on_another_machine(
         assert not scene.problems(slug, scene.content(whole), first.entities)
         assert {blob.key.partition("/")[0] + "/" for blob in shared.list()} == {HANDED_ON}
         for home in (tmp_path, tmp_path / "another"):
-            assert not list((home / "staging").glob("process-*"))
+            assert not list((home / "staging").glob("_process-*"))
 
 
 @pytest.mark.slow
