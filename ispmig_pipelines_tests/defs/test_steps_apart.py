@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from dagster import DagsterEventType, ReexecutionOptions, execute_job
+from dagster import DagsterEventType, DagsterRunStatus, ReexecutionOptions, execute_job
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from ispmig_pipelines import cli
-from ispmig_pipelines.defs import living
+from ispmig_pipelines.defs import cancelling, living
 from ispmig_pipelines.defs.instance import instance
-from ispmig_pipelines.defs.launch import DEFINITIONS
+from ispmig_pipelines.defs.launch import DEFINITIONS, queue_job
 from ispmig_pipelines.defs.steps_apart import processes, steps_apart
 from ispmig_pipelines.errors import TenantBusy, UsageError
 from ispmig_pipelines.platform import tenants, trail
@@ -27,8 +27,9 @@ from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import HANDED_ON, shared_place
 from ispmig_pipelines_tests.bucket import s3_server
+from ispmig_pipelines_tests.defs.queued import Forking, queue
 from ispmig_pipelines_tests.faults.killed import Scene, ended, in_child
-from ispmig_pipelines_tests.faults.test_stopped import eventually
+from ispmig_pipelines_tests.faults.test_stopped import SOON, eventually
 
 JOB = "tenant_migration_in_parts"
 SPEC = """\
@@ -228,6 +229,31 @@ def test_a_step_whose_process_is_killed_fails_its_run_in_words(scene: Scene) -> 
     (scene.spec.parent / "die").unlink()
     assert ended(in_child(lambda: retried(slug), scene.log)) == 0, scene.log.read_text()
     assert scene.entries(slug)[0].state is State.DONE
+
+
+@pytest.mark.slow
+def test_in_the_queue_it_has_its_tenant_alone_and_is_cancelled_within_seconds(scene: Scene) -> None:
+    slug, spec = scene.tenant(), str(scene.spec)
+    (scene.spec.parent / "hang").touch()
+    with queue(Forking) as found:
+        in_parts = {"spec": spec, "max_quarantined": "10", "batch_size": 100, "parts": 3}
+        run_id = queue_job(found.dagster, JOB, slug, {"extract": in_parts}).run_id
+        found.turn()
+        eventually(lambda: (scene.spec.parent / "hanging").exists(), 60)
+        other = {"spec": spec, "max_quarantined": "10"}
+        waiting = queue_job(found.dagster, "tenant_migration", slug, {"extract": other}).run_id
+        found.turn()
+        assert [run.run_id for run in found.runs(DagsterRunStatus.QUEUED)] == [waiting]
+        with engine().connect() as connection:
+            (stopped,) = cancelling.cancel(connection, found.dagster, what=run_id, patience=60)
+        assert stopped.ended
+        assert stopped.seconds < SOON
+        (run,) = found.runs(DagsterRunStatus.CANCELED)
+        assert run.run_id == run_id
+        assert scene.entries(slug)[0].error == "It was stopped."
+        (scene.spec.parent / "hang").unlink()
+        found.until(found.over)
+        assert found.run(slug).status is DagsterRunStatus.SUCCESS
 
 
 @pytest.mark.slow
