@@ -72,7 +72,8 @@ def steps_apart(dotted: str) -> ExecutorDefinition:
 
     return ExecutorDefinition(
         name=chosen.name,
-        config_schema=chosen.config_schema,
+        # It takes what another has, whatever its annotation says.
+        config_schema=chosen.config_schema,  # type: ignore[arg-type]
         requirements=chosen.get_requirements,
         executor_creation_fn=created,
         description=chosen.description,
