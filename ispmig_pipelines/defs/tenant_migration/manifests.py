@@ -231,11 +231,12 @@ class ReadAgain:
     """A feed's records, read from its files for a second time and staged for the audit.
 
     Attributes:
-        files: path → the file as the file system knew it just before it was read.
+        files: of the source, in their order, each as the file system knew it just before it was
+            read. Not their names, which may hold a card number: all of this is written down.
         adjusted: money field → currency → what rules took from it.
     """
 
-    files: dict[str, tuple[int, ...]]
+    files: tuple[tuple[int, ...], ...]
     adjusted: dict[str, dict[str, Amounts]] = field(default_factory=dict)
 
 
