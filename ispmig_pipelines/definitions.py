@@ -38,7 +38,10 @@ from ispmig_pipelines.defs.tenant_backup.freshness import backup_checks, fresh
 from ispmig_pipelines.defs.tenant_backup.freshness import every_hour as backup_checks_hourly
 from ispmig_pipelines.defs.tenant_backup.scheduling import backups_of_commands, tenant_backups
 from ispmig_pipelines.defs.tenant_export.job import tenant_export
-from ispmig_pipelines.defs.tenant_migration.job import tenant_migration
+from ispmig_pipelines.defs.tenant_migration.job import (
+    tenant_migration,
+    tenant_migration_in_parts,
+)
 from ispmig_pipelines.defs.tenant_restore.job import tenant_restore
 from ispmig_pipelines.defs.tenant_resubmit.job import tenant_resubmit
 from ispmig_pipelines.defs.tenant_rollback.job import tenant_rollback
@@ -48,6 +51,7 @@ defs = Definitions(
     asset_checks=[*checks, unbroken, intact, restorable, fresh],
     jobs=[
         tenant_migration,
+        tenant_migration_in_parts,
         tenant_resubmit,
         tenant_rollback,
         tenant_restore,

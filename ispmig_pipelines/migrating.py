@@ -42,16 +42,21 @@ def migrate(
     on_conflict: OnConflict = OnConflict.update,
     max_quarantined: str = threshold.DEFAULT,
     batch_size: int = DEFAULT_BATCH_SIZE,
+    parts: int = 1,
+    processes: int = 0,
     preview_rows: int = PREVIEW_ROWS,
     preview_mask: bool = False,
     log_level: str = "INFO",
 ) -> Migration:
-    """Runs the job ``tenant_migration``; returns what the ledger holds of it.
+    """Runs the job ``tenant_migration``, or ``tenant_migration_in_parts`` where there are several;
+    returns what the ledger holds of it.
 
     What can be known to be wrong beforehand is told before a run is made.
 
     Args:
         connection: to the platform's database; in no transaction afterwards.
+        parts: in how many each entity is mapped and validated.
+        processes: how many steps may be under way at once, of parts; 0: as many as processors.
         preview_rows: of a dry run: records of each block that its report shows.
         preview_mask: it shows shapes only.
         log_level: of what the run says on standard error.
@@ -80,7 +85,7 @@ def migrate(
     with instance() as dagster:
         run, failure = run_job(
             dagster,
-            "tenant_migration",
+            "tenant_migration" if parts == 1 else "tenant_migration_in_parts",
             tenant,
             {
                 "extract": {
@@ -89,10 +94,12 @@ def migrate(
                     "on_conflict": on_conflict.value,
                     "max_quarantined": max_quarantined,
                     "batch_size": batch_size,
+                    "parts": parts,
                     "preview_rows": preview_rows,
                     "preview_mask": preview_mask,
                 }
             },
+            execution={"max_concurrent": processes} if processes else {},
             log_level=log_level,
         )
     return entry_of(connection, run.run_id, failure)

@@ -48,6 +48,17 @@ class Settings(BaseSettings):
         "their secrets. What the environment says itself goes before. Unset: none.",
     )
 
+    staging: str = Field(
+        default="",
+        description="Folder in which data are staged on their way, or s3://bucket/prefix where "
+        "the steps of a migration are on several machines. Unset: staging in ISPMIG_HOME.",
+    )
+    step_executor: str = Field(
+        default="",
+        description="Dagster's executor that runs the steps of tenant_migration_in_parts, by its "
+        "dotted name; read when the code server starts. Unset: processes of the run's machine.",
+    )
+
     max_cell_bytes: int | None = Field(
         default=None, ge=1024, description="Longest cell that is read, in bytes. Unset: 16 MiB."
     )
@@ -347,8 +358,18 @@ class Settings(BaseSettings):
 
     @property
     def staging_folder(self) -> Path:
-        """Where staged data of running migrations lies, one folder per tenant."""
-        return self.home / "staging"
+        """Where staged data of running migrations lies, one folder per tenant; of what is shared,
+        one per process."""
+        place = self.staging.strip()
+        if not place or self.shared_staging:
+            return self.home / "staging"
+        return Path(place).expanduser().absolute()
+
+    @property
+    def shared_staging(self) -> str:
+        """Where it is shared with other machines; "" where it is not."""
+        place = self.staging.strip()
+        return place if "://" in place else ""
 
     @property
     def reports_folder(self) -> Path:
@@ -391,6 +412,7 @@ class Settings(BaseSettings):
             for place in (
                 self.backup_place,
                 self.audit_witness.strip(),
+                self.staging.strip(),
                 "" if "-----BEGIN" in key else key,
             )
             if place and "://" not in place
@@ -407,7 +429,7 @@ class Settings(BaseSettings):
     @property
     def private_prefixes(self) -> tuple[str, ...]:
         """The same in S3, as ``s3://bucket/prefix``."""
-        places = (self.backup_place, self.audit_witness.strip())
+        places = (self.backup_place, self.audit_witness.strip(), self.shared_staging)
         return tuple(place.rstrip("/") for place in places if place.startswith("s3://"))
 
     @property

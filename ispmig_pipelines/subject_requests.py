@@ -198,15 +198,17 @@ def remains(connection: Connection, tenant: Tenant) -> list[str]:
     from ispmig_pipelines.platform import ledger
     from ispmig_pipelines.preview import store
 
+    staged, shared, reports = (
+        settings().staging_folder, staging.shared_place(), settings().reports_folder
+    )  # fmt: skip
     found = [
-        f"{what}, until they expire: {folder}"
-        for what, folder, there in (
-            ("staged data of migrations that did not end", settings().staging_folder,
-             staging.migrations(settings().staging_folder, tenant.slug)),
-            ("reports of dry runs", settings().reports_folder,
-             store.migrations(settings().reports_folder, tenant.slug)),
+        f"{what}, until they expire: {place}"
+        for what, place, there in (
+            ("staged data of migrations that did not end",
+             staged / tenant.slug if shared is None else shared.place(tenant.slug),
+             staging.migrations(staged, tenant.slug, shared)),
+            ("reports of dry runs", reports / tenant.slug, store.migrations(reports, tenant.slug)),
         )
-        for folder in [folder / tenant.slug]
         if there
     ]  # fmt: skip
     paths = dict.fromkeys(
@@ -249,7 +251,10 @@ def _remove_what_can_be_made_again(connection: Connection, tenant: Tenant) -> di
     }
     connection.rollback()
     staged = staging.remove_expired(
-        settings().staging_folder, tenant.slug, lambda migration: migration not in begun
+        settings().staging_folder,
+        tenant.slug,
+        lambda migration: migration not in begun,
+        staging.shared_place(),
     )
     reports = store.remove(settings().reports_folder, tenant.slug)
     return {"staged": len(staged), "previews": len(reports)}

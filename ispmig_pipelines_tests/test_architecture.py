@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "condition": {"errors", "model", "nearest"},
     "s3": set(),
     "storage": {"errors", "s3", "settings"},
-    "staging": {"errors", "settings", "issues"},
+    "staging": {"errors", "settings", "storage"},
     "private_files": {"errors", "staging"},
     "model": {"errors", "issues"},
     "formats": FOUNDATION,  # knows no entities

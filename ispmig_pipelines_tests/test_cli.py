@@ -262,3 +262,16 @@ def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path) -> None:
         if code == 0 or time.monotonic() > deadline:
             break
     assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["acme", "spec.yaml", "--processes", "2"], "there is one part only. Say how many: --parts"),
+     (["--all", "--parts", "2"], "--batch-size and --parts do not go with it")],
+)  # fmt: skip
+def test_parts_are_of_one_tenant_and_processes_of_parts(
+    folder: Path, options: list[str], told: str
+) -> None:
+    code, _, said = ispmig("migrate", *options)
+    assert code == 2
+    assert told in " ".join(said.split())

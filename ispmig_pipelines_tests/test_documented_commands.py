@@ -31,6 +31,8 @@ ELSEWHERE = {
     "ispmig tenant set acme --files s3://isp-documents/acme": "test_backup_commands.py: a bucket",
     "ispmig migrate --all": "defs/test_bulk.py: it works a queue off",
     "ispmig migrate --all --urgent": "defs/test_bulk.py: it works a queue off",
+    "ispmig migrate north spec.yaml --parts 4 --processes 2":
+        "defs/test_steps_apart.py: by other processes",
     "ispmig drop retry acme 17": "drop/test_commands.py: it needs a drop that failed",
     "ispmig migrate copy spec.yaml": "defs/test_tenant_export.py: from a bucket",
     "ispmig platform version": "test_deployment_commands.py: of a platform, not of a tenant",

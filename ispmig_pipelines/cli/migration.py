@@ -58,6 +58,18 @@ def migrate(
             min=100, max=1_000_000, help="Records that are read, mapped and checked at a time."
         ),
     ] = DEFAULT_BATCH_SIZE,
+    parts: Annotated[
+        int,
+        typer.Option(min=1, max=1000, help="In how many each entity is mapped, in processes."),
+    ] = 1,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=256,
+            help="With --parts: how many may be at work at once; 0: as many as processors.",
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Migrate a tenant, here and now; or all tenants, through the queue."""
@@ -68,12 +80,17 @@ def migrate(
                 "SPEC; or --all, for every tenant's registered migration, before what waits "
                 "already with --urgent."
             )
-        options = (on_conflict, max_quarantined, batch_size != DEFAULT_BATCH_SIZE)
+        options = (on_conflict, max_quarantined, batch_size != DEFAULT_BATCH_SIZE, parts > 1)
         if every and any(options):
             raise UsageError(
-                "--all migrates each tenant as it is registered: --on-conflict, --max-quarantined "
-                "and --batch-size do not go with it. Set what is to hold for a tenant with: ispmig "
-                "register TENANT SPEC"
+                "--all migrates each tenant as it is registered: --on-conflict, --max-quarantined, "
+                "--batch-size and --parts do not go with it. Set what is to hold for a tenant "
+                "with: ispmig register TENANT SPEC"
+            )
+        if processes and parts == 1:
+            raise UsageError(
+                "--processes says how many processes work on the parts of an entity, and there is "
+                "one part only. Say how many: --parts, two for each process or more."
             )
     if every:
         _migrate_all(dry_run=dry_run, urgent=urgent, as_json=as_json)
@@ -92,7 +109,8 @@ def migrate(
         else:
             said = Registered(str(spec))
         try:
-            with bar(quiet=as_json):
+            # Steps in processes of their own cannot move it, and say their lines themselves.
+            with bar(quiet=as_json or parts > 1):
                 entry = run(
                     connection,
                     tenant,
@@ -101,6 +119,8 @@ def migrate(
                     on_conflict=on_conflict or OnConflict(said.on_conflict),
                     max_quarantined=max_quarantined or said.max_quarantined,
                     batch_size=batch_size,
+                    parts=parts,
+                    processes=processes,
                 )
         except MigrationFailed as failure:
             if failure.entry is not None and failure.entry.entities and not as_json:

@@ -36,6 +36,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from ispmig_pipelines.alerting import delivering, outbox
 from ispmig_pipelines.alerting.alert import Alert, Kind, plain_slug, plain_word
+from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.audit_chain import UNBROKEN
 from ispmig_pipelines.defs.file_drop import DROP_TAG
 from ispmig_pipelines.defs.resources import Platform
@@ -308,6 +309,8 @@ def run_failed(
             continue
         if _was_stopped(data.error):
             return None
+        if data.error is not None and data.error.cls_name == living.CRASHED:
+            break
         told = data.user_failure_data
         value = told.metadata.get("error") if told is not None else None
         code = plain_word(getattr(value, "value", None), "unexpected")

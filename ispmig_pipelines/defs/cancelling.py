@@ -139,7 +139,7 @@ def stop(
     for run in waiting:
         ended = run.run_id in ends
         if ended:
-            closing.note_stopped(connection, run.run_id)
+            closing.note_ended(connection, run.run_id)
         with connection.begin():
             entry = ledger.migration_of_run(connection, run.run_id)
         found.append(

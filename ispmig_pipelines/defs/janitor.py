@@ -30,6 +30,7 @@ from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
 from ispmig_pipelines.errors import TenantBusy, TenantError
 from ispmig_pipelines.platform import ledger, tenants
 from ispmig_pipelines.settings import settings
+from ispmig_pipelines.staging import remove_old, shared_place
 
 _WORDS = {
     "failed": "migrations closed whose process had died",
@@ -49,6 +50,7 @@ def clean_up(context: OpExecutionContext, platform: Platform) -> dict[str, dict[
         buried = living.bury(context.instance)
         with platform.connect() as connection:
             slugs = [str(one["slug"]) for one in tenants.list_all(connection)]
+        old = remove_old(settings().staging_folder, shared_place())
         done: dict[str, Swept] = {}
         busy = []
         for slug in slugs:
@@ -60,6 +62,7 @@ def clean_up(context: OpExecutionContext, platform: Platform) -> dict[str, dict[
                 context.log.info(f"{slug}: removed meanwhile")
     totals = dict.fromkeys(_WORDS, 0)
     totals["runs"] = len(buried)
+    totals["parts"] = old
     told: dict[str, dict[str, list[str]]] = {}
     for slug, swept in done.items():
         for name, found in asdict(swept).items():

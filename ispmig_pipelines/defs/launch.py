@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 from dagster import (
@@ -55,6 +56,7 @@ def run_job(
     tenant: str,
     config: Mapping[str, Mapping[str, Any]],
     *,
+    execution: Mapping[str, Any] = MappingProxyType({}),
     log_level: str = "INFO",
 ) -> tuple[DagsterRun, dict[str, Any]]:
     """Runs a job for a tenant in this process, to its end.
@@ -62,6 +64,7 @@ def run_job(
     Args:
         name: of the job.
         config: op → its configuration.
+        execution: configuration of its executor.
         log_level: of what the run says on standard error.
 
     Returns:
@@ -84,6 +87,7 @@ def run_job(
         run_config={
             "ops": {op: {"config": dict(own)} for op, own in config.items()},
             "loggers": {"console": {"config": {"log_level": log_level}}},
+            **({"execution": {"config": dict(execution)}} if execution else {}),
         },
         tags={
             **definition.get_tags_for_partition_key(tenant, selected_asset_keys=None),
@@ -109,10 +113,10 @@ def run_job(
     for event in result.all_events:
         if _was_interrupted(event):
             with suppress(PlatformError), Platform().connect() as connection:
-                closing.note_stopped(connection, run.run_id)
+                closing.note_ended(connection, run.run_id)
             raise KeyboardInterrupt
         if event.is_step_failure:
-            failure = _failure(event.step_failure_data)
+            failure = _failure(event)
             break
     if not failure and finished.status is not DagsterRunStatus.SUCCESS:
         failure = {"message": _last_words(result.all_events), "error": "platform", "exit_code": 3}
@@ -171,7 +175,7 @@ def failure_of(instance: DagsterInstance, run_id: str) -> dict[str, Any]:
     events = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     for entry in events:
         if entry.dagster_event is not None:
-            return _failure(entry.dagster_event.step_failure_data)
+            return _failure(entry.dagster_event)
     return {}
 
 
@@ -194,13 +198,22 @@ def _was_interrupted(event: DagsterEvent) -> bool:
     return data.error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
-def _failure(data: Any) -> dict[str, Any]:
+def _failure(event: DagsterEvent) -> dict[str, Any]:
+    data = event.step_failure_data
     told = data.user_failure_data
     if told is None:
         name = data.error.cls_name if data.error else "unknown"
+        if name == living.CRASHED:
+            return {
+                "message": f"The process of the step {event.step_key} has died, mostly for want of "
+                "memory. Nothing was half-loaded. Let fewer work at once (--processes), or give "
+                "them more, and migrate again; or re-execute the run from failure in the UI.",
+                "error": "platform",
+                "exit_code": 3,
+            }
         return {"message": f"An unexpected error ({name}).", "error": "unexpected", "exit_code": 3}
     return {
-        "message": told.description,
+        "message": str(told.description),
         **{
             name: told.metadata[name].value
             for name in ("error", "exit_code", "where")

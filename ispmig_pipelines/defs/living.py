@@ -21,6 +21,9 @@ PROCESS_TAG = "ispmig/process"
 
 _DIED = "The process of this run has died."
 
+CRASHED = "ChildProcessCrashException"
+"""The name of the error with which Dagster fails a step whose own process died."""
+
 
 def signature(run_id: str) -> str:
     """What :data:`PROCESS_TAG` says of a run in this process."""

@@ -1,9 +1,18 @@
 """What all jobs on one tenant have in common."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from dagster import Config, DagsterRun, JobDefinition, PartitionedConfig, in_process_executor, job
+from dagster import (
+    Config,
+    DagsterRun,
+    ExecutorDefinition,
+    JobDefinition,
+    PartitionedConfig,
+    in_process_executor,
+    job,
+)
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ispmig_pipelines.defs.console import console
@@ -19,26 +28,34 @@ def tenant_job(
     default_config: Callable[[str], Mapping[str, object]],
     description: str,
     *,
+    name: str | None = None,
     alone: bool = True,
     priority: int = ORDINARY,
     resources: RunResources = HEAVY,
+    executor: ExecutorDefinition = in_process_executor,
+    resource_defs: Mapping[str, object] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
-    """A job with a partition per tenant, whose steps share one process.
+    """A job with a partition per tenant, whose steps share one process unless it is said otherwise.
 
     Args:
         default_config: tenant → what the launchpad shows, to be changed there.
+        name: of the job, where it is not that of the function.
         alone: no other such job of the tenant may run at the same time.
         priority: its runs' place in the queue; see :mod:`.queueing`.
         resources: what its runs ask for in Kubernetes.
+        executor: what runs its steps.
+        resource_defs: all that it needs, by their keys; those of all jobs unless said.
     """
     return job(
+        name=name,
         config=PartitionedConfig(
             partitions_def=tenants,
             run_config_for_partition_key_fn=default_config,
             tags_for_partition_key_fn=(lambda tenant: {TENANT_TAG: tenant}) if alone else None,
         ),
         # A process per step costs seconds each; runs are what run side by side.
-        executor_def=in_process_executor,
+        executor_def=executor,
+        resource_defs=dict(resource_defs) or None,
         logger_defs={"console": console},
         description=description,
         tags={**tags_of(priority), **resources.tags},

@@ -56,6 +56,14 @@ class Amounts:
     adjusted: Decimal = ZERO
     unreadable: int = 0
 
+    def add(self, other: Amounts) -> None:
+        """Adds what became of others in the same currency."""
+        self.source += other.source
+        self.loaded += other.loaded
+        self.quarantined += other.quarantined
+        self.adjusted += other.adjusted
+        self.unreadable += other.unreadable
+
     def as_json(self) -> dict[str, Any]:
         return {
             "source": str(self.source),

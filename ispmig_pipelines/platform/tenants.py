@@ -25,7 +25,7 @@ from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import additions, ddl, journal, ledger, trail
 from ispmig_pipelines.platform.audit.chain import PLATFORM
 from ispmig_pipelines.settings import settings
-from ispmig_pipelines.staging import remove_all
+from ispmig_pipelines.staging import remove_all, shared_place
 
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 MAX_SLUG = 32
@@ -249,7 +249,7 @@ def remove(engine: Engine, slug: str) -> None:
     with engine.connect() as connection, lock(connection, slug, "tenant remove"):
         tenant = get(connection, slug)
         destroyed = {name: count for name, count in contents(connection, tenant).items() if count}
-        remove_all(settings().staging_folder, slug)
+        remove_all(settings().staging_folder, slug, shared_place())
         remove_all(settings().reports_folder, slug)
         driver = raw(connection)
         driver.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(tenant.schema)))
@@ -288,7 +288,9 @@ def _kept_by_restores(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
 
 
 @contextmanager
-def lock(connection: Connection, slug: str, work: str = "another command") -> Iterator[None]:
+def lock(
+    connection: Connection, slug: str, work: str = "another command", *, run: str = ""
+) -> Iterator[None]:
     """Holds the tenant for one run: a second one is refused at once, and told so.
 
     The lock belongs to the session, so it ends with a process that was killed.
@@ -296,6 +298,7 @@ def lock(connection: Connection, slug: str, work: str = "another command") -> It
     Args:
         work: what the tenant is held for, without anything of its data: whoever is refused reads
             it, and so does everybody in ``pg_stat_activity``.
+        run: the id of a run whose steps, in processes of their own, ask :func:`check_held`.
 
     Raises:
         TenantBusy: another run holds it; the text says which, and since when.
@@ -306,12 +309,10 @@ def lock(connection: Connection, slug: str, work: str = "another command") -> It
     )
     if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(*arguments))).scalar():
         connection.rollback()
-        holder = _holder(connection, slug)
-        raise TenantBusy(
-            f"Another run is working on tenant {slug} right now{holder}. Nothing was changed; try "
-            "again when it has ended (ispmig migrations shows it as running).",
-            transient=True,
-        )
+        raise _busy(connection, slug)
+    of_run = sa.literal(_run_key(slug, run), sa.BigInteger)
+    if run:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(of_run)))
     name = f"{_HOLDS}{work}".encode()[:_IDENTIFIER_LIMIT].decode(errors="ignore")
     before = connection.execute(_CALL_SESSION, {"name": name}).scalar_one()
     connection.commit()
@@ -322,8 +323,33 @@ def lock(connection: Connection, slug: str, work: str = "another command") -> It
         with suppress(sa.exc.SQLAlchemyError):
             connection.rollback()
             connection.execute(_CALL_SESSION, {"name": before})
+            if run:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(of_run)))
             connection.execute(sa.select(sa.func.pg_advisory_unlock(*arguments)))
             connection.commit()
+
+
+def check_held(connection: Connection, slug: str, run: str) -> None:
+    """Whether the tenant is held for a run, by whichever of its processes.
+
+    Raises:
+        TenantBusy: it is not: another run holds it, or the one that should has lost its session.
+    """
+    key = sa.literal(_run_key(slug, run), sa.BigInteger)
+    # Steps that ask at once share it; nobody shares it with the process that holds the tenant.
+    free = connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock_shared(key))).scalar()
+    connection.rollback()
+    if free:
+        raise _busy(connection, slug)
+
+
+def _busy(connection: Connection, slug: str) -> TenantBusy:
+    holder = _holder(connection, slug)
+    return TenantBusy(
+        f"Another run is working on tenant {slug} right now{holder}. Nothing was changed; try "
+        "again when it has ended (ispmig migrations shows it as running).",
+        transient=True,
+    )
 
 
 _HOLDS = "ispmig: "
@@ -346,6 +372,10 @@ def session_of(connection: Connection) -> int:
     session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
     connection.rollback()
     return int(session)
+
+
+def _run_key(slug: str, run: str) -> int:
+    return int.from_bytes(sha256(f"{slug} {run}".encode()).digest()[:8], "big", signed=True)
 
 
 def _lock_key(slug: str) -> int:

@@ -48,7 +48,8 @@ class Ui:
         if not self.page.url.startswith(self.url):
             self.open()
         self.page.locator(f"a[href='{path}']", has_text=name).first.click()
-        self.page.wait_for_url(f"**{path}*")
+        # An area leads on to its first page at once: /deployment to /deployment/locations.
+        self.page.wait_for_url(f"**{path}**")
 
     def runs(self) -> None:
         self.area("Runs", "/runs")

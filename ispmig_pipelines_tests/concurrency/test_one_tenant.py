@@ -174,8 +174,10 @@ def end_holding_session(slug: str) -> None:
     with engine().connect() as connection:
         ended = connection.execute(
             sa.text(
-                """select pg_terminate_backend(pid, 5000) from pg_locks
-                   where locktype = 'advisory' and pid <> pg_backend_pid()"""
+                """select pg_terminate_backend(pid, 5000) from (
+                       select distinct pid from pg_locks
+                       where locktype = 'advisory' and pid <> pg_backend_pid()
+                   ) as holding"""
             )
         ).all()
         assert ended == [(True,)]
@@ -185,7 +187,7 @@ def holding() -> int:
     with engine().connect() as connection:
         return int(
             connection.execute(
-                sa.text("select count(*) from pg_locks where locktype = 'advisory'")
+                sa.text("select count(distinct pid) from pg_locks where locktype = 'advisory'")
             ).scalar_one()
         )
 

@@ -23,7 +23,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import (
     is_watched,
     watched,
 )
-from ispmig_pipelines.defs.tenant_migration.usage import Usage
+from ispmig_pipelines.defs.tenant_migration.usage import Usage, together
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.server import engine
 from ispmig_pipelines_tests.defs.migrating import House
@@ -198,7 +198,9 @@ def test_the_ui_shows_how_far_each_entity_is_and_what_each_op_used(
     monkeypatch.setattr(telling, "INTERVAL", 0.0)
     with instance_for_test() as instance:
         house = House(tmp_path, instance)
-        ran = house.migrate(write(tmp_path), batch_size=100)
+        assert house.migrate(write(tmp_path), batch_size=100, parts=2).ok
+        (in_parts,) = instance.fetch_materializations(AssetKey("customer"), limit=1).records
+        ran = house.migrate(tmp_path / "spec.yaml", batch_size=100)
         assert ran.ok
         told = standings(instance, ran.result.run_id)
         of_map = [one for one in told if one["stage"] == "map"]
@@ -221,6 +223,7 @@ def test_the_ui_shows_how_far_each_entity_is_and_what_each_op_used(
         for op in ("extract", "map", "validate", "load", "audit"):
             for name in ("seconds", "rows_per_second", "cpu_seconds", "peak_rss_mb"):
                 assert isinstance(plotted[f"{op}/{name}"].value, float), (op, name)
+        assert in_parts.asset_materialization.metadata.keys() == plotted.keys()
 
 
 def standings(instance: DagsterInstance, run_id: str) -> list[dict]:
@@ -248,6 +251,20 @@ def test_without_a_terminal_lines_are_said_and_with_json_too_on_standard_error(
     assert json.loads(quiet.stdout)["state"] == "done"
     assert "map customer from people: 500 rows in" in quiet.stderr
     assert "━" not in quiet.stderr
+
+
+def test_what_parts_used_is_told_as_one() -> None:
+    one = {"rows": 9, "seconds": 2.0, "cpu_seconds": 1.5, "rows_per_second": 100.0,
+           "mb_per_second": 1.0, "peak_rss_mb": 300.0}  # fmt: skip
+    other = {"rows": 7, "seconds": 6.0, "cpu_seconds": 0.5, "rows_per_second": 20.0,
+             "mb_per_second": 0.2, "peak_rss_mb": 400.0}  # fmt: skip
+    assert together([one, other]) == {
+        "seconds": 8.0, "cpu_seconds": 2.0, "rows_per_second": 40.0, "mb_per_second": 0.4,
+        "peak_rss_mb": 400.0,
+    }  # fmt: skip
+    assert together([one]) == one
+    del other["mb_per_second"]
+    assert "mb_per_second" not in together([one, other])
 
 
 def test_what_an_op_used_is_its_own() -> None:

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.errors import DatabaseError, TenantError
+from ispmig_pipelines.errors import DatabaseError, TenantBusy, TenantError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import additions, ledger, tenants
 from ispmig_pipelines.platform.digest import digest
@@ -245,3 +245,24 @@ def test_a_tenant_of_before_closings_gains_their_table_and_the_right_to_it(
     with connection.begin(), as_tenant(driver, acme):
         driver.execute("insert into tenant_acme._closings values (1, 'plan', 0, 0, 1, 2, now())")
         driver.execute("delete from tenant_acme._closings")
+
+
+def test_steps_in_other_processes_find_that_their_run_holds_the_tenant(
+    connection: Connection, acme: Tenant
+) -> None:
+    """And only theirs, and only as long as it does."""
+    with connection.engine.connect() as first, connection.engine.connect() as second:
+        with tenants.lock(connection, "acme", "run 1234", run="1234"):
+            for _ in range(2):
+                tenants.check_held(first, "acme", "1234")
+                tenants.check_held(second, "acme", "1234")
+            with pytest.raises(TenantBusy, match="acme right now: run 1234, since"):
+                tenants.check_held(first, "acme", "4321")
+            with pytest.raises(TenantBusy):
+                tenants.check_held(first, "other", "1234")
+            with pytest.raises(TenantBusy), tenants.lock(second, "acme", run="1234"):
+                pass
+        with pytest.raises(TenantBusy):
+            tenants.check_held(first, "acme", "1234")
+        with tenants.lock(second, "acme", run="1234"):
+            tenants.check_held(first, "acme", "1234")

@@ -8,7 +8,7 @@ read back (measured 0.6 against 1.9 s for a million customers), and on several c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -53,22 +53,45 @@ def differing(
 ) -> list[str]:
     """Columns of which the database has other sums, in the current transaction; ``rows`` where
     their number is another."""
-    expressions: list[sql.Composable] = [sql.SQL("count(*)")]
-    for column in table.columns:
-        expressions += _asked(column, sums)
+    written = [column for column in table.columns if column.name in sums.columns]
+    left = [sql.Identifier("t", c.name) for c in table.columns if c.name not in sums.columns]
+    expressions: list[sql.Composable] = [sql.SQL("count(*)"), _any(left)]
+    for column in written:
+        expressions += _asked(column)
+    row = _aggregated(driver, schema, table, expressions)
+    found = iter(row)
+    wrong = ["rows"] if next(found) != rows else []
+    if next(found):
+        each = _aggregated(driver, schema, table, [_any([name]) for name in left])
+        names = (column.name for column in table.columns if column.name not in sums.columns)
+        wrong += [name for name, count in zip(names, each, strict=True) if count]
+    for column in written:
+        held = [next(found) for _ in _asked(column)]
+        if not _same(column, held, sums.columns[column.name]):
+            wrong.append(column.name)
+    return wrong
+
+
+def _any(names: Sequence[sql.Identifier]) -> sql.Composable:
+    """In how many rows any of these columns holds something: a third of the time that it takes to
+    count each."""
+    if not names:
+        return sql.SQL("0")
+    return sql.SQL("count(*) filter (where not (row({}) is null))").format(
+        sql.SQL(", ").join(names)
+    )
+
+
+def _aggregated(
+    driver: psycopg.Connection, schema: str, table: Table, expressions: Sequence[sql.Composable]
+) -> tuple[Any, ...]:
     row = driver.execute(
         sql.SQL("select {} from only {} t").format(
             sql.SQL(", ").join(expressions), sql.Identifier(schema, table.name)
         )
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
-    found = iter(row)
-    wrong = ["rows"] if next(found) != rows else []
-    for column in table.columns:
-        held = [next(found) for _ in _asked(column, sums)]
-        if not _same(column, held, sums.columns.get(column.name, [0])):
-            wrong.append(column.name)
-    return wrong
+    return row
 
 
 def _same(column: Column, held: list[Any], loaded: list[Any]) -> bool:
@@ -77,11 +100,9 @@ def _same(column: Column, held: list[Any], loaded: list[Any]) -> bool:
     return [int(one or 0) % _ROUND for one in held] == [int(one) % _ROUND for one in loaded]
 
 
-def _asked(column: Column, sums: Sums) -> list[sql.Composable]:
+def _asked(column: Column) -> list[sql.Composable]:
     name = sql.Identifier("t", column.name)
     count = sql.SQL("count({})").format(name)
-    if column.name not in sums.columns:
-        return [count]
     return [count, *(sql.SQL(one).format(name) for one in _sums_of(column))]
 
 

@@ -108,7 +108,7 @@ def audit(
     for mapped in loaded.feeds:
         fields = audited_fields(mapped.entity, mapped.fields)
         ready = loaded.again.get(mapped.name)
-        if ready is not None and not unchanged(ready):
+        if ready is not None and not unchanged(ready, spec, mapped.source.name):
             ready = None
         source = SourceAgain(
             spec,
@@ -210,9 +210,12 @@ def mark_of(path: Path) -> tuple[int, ...] | None:
     )  # fmt: skip
 
 
-def unchanged(ready: ReadAgain) -> bool:
-    """Whether the files are the very same as when they were read again."""
-    return all(mark_of(Path(path)) == mark for path, mark in ready.files.items())
+def unchanged(ready: ReadAgain, spec: Spec, source: str) -> bool:
+    """Whether the source's files are the very same as when they were read again."""
+    try:
+        return ready.files == tuple(mark_of(Path(str(f))) for f in spec.source_files(source))
+    except SourceError:
+        return False
 
 
 _NOTHING = StagedSource(name="", columns=(), files=())
@@ -384,12 +387,7 @@ class SourceAgain:
 def _add(sums: dict[str, dict[str, Amounts]], entity: str, verified: Verified) -> None:
     for name, by_currency in verified.amounts.items():
         for currency, amounts in by_currency.items():
-            total = sums.setdefault(f"{entity}.{name}", {}).setdefault(currency, Amounts())
-            total.source += amounts.source
-            total.loaded += amounts.loaded
-            total.quarantined += amounts.quarantined
-            total.adjusted += amounts.adjusted
-            total.unreadable += amounts.unreadable
+            sums.setdefault(f"{entity}.{name}", {}).setdefault(currency, Amounts()).add(amounts)
 
 
 def _compare(

@@ -36,10 +36,13 @@ from ispmig_pipelines.platform.rollback import restore_points, rollback
 from ispmig_pipelines.platform.rollback.undo import undo
 from ispmig_pipelines.preview import store
 from ispmig_pipelines.settings import settings
-from ispmig_pipelines.staging import remove_expired, remove_parts
+from ispmig_pipelines.staging import remove_expired, remove_parts, shared_place
 
 STOPPED = "It was stopped."
 """What the ledger says of a migration that somebody ended."""
+
+DIED = "The process of a step died. Nothing of it was loaded; retry the run from failure."
+"""What it says where that happened to a step in a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def sweep(
         taken_back=taken_back,
         expired=expired,
         staged=forget_staged(connection, tenant),
-        parts=remove_parts(settings().staging_folder, tenant.slug),
+        parts=remove_parts(settings().staging_folder, tenant.slug, shared_place()),
         reports=store.remove_expired(settings().reports_folder, tenant.slug),
         runs=living.bury_of_tenant(instance, connection, tenant.slug, own=run_id),
     )
@@ -129,7 +132,9 @@ def forget_staged(connection: Connection, tenant: tenants.Tenant) -> list[int]:
         for m in entries
         if m.state in ledger.FINAL and (m.state is not State.FAILED or m.id < standing)
     }
-    return remove_expired(settings().staging_folder, tenant.slug, needless.__contains__)
+    return remove_expired(
+        settings().staging_folder, tenant.slug, needless.__contains__, shared_place()
+    )
 
 
 def resume(connection: Connection, run_id: str, actor: str) -> int | None:
@@ -290,8 +295,15 @@ def _standing(entry: ledger.Migration) -> ledger.Migration:
     return entry
 
 
-def note_stopped(connection: Connection, run_id: str) -> None:
-    """Closes what a run had begun that was stopped between two ops, and so could not say so."""
+def note_ended(
+    connection: Connection, run_id: str, why: str = STOPPED, kind: str = entered.INTERRUPTED
+) -> None:
+    """Closes what a run had begun that ended where none of its ops could say so: it was stopped
+    between two of them, unless it is said otherwise.
+
+    Args:
+        why: in words; kind: the stable name of the kind of error.
+    """
     with connection.begin():
         entry = ledger.migration_of_run(connection, run_id)
         if entry is None:
@@ -299,5 +311,5 @@ def note_stopped(connection: Connection, run_id: str) -> None:
         entry = ledger.migration(connection, entry.id, to_change=True)
         if entry.state is not State.RUNNING or entry.dagster_run_id != run_id:
             return
-        ledger.update_migration(connection, entry.id, state=State.FAILED, error=STOPPED)
-        entered.failed(connection, entry.id, entered.INTERRUPTED)
+        ledger.update_migration(connection, entry.id, state=State.FAILED, error=why)
+        entered.failed(connection, entry.id, kind)

@@ -47,6 +47,13 @@ class MigrationConfig(Config):
         le=1_000_000,
         description="Records that are read, mapped and validated at a time.",
     )
+    parts: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="In how many parts each entity is mapped and validated; worth it where each is "
+        "in a process of its own (tenant_migration_in_parts).",
+    )
     preview_rows: int = Field(
         default=20,
         ge=0,

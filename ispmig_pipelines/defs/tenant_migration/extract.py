@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ispmig_pipelines.defs.tenant_migration.beside import ahead
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
+from ispmig_pipelines.defs.tenant_migration.part import WHOLE, Part
 from ispmig_pipelines.defs.tenant_migration.people import Looking
 from ispmig_pipelines.defs.tenant_migration.progress import Begin, Progress
 from ispmig_pipelines.defs.tenant_migration.room import Source, check_room
@@ -299,8 +300,15 @@ def positions(batch: pa.RecordBatch) -> np.ndarray:
 
 
 def read_cells(
-    staging: Staging, source: StagedSource, columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    """Positions and the named columns of a staged source, batch by batch."""
+    staging: Staging, source: StagedSource, columns: list[str], part: Part = WHOLE
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Positions and the named columns of a staged source, batch by batch, each with its number
+    among those of the whole source.
+
+    Args:
+        part: whose batches are wanted.
+    """
     picked = [source.columns.index(c) + len(POSITION) for c in columns]
-    return staging.read(source.cells, [*range(len(POSITION)), *sorted(picked)])
+    own = part.batches(staging.batches(source.cells))
+    read = staging.read(source.cells, [*range(len(POSITION)), *sorted(picked)], only=own)
+    return zip(own, read, strict=True)

@@ -70,7 +70,7 @@ class _StagedFeed:
     def adjusted(self) -> Iterator[pa.RecordBatch]:
         """What rules took from amounts, record by record."""
         if self._feed.adjusts:
-            yield from self._staging.read(f"adjusted-{self._feed.name}")
+            yield from self._staging.read(self._feed.staged("adjusted"))
 
     def _judged(
         self, columns: Collection[str] | None = None
@@ -80,18 +80,18 @@ class _StagedFeed:
         Args:
             columns: those that are read besides where records stand; all when None.
         """
-        name = f"mapped-{self._feed.name}"
+        mapped = self._feed.staged("mapped")
         chosen = None
         if columns is not None:
             # By their places, for those of the position have names that fields may have.
-            names = self._staging.schema(name).names[len(POSITION) :]
+            names = self._staging.schema(mapped[0]).names[len(POSITION) :]
             chosen = [
                 *range(len(POSITION)),
                 *(len(POSITION) + place for place, own in enumerate(names) if own in columns),
             ]
         yield from zip(
-            self._staging.read(name, chosen),
-            (b.column(0) for b in self._staging.read(f"verdict-{self._feed.name}")),
+            self._staging.read(mapped, chosen),
+            (b.column(0) for b in self._staging.read(self._feed.staged("verdict"))),
             strict=True,
         )
 
@@ -252,8 +252,8 @@ class _StagedFeed:
                 ],
                 schema=ISSUE_SCHEMA,
             )
-        yield from self._staging.read(f"issues-{self._feed.name}")
-        yield from self._staging.read(f"findings-{self._feed.name}")
+        yield from self._staging.read(self._feed.staged("issues"))
+        yield from self._staging.read(self._feed.staged("findings"))
 
     def cells(self, positions: list[tuple[int, int]]) -> Iterator[str]:
         """Original cells of the records at ascending positions (file, record)."""

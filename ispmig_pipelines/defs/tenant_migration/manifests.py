@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ispmig_pipelines.defs.tenant_migration.part import WHOLE, Part
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.platform.changes import Changes
 from ispmig_pipelines.platform.reconcile import Amounts
@@ -143,6 +144,7 @@ class Extracted:
         sources: those that it is fed from; tables: those in which their mappings look up.
         styles: what the cells of columns settled about how they are written.
         feeds: of a resubmission: name of a feed → its records; the others have none.
+        part: how much of the sources is to be mapped.
     """
 
     tenant: str
@@ -153,6 +155,7 @@ class Extracted:
     tables: dict[str, StagedSource] = field(default_factory=dict)
     styles: Styles = field(default_factory=dict)
     feeds: dict[str, StagedSource] | None = None
+    part: Part = WHOLE
 
     def source_of(self, feed: str, source: str) -> StagedSource | None:
         """What a feed reads: all of its source, or of a resubmission the records that it has."""
@@ -172,6 +175,7 @@ class MappedFeed:
         tables, styles: as :class:`Extracted` has them.
         adjusts: rules set amounts; what they took from each is staged, too.
         issues: how many issues mapping found, and validation after it.
+        parts: of the feed that this is of, in their order.
     """
 
     entity: str
@@ -192,27 +196,34 @@ class MappedFeed:
     styles: Styles = field(default_factory=dict)
     adjusts: bool = False
     by_status: StatusTotals = field(default_factory=StatusTotals)
+    parts: tuple[Part, ...] = (WHOLE,)
 
     @property
     def read(self) -> int:
-        """Records of the source that are the feed's, readable or not."""
+        """Records of the source that are the feed's, readable or not; of the whole feed."""
         return self.source.read - self.skipped
 
     @property
     def name(self) -> str:
-        """Stem of the feed's staged tables."""
+        """Of the feed, and the stem of what is staged of all of it."""
         return f"{self.entity}-{self.index}"
+
+    def staged(self, what: str) -> tuple[str, ...]:
+        """Names of its staged tables of a kind (``mapped``, ``verdict``, …): one of each part, to
+        be read one after the other."""
+        return tuple(f"{what}-{self.name}{part.suffix}" for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """What map hands to validate, and validate to load: an entity's feeds."""
+    """What map hands to validate, and validate to load: an entity's feeds, or a part of them."""
 
     tenant: str
     migration: int
     entity: str
     feeds: tuple[MappedFeed, ...]
     options: Options
+    part: Part = WHOLE
 
 
 @dataclass(frozen=True)
@@ -220,11 +231,12 @@ class ReadAgain:
     """A feed's records, read from its files for a second time and staged for the audit.
 
     Attributes:
-        files: path → the file as the file system knew it just before it was read.
+        files: of the source, in their order, each as the file system knew it just before it was
+            read. Not their names, which may hold a card number: all of this is written down.
         adjusted: money field → currency → what rules took from it.
     """
 
-    files: dict[str, tuple[int, ...]]
+    files: tuple[tuple[int, ...], ...]
     adjusted: dict[str, dict[str, Amounts]] = field(default_factory=dict)
 
 

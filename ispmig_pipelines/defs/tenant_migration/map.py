@@ -24,6 +24,7 @@ from ispmig_pipelines.defs.tenant_migration.extract import (
     records_of,
 )
 from ispmig_pipelines.defs.tenant_migration.manifests import MappedFeed, StagedSource
+from ispmig_pipelines.defs.tenant_migration.part import WHOLE, Part
 from ispmig_pipelines.defs.tenant_migration.progress import Progress
 from ispmig_pipelines.defs.tenant_migration.survey import lookup_tables
 from ispmig_pipelines.issues import ISSUE_SCHEMA
@@ -96,13 +97,15 @@ def map_feed(
     *,
     tables: Mapping[str, StagedSource],
     styles: Styles,
+    part: Part = WHOLE,
 ) -> MappedFeed:
-    """Maps one feed from its staged source into a staged table of typed columns.
+    """Maps one feed, or a part of it, from its staged source into a staged table of typed columns.
 
     Args:
         sources: all that feed the entity, by name.
         tables: sources with the tables that mappings look up in.
         styles: what columns settled about how they are written.
+        part: whose batches are mapped.
 
     Raises:
         StorageError: no space, or the staged source is gone.
@@ -117,7 +120,7 @@ def map_feed(
         settled=styles,
         tables=lookup_tables(spec, [feed.source], tables, staging),
     )
-    name = f"{feed.entity}-{feed.index}"
+    name = f"{feed.entity}-{feed.index}{part.suffix}"
     fields = plan.targets
     schema = mapped_schema(feed.entity, fields)
     amounts: dict[str, dict[str, Amounts]] = {
@@ -138,7 +141,7 @@ def map_feed(
         def mapped_batch(numbered: tuple[int, pa.RecordBatch]) -> _MappedBatch:
             return _map_batch(plan, source, staging, fields, schema, *numbered)
 
-        read = enumerate(read_cells(staging, source, list(plan.columns_needed)))
+        read = read_cells(staging, source, list(plan.columns_needed), part)
         # Nobody has said that two calls of a function of one's own may go on at once.
         for one in in_order(mapped_batch, read, threads=1 if spec.functions else None):
             table.write(one.rows)
@@ -177,6 +180,7 @@ def map_feed(
         by_status=by_status,
         reads=plan.columns_read,
         unused=plan.unused,
+        parts=(part,),
     )
 
 

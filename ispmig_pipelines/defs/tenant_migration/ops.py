@@ -42,6 +42,7 @@ from ispmig_pipelines.defs.tenant_migration import extract as extracting
 from ispmig_pipelines.defs.tenant_migration.config import MigrationConfig, Mode
 from ispmig_pipelines.defs.tenant_migration.databases import apart_from
 from ispmig_pipelines.defs.tenant_migration.failing import failing_plainly
+from ispmig_pipelines.defs.tenant_migration.joining import join
 from ispmig_pipelines.defs.tenant_migration.load import feed_to_load
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     Extracted,
@@ -53,6 +54,7 @@ from ispmig_pipelines.defs.tenant_migration.manifests import (
 )
 from ispmig_pipelines.defs.tenant_migration.map import map_feed
 from ispmig_pipelines.defs.tenant_migration.measuring import measuring
+from ispmig_pipelines.defs.tenant_migration.part import entity_of, parts
 from ispmig_pipelines.defs.tenant_migration.progress import (
     Begin,
     Progress,
@@ -61,7 +63,7 @@ from ispmig_pipelines.defs.tenant_migration.progress import (
 )
 from ispmig_pipelines.defs.tenant_migration.rereading import rereading
 from ispmig_pipelines.defs.tenant_migration.survey import survey
-from ispmig_pipelines.defs.tenant_migration.usage import Usage, peak_memory
+from ispmig_pipelines.defs.tenant_migration.usage import Usage, peak_memory, together
 from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate_feed
 from ispmig_pipelines.drop import apart
 from ispmig_pipelines.errors import ConflictRefused, ThresholdExceeded, UsageError
@@ -85,7 +87,7 @@ from ispmig_pipelines.settings import project_folder, settings
 from ispmig_pipelines.validation import threshold
 
 
-@op(name="extract", out=DynamicOut(Extracted, description="one per entity of the spec"))
+@op(name="extract", out=DynamicOut(Extracted, description="one per entity of the spec, or part"))
 def extract_op(
     context: OpExecutionContext, config: MigrationConfig, platform: Platform
 ) -> Iterator[DynamicOutput[Extracted]]:
@@ -175,38 +177,48 @@ def extract_op(
     using = used.metadata(sum(s.read for s in sources.values()), size_of(sources.values()))
     for entity in dict.fromkeys(feed.entity for feed in spec.feeds):
         fed = {f.source: sources[f.source] for f in spec.feeds if f.entity == entity}
-        yield DynamicOutput(
-            Extracted(slug, migration, entity, fed, options, tables, styles),
-            mapping_key=entity,
-            metadata={
-                "records": sum(s.read for s in fed.values()),
-                "unreadable": sum(f.rejects for s in fed.values() for f in s.files),
-                **people.metadata(one for one in personal if one.source in fed),
-                "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
-                "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
-                **using,
-                **usage(),
-            },
-        )
+        staging = platform.staging(slug, migration)
+        batches = max(staging.batches(source.cells) for source in fed.values())
+        # A part without a batch would only cost its process.
+        for part in parts(max(min(config.parts, batches), 1)):
+            yield DynamicOutput(
+                Extracted(slug, migration, entity, fed, options, tables, styles, part=part),
+                mapping_key=entity + part.suffix,
+                metadata={
+                    "records": sum(s.read for s in fed.values()),
+                    "unreadable": sum(f.rejects for s in fed.values() for f in s.files),
+                    **people.metadata(one for one in personal if one.source in fed),
+                    "card cells masked": sum(c["masked"] for s in fed.values() for c in s.cards),
+                    "files": "\n".join(f"{f.path}" for s in fed.values() for f in s.files),
+                    **using,
+                    **usage(),
+                },
+            )
 
 
 @op(name="map", out=Out(Mapped))
 def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted) -> Mapped:
-    """Turns the staged cells of one entity into its typed columns."""
+    """Turns the staged cells of one entity, or of a part of it, into its typed columns."""
     used = Usage()
     with failing_plainly(context, platform, extracted.migration):
         spec = spec_of(platform, extracted.migration)
         staging = platform.staging(extracted.tenant, extracted.migration)
         started = teller(context, "map", used)
+        part = extracted.part
         feeds = tuple(
             map_feed(
                 spec,
                 feed,
                 {**extracted.sources, feed.source: own},
                 staging,
-                started(feed_name(feed.entity, feed.source), own.readable),
+                started(
+                    feed_name(feed.entity, feed.source) + part.in_words,
+                    # As many as the others have, give or take a batch.
+                    own.readable // part.of,
+                ),
                 tables=extracted.tables,
                 styles=extracted.styles,
+                part=part,
             )
             for feed in spec.feeds
             if feed.entity == extracted.entity
@@ -217,17 +229,21 @@ def map_op(context: OpExecutionContext, platform: Platform, extracted: Extracted
             "rows": sum(f.rows for f in feeds),
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
-            **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
+            **used.metadata(
+                sum(f.rows for f in feeds), size_of(f.source for f in feeds) // part.of
+            ),
             **usage(),
         }
     )
-    return Mapped(extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options)
+    return Mapped(
+        extracted.tenant, extracted.migration, extracted.entity, feeds, extracted.options, part
+    )
 
 
 @op(name="validate", out=Out(Mapped))
 def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped) -> Mapped:
-    """Holds one entity's mapped columns against its Pandera model, its rules and the spec's own
-    checks."""
+    """Holds the mapped columns of one entity, or of a part of it, against its Pandera model, its
+    rules and the spec's own checks."""
     used = Usage()
     with failing_plainly(context, platform, mapped.migration):
         demands = demands_of(
@@ -239,7 +255,7 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
             validate_feed(
                 feed,
                 staging,
-                started(feed_name(feed.entity, feed.source.name), feed.rows),
+                started(feed_name(feed.entity, feed.source.name) + mapped.part.in_words, feed.rows),
                 demands,
             )
             for feed in mapped.feeds
@@ -249,7 +265,9 @@ def validate_op(context: OpExecutionContext, platform: Platform, mapped: Mapped)
             "rows": sum(f.rows for f in feeds),
             "rejected": sum(f.rejected for f in feeds),
             "issues": sum(f.issues for f in feeds),
-            **used.metadata(sum(f.rows for f in feeds), size_of(f.source for f in feeds)),
+            **used.metadata(
+                sum(f.rows for f in feeds), size_of(f.source for f in feeds) // mapped.part.of
+            ),
             **usage(),
         }
     )
@@ -265,7 +283,7 @@ def load_op(
     slug, migration, options = first.tenant, first.migration, first.options
     order = list(ENTITIES)
     feeds = sorted(
-        (feed for mapped in validated for feed in mapped.feeds),
+        join(feed for mapped in validated for feed in mapped.feeds),
         # Parents first; and what makes rows before what completes them.
         key=lambda feed: (order.index(feed.entity), feed.partial, feed.index),
     )
@@ -333,7 +351,7 @@ def load_op(
                             on_conflict=OnConflict(options.on_conflict),
                             dry_run=options.dry_run,
                             approve=approve,
-                            spill=platform.staging(slug, migration).folder,
+                            spill=platform.staging(slug, migration).make_folder(),
                             continues=continuation(
                                 platform, connection, tenant, migration, options
                             ),
@@ -398,8 +416,9 @@ def audit_op(
                     after = wait()
             elif options.dry_run and options.origin is None:
                 context.add_output_metadata(keep_report(context, platform, connection, loaded))
+            of_ops = used_by_ops(context)
             entry = closing.finish(
-                connection, tenant, migration, options, round(peak_memory(), 1), after
+                connection, tenant, migration, options, round(peak_of_run(of_ops), 1), after
             )
             with connection.begin():
                 rows = tenants.contents(connection, tenant)
@@ -409,7 +428,6 @@ def audit_op(
             sum(f.read for f in loaded.feeds), size_of(f.source for f in loaded.feeds)
         )
         if not options.dry_run:
-            of_ops = used_by_ops(context)
             for entity in entry.entities:
                 own = of_ops.get(entity, {}) | of_ops.get("", {}) | of_op("audit", using)
                 for event in record_entity(
@@ -547,19 +565,33 @@ def of_op(op: str, metadata: Mapping[str, Any]) -> dict[str, float]:
 def used_by_ops(context: OpExecutionContext) -> dict[str, dict[str, float]]:
     """Entity → what the ops of this run used for it, as they told themselves; under "" of those
     that work for all. A run that goes on from a failed one has but its own."""
-    found: dict[str, dict[str, float]] = {}
+    told: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     outputs = context.instance.all_logs(context.run_id, of_type=DagsterEventType.STEP_OUTPUT)
     for entry in outputs:
         event = entry.dagster_event
         if event is None or event.step_key is None:
             continue
-        op, _, entity = event.step_key.removesuffix("]").partition("[")
-        told = {
+        op, _, key = event.step_key.removesuffix("]").partition("[")
+        # By step: extract tells the same of each of its outputs.
+        told.setdefault((op, entity_of(key)), {})[key] = {
             name: getattr(value, "value", None)
             for name, value in event.step_output_data.metadata.items()
         }
-        found.setdefault(entity, {}).update(of_op(op, told))
+    found: dict[str, dict[str, float]] = {}
+    for (op, entity), by_step in told.items():
+        found.setdefault(entity, {}).update(of_op(op, together(by_step.values())))
     return found
+
+
+def peak_of_run(of_ops: Mapping[str, Mapping[str, float]]) -> float:
+    """The most memory that a process of this run has had, in MiB, as far as its ops have told."""
+    told = (
+        value
+        for used in of_ops.values()
+        for name, value in used.items()
+        if name.endswith("/peak_rss_mb")
+    )
+    return max([peak_memory(), *told])
 
 
 def spec_of(platform: Platform, migration: int) -> Spec:

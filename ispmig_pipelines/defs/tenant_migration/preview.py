@@ -217,7 +217,7 @@ class _Looked:
 
 def _look(feed: MappedFeed, staging: Staging, *, first: int, special: set[Place]) -> _Looked:
     looked = _Looked(filled=Counter(dict.fromkeys(feed.fields, 0)))
-    for batch in staging.read(f"mapped-{feed.name}"):
+    for batch in staging.read(feed.staged("mapped")):
         for name in feed.fields:
             looked.filled[name] += batch.num_rows - batch.column(name).null_count
         wanted = standing_at(batch, special)

@@ -92,13 +92,13 @@ class Rereading:
             _NotRead: it was stopped, or something is not as it was.
         """
         fields = audited_fields(feed.entity, feed.fields)
-        files = {}
+        files = []
         for file in self._spec.source_files(feed.source.name):
             assert isinstance(file, Path)  # noqa: S101 - others are not read here
             mark = mark_of(file)
             if mark is None:
                 raise _NotRead
-            files[str(file)] = mark
+            files.append(mark)
         (of_spec,) = (
             f for f in self._spec.feeds if (f.entity, f.index) == (feed.entity, feed.index)
         )
@@ -117,7 +117,7 @@ class Rereading:
                 table.write(batch)
             if source.problems:
                 raise _NotRead
-        return ReadAgain(files, source.adjusted)
+        return ReadAgain(tuple(files), source.adjusted)
 
 
 @contextmanager

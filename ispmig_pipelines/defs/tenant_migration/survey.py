@@ -39,7 +39,7 @@ def survey(
             continue
         files = {file.index: PurePath(file.path).name for file in source.files}
         told = progress(name, source.readable)
-        for batch in read_cells(staging, source, list(found.columns_needed)):
+        for _, batch in read_cells(staging, source, list(found.columns_needed)):
             if batch.num_rows:
                 index = batch.column(0)[0].as_py()
                 found.add(records_of(source, batch), files[index], source.records_before(index))
@@ -82,7 +82,7 @@ def lookup_tables(
         columns = [find_column(name, source.columns) or name for name in definition.columns]
         files = {file.index: PurePath(file.path).name for file in source.files}
         with telling_line(spec, definition):
-            for batch in read_cells(staging, source, columns):
+            for _, batch in read_cells(staging, source, columns):
                 if batch.num_rows:
                     records = records_of(source, batch)
                     file = files[batch.column(0)[0].as_py()]

@@ -4,7 +4,9 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 MB = 1_000_000
 """Of sources, as file managers and networks count."""
@@ -31,6 +33,28 @@ def memory() -> float:
 def cpu_seconds() -> float:
     """Seconds of CPU that this process has used, in all its threads."""
     return time.process_time()
+
+
+def together(told: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several processes used for parts of one piece of work, of what each told as metadata:
+    seconds of all, the highest peak, and rates by the time that went into it.
+
+    What one of them told alone is as it was.
+    """
+    each = list(told)
+    if len(each) < 2:
+        return dict(each[0]) if each else {}
+    sums = {
+        name: round(sum(one.get(name) or 0.0 for one in each), 3)
+        for name in ("seconds", "cpu_seconds")
+    }
+    rates = {
+        name: round(sum(one[name] * one["seconds"] for one in each) / sums["seconds"], 3)
+        for name in ("rows_per_second", "mb_per_second")
+        if sums["seconds"] and all(one.get(name) is not None for one in each)
+    }
+    peak = max(one.get("peak_rss_mb") or 0.0 for one in each)
+    return {**sums, **rates, "peak_rss_mb": peak}
 
 
 class Usage:

@@ -89,16 +89,17 @@ def demands_of(spec: Spec, entity: str, feeds: Sequence[MappedFeed], started: fl
 def validate_feed(
     mapped: MappedFeed, staging: Staging, progress: Progress, demands: Demands
 ) -> MappedFeed:
-    """Validates a mapped feed; returns it with the counts after validation.
+    """Validates a mapped feed, or a part of it; returns it with the counts after validation.
 
     Raises:
         StorageError: no space, or the mapped table is gone.
     """
     judge = _Judge(mapped, demands)
     rejected, issues = 0, mapped.issues
+    (verdict,), (finding,) = mapped.staged("verdict"), mapped.staged("findings")
     with (
-        staging.write(f"verdict-{mapped.name}", VERDICT_SCHEMA) as verdicts,
-        staging.write(f"findings-{mapped.name}", ISSUE_SCHEMA) as findings,
+        staging.write(verdict, VERDICT_SCHEMA) as verdicts,
+        staging.write(finding, ISSUE_SCHEMA) as findings,
     ):
         for batch, cells in judge.with_cells(staging):
             log = judge.judged(batch, cells)
@@ -135,7 +136,7 @@ class _Judge:
 
     def with_cells(self, staging: Staging) -> Iterator[tuple[pa.RecordBatch, SourceCells | None]]:
         """The mapped batches, each with the cells of the same records that checks ask for."""
-        mapped = staging.read(f"mapped-{self._mapped.name}")
+        mapped = staging.read(self._mapped.staged("mapped"))
         if not self._columns:
             for batch in mapped:
                 yield batch, None
@@ -143,7 +144,9 @@ class _Judge:
         source = self._mapped.source
         wanted = list(dict.fromkeys(self._columns.values()))
         # A mapped batch answers to a staged one, of which it may have some records only.
-        for batch, staged in zip(mapped, read_cells(staging, source, wanted), strict=True):
+        (part,) = self._mapped.parts
+        read = read_cells(staging, source, wanted, part)
+        for batch, (_, staged) in zip(mapped, read, strict=True):
             taken = np.isin(positions(staged), positions(batch))
             yield batch, SourceCells(records_of(source, staged.filter(pa.array(taken))).cells)
 
