@@ -23,7 +23,7 @@ from ispmig_pipelines.model.field_info import FieldInfo, FieldType
 _NUMERIC = (FieldType.MONEY, FieldType.QUANTITY, FieldType.RATE, FieldType.COORDINATE)
 _SENTINELS = (FieldType.EMAIL, FieldType.PHONE, FieldType.MAC, FieldType.ADDRESS)
 _YES = re.compile(
-    r"activ|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar|dispon|visib|public|selling|sellable|forsale"
+    r"activ|actif|aktif|umow|akty|aktiv|attiv|ativ|enabl|habilit|активн|оплачен|paid|pagad|pagat|bezahlt|paye|gültig|gueltig|valid|verkauf|available|leverbaar|dispon|visib|public|selling|sellable|forsale"
 )
 _GONE = re.compile(
     r"churn|cancel|terminat|gekuendigt|gekündigt|inactive|closed|remov|delet|borrad|elimin|удален|usuniet"
@@ -276,7 +276,7 @@ def _with_words_left(
     the field, or the status that they would have if no column said it."""
     counts = profile.column.counts
     # Only what repeats is a code list; a town or a name of somebody is not shown.
-    codes = len(counts) <= 10 and min(counts[w] for w in unsure) >= 3
+    codes = len(counts) <= 10 and all(n >= 3 or len(w) <= 2 for w, n in counts.items())
     shown = _listed(unsure) if profile.few_words and (sure or codes) else f"{len(unsure)} words"
     question = f"which of {', '.join(info.choices)} are its words: {shown}?"
     if not profile.few_words or len(counts) < 2 or (info.required and name != "status"):
