@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ispmig_pipelines.mapping.presets import Preset, Recognised, bind
@@ -21,6 +21,7 @@ from ispmig_pipelines.mapping.suggest.recognising import recognise
 from ispmig_pipelines.mapping.suggest.references import UNRELATED
 from ispmig_pipelines.mapping.suggest.relations import relate
 from ispmig_pipelines.mapping.suggest.sample import TableSample
+from ispmig_pipelines.mapping.suggest.signs import sign_of
 from ispmig_pipelines.mapping.suggest.style import phone_country
 from ispmig_pipelines.mapping.suggest.tables import Table
 from ispmig_pipelines.mapping.suggest.whose import through
@@ -293,9 +294,11 @@ class _Composer:
         called = " + ".join(columns)
         if made:
             base = {"column": made.called}
-        said = worded(
-            entity, match.field, base, profile, self._leans[source], from_preset=from_preset
-        )
+        lean = self._leans[source]
+        if ENTITIES[entity].fields[match.field].positive_is and not made:
+            sign, why = sign_of(table, match.column, self._tables.values())
+            lean = replace(lean, positive_is=sign, why=why)
+        said = worded(entity, match.field, base, profile, lean, from_preset=from_preset)
         if made:
             said = of_made(said, made, entity, match.field)
         info = ENTITIES[entity].fields[match.field]

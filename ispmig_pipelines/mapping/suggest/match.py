@@ -17,6 +17,7 @@ from ispmig_pipelines.mapping.suggest.column_groups import (
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.named import OF_WORDS, headed, named, names_nothing
+from ispmig_pipelines.mapping.suggest.parts_of_cells import part_for
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.sample import TableSample
 from ispmig_pipelines.mapping.suggest.siblings import numbered_dates, spelled_out
@@ -53,12 +54,19 @@ class Match:
     """How well its name alone is the field, 0 to 1; 0 where it is not by its name."""
 
 
+def _weighed(score: float, profile: Profile, entity: str, field: str) -> tuple[float, str]:
+    """What is left of a name's likeness when the cells were seen, and why: a part of them may be
+    what the field holds."""
+    part = part_for(profile, field)
+    return weigh(score, profile, entity, field) if part is None else (score, f"; {part.note}")
+
+
 def _unfit(table: TableSample, column: str, profile: Profile) -> bool:
     """Whether what a column's name means is not what its cells are, of any entity: a ``contact``
     that is a telephone number."""
     context = frozenset(concepts_of(table.name))
     return not any(
-        weigh(score, profile, entity, field)[0] >= ACTIVE
+        _weighed(score, profile, entity, field)[0] >= ACTIVE
         for entity in ENTITIES
         for field, (score, _) in named(entity, column, context).items()
     )
@@ -112,7 +120,7 @@ def matches(
             found += _of_parent(column, entity, context)
             continue
         for field, (score, why) in named(entity, spelled.get(column, column), context).items():
-            weighed, seen = weigh(score, profile, entity, field)
+            weighed, seen = _weighed(score, profile, entity, field)
             if any(len(w) == 1 and w.isalpha() for w in words_of(column)):
                 # s_iva stands behind iva.
                 weighed -= 0.02
@@ -127,7 +135,7 @@ def matches(
         if not profile.is_empty:
             known = {m.field for m in found if m.score >= ACTIVE}
             for field, score in headed(entity, column).items():
-                weighed, seen = weigh(score, profile, entity, field)
+                weighed, seen = _weighed(score, profile, entity, field)
                 typed = info.fields[field].type is not FieldType.TEXT or field in OF_WORDS
                 coded = info.fields[field].type in _ANSWERED and all(
                     v.lstrip("-").isdigit() for v in profile.column.some(50)
@@ -209,7 +217,7 @@ def _of_made(
     """What a column that is made may be, by what it would be called."""
     found = []
     for field, (score, why) in named(entity, made.called, context).items():
-        weighed, seen = weigh(score, profile, entity, field)
+        weighed, seen = _weighed(score, profile, entity, field)
         if weighed >= TOLD:
             found.append(Match(entity, field, name, weighed, f"{why}{seen}"))
     return found

@@ -13,6 +13,7 @@ from typing import Any
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of, words_of
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
+from ispmig_pipelines.mapping.suggest.parts_of_cells import part_for
 from ispmig_pipelines.mapping.suggest.profile import Profile
 from ispmig_pipelines.mapping.suggest.style import date_style, number_style
 from ispmig_pipelines.mapping.suggest.words import lookup_of, meaning_of, yes_and_no_words
@@ -40,6 +41,14 @@ _ARCHIVED = re.compile(
     r"archiv|arquivad|архив|архів|retired|discontinu|deprecat|obsolet|inactiv|inativ|inaktiv"
 )
 _VOID = re.compile(r"void|annul|storn|anul")
+_STATES_IF_SO = (
+    (_GONE, {"cancelled", "deleted"}, ("cancelled", "retired", "revoked", "void", "free")),
+    (_HELD, {"suspended"}, ("suspended", "retired", "revoked")),
+    (_HIDDEN, {"disabled"}, ("retired",)),
+    (_ARCHIVED, set(), ("retired",)),
+)
+"""What a column's name says that is so where it says yes, and which state that is: the first that
+the field has."""
 _KNOWN = 0.95
 """Share of the cells whose words must be known for a field that a record need not have."""
 _CREDIT = {"credit", "deposit", "prepaid", "wallet"}
@@ -60,6 +69,9 @@ class Lean:
     dates: str = ""
     marks: str = ""
     country: str = ""
+    positive_is: str = ""
+    """What a positive balance is, and ``why``."""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,9 @@ def worded(
     said = Worded(base)
     if name in ("expiry_month", "expiry_year") and profile.share("expiry") >= 0.9:
         return _expiry(said, name)
+    part = part_for(profile, name)
+    if part is not None and "transform" not in base:
+        return _with(said, **part.mapping)
     if "lookup" in base:
         said = _looked_up(said, profile)
     elif info.type is FieldType.CHOICE:
@@ -119,7 +134,7 @@ def worded(
     elif info.type is FieldType.DATA_RATE:
         said = _speed(said, name, profile)
     if info.positive_is and "positive_is" not in base:
-        said = _signed(said, profile)
+        said = _signed(said, lean)
     if info.type in _SENTINELS and "null_words" not in base:
         said = _sentinels(said, info, profile)
     if from_preset:
@@ -228,14 +243,10 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
         return said
     key = column_key(said.mapping["column"])
     yes, no, others = yes_and_no_words(counts)
-    if not others and (yes or no) and _GONE.search(key) and "cancelled" in info.choices:
-        lookup = dict.fromkeys(yes, "cancelled") | dict.fromkeys(no, "active")
-        return _with(said, lookup=lookup)
-    for pattern, state in ((_HELD, "suspended"), (_HIDDEN, "retired"), (_HELD, "revoked")):
-        if not others and (yes or no) and pattern.search(key) and state in info.choices:
-            return _with(said, lookup=dict.fromkeys(yes, state) | dict.fromkeys(no, "active"))
-    if not others and (yes or no) and _ARCHIVED.search(key) and "retired" in info.choices:
-        return _with(said, lookup=dict.fromkeys(yes, "retired") | dict.fromkeys(no, "active"))
+    state = "" if others or not (yes or no) else _state_if_so(said.mapping["column"], info.choices)
+    if state:
+        else_ = "active" if "active" in info.choices else "completed"
+        return _with(said, lookup=dict.fromkeys(yes, state) | dict.fromkeys(no, else_))
     if not others and yes and no:
         if "company" in info.choices and _COMPANY.search(key):
             return _with(said, lookup=dict.fromkeys(yes, "company") | dict.fromkeys(no, "person"))
@@ -257,6 +268,19 @@ def _choice(said: Worded, info: FieldInfo, name: str, profile: Profile) -> Worde
         return _with_words_left(said, info, name, profile, sure, unsure)
     note = f"not sure: {_listed(unsure)}; records with them go to quarantine" if unsure else ""
     return _with(said, note, lookup=sure, **({"otherwise": "error"} if unsure else {}))
+
+
+def _state_if_so(column: str, choices: tuple[str, ...]) -> str:
+    """The state that a yes means: ``is_deleted`` of a plan is retired, of a customer cancelled; ""
+    if it means none."""
+    key, said = column_key(column), set(concepts_of(column))
+    if "active" not in choices and "completed" not in choices:
+        return ""
+    for pattern, concepts, states in _STATES_IF_SO:
+        found = next((state for state in states if state in choices), "")
+        if found and (pattern.search(key) or said & concepts):
+            return found
+    return ""
 
 
 def _is_yes_no(column: str) -> bool:
@@ -385,7 +409,7 @@ _RATE_WORDS = (
 )
 
 
-def _signed(said: Worded, profile: Profile) -> Worded:
+def _signed(said: Worded, lean: Lean) -> Worded:
     column = said.mapping["column"]
     spoken = set(concepts_of(column)) | set(words_of(column))
     if _OWED.search(column.casefold()):
@@ -394,6 +418,9 @@ def _signed(said: Worded, profile: Profile) -> Worded:
         return _with(said, "its name says credit", positive_is="credit")
     if spoken & _DEBT and not spoken & _CREDIT:
         return _with(said, "its name says debt", positive_is="debt")
+    if lean.positive_is:
+        said = _with(said, lean.why, positive_is=lean.positive_is)
+        return replace(said, left=f"is a positive amount a {lean.positive_is}?", assumed=True)
     return replace(
         _with(said, positive_is="debt"),
         question="is a positive amount a debt or a credit: positive_is: debt, or credit?",
