@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from functools import lru_cache
+from itertools import takewhile
 
 from ispmig_pipelines.mapping.suggest.billing_words import BILLING_WORDS
 from ispmig_pipelines.mapping.suggest.paths import parts_of, told
 from ispmig_pipelines.mapping.suggest.regional_words import REGIONAL_WORDS
 from ispmig_pipelines.mapping.suggest.trade_words import TRADE_WORDS
 from ispmig_pipelines.mapping.suggest.vocabulary import MORE_WORDS
+from ispmig_pipelines.mapping.suggest.world_words import WORLD_WORDS
 
 # Concept (or several, where one word says them all): words. Accents and case do not matter.
 _WORDS = """
@@ -172,7 +175,7 @@ def _plain(text: str) -> str:
 
 def _read() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS, BILLING_WORDS)
+    lists = (TRADE_WORDS, _WORDS, MORE_WORDS, REGIONAL_WORDS, BILLING_WORDS, WORLD_WORDS)
     for line in (line for words in lists for line in words.strip().splitlines()):
         concepts, words = line.split(":", 1)
         meant = tuple(concepts.split())
@@ -192,6 +195,7 @@ _CONCEPT_OF = _read()
 _STEMS = {w: c for w, c in _CONCEPT_OF.items() if len(w) >= 4} | {
     w[:-1]: c for w, c in _CONCEPT_OF.items() if len(w) >= 5 and w[-1] in "aeiouyаеиоуяьй"
 }
+_IN_ORDER = sorted(_CONCEPT_OF)
 _LONGEST = max(len(word) for word in _CONCEPT_OF)
 _PIECES = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-zа-я0-9])(?=[A-ZА-Я])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -212,7 +216,8 @@ OTHER_READINGS: dict[str, str] = {
     "tarif": "price", "tarifa": "price", "tariff": "price", "estado": "status", "state": "status", "stato": "region", "cep": "mobile", "il": "city",
     "clave": "id", "provincia": "region", "cuenta": "id", "referencia": "id", "st": "region",
     "pago": "paid", "pagado": "paid", "valor": "amount", "abonament": "plan", "abonamentu": "plan",
-    "disc": "discount", "ul": "street", "via": "method",
+    "disc": "discount", "ul": "street", "via": "method", "okres": "period", "счет": "invoice",
+    "счета": "invoice", "счету": "invoice",
 }  # fmt: skip
 """Words that mean something else elsewhere, and the concept that they then are."""
 
@@ -388,7 +393,17 @@ def _meaning(word: str) -> list[str]:
         pieces = _compound(word)
         if pieces:
             return [concept for piece in pieces for concept in _CONCEPT_OF[piece]]
-    return [word]
+    return _abbreviated(word) or [word]
+
+
+def _abbreviated(word: str) -> list[str]:
+    """What all known words have in common that begin with one: ``résil.``, ``kuend``."""
+    if len(word) < 4:
+        return []
+    at = bisect_left(_IN_ORDER, word)
+    longer = list(takewhile(lambda w: w.startswith(word), _IN_ORDER[at:]))
+    shared = [set(_CONCEPT_OF[w]) for w in longer]
+    return sorted(set.intersection(*shared)) if shared else []
 
 
 def _compound(word: str) -> list[str]:
