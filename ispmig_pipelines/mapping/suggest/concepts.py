@@ -165,7 +165,7 @@ _IGNORED = frozenset(
 """Words of a name that say nothing of what the column holds."""
 
 
-def _plain(text: str) -> str:
+def without_accents(text: str) -> str:
     """Lower case without accents; ß as ss. Cyrillic stays."""
     text = text.casefold().replace("ı", "i").replace("ł", "l").replace("ø", "o")
     decomposed = unicodedata.normalize("NFD", text)
@@ -182,7 +182,7 @@ def _read() -> dict[str, tuple[str, ...]]:
         for written in words.split():
             word, _, more = written.partition(":")
             for spelled in {word, word.strip("_#"), _umlauts(word)}:
-                plain = _plain(spelled).replace("-", "").replace("_", "").replace("'", "")
+                plain = without_accents(spelled).replace("-", "").replace("_", "").replace("'", "")
                 found.setdefault(plain, (*meant, *([more] if more else [])))
     return found
 
@@ -238,13 +238,13 @@ def words_of(name: str) -> tuple[str, ...]:
         # PPPoE is a word, however it is written.
         known = (
             piece == piece.upper()
-            or _plain(piece) in _CONCEPT_OF
+            or without_accents(piece) in _CONCEPT_OF
             or (
                 # KvK is no apartment (kv) with a letter: so short a piece is an abbreviation.
                 len(piece) <= 4 and min(map(len, _CAMEL.sub(" ", piece).split()), default=0) == 1
             )
         )
-        found += [_plain(piece)] if known else map(_plain, _CAMEL.sub(" ", piece).split())
+        found += [without_accents(piece)] if known else map(without_accents, _CAMEL.sub(" ", piece).split())
     return _joined([*found_above, *found])
 
 
@@ -280,7 +280,7 @@ def _joined(words: list[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def concepts_of(name: str) -> tuple[str, ...]:
     """What a name's words mean, sorted; a word that is not known stands for itself."""
-    whole = _CONCEPT_OF.get(_plain("".join(c for c in told(name) if c.isalnum())))
+    whole = _CONCEPT_OF.get(without_accents("".join(c for c in told(name) if c.isalnum())))
     if whole is not None and "%" not in name:
         return tuple(sorted(set(whole)))
     found: list[str] = []

@@ -13,6 +13,7 @@ from ispmig_pipelines.mapping.suggest.concepts import (
     is_known,
     readings_of,
     unknown_words,
+    without_accents,
     words_of,
 )
 from ispmig_pipelines.mapping.suggest.paths import told
@@ -80,7 +81,7 @@ def named(entity: str, column: str, context: frozenset[str]) -> dict[str, tuple[
         # A column called as the field is comes before those of its aliases.
         named = key == column_key(meant)
         say(meant, 0.975 if named and "_" in meant else 0.97, "name" if named else "alias")
-    usual = USUAL_NAMES.get(entity, {}).get(key)
+    usual = USUAL_NAMES.get(entity, {}).get(without_accents(key))
     if usual is not None:
         say(usual, 0.94, "usual name")
     readings = [frozenset(reading) for reading in readings_of(column)]

@@ -2,13 +2,14 @@
 """Whole names that columns have in billing systems, RADIUS servers, accounts and lists of customers,
 where what their words mean one by one says less than the name as it stands.
 
-They are compared as wholes, whatever their case and signs: ``recurring_amount`` is the price of a
+They are compared as wholes, whatever their case, accents and signs: ``recurring_amount`` is the price of a
 plan, though neither *recurring* nor *amount* says so. A name is given to one field of an entity
 only; that an entity's tables are meant is known before.
 """
 
 from __future__ import annotations
 
+from ispmig_pipelines.mapping.suggest.concepts import without_accents
 from ispmig_pipelines.model.entity import column_key
 
 # Entity → field: names, with a stroke between them.
@@ -229,7 +230,7 @@ _NAMES: dict[str, dict[str, str]] = {
 
 USUAL_NAMES: dict[str, dict[str, str]] = {
     entity: {
-        column_key(name): field for field, names in fields.items() for name in names.split("|")
+        without_accents(column_key(name)): field for field, names in fields.items() for name in names.split("|")
     }
     for entity, fields in _NAMES.items()
 }
