@@ -19,7 +19,7 @@ from psycopg import sql
 from ispmig_pipelines.backup.definition import TableDefinition
 from ispmig_pipelines.backup.reading_rows import sums
 from ispmig_pipelines.backup.restore.column_sums import Sums
-from ispmig_pipelines.backup.restore.rows import ahead
+from ispmig_pipelines.ordered import in_threads
 from ispmig_pipelines.platform.copy import copy_text
 
 _PLAIN = frozenset(
@@ -90,7 +90,8 @@ def load(
     forms = 0
     columns: tuple[str, ...] = ()
     # The next rows are written as text while the server takes these.
-    texts = ahead(_Writing(optional).text, (one for one in batches if one[1].num_rows), 1)
+    some = (one for one in batches if one[1].num_rows)
+    texts = in_threads(_Writing(optional).text, some, 1, held=1)
     with driver.cursor() as cursor, ExitStack() as stack:
         copy: psycopg.Copy | None = None
         for one in texts:

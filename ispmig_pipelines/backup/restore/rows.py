@@ -5,10 +5,7 @@ A piece at a time; of the overlays the keys are remembered, as hashes of 16 byte
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +16,7 @@ from ispmig_pipelines.backup.manifest import PieceRef, Table
 from ispmig_pipelines.backup.piece import identity
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.errors import BackupError
-
-Item = TypeVar("Item")
-Found = TypeVar("Found")
+from ispmig_pipelines.ordered import in_threads
 
 AHEAD = 2
 """Pieces that are read and proved while another is loaded."""
@@ -86,25 +81,7 @@ def _read(repository: Repository, refs: Sequence[PieceRef]) -> Iterator[tuple[st
     def read(ref: PieceRef) -> tuple[str, pa.RecordBatch]:
         return ref.hash, repository.get(ref)
 
-    return ahead(read, refs)
-
-
-def ahead(
-    does: Callable[[Item], Found], items: Iterable[Item], count: int = AHEAD
-) -> Iterator[Found]:
-    """What is found for the items, in their order; for some of them it is done beforehand."""
-    waiting: deque[Future[Found]] = deque()
-    with ThreadPoolExecutor(max_workers=count, thread_name_prefix="ispmig-restore") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(does, item))
-                if len(waiting) > count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return in_threads(read, refs, AHEAD, held=1)
 
 
 class _Keys:
