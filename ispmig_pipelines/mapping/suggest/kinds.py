@@ -1,8 +1,8 @@
 """How likely a table of its name and columns is one of each entity, or of nothing of the platform.
 
 Fitted, not written: weights of what the words of tables and columns mean, from several hundred
-tables of billing systems of which people said what they hold (``fit_kinds`` of the tests). A table's words
-are few and of any author; what they say together is surer than any rule of one of them.
+tables of billing systems of which people said what they hold (``fit_kinds`` of the tests). A
+table's words are few and of any author; what they say together is surer than any rule of one.
 """
 
 from __future__ import annotations

@@ -40,6 +40,12 @@ _AGAINST_NOTHING = -0.5
 there because somebody thought that it is the platform's."""
 
 
+def _may_stand_below(entity: str, above: str) -> bool:
+    """Whether records of an entity are of those of another one: by name, or through a third."""
+    of = ENTITIES[entity].references.values()
+    return not above or above in of or any(_may_stand_below(e, above) for e in of)
+
+
 class Table:
     """A table and what is thought of it; what a preset says of a fixed one stays."""
 
@@ -367,10 +373,12 @@ class Table:
         below = any(c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns)
         chances = {
             e: weighed(self, e)
-            for e in ENTITIES if not below or ENTITIES[e].references
-        }  # fmt: skip
+            for e in ENTITIES
+            if (not below or ENTITIES[e].references) and _may_stand_below(e, self.above)
+        }
         ranked = sorted(chances, key=lambda e: -chances[e])
-        least = max(self.kinds[NOTHING] + _AGAINST_NOTHING, chances[ranked[0]] - _CLOSE)
+        best = max(chances.values(), default=0.0)
+        least = max(self.kinds[NOTHING] + _AGAINST_NOTHING, best - _CLOSE)
         found = [e for e in ranked if chances[e] >= least]
         if found[:1] == ["invoice"]:
             # Where several rows have a bill's number, each is a line of it.
