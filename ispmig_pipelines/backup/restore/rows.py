@@ -28,21 +28,27 @@ AHEAD = 2
 
 
 def rows_of(repository: Repository, table: Table) -> Iterator[pa.RecordBatch]:
-    """All rows of the table, each once, as they were at the snapshot; see :func:`named_rows_of`."""
-    return (batch for _, batch in named_rows_of(repository, table))
-
-
-def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """All rows of the table, each once, as they were at the snapshot, with the name that such rows
-    have as a piece (:func:`~ispmig_pipelines.backup.piece.identity`).
+    """All rows of the table, each once, as they were at the snapshot.
 
     Raises:
         BackupDamaged: a piece is not what was stored.
         BackupError: what is in a piece is not of this table.
         StorageError: a piece cannot be read.
     """
+    return (batch for _, batch in _rows(repository, table))
+
+
+def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """What :func:`rows_of` says, with the names that such rows have as a piece
+    (:func:`~ispmig_pipelines.backup.piece.identity`)."""
+    key = repository.keys.derived("piece")
+    for name, batch in _rows(repository, table):
+        yield name or identity(batch, key), batch
+
+
+def _rows(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """With the name of the piece, "" where it holds more rows than these."""
     later = _Keys(table, repository.border_secret)
-    naming = repository.keys.derived("piece")
     columns = {column.name: column.piece_type for column in table.columns}
     for overlay in reversed(table.overlays):
         if not table.key and (overlay.upserts or overlay.deletes):
@@ -53,7 +59,8 @@ def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, p
         for name, batch in _read(repository, overlay.upserts):
             _check(batch, table, columns)
             hashes = later.of(batch)
-            yield _named(name, batch, later.without(batch, hashes), naming)
+            left = later.without(batch, hashes)
+            yield name if left is batch else "", left
             later.seen(hashes)
         for _, batch in _read(repository, overlay.deletes):
             _check(batch, table, {name: columns[name] for name in table.key})
@@ -61,16 +68,8 @@ def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, p
         later.settle()
     for name, batch in _read(repository, table.pieces):
         _check(batch, table, columns)
-        if later:
-            yield _named(name, batch, later.without(batch, later.of(batch)), naming)
-        else:
-            yield name, batch
-
-
-def _named(
-    name: str, whole: pa.RecordBatch, left: pa.RecordBatch, key: bytes
-) -> tuple[str, pa.RecordBatch]:
-    return (name if left is whole else identity(left, key)), left
+        left = later.without(batch, later.of(batch)) if later else batch
+        yield name if left is batch else "", left
 
 
 def _check(batch: pa.RecordBatch, table: Table, columns: dict[str, str]) -> None:
