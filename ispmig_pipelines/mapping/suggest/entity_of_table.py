@@ -416,6 +416,33 @@ def _against_location(table: Table, named: str) -> str:
     return ""
 
 
+_OF_A_POINT = 0.6
+"""What a point of a table's columns counts against the logarithm of the chance of its words."""
+_MOST_POINTS = 6.0
+_OF_A_ROLE = 3.0
+"""What it counts that a table refers to what those of the entity do: words are any author's."""
+_OF_BEING_MISSED = 1.5
+"""What it counts that no other table is called one of customers: somewhere they are."""
+_OF_AN_OBJECTION = 1.0
+"""What something that speaks against an entity counts: rules have exceptions."""
+
+
+def weighed(table: Table, entity: str) -> float:
+    """How likely the table's records are of the entity: by its words, and by what its columns and
+    cells are; the logarithm of a chance, but for a term that all entities have."""
+    if against(table, entity):
+        # What several rows name one record of is none of these, whatever it is called.
+        less = _OF_A_ROLE if _is_below(table, entity) else _OF_AN_OBJECTION
+        return table.kinds[entity] - less
+    points = max(-1.0, min(score(table, entity), _MOST_POINTS))
+    chance = table.kinds[entity] + _OF_A_POINT * points
+    if table.role_seen == entity:
+        chance += _OF_A_ROLE
+    if entity == "customer" and not table.people_beside:
+        chance += _OF_BEING_MISSED
+    return chance
+
+
 def score(table: Table, entity: str) -> float:
     """How likely the table's records are of the entity; 0 is not at all."""
     if against(table, entity):
