@@ -77,6 +77,9 @@ _NEEDED = {
 
 CORE_OF_CUSTOMER = _CORE["customer"][0]
 
+_MOST_ON_OFFER = 2
+"""Plans of a table that is not called so, for each customer: an ISP offers less than it serves."""
+
 _RUNNING = ("debit", "credit", "balance")
 
 
@@ -126,6 +129,8 @@ def against(table: Table, entity: str) -> str:
                   if {"name", "description", "plan"} & set(concepts_of(n))]  # fmt: skip
         if not any(table.sample.column(n).filled for n in called):
             return "what is on offer has a name"
+        if 0 < table.customers_beside * _MOST_ON_OFFER < table.sample.records:
+            return "there are more of them than customers to take them: goods?"
     if entity == "service" and is_on_offer(table):
         return "its rows are on offer, and nobody's"
     if entity in ("plan", "service") and named != entity and is_event(table):
