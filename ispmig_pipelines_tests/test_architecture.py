@@ -17,7 +17,8 @@ PACKAGE = Path(ispmig_pipelines.__file__).parent
 NAME = PACKAGE.name
 
 FOUNDATION = {"errors", "settings", "issues", "nearest", "remote", "s3", "storage", "staging",
-              "database_url", "account", "disks", "loading", "private_files"}  # fmt: skip
+              "database_url", "account", "disks", "loading", "ordered",
+              "private_files"}  # fmt: skip
 KNOWS = FOUNDATION | {"model", "condition"}
 EVERYTHING = KNOWS | {"formats", "mapping", "validation", "platform", "backup", "defs", "demo",
                       "page", "preview", "report", "reporting", "keyring", "up",
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "account": set(),
     "disks": set(),
     "loading": set(),
+    "ordered": set(),
     "issues": {"errors"},
     "nearest": set(),
     "remote": {"errors", "s3"},

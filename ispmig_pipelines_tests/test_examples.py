@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 import typer.main
+from dagster import validate_run_config
 from psycopg import sql
 from psycopg.rows import dict_row
 from ruamel.yaml import YAML
@@ -88,6 +89,8 @@ RUN_BY: dict[tuple[str, str], str] = {
     ("rollback.md", "sql rights"): HERE,
     ("settings.md", "sql rights"): "test_docs.py",
     ("cli.md", ""): "mapping/test_spec_diff.py",
+    ("scaling.md", "text"): "",
+    ("scaling.md", "yaml run-config"): HERE,
     ("spec.md", ""): HERE,
     ("suggest.md", "yaml suggested"): HERE,
     ("spec.md", "yaml spec"): SPECS,
@@ -135,6 +138,17 @@ def test_the_test_that_runs_a_block_reads_its_page(test: str) -> None:
     for page in pages or {test}:
         named = page in text or page.upper().removesuffix(".MD") in text
         assert named or f'"{page.removesuffix(".md")}"' in text, page
+
+
+# -- configuration of runs ----------------------------------------------------------------------
+
+
+def test_the_configuration_of_a_run_in_parts_is_taken() -> None:
+    (text,) = blocks("scaling.md", "yaml run-config")
+    config = YAML(typ="safe").load(text)
+    extract = {"config": {"spec": "spec.yaml", "parts": 4}}
+    job = defs.resolve_job_def("tenant_migration_in_parts")
+    assert validate_run_config(job, config | {"ops": {"extract": extract}})
 
 
 # -- parts of specs -----------------------------------------------------------------------------

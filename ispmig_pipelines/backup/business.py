@@ -4,8 +4,9 @@ definitions: by PostgreSQL over a schema, and by Arrow over the pieces of a snap
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import psycopg
 import pyarrow as pa
@@ -71,24 +72,64 @@ def _told(sums: Mapping[tuple[Measure, str], Sum], active: int) -> dict[str, str
     }
 
 
-def told_of_schema(driver: psycopg.Connection, tenant: Tenant) -> dict[str, str]:
-    """What :meth:`Totals.told` tells of a tenant's schema, in a third of the time; nothing where
-    :func:`of_schema` knows nothing."""
+@dataclass(frozen=True)
+class Question:
+    """What is to be known of a table's rows (alias ``t``) for :func:`told`.
+
+    Attributes:
+        group: what the rows are grouped by.
+        count, amount: of each group.
+    """
+
+    group: sql.Composable
+    count: sql.Composable
+    amount: sql.Composable
+
+
+Answer = Sequence[tuple[str, int, Decimal | None]]
+"""Of each group: its value, count and amount."""
+
+QUESTIONS: Mapping[str, Question] = {
+    **{
+        entity: Question(
+            status_totals.CURRENCY,
+            sql.SQL("count({})").format(open_),
+            sql.SQL("sum({})").format(open_),
+        )
+        for entity, (_, open_) in status_totals.OPEN.items()
+    },
+    SERVICE: Question(sql.SQL("coalesce(t.status, '')"), sql.SQL("count(*)"), sql.SQL("null")),
+}
+
+
+def told(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """What :meth:`Totals.told` tells, of answers to all :data:`QUESTIONS`."""
+    amounts = {
+        (measure, currency): Sum(count, amount)
+        for entity, (measure, _) in status_totals.OPEN.items()
+        for currency, count, amount in answers[entity]
+        if count and amount is not None
+    }
+    services = {status: count for status, count, _ in answers[SERVICE]}
+    return _told(amounts, services.get(ACTIVE, 0))
+
+
+def answer(driver: psycopg.Connection, tenant: Tenant, entity: str) -> Answer | None:
+    """The server's answer to one of :data:`QUESTIONS`, in the current transaction; None where it
+    cannot be asked, as in :func:`of_schema`."""
+    asked = QUESTIONS[entity]
     try:
         with driver.transaction():
-            amounts = status_totals.open_amounts(driver, tenant)
-            row = driver.execute(
-                sql.SQL("select count(*) from {} where status = %s").format(
-                    sql.Identifier(tenant.schema, SERVICE)
-                ),
-                [ACTIVE],
-            ).fetchone()
-    except _OTHER_TABLES:
-        return {}
-    return _told(amounts, row[0] if row else 0)
+            return driver.execute(
+                sql.SQL("select {}, {}, {} from {} t group by 1").format(
+                    asked.group, asked.count, asked.amount, sql.Identifier(tenant.schema, entity)
+                )
+            ).fetchall()
+    except OTHER_TABLES:
+        return None
 
 
-_OTHER_TABLES = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
+OTHER_TABLES = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
 """Columns are gone, or of other types, or not for us to read."""
 
 
@@ -104,7 +145,7 @@ def of_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> Totals
                     sql.Identifier(schema, SERVICE)
                 )
             ).fetchall()
-    except _OTHER_TABLES:
+    except OTHER_TABLES:
         return None
     return Totals(money, Counter(dict(services)))
 

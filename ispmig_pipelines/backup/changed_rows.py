@@ -14,8 +14,10 @@ rows. Both are in the order of the key, so that it takes the memory of one piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from ispmig_pipelines.backup.business import OTHER_TABLES, Answer, Question
 from ispmig_pipelines.backup.manifest import Overlay, PieceRef, Table
 from ispmig_pipelines.backup.meanwhile import meanwhile
 from ispmig_pipelines.backup.reading_rows import (
@@ -47,6 +50,9 @@ SMALLEST = 64 << 10
 """Bytes of a table's pieces below which an overlay saves nothing."""
 
 _MOST_TRANSACTIONS = 2_000_000_000
+
+_DIGITS = 200
+"""More than the sum of any column of pieces has."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,13 @@ class Changes:
         overlay: None if nothing did.
         rows: of the table, now.
         totals: sums of its decimal columns, now.
+        answer: to what was asked besides, if it could be asked and anything changed.
     """
 
     overlay: Overlay | None
     rows: int
     totals: dict[str, str]
+    answer: Answer | None = None
 
 
 def changed(
@@ -86,14 +94,14 @@ def changed(
     storing: Storing,
     counter: Counter,
     *,
-    besides: Callable[[], object] | None = None,
+    besides: Question | None = None,
 ) -> Changes | None:
     """What changed since, stored; None where the table is better read as a whole.
 
     To be used inside :func:`~.reading_rows.reading`.
 
     Args:
-        besides: also asks the server something, if anything changed; it has time, once.
+        besides: what the business wants to know of all rows, which are gone through once.
 
     Raises:
         OddValues: see :func:`~.reading_rows.rows`.
@@ -130,23 +138,20 @@ def changed(
 
     upserts: tuple[PieceRef, ...] = ()
     if count_new:
-        upserts = storing.rows(rows(driver, source, where=new, counter=counter), source.key, keep)
+        upserts = storing.rows(
+            rows(driver, source, where=new, few=True, counter=counter), source.key, keep
+        )
 
-    def summed() -> dict[str, str]:
-        if besides is not None:
-            besides()
-        return _totals(driver, source)
-
-    with meanwhile(driver, summed) as asked:
+    with meanwhile(driver, lambda: _totals(driver, source, besides)) as asked:
         some_gone = missing and missing != _written_again(source, before, storing, counter, held)
-        totals = asked.result()
+        totals, answer = asked.result()
     deletes: tuple[PieceRef, ...] = ()
     if some_gone:
         gone = _gone(driver, source, since, storing, counter, held, missing)
         if gone is None:
             return None
         deletes = storing.rows(gone, source.key)
-    return Changes(Overlay(upserts=upserts, deletes=deletes), count, totals)
+    return Changes(Overlay(upserts=upserts, deletes=deletes), count, totals, answer)
 
 
 def written_since(xmin: int) -> sql.Composed:
@@ -163,34 +168,51 @@ def written_since(xmin: int) -> sql.Composed:
 
 def _count(driver: psycopg.Connection, source: Source, new: sql.Composable) -> tuple[int, int]:
     """How many rows there are, and how many of them are new."""
-    counts = sql.SQL("count(*), count(*) filter (where {})").format(new)
-    all_, of_them = _aggregated(driver, source, counts)
+    counts = [sql.SQL("count(*)"), sql.SQL("count(*) filter (where {})").format(new)]
+    ((all_, of_them),) = _aggregated(driver, source, counts)
     return all_, of_them
 
 
-def _totals(driver: psycopg.Connection, source: Source) -> dict[str, str]:
-    """Sums of the decimal columns of all rows."""
+def _totals(
+    driver: psycopg.Connection, source: Source, besides: Question | None
+) -> tuple[dict[str, str], Answer | None]:
+    """Sums of the decimal columns of all rows, and the answer to what is asked besides."""
     names = [c.name for c in source.columns if c.piece_type.startswith("decimal128")]
-    if not names:
-        return {}
-    summed = sql.SQL(", ").join(
-        sql.SQL("coalesce(sum({}), 0)").format(sql.Identifier("t", name)) for name in names
-    )
-    return as_totals(dict(zip(names, _aggregated(driver, source, summed), strict=True)))
+    sums = [sql.SQL("coalesce(sum({}), 0)").format(sql.Identifier("t", name)) for name in names]
+    groups, answer = None, None
+    if besides is not None:
+        asked = (besides.group, besides.count, besides.amount)
+        with suppress(*OTHER_TABLES), driver.transaction():
+            groups = _aggregated(driver, source, [*asked, *sums], grouped=True)
+            answer = [group[: len(asked)] for group in groups]
+            groups = [group[len(asked) :] for group in groups]
+    if groups is None:
+        groups = _aggregated(driver, source, sums) if sums else []
+    with localcontext(prec=_DIGITS):
+        totals = {
+            name: sum((group[place] for group in groups), Decimal(0))
+            for place, name in enumerate(names)
+        }
+    return as_totals(totals), answer
 
 
 def _aggregated(
-    driver: psycopg.Connection, source: Source, aggregates: sql.Composable
-) -> tuple[Any, ...]:
-    row = driver.execute(
-        sql.SQL("select {} from only {} t{}").format(
-            aggregates,
+    driver: psycopg.Connection,
+    source: Source,
+    selected: Sequence[sql.Composable],
+    *,
+    grouped: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Aggregates of all rows; or of groups of them, where the first that is selected tells them
+    apart."""
+    return driver.execute(
+        sql.SQL("select {} from only {} t{}{}").format(
+            sql.SQL(", ").join(selected),
             sql.Identifier(*source.table),
             sql.SQL(" where {}").format(source.condition) if source.condition else sql.SQL(""),
+            sql.SQL(" group by 1") if grouped else sql.SQL(""),
         )
-    ).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate has one row
-    return row
+    ).fetchall()
 
 
 # -- keys that are gone -----------------------------------------------------------------------

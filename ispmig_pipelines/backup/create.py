@@ -10,7 +10,6 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -44,9 +43,6 @@ from ispmig_pipelines.platform.server import engine, told_plainly
 
 FULL, INCREMENTAL = "full", "incremental"
 TOOL = "ispmig"
-
-_TOLD_OF = frozenset({*business.SUMMED, business.SERVICE})
-"""Tables that business totals are of."""
 
 _PARENTS = 8
 """Newest snapshots that are tried as the one to rely on."""
@@ -120,7 +116,7 @@ class _Work:
     counter: Counter
     parent: Manifest | None = None
     read: list[_Read] = field(default_factory=list)
-    totals: dict[str, str] | None = None
+    answers: dict[str, business.Answer] = field(default_factory=dict)
 
 
 def create(
@@ -258,17 +254,17 @@ def _check_room(work: _Work, repository: Repository) -> None:
 
 def _business_totals(work: _Work) -> dict[str, str]:
     """What a drill holds against what it restored."""
-    if work.totals is None and work.parent is not None and work.parent.totals:
+    if work.parent is not None and work.parent.totals:
         how = {read.table.name: read.how for read in work.read}
-        if all(how.get(name) == "unchanged" for name in _TOLD_OF):
+        if all(how.get(name) == "unchanged" for name in business.QUESTIONS):
             return dict(work.parent.totals)
-    return _sum_up(work)
-
-
-def _sum_up(work: _Work) -> dict[str, str]:
-    if work.totals is None:
-        work.totals = business.told_of_schema(work.snapshot.driver, work.snapshot.tenant)
-    return work.totals
+    for entity in business.QUESTIONS:
+        if entity not in work.answers:
+            found = business.answer(work.snapshot.driver, work.snapshot.tenant, entity)
+            if found is None:
+                return {}
+            work.answers[entity] = found
+    return business.told(work.answers)
 
 
 # -- tables -----------------------------------------------------------------------------------
@@ -289,9 +285,11 @@ def _table(work: _Work, source: Source) -> _Read:
                     since = Since(before, work.parent.server["xmin"], opened.server.xmax)
                     found = changed(
                         opened.driver, source, since, work.storing, work.counter,
-                        besides=partial(_sum_up, work) if source.name in _TOLD_OF else None,
+                        besides=business.QUESTIONS.get(source.name),
                     )  # fmt: skip
                     if found is not None:
+                        if found.answer is not None:
+                            work.answers[source.name] = found.answer
                         return _relying(work, source, before, found)
                 return _whole(work, source)
         except OddValues as odd_values:

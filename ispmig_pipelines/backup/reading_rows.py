@@ -131,6 +131,7 @@ def rows(
     *,
     names: Sequence[str] | None = None,
     where: sql.Composable | None = None,
+    few: bool = False,
     counter: Counter | None = None,
     batch_bytes: int = BATCH_BYTES,
     each: Each = map,
@@ -142,6 +143,7 @@ def rows(
     Args:
         names: of columns; all unless said.
         where: which rows; all of the tenant's unless said.
+        few: they are few among the table's, which the server cannot know by itself.
         each: makes columns of one text after the other, in order; maybe in threads of its own.
 
     Raises:
@@ -149,12 +151,18 @@ def rows(
     """
     texts = RowTexts(source.schema(names), _empty(driver, source) if names is None else ())
     conditions = [part for part in (source.condition, where) if part is not None]
-    statement = sql.SQL("copy (select {} from only {} t{}{}) to stdout (format csv)").format(
-        texts.selected("t"),
+    chosen = sql.SQL("only {} t{}").format(
         sql.Identifier(*source.table),
         sql.SQL(" where ({})").format(sql.SQL(") and (").join(conditions))
         if conditions
         else sql.SQL(""),
+    )
+    if few:
+        # Without the fence it would go through all of the key's index for the order.
+        chosen = sql.SQL("(select * from {} offset 0) t").format(chosen)
+    statement = sql.SQL("copy (select {} from {}{}) to stdout (format csv)").format(
+        texts.selected("t"),
+        chosen,
         sql.SQL(" order by {}").format(
             sql.SQL(", ").join(sql.Identifier("t", name) for name in source.key)
         )

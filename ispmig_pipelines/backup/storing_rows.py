@@ -7,10 +7,10 @@ written, the next is read.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from ispmig_pipelines.backup.borders import SIZES, Sizes, cut
 from ispmig_pipelines.backup.manifest import PieceRef
 from ispmig_pipelines.backup.reading_rows import key_texts
 from ispmig_pipelines.backup.repository import Repository
+from ispmig_pipelines.ordered import in_order
 
 _THREADS = max(1, min(3, os.cpu_count() or 1))
 _AHEAD = _THREADS + 1
@@ -56,33 +57,26 @@ class Storing:
         Raises:
             StorageError: they cannot be written.
         """
-        refs: list[PieceRef] = []
-        waiting: deque[Future[tuple[PieceRef, bool]]] = deque()
-        try:
-            for piece in cut(batches, key, self.repository.border_secret, self._sizes):
-                if seen is not None:
-                    seen(piece)
-                waiting.append(
-                    self._pool.submit(
-                        self.repository.put,
-                        piece,
-                        first=key_texts(piece, key, 0),
-                        last=key_texts(piece, key, -1),
-                    )
-                )
-                while len(waiting) >= _AHEAD:
-                    refs.append(self._counted(waiting.popleft()))
-            while waiting:
-                refs.append(self._counted(waiting.popleft()))
-        finally:
-            for future in waiting:
-                future.cancel()
+        refs = []
+        for ref, new in self.each(partial(self._put, key), self._cut(batches, key, seen)):
+            self.count(ref.bytes, new=new)
+            refs.append(ref)
         return tuple(refs)
 
-    def _counted(self, future: Future[tuple[PieceRef, bool]]) -> PieceRef:
-        ref, new = future.result()
-        self.count(ref.bytes, new=new)
-        return ref
+    def _cut(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        key: Sequence[str],
+        seen: Callable[[pa.RecordBatch], None] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        for piece in cut(batches, key, self.repository.border_secret, self._sizes):
+            if seen is not None:
+                seen(piece)
+            yield piece
+
+    def _put(self, key: Sequence[str], piece: pa.RecordBatch) -> tuple[PieceRef, bool]:
+        first, last = key_texts(piece, key, 0), key_texts(piece, key, -1)
+        return self.repository.put(piece, first=first, last=last)
 
     def count(self, size: int, *, new: bool) -> None:
         """Counts a piece or a part of a file."""
@@ -94,17 +88,7 @@ class Storing:
 
     def each(self, does: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Does something with each item beside the caller, a few at a time; results in order."""
-        waiting: deque[Future[Any]] = deque()
-        try:
-            for item in items:
-                waiting.append(self._pool.submit(does, item))
-                if len(waiting) >= _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        return in_order(self._pool, does, items, _AHEAD)
 
 
 @contextmanager

@@ -186,36 +186,16 @@ def of_tenant(driver: psycopg.Connection, tenant: Tenant) -> StatusTotals:
     return found
 
 
-# A third of the time that all totals take.
-_BALANCES = sql.SQL(
-    """select coalesce(t.currency, {none}), count(t.balance), sum(t.balance) from {table} t
-       group by 1 having count(t.balance) > 0"""
+OPEN: Mapping[str, tuple[Measure, sql.Composed]] = {
+    "customer": (Measure.BALANCE, sql.SQL("{}").format(sql.Identifier("t", "balance"))),
+    "invoice": (Measure.UNPAID, _UNPAID),
+}
+"""Entity → what is open of a row (alias ``t``), whatever its status, and what that is; NULL where
+nothing is. Rows are to be grouped by :data:`CURRENCY`."""
+
+CURRENCY = sql.SQL("coalesce({}, {})").format(
+    sql.Identifier("t", "currency"), sql.Literal(NO_CURRENCY)
 )
-
-_ALL_UNPAID = sql.SQL(
-    """select coalesce(t.currency, {none}), count(*), sum(t.amount)
-       from (select t.currency, {unpaid_amount} as amount from {table} t) t
-       where t.amount is not null group by 1"""
-)
-
-
-def open_amounts(driver: psycopg.Connection, tenant: Tenant) -> dict[tuple[Measure, str], Sum]:
-    """Balances and what is unpaid of a tenant's invoices, by currency, whatever their status; in
-    the current transaction and role."""
-    found: dict[tuple[Measure, str], Sum] = {}
-    for measure, query, entity in (
-        (Measure.BALANCE, _BALANCES, "customer"),
-        (Measure.UNPAID, _ALL_UNPAID, "invoice"),
-    ):
-        rows = driver.execute(
-            query.format(
-                table=sql.Identifier(tenant.schema, entity),
-                none=sql.Literal(NO_CURRENCY),
-                unpaid_amount=_UNPAID,
-            )
-        )
-        found |= {(measure, currency): Sum(count, amount) for currency, count, amount in rows}
-    return found
 
 
 # --- over what was mapped -------------------------------------------------------------------------

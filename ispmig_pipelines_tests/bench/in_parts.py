@@ -1,6 +1,7 @@
 """How mapping and validating one entity scales with the processes that share it.
 
     python -m ispmig_pipelines_tests.bench.in_parts [--rows 1000000] [--processes 1 2] [--times 3]
+        [--function]
 
 Customers (see ``customers.py``) are staged once; then they are mapped and validated through the
 job's own functions, whole in one process, and in parts by as many processes as are said, each with
@@ -8,6 +9,9 @@ everything imported, as the steps of ``tenant_migration_in_parts`` are forked. T
 seconds of all together, seconds of CPU of all processes, and the highest peak of one; of several
 times that with the shortest clock. Then the whole command is timed by the clock, ``ispmig migrate``
 into an empty tenant, in one process and with ``--parts``, from its start to its end.
+
+With ``--function`` the street goes through a Python function of the spec's own, which looks at it
+letter by letter: one thread of a process calls it.
 """
 
 from __future__ import annotations
@@ -18,12 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import unicodedata
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -39,11 +45,23 @@ from ispmig_pipelines.defs.tenant_migration.validate import demands_of, validate
 from ispmig_pipelines.formats.records import DEFAULT_BATCH_SIZE
 from ispmig_pipelines.mapping.spec import load_spec
 from ispmig_pipelines.mapping.survey import Styles
+from ispmig_pipelines.settings import settings
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines_tests.bench import customers
 
 PARTS_A_PROCESS = 2
 TENANT = "bench"
+PLUGIN = __name__ if __name__ != "__main__" else "ispmig_pipelines_tests.bench.in_parts"
+
+
+def spelled_out(streets: pd.Series) -> pd.Series:
+    """Streets without marks, each word with a capital: what is written by hand, row by row."""
+    return streets.map(_spelled_out, na_action="ignore")
+
+
+def _spelled_out(street: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", street) if not c.isspace() or c == " ")
+    return " ".join(word[:1].upper() + word[1:].lower() for word in plain.split(" "))
 
 
 @dataclass(frozen=True)
@@ -123,7 +141,7 @@ def command(spec: Path, *options: str) -> float:
     own."""
     with tempfile.TemporaryDirectory(dir=spec.parent) as home:
         own = {n: v for n, v in os.environ.items() if not n.startswith(("ISPMIG_", "DAGSTER_"))}
-        own["ISPMIG_HOME"] = home
+        own |= {"ISPMIG_HOME": home, "ISPMIG_PLUGINS": settings().plugins}
         ispmig = [sys.executable, "-m", "ispmig_pipelines.cli"]
         subprocess.run(
             [*ispmig, "tenant", "add", TENANT], env=own, check=True, stdout=subprocess.DEVNULL
@@ -147,7 +165,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--no-commands", action="store_true", help="only mapping and validating")
+    parser.add_argument("--function", action="store_true", help="of the spec's own, on a field")
     asked = parser.parse_args()
+    text = customers.SPEC.replace("FILE", "customers.csv")
+    if asked.function:
+        os.environ["ISPMIG_PLUGINS"] = PLUGIN
+        settings.cache_clear()
+        own = f"{{column: street, transform: [{{function: {PLUGIN}.spelled_out}}]}}"
+        text = text.replace("billing_street: street", f"billing_street: {own}")
     shown = Table(title=f"{asked.rows:,} customers on {os.cpu_count()} processors")
     for heading in ("", "clock", "CPU", "rows/s", "peak MiB"):
         shown.add_column(heading, justify="right" if heading else "left")
@@ -157,7 +182,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "spec.yaml"
-        spec.write_text(customers.SPEC.replace("FILE", "customers.csv"))
+        spec.write_text(text)
         customers.write(Path(folder) / "customers.csv", asked.rows)
         staged = stage(spec)
         same: list[tuple[int, ...]] = []

@@ -196,13 +196,13 @@ def test_a_run_on_another_machine_is_named_with_its_process(
 
 def slow_copying() -> None:
     """A COPY that takes a quarter of a minute, and hands over some of it all the time."""
-    made_bytes = copy.csv_bytes
+    made = copy.copy_text
 
     def slowly(batch: Any) -> Any:
         time.sleep(3)
-        return made_bytes(batch)
+        return made(batch)
 
-    copy.csv_bytes = slowly  # type: ignore[assignment]
+    copy.copy_text = slowly  # type: ignore[assignment]
 
 
 def test_in_the_middle_of_a_copy_it_ends_within_seconds_and_can_be_run_again(

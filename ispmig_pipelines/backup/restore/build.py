@@ -30,7 +30,7 @@ from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import masked, rights, statements
 from ispmig_pipelines.backup.restore.loading import Loaded, load, null_if_left_out
 from ispmig_pipelines.backup.restore.read_back import SMALL, check_loaded
-from ispmig_pipelines.backup.restore.rows import named_rows_of
+from ispmig_pipelines.backup.restore.rows import named_rows_of, rows_of
 from ispmig_pipelines.backup.restore.statements import Statement
 from ispmig_pipelines.errors import BackupError
 from ispmig_pipelines.model import ENTITIES
@@ -339,7 +339,7 @@ class _Building:
     def _load(self, table: Table, definition: TableDefinition) -> None:
         self._told(f"{table.name}: {table.rows:,} rows")
         target = sql.Identifier(self._schema, table.name)
-        batches = named_rows_of(self._repository, table)
+        every_row = self._every_row or table.rows <= SMALL
         rows = table.rows
         if self._masker is not None and table.name not in ENTITIES:
             if table.rows:
@@ -347,19 +347,27 @@ class _Building:
             rows = 0
         elif self._masker is not None:
             masker = self._masker
-            masked_rows = (masked.batch(masker, table.name, batch) for _, batch in batches)
+            masked_rows = (
+                masked.batch(masker, table.name, batch)
+                for batch in rows_of(self._repository, table)
+            )
             rows = masked.load(self._driver, self._schema, table, masked_rows)
             _check_rows(table, rows)
         elif table.columns:
+            # Naming rows takes as long as proving their pieces.
+            batches = (
+                named_rows_of(self._repository, table)
+                if every_row
+                else (("", batch) for batch in rows_of(self._repository, table))
+            )
             loaded = load(
-                self._driver, target, batches, null_if_left_out(definition),
-                digest=self._every_row or table.rows <= SMALL,
-            )  # fmt: skip
+                self._driver, target, batches, null_if_left_out(definition), digest=every_row
+            )
             _check_rows(table, loaded.rows)
             _check_totals(table, loaded)
             check_loaded(
                 self._driver, self._schema, table, loaded, self._repository.keys.derived("piece"),
-                every_row=self._every_row,
+                every_row=every_row,
             )  # fmt: skip
         elif table.rows:
             self._driver.execute(

@@ -19,8 +19,8 @@ from psycopg import sql
 from ispmig_pipelines.backup.definition import TableDefinition
 from ispmig_pipelines.backup.reading_rows import sums
 from ispmig_pipelines.backup.restore.column_sums import Sums
-from ispmig_pipelines.backup.restore.rows import ahead
-from ispmig_pipelines.platform.copy import csv_bytes
+from ispmig_pipelines.ordered import in_threads
+from ispmig_pipelines.platform.copy import copy_text
 
 _PLAIN = frozenset(
     [
@@ -38,7 +38,7 @@ class Loaded:
     Attributes:
         parts: name and number of the rows of each batch, in order.
         columns: those that were written; any other is null in all rows.
-        digest: SHA-256 of the rows as CSV; None where they were not all written in one form.
+        digest: SHA-256 of the rows as text; None where they were not all written in one form.
         totals: sums of decimal columns.
         sums: over every column that was written.
     """
@@ -90,7 +90,8 @@ def load(
     forms = 0
     columns: tuple[str, ...] = ()
     # The next rows are written as text while the server takes these.
-    texts = ahead(_Writing(optional).text, (one for one in batches if one[1].num_rows), 1)
+    some = (one for one in batches if one[1].num_rows)
+    texts = in_threads(_Writing(optional).text, some, 1, held=1)
     with driver.cursor() as cursor, ExitStack() as stack:
         copy: psycopg.Copy | None = None
         for one in texts:
@@ -143,12 +144,12 @@ class _Writing:
         written = batch.select(columns)
         added = Sums()
         added.add(written)
-        text = csv_bytes(_as_text(written))
+        text = copy_text(_as_text(written))
         return _Text(name, batch.num_rows, tuple(columns), text, totals, added)
 
 
 def _statement(target: sql.Identifier, columns: Collection[str]) -> sql.Composed:
-    return sql.SQL("copy {} ({}) from stdin (format csv, freeze true)").format(
+    return sql.SQL("copy {} ({}) from stdin (freeze true)").format(
         target, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 

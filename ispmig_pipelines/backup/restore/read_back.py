@@ -54,7 +54,7 @@ def check_loaded(
     Args:
         schema: in which the table is, just made and loaded by this transaction.
         key: of names of pieces.
-        every_row: reads all rows back; else, of more than :data:`SMALL`, only what they add up to.
+        every_row: reads all rows back; else only what they add up to.
 
     Raises:
         BackupError: they are others.
@@ -66,7 +66,7 @@ def check_loaded(
         ).fetchone():
             raise _others(table)
         return
-    if not every_row and loaded.rows > SMALL:
+    if not every_row:
         if column_sums.differing(driver, schema, table, loaded.sums, loaded.rows):
             raise _others(table)
         return
@@ -135,7 +135,6 @@ _WRITTEN = {
 }
 """How PostgreSQL writes what Arrow writes otherwise than PostgreSQL itself does."""
 
-_QUOTED = frozenset({"string", "binary"})
 _FLOATING = frozenset({"float", "double"})
 _BLOCK = 4 << 20
 
@@ -147,8 +146,7 @@ def _written_alike(driver: psycopg.Connection, schema: str, table: Table, loaded
         return False
     if not _all_null(driver, schema, table, loaded):
         return False
-    quoted = [c.name for c in columns if c.piece_type in _QUOTED]
-    statement = sql.SQL("copy (select {} from only {} t) to stdout (format csv{})").format(
+    statement = sql.SQL("copy (select {} from only {} t) to stdout").format(
         sql.SQL(", ").join(
             sql.SQL("{} as {}").format(
                 _WRITTEN.get(column.piece_type, sql.SQL("{}")).format(
@@ -159,9 +157,6 @@ def _written_alike(driver: psycopg.Connection, schema: str, table: Table, loaded
             for column in columns
         ),
         sql.Identifier(schema, table.name),
-        sql.SQL(", force_quote ({})").format(sql.SQL(", ").join(map(sql.Identifier, quoted)))
-        if quoted
-        else sql.SQL(""),
     )
     told = sha256()
     for block in copied(driver, statement, _BLOCK):

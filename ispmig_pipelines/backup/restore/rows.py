@@ -5,10 +5,7 @@ A piece at a time; of the overlays the keys are remembered, as hashes of 16 byte
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,30 +16,34 @@ from ispmig_pipelines.backup.manifest import PieceRef, Table
 from ispmig_pipelines.backup.piece import identity
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.errors import BackupError
-
-Item = TypeVar("Item")
-Found = TypeVar("Found")
+from ispmig_pipelines.ordered import in_threads
 
 AHEAD = 2
 """Pieces that are read and proved while another is loaded."""
 
 
 def rows_of(repository: Repository, table: Table) -> Iterator[pa.RecordBatch]:
-    """All rows of the table, each once, as they were at the snapshot; see :func:`named_rows_of`."""
-    return (batch for _, batch in named_rows_of(repository, table))
-
-
-def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """All rows of the table, each once, as they were at the snapshot, with the name that such rows
-    have as a piece (:func:`~ispmig_pipelines.backup.piece.identity`).
+    """All rows of the table, each once, as they were at the snapshot.
 
     Raises:
         BackupDamaged: a piece is not what was stored.
         BackupError: what is in a piece is not of this table.
         StorageError: a piece cannot be read.
     """
+    return (batch for _, batch in _rows(repository, table))
+
+
+def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """What :func:`rows_of` says, with the names that such rows have as a piece
+    (:func:`~ispmig_pipelines.backup.piece.identity`)."""
+    key = repository.keys.derived("piece")
+    for name, batch in _rows(repository, table):
+        yield name or identity(batch, key), batch
+
+
+def _rows(repository: Repository, table: Table) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """With the name of the piece, "" where it holds more rows than these."""
     later = _Keys(table, repository.border_secret)
-    naming = repository.keys.derived("piece")
     columns = {column.name: column.piece_type for column in table.columns}
     for overlay in reversed(table.overlays):
         if not table.key and (overlay.upserts or overlay.deletes):
@@ -53,7 +54,8 @@ def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, p
         for name, batch in _read(repository, overlay.upserts):
             _check(batch, table, columns)
             hashes = later.of(batch)
-            yield _named(name, batch, later.without(batch, hashes), naming)
+            left = later.without(batch, hashes)
+            yield name if left is batch else "", left
             later.seen(hashes)
         for _, batch in _read(repository, overlay.deletes):
             _check(batch, table, {name: columns[name] for name in table.key})
@@ -61,16 +63,8 @@ def named_rows_of(repository: Repository, table: Table) -> Iterator[tuple[str, p
         later.settle()
     for name, batch in _read(repository, table.pieces):
         _check(batch, table, columns)
-        if later:
-            yield _named(name, batch, later.without(batch, later.of(batch)), naming)
-        else:
-            yield name, batch
-
-
-def _named(
-    name: str, whole: pa.RecordBatch, left: pa.RecordBatch, key: bytes
-) -> tuple[str, pa.RecordBatch]:
-    return (name if left is whole else identity(left, key)), left
+        left = later.without(batch, later.of(batch)) if later else batch
+        yield name if left is batch else "", left
 
 
 def _check(batch: pa.RecordBatch, table: Table, columns: dict[str, str]) -> None:
@@ -87,25 +81,7 @@ def _read(repository: Repository, refs: Sequence[PieceRef]) -> Iterator[tuple[st
     def read(ref: PieceRef) -> tuple[str, pa.RecordBatch]:
         return ref.hash, repository.get(ref)
 
-    return ahead(read, refs)
-
-
-def ahead(
-    does: Callable[[Item], Found], items: Iterable[Item], count: int = AHEAD
-) -> Iterator[Found]:
-    """What is found for the items, in their order; for some of them it is done beforehand."""
-    waiting: deque[Future[Found]] = deque()
-    with ThreadPoolExecutor(max_workers=count, thread_name_prefix="ispmig-restore") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(does, item))
-                if len(waiting) > count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return in_threads(read, refs, AHEAD, held=1)
 
 
 class _Keys:

@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy.engine import Connection
 
-from ispmig_pipelines.defs.tenant_migration.beside import ahead
 from ispmig_pipelines.defs.tenant_migration.extract import records_of
 from ispmig_pipelines.defs.tenant_migration.manifests import (
     LoadedMigration,
@@ -50,6 +49,7 @@ from ispmig_pipelines.mapping.apply import prepare
 from ispmig_pipelines.mapping.selection import kept
 from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.model import ENTITIES
+from ispmig_pipelines.ordered import ahead
 from ispmig_pipelines.platform import ledger
 from ispmig_pipelines.platform.publish import FeedTable
 from ispmig_pipelines.platform.reconcile import Amounts, Counts

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.defs.tenant_migration.beside import ahead
 from ispmig_pipelines.defs.tenant_migration.databases import Databases, KeepApart
 from ispmig_pipelines.defs.tenant_migration.manifests import StagedFile, StagedSource
 from ispmig_pipelines.defs.tenant_migration.part import WHOLE, Part
@@ -35,6 +34,7 @@ from ispmig_pipelines.errors import SourceError, SpecError
 from ispmig_pipelines.formats.records import Records
 from ispmig_pipelines.guarding import Finding, cards_found
 from ispmig_pipelines.mapping.spec import Spec, check_columns
+from ispmig_pipelines.ordered import ahead
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation.cards import redacted
 

@@ -6,6 +6,7 @@ totals, and their cells go to quarantine whole.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ispmig_pipelines.defs.tenant_migration.beside import in_order
 from ispmig_pipelines.defs.tenant_migration.extract import (
     POSITION,
     masked_cells,
@@ -33,11 +33,15 @@ from ispmig_pipelines.mapping.spec import Feed, Spec
 from ispmig_pipelines.mapping.survey import Styles
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.field_info import NO_CURRENCY
+from ispmig_pipelines.ordered import in_threads
 from ispmig_pipelines.platform import status_totals
 from ispmig_pipelines.platform.reconcile import Amounts
 from ispmig_pipelines.platform.status_totals import StatusTotals
 from ispmig_pipelines.staging import Staging
 from ispmig_pipelines.validation.card_issues import tell_masked
+
+_THREADS = min(2, os.cpu_count() or 1)
+"""Each holds a batch and what becomes of it in memory: some 40 MB of 50,000 records."""
 
 OK = "_ok"
 """Column of a mapped table: no error was found in the record so far."""
@@ -143,7 +147,7 @@ def map_feed(
 
         read = read_cells(staging, source, list(plan.columns_needed), part)
         # Nobody has said that two calls of a function of one's own may go on at once.
-        for one in in_order(mapped_batch, read, threads=1 if spec.functions else None):
+        for one in in_threads(mapped_batch, read, 1 if spec.functions else _THREADS):
             table.write(one.rows)
             # A feed that carries no unused columns may still keep cells that a field could
             # hold only in part.

@@ -77,6 +77,9 @@ _NEEDED = {
 
 CORE_OF_CUSTOMER = _CORE["customer"][0]
 
+_MOST_ON_OFFER = 2
+"""Plans of a table that is not called so, for each customer: an ISP offers less than it serves."""
+
 _RUNNING = ("debit", "credit", "balance")
 
 
@@ -126,6 +129,8 @@ def against(table: Table, entity: str) -> str:
                   if {"name", "description", "plan"} & set(concepts_of(n))]  # fmt: skip
         if not any(table.sample.column(n).filled for n in called):
             return "what is on offer has a name"
+        if 0 < table.customers_beside * _MOST_ON_OFFER < table.sample.records:
+            return "there are more of them than customers to take them: goods?"
     if entity == "service" and is_on_offer(table):
         return "its rows are on offer, and nobody's"
     if entity in ("plan", "service") and named != entity and is_event(table):
@@ -414,6 +419,33 @@ def _against_location(table: Table, named: str) -> str:
     if owner and not repeats(table, owner) and persons_in(table) >= 2:
         return "its rows tell of customers"
     return ""
+
+
+_OF_A_POINT = 0.6
+"""What a point of a table's columns counts against the logarithm of the chance of its words."""
+_MOST_POINTS = 6.0
+_OF_A_ROLE = 3.0
+"""What it counts that a table refers to what those of the entity do: words are any author's."""
+_OF_BEING_MISSED = 1.5
+"""What it counts that no other table is called one of customers: somewhere they are."""
+_OF_AN_OBJECTION = 1.0
+"""What something that speaks against an entity counts: rules have exceptions."""
+
+
+def weighed(table: Table, entity: str) -> float:
+    """How likely the table's records are of the entity: by its words, and by what its columns and
+    cells are; the logarithm of a chance, but for a term that all entities have."""
+    if against(table, entity):
+        # What several rows name one record of is none of these, whatever it is called.
+        less = _OF_A_ROLE if _is_below(table, entity) else _OF_AN_OBJECTION
+        return table.kinds[entity] - less
+    points = max(-1.0, min(score(table, entity), _MOST_POINTS))
+    chance = table.kinds[entity] + _OF_A_POINT * points
+    if table.role_seen == entity:
+        chance += _OF_A_ROLE
+    if entity == "customer" and not table.people_beside:
+        chance += _OF_BEING_MISSED
+    return chance
 
 
 def score(table: Table, entity: str) -> float:

@@ -105,6 +105,7 @@ def links_of(tables: Sequence[TableSample]) -> list[list[Link]]:
         # Of two that have one foreign key neither is what it names.
         named = {x.column for x in initials}
         own = [x for x in own if x.column not in named] + initials
+        own += _by_values(place, table, keys, {x.column for x in own} | {own_number})
         own = [x for x in own if not _names_another(x.column, x.table, own, tables)]
         found.append(sorted(own, key=lambda link: -link.share))
     return found
@@ -140,7 +141,43 @@ def _by_initials(
 
 
 _SURELY = 0.97
-"""Share of the distinct values that a table must have that only its initials name."""
+"""Share of the distinct values that a table must have that no full name names."""
+_MANY = 8
+"""So many distinct values are found elsewhere by no chance."""
+
+
+def _by_values(
+    place: int, table: TableSample, keys: Sequence[tuple[int, ColumnSample]], known: set[str]
+) -> list[Link]:
+    """``parent`` of lines has the ``name`` of bills, and ``DocEntry`` of both is one number: what
+    repeats, and has values that only one other table's key has, refers to it whatever its name.
+
+    Numbers are found in any column of numbers, and names are of whoever: unless the values are
+    codes, the columns must be called the same.
+    """
+    found = []
+    for column in table.columns:
+        if column.name in known or column.name.startswith(PARENT) or column.is_unique:
+            continue
+        if len(column.counts) < _MANY or column.filled < table.records:
+            continue
+        some = column.some(100)
+        tells = sum(map(_is_code, some)) >= _ENOUGH * len(some)
+        held = [
+            (other, key, share) for other, key in keys
+            if other != place
+            and (tells or (column_key(key.name) == column_key(column.name) not in _BARE))
+            and (share := overlap(column, key)) >= _SURELY
+        ]  # fmt: skip
+        if len({other for other, _, _ in held}) == 1:
+            other, key, share = held[0]
+            found.append(Link(column.name, other, key.name, share))
+    return found
+
+
+def _is_code(value: str) -> bool:
+    """Whether it has letters and digits, as ``INV-2024-0007`` has."""
+    return any(c.isalpha() for c in value) and any(c.isdigit() for c in value) and " " not in value
 
 
 def number_of(table: TableSample) -> str:

@@ -126,7 +126,10 @@ def _is_of_access(name: str, concepts: frozenset[str]) -> bool:
 
 
 def _is_of_lines(table: Table) -> bool:
-    """Whether children of invoices are their lines: what, how many, at what price."""
+    """Whether children of invoices are their lines: what, how many, at what price. Taxes and
+    discounts of a whole bill have amounts, too."""
+    if {"tax", "discount"} & set(concepts_of(table.sample.name.rpartition(".")[2])):
+        return False
     fields = {m.field for m in table.matches("invoice_line") if m.score >= 0.8}
     return len(fields & {"description", "quantity", "unit_price", "amount", "item_code"}) >= 2
 

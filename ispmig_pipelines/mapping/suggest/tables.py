@@ -9,9 +9,10 @@ from functools import cached_property
 
 from ispmig_pipelines.mapping.suggest.concepts import concepts_of
 from ispmig_pipelines.mapping.suggest.elimination import by_elimination
-from ispmig_pipelines.mapping.suggest.entity_of_table import score
+from ispmig_pipelines.mapping.suggest.entity_of_table import weighed
 from ispmig_pipelines.mapping.suggest.holding import Holding
 from ispmig_pipelines.mapping.suggest.keys import KEY_INSTEAD, key_of
+from ispmig_pipelines.mapping.suggest.kinds import NOTHING, likely
 from ispmig_pipelines.mapping.suggest.links import PARENT, column_of_parent, overlap
 from ispmig_pipelines.mapping.suggest.made_columns import MadeColumn
 from ispmig_pipelines.mapping.suggest.match import ACTIVE, Match, matches
@@ -32,8 +33,17 @@ POSITION = "_position"
 """What readers of nested files add to the records of a list: the number of the record above, and
 their own in it."""
 
-_CLOSE = 0.9
-"""Of the points of the entity that a table's rows are taken for, those that make another likely."""
+_CLOSE = 2.0
+"""So little less than the likeliest entity makes another likely, too."""
+_AGAINST_NOTHING = -0.5
+"""What the logarithm of an entity's chance may lack to that of nothing: a table of an export is
+there because somebody thought that it is the platform's."""
+
+
+def _may_stand_below(entity: str, above: str) -> bool:
+    """Whether records of an entity are of those of another one: by name, or through a third."""
+    of = ENTITIES[entity].references.values()
+    return not above or above in of or any(_may_stand_below(e, above) for e in of)
 
 
 class Table:
@@ -264,10 +274,20 @@ class Table:
         """Column → why it is never loaded."""
         return never_loaded(self)
 
+    @cached_property
+    def kinds(self) -> dict[str, float]:
+        """How likely its words make it one of each entity, or of nothing."""
+        return likely(self.sample.name, self.sample.names)
+
     @property
     def hinted(self) -> str:
         """The entity that what it refers to says, or its name, or ""."""
-        return self.role or ("customer" if self._pays else self.named_by_itself)
+        return self.role_seen or self.named_by_itself
+
+    @property
+    def role_seen(self) -> str:
+        """The entity that what it refers to says, and what refers to it, or ""."""
+        return self.role or ("customer" if self._pays else "")
 
     @cached_property
     def _pays(self) -> bool:
@@ -351,21 +371,20 @@ class Table:
             return
         # What stands in the one record of an answer is below nothing.
         below = any(c.name.startswith(PARENT) and len(c.counts) > 1 for c in self.sample.columns)
-        ranked = sorted(
-            (e for e in ENTITIES if not below or (ENTITIES[e].references and e == self.hinted)),
-            key=lambda e: -score(self, e),
-        )
-        primary = next((e for e in ranked if score(self, e) >= 1.0 and key_of(self, e)), "")
+        chances = {
+            e: weighed(self, e)
+            for e in ENTITIES
+            if (not below or ENTITIES[e].references) and _may_stand_below(e, self.above)
+        }
+        ranked = sorted(chances, key=lambda e: -chances[e])
+        best = max(chances.values(), default=0.0)
+        least = max(self.kinds[NOTHING] + _AGAINST_NOTHING, best - _CLOSE)
+        found = [e for e in ranked if chances[e] >= least]
+        if found[:1] == ["invoice"]:
+            # Where several rows have a bill's number, each is a line of it.
+            found.insert(1, "invoice_line")
+        primary = next((e for e in found if key_of(self, e)), "")
         if not primary:
-            return
-        named = self.named_surely
-        lines = (primary, named) == ("invoice_line", "invoice")
-        if (
-            not lines
-            and primary != named == ranked[0]
-            and score(self, primary) < 0.5 * score(self, named)
-        ):
-            # Contracts that nothing tells apart are no payments for that.
             return
         key = key_of(self, primary)
         assert key is not None  # noqa: S101  it was chosen for having one
@@ -378,16 +397,9 @@ class Table:
         self.holdings.append(main)
         further(self, main)
         held = {h.entity for h in self.holdings}
-        close = max(1.0, _CLOSE * score(self, primary))
         if self.named_surely != primary:
-            self.rival = next(
-                (
-                    e
-                    for e in ranked
-                    if e not in held and score(self, e) >= close and key_of(self, e)
-                ),
-                "",
-            )
+            close = (e for e in ranked if chances[e] >= chances[primary] - _CLOSE)
+            self.rival = next((e for e in close if e not in held and key_of(self, e)), "")
 
     def recognise_nameless(self, others: Sequence[Table]) -> None:
         """What a table is by what it refers to, where nothing else told it."""

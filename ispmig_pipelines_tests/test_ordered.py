@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ispmig_pipelines.defs.tenant_migration.beside import ahead, in_order
+from ispmig_pipelines.ordered import ahead, in_threads
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -21,7 +21,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_done_first(threads:
             second_done.set()
         return item * item
 
-    assert list(in_order(work, range(20), threads)) == [n * n for n in range(20)]
+    assert list(in_threads(work, range(20), threads)) == [n * n for n in range(20)]
 
 
 def test_no_more_items_are_taken_than_there_are_threads() -> None:
@@ -32,7 +32,7 @@ def test_no_more_items_are_taken_than_there_are_threads() -> None:
             taken.append(n)
             yield n
 
-    results = in_order(str, items(), 2)
+    results = in_threads(str, items(), 2)
     assert next(results) == "0"
     assert taken == [0, 1]
     assert next(results) == "1"
@@ -46,7 +46,7 @@ def test_an_error_is_raised_where_its_result_would_have_come() -> None:
             raise ValueError("two")
         return item
 
-    results = in_order(work, range(5), 2)
+    results = in_threads(work, range(5), 2)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="two"):
         next(results)
@@ -54,7 +54,7 @@ def test_an_error_is_raised_where_its_result_would_have_come() -> None:
 
 def test_no_thread_is_left_when_the_caller_stops() -> None:
     before = threading.active_count()
-    results = in_order(str, range(100), 2)
+    results = in_threads(str, range(100), 2)
     next(results)
     results.close()
     items = ahead(iter(range(100)))
