@@ -32,7 +32,7 @@ _BASE = 10**_GROUP
 """Digits of ``numeric`` are groups of four."""
 _NEGATIVE = 0x4000
 _MOST_DIGITS = 18
-"""Of a decimal, with noughts up to the end of its last group, that a whole number of 64 bits has."""
+"""Of a decimal, with noughts to the end of its last group, that a number of 64 bits has."""
 
 _Bytes = np.ndarray
 """A row of bytes for each row."""
@@ -156,7 +156,9 @@ def _numeric(precision: int, scale: int, column: pa.Array) -> _Bytes:
     groups = -(-(precision - scale) // _GROUP) + after
     # 128 bits, of which the lower 64 say all of 18 digits.
     buffer = column.buffers()[1]
-    halves = np.frombuffer(buffer, dtype="<i8")[2 * column.offset : 2 * (column.offset + len(column))]
+    halves = np.frombuffer(buffer, dtype="<i8")[
+        2 * column.offset : 2 * (column.offset + len(column))
+    ]
     scaled = np.where(column.is_valid().to_numpy(zero_copy_only=False), halves[::2], 0)
     words = np.empty((len(column), 4 + groups), dtype=">u2")
     words[:, 0], words[:, 1], words[:, 3] = groups, (groups - after - 1) & 0xFFFF, scale
@@ -172,7 +174,9 @@ def _numeric(precision: int, scale: int, column: pa.Array) -> _Bytes:
 def _json(column: pa.Array) -> pa.Array:
     """Behind the number of its version."""
     version = pa.scalar(b"\1", pa.binary())
-    return pc.binary_join_element_wise(version, column.view(pa.binary()), pa.scalar(b"", pa.binary()))
+    return pc.binary_join_element_wise(
+        version, column.view(pa.binary()), pa.scalar(b"", pa.binary())
+    )
 
 
 _TEXTS = _OfAnyLength(lambda column: column.view(pa.binary()))
