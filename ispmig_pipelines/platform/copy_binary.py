@@ -31,8 +31,7 @@ _GROUP = 4
 _BASE = 10**_GROUP
 """Digits of ``numeric`` are groups of four."""
 _NEGATIVE = 0x4000
-_MOST_DIGITS = 18
-"""Of a decimal, with noughts to the end of its last group, that a number of 64 bits has."""
+_MOST = 2**63 - 1
 
 _Bytes = np.ndarray
 """A row of bytes for each row."""
@@ -41,14 +40,14 @@ _Fixed = Callable[[pa.Array], _Bytes]
 
 
 def has_binary(batch: pa.RecordBatch, types: Mapping[str, str]) -> bool:
-    """Whether :func:`copy_binary` writes these rows; it writes no addresses, and nothing of types
-    that it does not know, but where they are null.
+    """Whether :func:`copy_binary` writes these rows; it writes no addresses, no decimals beyond 64
+    bits, and nothing of types that it does not know, but where they are null.
 
     Args:
         types: column → type, as PostgreSQL's ``format_type`` writes it.
     """
     return all(
-        column.null_count == batch.num_rows or _way(column.type, types.get(name, "")) is not None
+        column.null_count == batch.num_rows or _way(column, types.get(name, "")) is not None
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     )
 
@@ -60,7 +59,7 @@ def copy_binary(batch: pa.RecordBatch, types: Mapping[str, str]) -> memoryview:
     rows = _Rows(batch.num_rows)
     rows.add_bytes(_big(np.full(batch.num_rows, batch.num_columns), ">i2"))
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        way = _way(column.type, types.get(name, ""))
+        way = _way(column, types.get(name, ""))
         if way is None or column.null_count == len(column):
             rows.add_bytes(_big(np.full(len(column), -1), ">i4"))
         elif isinstance(way, _OfAnyLength):
@@ -132,16 +131,14 @@ class _OfAnyLength:
         self.texts = texts
 
 
-def _way(of: pa.DataType, type_: str) -> _OfAnyLength | _Fixed | None:
+def _way(column: pa.Array, type_: str) -> _OfAnyLength | _Fixed | None:
     """How a column is written, None where it is not."""
-    found = _NUMERIC.fullmatch(type_)
-    if found and pa.types.is_decimal128(of):
+    if found := _NUMERIC.fullmatch(type_):
         precision, scale = int(found[1]), int(found[2])
-        digits = precision - scale + -(-scale // _GROUP) * _GROUP
-        same = (of.precision, of.scale) == (precision, scale)
-        return partial(_numeric, precision, scale) if same and digits <= _MOST_DIGITS else None
+        fits = column.type == pa.decimal128(precision, scale) and _fits(column, scale)
+        return partial(_numeric, precision, scale) if fits else None
     name = type_.partition("(")[0]
-    return None if type_.endswith("]") else _WAYS.get((of, name))
+    return None if type_.endswith("]") else _WAYS.get((column.type, name))
 
 
 def _numbers(column: pa.Array, of: pa.DataType) -> np.ndarray:
@@ -149,21 +146,36 @@ def _numbers(column: pa.Array, of: pa.DataType) -> np.ndarray:
     return pc.fill_null(column.view(of), 0).to_numpy()
 
 
+def _halves(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Decimals without their point: the lower 64 bits of each, and the higher; 0 where there is
+    none."""
+    halves = np.frombuffer(column.buffers()[1], dtype="<i8")
+    halves = halves[2 * column.offset : 2 * (column.offset + len(column))]
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(there, halves[::2], 0), np.where(there, halves[1::2], 0)
+
+
+def _noughts(scale: int) -> int:
+    """How many digits the last group has behind those of the scale."""
+    return -scale % _GROUP
+
+
+def _fits(column: pa.Array, scale: int) -> bool:
+    lower, higher = _halves(column)
+    most = _MOST // 10 ** _noughts(scale)
+    return bool(np.all(higher == lower >> 63) and np.all((-most <= lower) & (lower <= most)))
+
+
 def _numeric(precision: int, scale: int, column: pa.Array) -> _Bytes:
     """How many groups of digits, the place of the first, the sign, the digits after the point, and
     the groups. The server takes noughts at both ends away."""
     after = -(-scale // _GROUP)
     groups = -(-(precision - scale) // _GROUP) + after
-    # 128 bits, of which the lower 64 say all of 18 digits.
-    buffer = column.buffers()[1]
-    halves = np.frombuffer(buffer, dtype="<i8")[
-        2 * column.offset : 2 * (column.offset + len(column))
-    ]
-    scaled = np.where(column.is_valid().to_numpy(zero_copy_only=False), halves[::2], 0)
+    scaled, _ = _halves(column)
     words = np.empty((len(column), 4 + groups), dtype=">u2")
     words[:, 0], words[:, 1], words[:, 3] = groups, (groups - after - 1) & 0xFFFF, scale
     words[:, 2] = np.where(scaled < 0, _NEGATIVE, 0)
-    left = np.abs(scaled) * 10 ** (after * _GROUP - scale)
+    left = np.abs(scaled) * 10 ** _noughts(scale)
     for place in range(3 + groups, 3, -1):
         higher = left // _BASE
         words[:, place] = left - higher * _BASE

@@ -37,6 +37,10 @@ COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "numeric(9,6)": (pa.decimal128(9, 6), st.decimals(-999, 999, places=6)),
     "numeric(8,8)": (pa.decimal128(8, 8), st.decimals(Decimal("-0.9"), Decimal("0.9"), places=8)),
     "numeric(12,0)": (pa.decimal128(12, 0), st.decimals(-(10**12) + 1, 10**12 - 1, places=0)),
+    "numeric(19,4)": (
+        pa.decimal128(19, 4),
+        st.decimals(Decimal("-922337203685477.5807"), Decimal("922337203685477.5807"), places=4),
+    ),
     "date": (pa.date32(), st.dates()),
     "time without time zone": (pa.time64("us"), st.times()),
     "timestamp without time zone": (pa.timestamp("us"), st.datetimes(_FIRST, _LAST)),
@@ -139,7 +143,10 @@ def test_the_server_reads_what_was_written(
      ("1", pa.string(), "uuid"), ("1", pa.string(), "numeric"),
      (Decimal("1.00"), pa.decimal128(14, 2), "numeric"),
      (Decimal("1.00"), pa.decimal128(14, 2), "numeric(15,2)"),
-     (Decimal("1.0000"), pa.decimal128(19, 4), "numeric(19,4)"), (1, pa.int64(), "integer"),
+     (Decimal("922337203685477.5809"), pa.decimal128(19, 4), "numeric(19,4)"),
+     (Decimal("-18446744073709551616"), pa.decimal128(38, 0), "numeric(38,0)"),
+     (Decimal("10000000000000000.001"), pa.decimal128(38, 3), "numeric(38,3)"),
+     (1, pa.int64(), "integer"),
      (_FIRST, pa.timestamp("us"), "timestamp(3) without time zone"),
      (_FIRST, pa.timestamp("us"), "date")],
 )  # fmt: skip
