@@ -157,6 +157,7 @@ def build(
                 driver.execute("set local check_function_bodies = off")
                 made.tables()
                 made.load()
+                made.checks()
                 made.primary_keys()
                 if changes is not None:
                     made.change(changes)
@@ -375,6 +376,12 @@ class _Building:
                 )
             )
         self._rows[table.name] = rows
+
+    def checks(self) -> None:
+        self._told("checks")
+        for one in self.definitions:
+            for statement in statements.checks(self._schema, one):
+                self._run(statement)
 
     def primary_keys(self) -> None:
         self._told("primary keys")
