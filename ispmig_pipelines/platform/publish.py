@@ -63,7 +63,8 @@ class FeedTable:
     def temporary(self, what: str) -> sql.Identifier:
         """One of the feed's temporary tables: ``staged`` holds the rows that may still be
         published, ``later`` those whose key stands earlier, ``repeats`` those of them that
-        say the same, ``rejects`` those that a check moved out, with the rule they broke (none
+        say the same, ``differing`` those that would change the tenant's rows, and which,
+        ``rejects`` those that a check moved out, with the rule they broke (none
         where ``notes`` tell it); ``notes`` is what was found of rows, moved out or not;
         ``adjusted`` is what rules of the spec took from amounts, by record."""
         return sql.Identifier("pg_temp", f"{what}_{self.entity}_{self.index}")
@@ -75,6 +76,10 @@ class FeedTable:
     @property
     def adjusted(self) -> sql.Identifier:
         return self.temporary("adjusted")
+
+    @property
+    def differing(self) -> sql.Identifier:
+        return self.temporary("differing")
 
     @property
     def rejects(self) -> sql.Identifier:
@@ -157,7 +162,7 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
     # are made here, so that the tenant's role needs no right to make temporary tables.
     tables = sql.SQL(", ").join(
         feed.temporary(what)
-        for what in ("staged", "rejects", "notes", "later", "repeats", "adjusted")
+        for what in ("staged", "rejects", "notes", "later", "repeats", "differing", "adjusted")
     )
     driver.execute(sql.SQL("drop table if exists {}").format(tables))
     driver.execute(
@@ -198,6 +203,11 @@ def create_staging(driver: psycopg.Connection, feed: FeedTable) -> None:
             """create temporary table {} (_file integer, _record bigint, _line bigint,
                first_file integer, first_record bigint, key jsonb, amounts jsonb)"""
         ).format(sql.Identifier(f"repeats_{feed.entity}_{feed.index}"))
+    )
+    driver.execute(
+        sql.SQL("create temporary table {} (staged tid, target tid, earlier boolean)").format(
+            sql.Identifier(f"differing_{feed.entity}_{feed.index}")
+        )
     )
     create_adjusted(driver, feed)
     driver.execute(
@@ -341,22 +351,32 @@ def _conflicts(feed: FeedTable) -> sql.Composed:
 
 
 def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
-    """Compares the staged rows with what is there."""
+    """Compares the staged rows with what is there, and keeps which of them differ for
+    :func:`update`."""
+    driver.execute(sql.SQL("delete from {}").format(feed.differing))
     if is_empty(driver, feed.tenant, feed.entity):
         return Matches()
-    # Rows are compared once, and not for every count of them: that is most of the work.
+    # Rows are compared once, and not for every count of them or what is done with them: that is
+    # most of the work.
     row = driver.execute(
         sql.SQL(
-            """select count(*) filter (where not differs),
-                      count(*) filter (where differs and _migration = {migration}),
-                      count(*) filter (where differs and _migration <> {migration})
-               from (select {differs} as differs, t._migration
-                     from {staged} s join {target} t on {match} offset 0) compared"""
+            """with compared as materialized (
+                   select s.ctid as staged, t.ctid as target, {differs} as differs,
+                          t._migration <> {migration} as earlier
+                   from {staged} s join {target} t on {match}
+               ), kept as (
+                   insert into {differing} (staged, target, earlier)
+                   select staged, target, earlier from compared where differs)
+               select count(*) filter (where not differs),
+                      count(*) filter (where differs and not earlier),
+                      count(*) filter (where differs and earlier)
+               from compared"""
         ).format(
             differs=_differs(feed),
             migration=sql.Literal(feed.migration),
             staged=feed.staged,
             target=feed.target,
+            differing=feed.differing,
             match=feed.same_key("s", "t"),
         )
     ).fetchone()
@@ -379,15 +399,15 @@ def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> int:
 def update(driver: psycopg.Connection, feed: FeedTable) -> int:
     """Updates the tenant's rows that differ, keeping each as it was in the undo journal.
 
-    A row that this migration itself wrote is not kept again: the journal holds the row as it
-    was before the migration, once.
+    Which these are, :func:`count_matches` has found in this transaction; nobody has written into
+    either table since. A row that this migration itself wrote is not kept again: the journal holds
+    the row as it was before the migration, once.
     """
     parts = {
         "staged": feed.staged,
         "target": feed.target,
+        "differing": feed.differing,
         "journal": sql.Identifier(feed.tenant.schema, UNDO),
-        "match": feed.same_key("s", "t"),
-        "differs": _differs(feed),
         "migration": sql.Literal(feed.migration),
         "entity": sql.Literal(feed.entity),
         "key": key_json(feed.entity, "t"),
@@ -397,8 +417,7 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
         sql.SQL(
             """insert into {journal} (migration, entity, key, row)
                select {migration}, {entity}, {key}, {row}
-               from {staged} s join {target} t on {match}
-               where {differs} and t._migration <> {migration}"""
+               from {differing} d join {target} t on t.ctid = d.target where d.earlier"""
         ).format(**parts)
     )
     assignments: list[sql.Composable] = [
@@ -411,7 +430,7 @@ def update(driver: psycopg.Connection, feed: FeedTable) -> int:
             """update {target} t
                set {assignments}, _migration = {migration}, _file = s._file, _record = s._record,
                    _changed = null
-               from {staged} s where {match} and {differs}"""
+               from {differing} d join {staged} s on s.ctid = d.staged where t.ctid = d.target"""
         ).format(assignments=sql.SQL(", ").join(assignments), **parts)
     ).rowcount
 

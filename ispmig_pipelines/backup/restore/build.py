@@ -157,6 +157,7 @@ def build(
                 driver.execute("set local check_function_bodies = off")
                 made.tables()
                 made.load()
+                made.checks()
                 made.primary_keys()
                 if changes is not None:
                     made.change(changes)
@@ -360,9 +361,8 @@ class _Building:
                 if every_row
                 else (("", batch) for batch in rows_of(self._repository, table))
             )
-            loaded = load(
-                self._driver, target, batches, null_if_left_out(definition), digest=every_row
-            )
+            types = None if every_row else {c.name: c.type for c in definition.stored}
+            loaded = load(self._driver, target, batches, null_if_left_out(definition), types=types)
             _check_rows(table, loaded.rows)
             _check_totals(table, loaded)
             check_loaded(
@@ -376,6 +376,12 @@ class _Building:
                 )
             )
         self._rows[table.name] = rows
+
+    def checks(self) -> None:
+        self._told("checks")
+        for one in self.definitions:
+            for statement in statements.checks(self._schema, one):
+                self._run(statement)
 
     def primary_keys(self) -> None:
         self._told("primary keys")

@@ -91,6 +91,7 @@ class _Keys:
         self._key = table.key
         self._secrets = secret[:16], secret[16:32]
         self._settled = np.zeros(0, dtype=_PAIR)
+        self._ends = np.zeros(1, dtype=bool)
         self._new: list[np.ndarray] = []
 
     def __bool__(self) -> bool:
@@ -106,13 +107,23 @@ class _Keys:
     def without(self, batch: pa.RecordBatch, hashes: np.ndarray) -> pa.RecordBatch:
         if not self:
             return batch
+        # Most keys are not known, and the end of their hash tells it.
+        (maybe,) = np.nonzero(self._ends[self._end_of(hashes)])
+        hashes = hashes[maybe]
         place = np.searchsorted(self._settled["first"], hashes["first"])
         known = np.zeros(len(hashes), dtype=bool)
         # Two keys may have the same first half.
         for step in range(3):
             at = np.minimum(place + step, len(self._settled) - 1)
             known |= self._settled[at] == hashes
-        return batch.filter(pa.array(~known)) if known.any() else batch
+        if not known.any():
+            return batch
+        left = np.ones(batch.num_rows, dtype=bool)
+        left[maybe[known]] = False
+        return _filtered(batch, pa.array(left), batch.num_rows - int(known.sum()))
+
+    def _end_of(self, hashes: np.ndarray) -> np.ndarray:
+        return hashes["first"] & np.uint64(len(self._ends) - 1)
 
     def seen(self, hashes: np.ndarray) -> None:
         self._new.append(hashes)
@@ -123,6 +134,19 @@ class _Keys:
             self._settled = np.concatenate([self._settled, *self._new])
             self._settled.sort(order=("first", "second"))
             self._new = []
+            self._ends = np.zeros(1 << min(_ENDS, len(self._settled).bit_length() + 4), dtype=bool)
+            self._ends[self._end_of(self._settled)] = True
 
 
+def _filtered(batch: pa.RecordBatch, left: pa.BooleanArray, rows: int) -> pa.RecordBatch:
+    """The rows that are left; columns that hold nothing, as most do, are only made shorter."""
+    columns = [
+        column.slice(0, rows) if column.null_count == len(column) else column.filter(left)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+_ENDS = 24
+"""Bits of a hash, at most, of which it is known whether a key has them at its end: 16 MiB."""
 _PAIR = np.dtype([("first", "<u8"), ("second", "<u8")])

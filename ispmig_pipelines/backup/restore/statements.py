@@ -13,6 +13,7 @@ from psycopg import sql
 from ispmig_pipelines.backup.definition import (
     CollationDefinition,
     ColumnDefinition,
+    Constraint,
     Function,
     Index,
     Policy,
@@ -168,7 +169,7 @@ def create_function(schema: str, given: Function) -> Statement:
 def create_table(
     schema: str, given: TableDefinition, identities: dict[str, SequenceDefinition]
 ) -> Statement:
-    """``CREATE TABLE`` with its columns and checks; all else is added when its rows are there.
+    """``CREATE TABLE`` with its columns; all else is added when its rows are there.
 
     Args:
         identities: column → the sequence of its identity.
@@ -177,12 +178,6 @@ def create_table(
         _column(schema, column, identities.get(column.name), partition=bool(given.partition_of))
         for column in given.columns
     ]
-    if given.partition_by is None:
-        parts += [
-            sql.SQL("constraint {} {}").format(sql.Identifier(c.name), sql.SQL(c.text))
-            for c in given.constraints
-            if c.kind == "c" and c.validated
-        ]
     statement = sql.SQL("create {}table {} ({})").format(
         sql.SQL("unlogged " if given.unlogged else ""),
         sql.Identifier(schema, given.name),
@@ -270,13 +265,31 @@ def attach(schema: str, given: TableDefinition) -> Statement:
 
 
 def constraints(schema: str, given: TableDefinition, kinds: str) -> Iterator[Statement]:
-    """``ADD CONSTRAINT``, of these kinds, but for checks that are in ``CREATE TABLE``."""
+    """``ADD CONSTRAINT``, of these kinds, but for checks that :func:`checks` adds."""
     for one in given.constraints:
-        made = one.kind == "c" and one.validated and given.partition_by is None
-        if one.kind in kinds and not made:
-            yield sql.SQL("alter table {} add constraint {} {}").format(
-                sql.Identifier(schema, given.name), sql.Identifier(one.name), sql.SQL(one.text)
+        if one.kind in kinds and one not in _checked_together(given):
+            yield sql.SQL("alter table {} {}").format(
+                sql.Identifier(schema, given.name), _added(one)
             )
+
+
+def checks(schema: str, given: TableDefinition) -> Iterator[Statement]:
+    """One ``ALTER TABLE`` with all checks that hold of the rows that are there: they are gone
+    through once. While they are loaded, the server is what everybody waits for."""
+    if together := _checked_together(given):
+        yield sql.SQL("alter table {} {}").format(
+            sql.Identifier(schema, given.name), _listed([_added(one) for one in together])
+        )
+
+
+def _checked_together(given: TableDefinition) -> list[Constraint]:
+    if given.partition_by is not None:
+        return []
+    return [one for one in given.constraints if one.kind == "c" and one.validated]
+
+
+def _added(one: Constraint) -> sql.Composed:
+    return sql.SQL("add constraint {} {}").format(sql.Identifier(one.name), sql.SQL(one.text))
 
 
 def not_null_of_new_rows(schema: str, given: TableDefinition) -> Iterator[Statement]:
