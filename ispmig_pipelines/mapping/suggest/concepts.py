@@ -244,7 +244,11 @@ def words_of(name: str) -> tuple[str, ...]:
                 len(piece) <= 4 and min(map(len, _CAMEL.sub(" ", piece).split()), default=0) == 1
             )
         )
-        found += [without_accents(piece)] if known else map(without_accents, _CAMEL.sub(" ", piece).split())
+        found += (
+            [without_accents(piece)]
+            if known
+            else map(without_accents, _CAMEL.sub(" ", piece).split())
+        )
     return _joined([*found_above, *found])
 
 

@@ -230,7 +230,9 @@ _NAMES: dict[str, dict[str, str]] = {
 
 USUAL_NAMES: dict[str, dict[str, str]] = {
     entity: {
-        without_accents(column_key(name)): field for field, names in fields.items() for name in names.split("|")
+        without_accents(column_key(name)): field
+        for field, names in fields.items()
+        for name in names.split("|")
     }
     for entity, fields in _NAMES.items()
 }

@@ -230,9 +230,9 @@ def test_a_table_that_may_as_well_be_of_another_entity_is_asked_about(tmp_path: 
         "tax": lambda i: "1.00",
         "method": lambda i: "cash",
     }
-    unnamed = suggested(tmp_path, book=rows)
+    unnamed = suggested(tmp_path, sheet=rows)
     (asked,) = [q for q in unnamed.questions if "may as well be" in q]
-    assert asked.startswith("book: ")
+    assert asked.startswith("sheet: ")
     assert "payment, and may as well be of invoice" in asked
     named = suggested(tmp_path, payments=rows)
     assert not any("may as well be" in q for q in named.questions)
