@@ -191,6 +191,10 @@ def _json(column: pa.Array) -> pa.Array:
     )
 
 
+def _moments(column: pa.Array) -> _Bytes:
+    return _big(_numbers(column, pa.int64()) - _MICROSECONDS, ">i8")
+
+
 _TEXTS = _OfAnyLength(lambda column: column.view(pa.binary()))
 
 _WAYS: dict[tuple[pa.DataType, str], _OfAnyLength | _Fixed] = {
@@ -207,11 +211,7 @@ _WAYS: dict[tuple[pa.DataType, str], _OfAnyLength | _Fixed] = {
     (pa.float64(), "double precision"): lambda c: _big(_numbers(c, pa.float64()), ">f8"),
     (pa.date32(), "date"): lambda c: _big(_numbers(c, pa.int32()) - _DAYS, ">i4"),
     (pa.time64("us"), "time without time zone"): lambda c: _big(_numbers(c, pa.int64()), ">i8"),
-} | {
-    (of, type_): lambda c: _big(_numbers(c, pa.int64()) - _MICROSECONDS, ">i8")
-    for of, type_ in (
-        (pa.timestamp("us"), "timestamp without time zone"),
-        (pa.timestamp("us", "UTC"), "timestamp with time zone"),
-    )
+    (pa.timestamp("us"), "timestamp without time zone"): _moments,
+    (pa.timestamp("us", "UTC"), "timestamp with time zone"): _moments,
 }
 """What Arrow holds, and what the column is → how it is written."""

@@ -6,8 +6,8 @@ The tenant has so many customers. They are dumped by ``pg_dump -Fc``, backed up 
 nothing changed, and again after one row in a hundred, spread evenly, was updated. Each scenario is
 run in a process of its own, several times; that with the least CPU counts. CPU is that of the
 process and of the whole server: it is told apart from whatever else is running. At last the dump is
-restored into an empty database by ``pg_restore``, and the full snapshot, which has the same rows, in
-place of the tenant; and then that with the changes.
+restored into an empty database by ``pg_restore``, and the full snapshot, which has the same rows,
+in place of the tenant; and then that with the changes.
 
 Bars: full at least 1.3 times as fast as ``pg_dump -Fc``, and no more bytes; with 1 % changed at
 least 4 times as fast as full, and at most 3 % of its bytes; to restore no slower than

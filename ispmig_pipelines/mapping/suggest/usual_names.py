@@ -1,4 +1,4 @@
-# ruff: noqa: E501
+# ruff: noqa: E501, RUF001
 """Whole names that columns have in billing systems, RADIUS servers, accounts and lists of customers,
 where what their words mean one by one says less than the name as it stands.
 

@@ -41,7 +41,7 @@ _ARCHIVED = re.compile(
     r"archiv|arquivad|архив|архів|retired|discontinu|deprecat|obsolet|inactiv|inativ|inaktiv"
 )
 _VOID = re.compile(r"void|annul|storn|anul")
-_STATES_IF_SO = (
+_STATES_IF_SO: tuple[tuple[re.Pattern[str], set[str], tuple[str, ...]], ...] = (
     (_GONE, {"cancelled", "deleted"}, ("cancelled", "retired", "revoked", "void", "free")),
     (_HELD, {"suspended"}, ("suspended", "retired", "revoked")),
     (_HIDDEN, {"disabled"}, ("retired",)),
