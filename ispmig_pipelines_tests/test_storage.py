@@ -13,9 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ispmig_pipelines import storage
 from ispmig_pipelines.errors import StorageError, UsageError
-from ispmig_pipelines.storage import LocalStorage, S3Storage, Storage, check_key, open_storage
+from ispmig_pipelines.storage import (
+    LocalStorage,
+    S3Storage,
+    Storage,
+    check_key,
+    open_storage,
+    transfers,
+)
 from ispmig_pipelines_tests.bucket import BUCKET, s3_server
 
 
@@ -261,7 +267,7 @@ def test_nobody_at_the_address_is_told_as_worth_another_try(
 def test_long_objects_go_in_parts_that_an_error_takes_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(storage, "PART_BYTES", 5 << 20)  # the least that S3 takes
+    monkeypatch.setattr(transfers, "PART_BYTES", 5 << 20)  # the least that S3 takes
     data = os.urandom(12 << 20)
     with s3_server(monkeypatch) as bucket:
         store = open_storage(f"s3://{bucket}/p")
