@@ -17,7 +17,7 @@ DATABASE_TESTS := $(addprefix ispmig_pipelines_tests/,platform/test_load.py \
 help:
 	@echo "make demo       migrate two made-up ISPs through the Dagster job and show the result"
 	@echo "make test       run the tests"
-	@echo "make test-slow  run those that take long: many examples, many restarts"
+	@echo "make test-slow  run those that take more than a second: whole runs, many examples, many restarts"
 	@echo "make test-browser  run those that click through the real UI in Chromium"
 	@echo "make bench      measure migrations beside other ways, and write docs/benchmarks.md (an hour)"
 	@echo "make bench-quick  the same with small files, for a look (three minutes); writes no docs"
@@ -43,13 +43,13 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser"
-	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
-		echo "Once more what the oldest PostgreSQL must do too"; \
-		$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" --postgres 15 $(DATABASE_TESTS); \
-	fi
 
 test-slow: setup
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	@if [ -x $(OLDEST_POSTGRES)/postgres ]; then \
+		echo "Once more what the oldest PostgreSQL must do too"; \
+		$(BIN)/python -m pytest -n 2 --dist worksteal -q --postgres 15 $(DATABASE_TESTS); \
+	fi
 
 test-browser: setup
 	@$(BIN)/python -m ispmig_pipelines_tests.browser.chromium

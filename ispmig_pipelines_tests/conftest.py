@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -32,6 +33,10 @@ from ispmig_pipelines.settings import settings
 # How long an example takes depends on the machine, and says nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+# As the programs do: what was imported is not looked through again and again for what is dead.
+gc.set_threshold(50_000)
+gc.freeze()
 
 # Data of tests need not survive the machine; everything else is as in production.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",

@@ -45,6 +45,7 @@ def stages(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(entry["operation"], entry["stage"]) for entry in entries]
 
 
+@pytest.mark.slow
 def test_every_operation_is_entered_with_digests_and_without_cells(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -147,6 +148,7 @@ def test_the_end_that_a_report_carries_is_held_against_the_chain(
     assert as_json("audit", "verify", "--report", str(report), exit_code=2)["error"]
 
 
+@pytest.mark.slow
 def test_a_signed_report_is_held_against_the_chain_only_as_it_was_signed(folder: Path) -> None:
     as_json("tenant", "add", "acme")
     as_json("migrate", "acme", "spec.yaml", "--max-quarantined", "50%")
@@ -191,6 +193,7 @@ def recipe(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_an_export_is_proven_elsewhere_as_the_documents_say(folder: Path) -> None:
     as_json("tenant", "add", "acme")
     as_json("migrate", "acme", "spec.yaml", "--max-quarantined", "50%")

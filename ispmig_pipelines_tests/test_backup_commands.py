@@ -50,6 +50,7 @@ def operations(tenant: str = "acme") -> list[tuple[str, str]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_a_backup_is_made_listed_and_shown(acme: None) -> None:
     first = told("backup", "create", "acme")
     assert first["tenant"] == "acme"
@@ -135,6 +136,7 @@ def test_a_rotated_key_still_opens_what_there_is(acme: None) -> None:
     assert ("backup key rotated", "finished") in operations()
 
 
+@pytest.mark.slow
 def test_a_removed_tenant_s_backups_stay_apart_from_those_of_one_of_its_name(acme: None) -> None:
     former = told("backup", "create", "acme")["snapshot"]
     assert told("tenant", "remove", "acme", "--yes")["backup_key"]
@@ -172,6 +174,7 @@ def test_shredding_asks_first_and_then_leaves_nothing_that_opens(
     assert told("backup", "create", "acme")["kind"] == "full"
 
 
+@pytest.mark.slow
 def test_a_lost_key_comes_back_by_a_recovery_key(
     acme: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -213,6 +216,7 @@ def test_a_key_that_no_entry_tells_of_is_not_trusted_unasked(
     assert told("backup", "key", "recover", "acme", *words)["ids"] == [theirs.id]
 
 
+@pytest.mark.slow
 def test_a_tenant_says_when_it_is_backed_up_and_where_its_files_are(
     acme: None, tmp_path: Path
 ) -> None:

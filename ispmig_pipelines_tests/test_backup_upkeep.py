@@ -91,6 +91,7 @@ def test_verify_says_what_is_wrong_with_the_command(acme: str) -> None:
         assert as_json("backup", "verify", "acme", *words, exit_code=2)["error"]["code"] == "usage"
 
 
+@pytest.mark.slow
 def test_prune_explains_each_snapshot_and_a_hold_keeps_one(acme: str) -> None:
     first, second, third = (made(full=True).snapshot for _ in range(3))
     as_json("tenant", "set", "acme", "--backup-retention", "last=1", "--timezone", "Europe/Kyiv")
@@ -122,6 +123,7 @@ def test_a_policy_that_is_none_is_refused(acme: str) -> None:
         assert as_json(*words, exit_code=2)["error"]["code"] == "usage"
 
 
+@pytest.mark.slow
 def test_a_damaged_snapshot_stops_prune_until_it_is_given_up(acme: str) -> None:
     first, second = made(full=True).snapshot, made(full=True).snapshot
     repository = open_repository("acme")
@@ -133,6 +135,7 @@ def test_a_damaged_snapshot_stops_prune_until_it_is_given_up(acme: str) -> None:
     assert found["whole"] == [second]
 
 
+@pytest.mark.slow
 def test_drill_says_how_long_it_took_and_leaves_nothing(acme: str) -> None:
     manifest = made()
     done = as_json("backup", "drill", "acme")
@@ -146,6 +149,7 @@ def test_drill_says_how_long_it_took_and_leaves_nothing(acme: str) -> None:
     assert failed["code"] == "backup_damaged"
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_is_known_of_each_snapshot(acme: str) -> None:
     first, second = made(full=True).snapshot, made(full=True).snapshot
     as_json("backup", "drill", "acme", "--snapshot", first)
@@ -192,6 +196,7 @@ def checks(result: Any) -> list[tuple[str, bool]]:
     return [(one.check_name, one.passed) for one in result.get_asset_check_evaluations()]
 
 
+@pytest.mark.slow
 def test_the_recovery_time_is_a_number_in_the_ui(acme: str) -> None:
     manifest = made()
     result = run("backup_drill")
@@ -220,6 +225,7 @@ def test_a_verification_reads_a_share_and_fails_with_what_is_damaged(acme: str) 
     assert "ledger/tenants" in failure.step_failure_data.user_failure_data.description
 
 
+@pytest.mark.slow
 def test_a_prune_tells_how_many_stay_and_no_reason_of_a_hold(acme: str) -> None:
     first = made(full=True).snapshot
     made(full=True)
@@ -285,6 +291,7 @@ def test_schedules_are_on_and_name_every_tenant_that_has_backups(acme: str) -> N
         assert request.run_key.startswith("acme 2026-11-22T0")
 
 
+@pytest.mark.slow
 def test_every_tenant_has_its_upkeep_when_it_says_and_in_its_time_zone(acme: str) -> None:
     made()
     long_ago()
@@ -320,6 +327,7 @@ def test_every_tenant_has_its_upkeep_when_it_says_and_in_its_time_zone(acme: str
     assert (shown["backup_prune"], shown["timezone"]) == ("7 5 * * * (UTC)", "UTC")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["schedule", "verification", "prune", "drill"])
 def test_what_is_no_schedule_is_refused_and_changes_nothing(acme: str, option: str) -> None:
     before = as_json("tenant", "show", "acme")
@@ -354,6 +362,7 @@ def test_a_schedule_of_the_settings_that_is_none_is_named(
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.ERROR)
 
 
+@pytest.mark.slow
 def test_a_tenant_whose_keys_were_destroyed_is_left_alone_until_it_has_a_new_backup(
     acme: str,
 ) -> None:
@@ -470,6 +479,7 @@ def left(repository: Repository, snapshot: str, *, days: float, passed: bool) ->
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_checks_go_through_all_tenants(acme: str) -> None:
     tenants.add(engine(), "north")
     manifest = made()

@@ -104,6 +104,7 @@ def test_a_migration_from_first_to_last_command(folder: Path) -> None:
         assert dagster.get_dynamic_partitions("tenants") == []
 
 
+@pytest.mark.slow
 def test_people_read_tables(folder: Path) -> None:
     assert ispmig("tenant", "add", "acme")[0] == 0
     code, out, _ = ispmig("migrate", "acme", "spec.yaml", "--max-quarantined", "1")
@@ -115,6 +116,7 @@ def test_people_read_tables(folder: Path) -> None:
     assert "=1+1" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["csv", "xlsx"])
 def test_quarantine_as_a_file_is_private_and_harmless_in_a_spreadsheet(
     folder: Path, format: str
@@ -173,6 +175,7 @@ def test_bad_input_ends_in_one_plain_paragraph(folder: Path, case: str) -> None:
     assert as_json("digest", "acme") == before
 
 
+@pytest.mark.slow
 def test_a_refused_run_shows_what_it_came_to_and_where_to_look(folder: Path) -> None:
     assert ispmig("tenant", "add", "acme")[0] == 0
     code, out, err = ispmig("migrate", "acme", "spec.yaml", "--dry-run")
@@ -192,6 +195,7 @@ def test_a_folder_as_source_is_refused(folder: Path) -> None:
     assert "folder" in err
 
 
+@pytest.mark.slow
 def test_unknown_tenants_and_slugs_that_cannot_be_are_refused(folder: Path) -> None:
     code, _, err = ispmig("migrate", "nobody", "spec.yaml")
     assert code == 2
@@ -208,6 +212,7 @@ def test_a_tenant_is_added_once(folder: Path) -> None:
     assert "already" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["rollback", "acme"], ["nonsense"], ["migrate", "a", "b", "--batch-size", "1"], ["--nope"]],
@@ -222,6 +227,7 @@ def test_wrong_usage_is_exit_code_2_and_json_where_asked(arguments: list[str]) -
     assert json.loads(asked.stdout)["error"]["code"] == "usage"
 
 
+@pytest.mark.slow
 def test_no_server_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = os.environ | {
         "ISPMIG_HOME": str(tmp_path),

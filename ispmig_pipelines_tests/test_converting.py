@@ -399,6 +399,7 @@ def test_the_command_ends_with_2_for_what_it_cannot_do(tmp_path: Path) -> None:
     assert run(tmp_path / "no.csv", "--to", "csv", "-o", "-").exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_closed_early_ends_it_quietly(tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
     path.write_text("id,x\n" + "1,abcdefghij\n" * 300_000)
@@ -415,6 +416,7 @@ def test_a_pipe_that_is_closed_early_ends_it_quietly(tmp_path: Path) -> None:
     process.stderr.close()
 
 
+@pytest.mark.slow
 def test_it_needs_no_database_and_starts_quickly(tmp_path: Path) -> None:
     given = source(tmp_path, "csv", PLANS)
     program = (
@@ -435,6 +437,7 @@ def test_it_needs_no_database_and_starts_quickly(tmp_path: Path) -> None:
 # ------------------------------------------------------------ real data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", WRITERS)
 def test_chinook_is_the_same_in_every_format(tmp_path: Path, to: str) -> None:
     given = corpus("sql_chinook") / "Chinook_MySql.sql"
@@ -447,6 +450,7 @@ def test_chinook_is_the_same_in_every_format(tmp_path: Path, to: str) -> None:
         assert again == expected[table.table], table.table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", sorted(HOLD_SEVERAL))
 def test_chinook_is_the_same_in_one_file(tmp_path: Path, to: str) -> None:
     given = corpus("sql_chinook") / "Chinook_PostgreSql.sql"
@@ -455,6 +459,7 @@ def test_chinook_is_the_same_in_one_file(tmp_path: Path, to: str) -> None:
     assert cells(out) == cells(given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
 def test_netbox_is_the_same_in_sql(tmp_path: Path, dialect: str) -> None:
     [given] = (corpus("sql_netbox")).glob("*.sql")

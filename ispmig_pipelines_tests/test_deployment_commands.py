@@ -77,6 +77,7 @@ def test_an_unusable_secret_is_named_and_not_repeated(
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_an_empty_database_becomes_the_platforms_and_stays_so(ispmig_home: Path) -> None:
     before = said("platform", "version")

@@ -178,6 +178,7 @@ def test_the_first_migration_goes_as_its_page_says(
     assert CliRunner().invoke(app, shlex.split(suggested[0])).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_the_documented_rights_are_enough(
     database_url: str, ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

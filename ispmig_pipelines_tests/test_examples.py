@@ -386,6 +386,7 @@ def read(words: list[str]) -> Any:
         parent = context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_commands_are_as_the_program_takes_them(path: Path) -> None:
     for line in shown_commands(path):
@@ -404,6 +405,7 @@ def is_taken(line: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_commands_in_sentences_are_there_with_their_options(path: Path) -> None:
     for line in mentioned(path):

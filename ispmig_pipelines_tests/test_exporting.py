@@ -35,6 +35,7 @@ def folder(
     return folder
 
 
+@pytest.mark.slow
 def test_an_export_comes_back_as_it_was(folder: Path) -> None:
     made = as_json("export", "acme", "--out", "out", "--format", "ndjson", "--compress", "zstd")
     assert made["out"] == str(folder / "out")
@@ -61,6 +62,7 @@ def test_a_spec_at_a_url_is_to_be_copied_first(folder: Path, url: str) -> None:
     assert (code, "copy it to a file here" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_options_go_where_they_belong(folder: Path) -> None:
     (folder / "t.yaml").write_text("version: 1\nexport: {customer: {No: account_number}}\n")
     code, out, err = ispmig(
@@ -80,6 +82,7 @@ def test_options_go_where_they_belong(folder: Path) -> None:
     assert "CREATE TABLE" in (folder / "c" / "customer.sql").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -109,6 +112,7 @@ def test_mistakes_end_in_one_plain_paragraph(folder: Path, arguments: list[str],
     assert told in error["message"]
 
 
+@pytest.mark.slow
 def test_an_export_is_not_replaced_by_accident(folder: Path) -> None:
     assert ispmig("export", "acme", "--out", "out")[0] == 0
     before = json.loads((folder / "out" / "manifest.json").read_text())

@@ -86,6 +86,7 @@ def test_the_page_shows_one_of_each() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_the_page_adds_works(
     copy: Path, ispmig_home: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -44,6 +44,7 @@ def test_no_letter_and_no_digit_of_a_value_is_left(text: str) -> None:
     assert not [c for c in shown if c.isalnum() and c not in "aA9"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
 def test_a_column_is_masked_as_its_values_are(values: list[str | None]) -> None:
     column = pd.Series(values, dtype="str")
@@ -93,6 +94,7 @@ def test_only_a_rule_there_is_can_be_reported() -> None:
         IssueLog(1).add("value.tpye", np.array([True]))
 
 
+@pytest.mark.slow
 def test_the_quarantine_s_listing_knows_the_rules_of_entities_by_itself() -> None:
     code = (
         "import ispmig_pipelines.platform.quarantine as q; "

@@ -79,6 +79,7 @@ def test_it_is_refused_when_others_can_read_it(home: Path) -> None:
         keyring.signing_key()
 
 
+@pytest.mark.slow
 def test_processes_that_begin_at_once_have_the_same_one(home: Path) -> None:
     code = (
         "import sys; from ispmig_pipelines.keyring import signing_key; sys.stdin.read(1); "

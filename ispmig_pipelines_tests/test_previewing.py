@@ -76,6 +76,7 @@ def test_people_see_before_and_after(spec: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_machines_get_everything(spec: Path) -> None:
     code, found = preview(spec)
     assert code == 0
@@ -91,6 +92,7 @@ def test_machines_get_everything(spec: Path) -> None:
     assert "error" not in found
 
 
+@pytest.mark.slow
 def test_a_page_is_written_for_its_owner_alone(spec: Path) -> None:
     page = spec.parent / "page.html"
     code, found = preview(spec, "--html", str(page))
@@ -101,6 +103,7 @@ def test_a_page_is_written_for_its_owner_alone(spec: Path) -> None:
     assert "Ann" in text
 
 
+@pytest.mark.slow
 def test_of_one_entity_only(spec: Path) -> None:
     page = spec.parent / "page.html"
     _, found = preview(spec, "--entity", "plan", "--html", str(page))
@@ -121,12 +124,14 @@ def test_with_masks(spec: Path) -> None:
     assert ">Ann<" not in page.read_text()
 
 
+@pytest.mark.slow
 def test_as_many_records_as_asked_for(spec: Path) -> None:
     assert len(preview(spec)[1]["entities"][0]["blocks"][0]["samples"]) == 2
     samples = preview(spec, "--rows", "0")[1]["entities"][0]["blocks"][0]["samples"]
     assert samples == []
 
 
+@pytest.mark.slow
 def test_what_would_be_refused_is_shown_and_ends_with_1(spec: Path) -> None:
     page = spec.parent / "page.html"
     code, found = preview(spec, "--max-quarantined", "0", "--html", str(page))
@@ -141,6 +146,7 @@ def test_what_would_be_refused_is_shown_and_ends_with_1(spec: Path) -> None:
     assert "The migration would be refused." in out
 
 
+@pytest.mark.slow
 def test_what_would_stop_at_other_content_of_the_tenant_is_shown_too(spec: Path) -> None:
     assert ispmig("migrate", "acme", str(spec), "--max-quarantined", "50%")[0] == 0
     people = spec.parent / "people.csv"
@@ -186,12 +192,14 @@ def test_a_run_that_comes_to_nothing_says_why(spec: Path) -> None:
     assert "has no column 'Plan'" in json.loads(out)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded(spec: Path) -> None:
     before = json.loads(ispmig("digest", "acme", "--json")[1])
     preview(spec)
     assert json.loads(ispmig("digest", "acme", "--json")[1]) == before
 
 
+@pytest.mark.slow
 def test_the_report_goes_with_its_tenant(spec: Path, ispmig_home: Path) -> None:
     preview(spec)
     assert list((ispmig_home / "reports" / "acme").iterdir())

@@ -71,6 +71,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_every_format_is_read_from_a_bucket_as_from_the_disk(
     s3: Any, tmp_path: Path, name: str
@@ -90,6 +91,7 @@ def test_every_format_is_read_from_a_bucket_as_from_the_disk(
         assert there.sha256() == here.sha256()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_every_format_is_read_from_a_web_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -170,6 +172,7 @@ def test_a_url_that_is_not_read_is_refused_before_anybody_is_asked(url: str, tol
         source_file(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "error", "told"),
     [
@@ -253,6 +256,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(s3: Any) -> None:
             source.read(1 << 30)
 
 
+@pytest.mark.slow
 def test_a_redirection_out_of_encryption_is_refused_even_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

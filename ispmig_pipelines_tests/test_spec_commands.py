@@ -215,6 +215,7 @@ def test_the_size_of_batches_changes_nothing(folder: Path, size: int) -> None:
     assert found["sources"][0]["records"] == 31
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("demo", ["metro-fiber", "valley-wireless"])
 def test_the_demos_are_sound(folder: Path, demo: str) -> None:
     spec = PROJECT / "ispmig_pipelines" / "demo" / demo / "spec.yaml"
@@ -317,6 +318,7 @@ def house(ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_a_migration_keeps_its_spec_its_files_and_what_code_it_ran(house: House) -> None:
     house.write("spec.yaml", RULED)
     house.write("people.csv", "No,Plan\n1,1\n2,2\n")
@@ -366,6 +368,7 @@ def test_a_ledger_of_before_is_upgraded(house: House) -> None:
     assert (entry.plugins, entry.spec_text) == ({}, RULED)
 
 
+@pytest.mark.slow
 def test_checking_files_needs_neither_the_database_nor_the_orchestrator(folder: Path) -> None:
     (folder / "people.csv").write_text(PEOPLE + "1,2019-01-02,3,1,x,y\n")
     code = (

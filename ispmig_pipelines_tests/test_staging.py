@@ -235,6 +235,7 @@ def test_what_dead_processes_left_goes_with_time(
     assert keys(shared) == []
 
 
+@pytest.mark.slow
 def test_of_a_tenant_that_is_removed_nothing_is_left_in_the_bucket(
     ispmig_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

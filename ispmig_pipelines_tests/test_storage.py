@@ -312,6 +312,7 @@ def test_what_dead_writers_left_is_swept_away(store: Storage) -> None:
     assert {b.key for b in store.list()} - {"mine.part"} == {"kept", "sub/kept"}
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch):
         store = open_storage("s3://nowhere/x")

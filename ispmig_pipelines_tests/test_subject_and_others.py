@@ -157,6 +157,7 @@ def test_erasing_takes_all_of_theirs_everywhere_and_nothing_of_others(house: Hou
         assert not any(verify.standing(connection, house.tenant, newest).values())
 
 
+@pytest.mark.slow
 def test_no_later_migration_brings_back_what_names_no_account(house: House) -> None:
     assert run("--account", "100001", "--erase", "--yes")[0] == 0
     ran = house.migrate(max_quarantined="90%")

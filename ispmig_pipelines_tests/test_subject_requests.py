@@ -115,6 +115,7 @@ def test_all_customers_of_an_address_are_listed_and_erased_one_by_one(
     assert (code, told["rows"], told["quarantine"]) == (0, {}, 0)
 
 
+@pytest.mark.slow
 def test_an_erased_person_is_gone_but_for_the_books_and_stays_gone(house: House) -> None:
     before = house.digest()
     code, told = run("--account", "C2", "--erase")

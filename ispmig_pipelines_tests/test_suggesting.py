@@ -145,6 +145,7 @@ def test_of_real_exports_by_others_most_columns_are_right(tmp_path: Path) -> Non
     assert wrong / (right + wrong) < 0.05, counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", EXPORTS, ids=lambda make: make.__name__)
 def test_the_spec_is_one_that_the_check_takes(make: type[Export], tmp_path: Path) -> None:
     found = suggested(make(), tmp_path)
@@ -173,6 +174,7 @@ def test_hashes_and_card_numbers_are_never_mapped_and_the_spec_says_why(tmp_path
         assert f"never: {column}" in found.text
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_person_stands_in_the_spec(tmp_path: Path) -> None:
     for make in EXPORTS:
         export = make()
@@ -233,6 +235,7 @@ def test_files_of_the_same_columns_are_one_source(tmp_path: Path) -> None:
     assert source["files"] == ["kunden_2023.csv", "kunden_2024.csv"]
 
 
+@pytest.mark.slow
 def test_an_update_keeps_the_text_and_adds_what_is_lacking(tmp_path: Path) -> None:
     export = spanish_billing()
     files = export.write(tmp_path)
@@ -336,6 +339,7 @@ def test_splynxs_exports_are_recognised_and_wired_by_the_customers_login(tmp_pat
     assert got["services", "plan"] == {"service.plan", "plan.plan_code", "plan.name"}
 
 
+@pytest.mark.slow
 def test_what_was_suggested_maps_the_files_it_was_suggested_from(tmp_path: Path) -> None:
     """Nine of ten records of every feed map without an issue, by the migration's own mapping."""
     for make in EXPORTS:

@@ -132,6 +132,7 @@ def states(url: str) -> list[str]:
     return [run["status"] for run in ask(url, RUNS)["runsOrError"]["results"]]
 
 
+@pytest.mark.slow
 def test_it_runs_says_so_refuses_a_second_and_ends_with_all_it_started(
     start: Callable[[Path], Running], workspace: Path
 ) -> None:

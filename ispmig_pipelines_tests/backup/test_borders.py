@@ -62,6 +62,7 @@ def test_splits_of_many_rows_do_not_matter_with_limits_of_bytes(
         assert piece.num_rows >= 4 or row_bytes(piece).sum() >= 100
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1999), st.booleans())
 def test_a_row_that_comes_or_goes_changes_only_pieces_beside_it(place: int, comes: bool) -> None:
     with_it, without = customers(0, 2000), [customers(0, place), customers(place + 1, 2000)]

@@ -102,6 +102,7 @@ def killed(method: str, number: int) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_killed_backup_leaves_no_snapshot_and_its_pieces_are_used(acme: str) -> None:
     repository = open_repository(acme, make=True)
     for method, number in (("put", 6), ("publish", 1)):
@@ -176,6 +177,7 @@ def test_ten_tenants_are_backed_up_at_once_and_share_nothing(ispmig_home: Path) 
         hashes |= manifest.piece_hashes()
 
 
+@pytest.mark.slow
 def test_writers_beside_it_are_not_in_their_way(acme: str) -> None:
     repository = open_repository(acme, make=True)
     stop = threading.Event()
@@ -319,6 +321,7 @@ def test_over_s3_faults_do_no_harm_and_no_snapshot_lacks_a_thing(
             )
 
 
+@pytest.mark.slow
 def test_an_object_that_arrives_cut_off_is_read_on_or_refused(
     acme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,6 +239,7 @@ class Changing(RuleBasedStateMachine):
                 assert stored(self.repository, manifest, name) == rows[name]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_each_snapshot_has_the_rows_there_were(
     repository: Repository,
@@ -288,6 +289,7 @@ def fill(driver: psycopg.Connection, rows: int = 3000) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_changes_are_stored_as_overlays_and_what_is_unchanged_is_not_read(
     repository: Repository, driver: psycopg.Connection, acme: Tenant
@@ -315,6 +317,7 @@ def test_changes_are_stored_as_overlays_and_what_is_unchanged_is_not_read(
     assert how(third) == "unchanged"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_what_a_long_transaction_commits_after_the_backup_is_in_the_next_one(
     repository: Repository, driver: psycopg.Connection, acme: Tenant
@@ -336,6 +339,7 @@ def test_what_a_long_transaction_commits_after_the_backup_is_in_the_next_one(
     assert (how(first), how(second)) == ("full", "changes")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_a_row_of_an_overlay_that_is_deleted_is_gone(
     repository: Repository, driver: psycopg.Connection, acme: Tenant
@@ -460,6 +464,7 @@ def test_a_snapshot_that_this_database_does_not_know_is_not_relied_on(
     assert second.snapshot != first.snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "server",
@@ -539,6 +544,7 @@ def test_a_small_table_is_read_as_a_whole(
     assert how(second) == "full"
 
 
+@pytest.mark.slow
 def test_one_row_in_a_hundred_adds_at_most_three_hundredths_of_the_bytes(
     repository: Repository, driver: psycopg.Connection, acme: Tenant
 ) -> None:

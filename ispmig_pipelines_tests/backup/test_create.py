@@ -132,6 +132,7 @@ def test_every_type_comes_back_as_it_is(
     assert table.totals["n2"] == "-0.10"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misled", [False, True], ids=["no statistics", "other statistics"])
 @pytest.mark.parametrize(
     ("type", "value"),

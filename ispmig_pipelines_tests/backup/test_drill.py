@@ -228,6 +228,7 @@ def test_totals_that_are_not_the_snapshots_are_found(
         drilled()
 
 
+@pytest.mark.slow
 def test_totals_are_written_down_when_a_snapshot_is_made(
     repository: Repository, driver: psycopg.Connection
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_key_that_others_can_get_at_is_refused(home: Path) -> None:
         keys.load_or_create("acme")
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_get_the_same_key(home: Path) -> None:
     program = "from ispmig_pipelines.backup import keys; print(keys.load_or_create('acme').id)"
     environment = {**os.environ, "ISPMIG_HOME": str(home)}
@@ -184,6 +185,7 @@ def test_a_command_that_fails_is_told_without_what_it_says(
     assert not (home / "keys").exists()  # it is not gone on without it
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_ended_with_all_it_started(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ def back(batch: pa.RecordBatch) -> pa.RecordBatch:
     return piece.read(piece.write(batch), rows=batch.num_rows, raw=batch.nbytes)
 
 
+@pytest.mark.slow
 @given(batches())
 def test_what_is_written_is_read_and_has_the_same_name(batch: pa.RecordBatch) -> None:
     again = back(batch)
@@ -29,6 +30,7 @@ def test_what_is_written_is_read_and_has_the_same_name(batch: pa.RecordBatch) ->
     assert piece.identity(again, KEY) == piece.identity(batch, KEY)
 
 
+@pytest.mark.slow
 @given(batches(), batches())
 def test_other_content_has_another_name(one: pa.RecordBatch, other: pa.RecordBatch) -> None:
     same = one.schema == other.schema and repr(one.to_pylist()) == repr(other.to_pylist())

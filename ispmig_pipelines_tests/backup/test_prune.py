@@ -419,6 +419,7 @@ def driver(acme: Tenant) -> Iterator[psycopg.Connection]:
 STEPS = ["the decision", "a snapshot", "a piece", "another piece", "the last piece", "the tidying"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_backup_that_comes_at_any_step_of_a_prune_is_whole(
     step: str, driver: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
@@ -537,6 +538,7 @@ def test_a_prune_that_is_killed_leaves_whole_snapshots_and_is_gone_on_with(
 # -- laws ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @examples(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sets(st.integers(0, 7), max_size=5), min_size=1, max_size=8),
@@ -570,6 +572,7 @@ def test_what_is_left_is_just_what_the_kept_need(
     assert stored(repository) == needed(*stays)
 
 
+@pytest.mark.slow
 def test_in_a_bucket(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as bucket:
         repository = Repository(open_storage(f"s3://{bucket}/b"), tenant_keys.create("acme"))

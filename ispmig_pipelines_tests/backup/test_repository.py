@@ -172,6 +172,7 @@ DAMAGES: dict[str, tuple[Callable[[Repository, bytes, bytes], bytes], set[Damage
 }
 
 
+@pytest.mark.slow
 def test_a_damaged_piece_is_refused_and_named(repository: Repository) -> None:
     ref, _ = repository.put(customers(0, 300))
     other, _ = repository.put(customers(1, 301))
@@ -495,6 +496,7 @@ def make_puts_fail(storage: S3Storage, faults: list[str]) -> None:
     storage.client.meta.events.register("before-send.s3", send)
 
 
+@pytest.mark.slow
 def test_on_s3_faults_are_tried_again_and_lost_answers_do_no_harm(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

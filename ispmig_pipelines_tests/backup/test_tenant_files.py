@@ -321,6 +321,7 @@ def test_of_a_folder_that_is_not_there_yet_there_are_no_files(
         keep(repository, tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_files_of_a_bucket(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as bucket:
         repository = Repository(open_storage(f"s3://{bucket}/backups"), create_key("acme"))

@@ -458,6 +458,7 @@ def test_a_snapshot_that_was_never_restored_is_unverified_and_the_newest_drill_c
 # -- on real parts ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_backup_after_it_stores_anew_what_is_damaged(ispmig_home: Path) -> None:
     ledger.prepare(engine())
     tenant = tenants.add(engine(), "acme")
@@ -500,6 +501,7 @@ def test_who_has_the_key_cannot_make_a_snapshot_say_something_else(ispmig_home: 
         assert "audit trail" in problem.message
 
 
+@pytest.mark.slow
 def test_in_a_bucket(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as bucket:
         repository = Repository(open_storage(f"s3://{bucket}/b"), keys.create("acme"))

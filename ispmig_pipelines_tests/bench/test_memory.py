@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from ispmig_pipelines_tests.bench.beside.memory import OfChildren, descendants, peak_mb
 
 HAS_HAD = "import time; data = bytearray({mb} << 20); del data; print(flush=True); time.sleep({s})"
@@ -32,6 +34,7 @@ def test_those_that_live_at_once_are_added_up() -> None:
     assert 200 < memory.mb < 200 + 120
 
 
+@pytest.mark.slow
 def test_those_that_live_one_after_another_are_not() -> None:
     with OfChildren() as memory:
         for _ in range(3):

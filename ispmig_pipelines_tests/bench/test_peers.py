@@ -30,6 +30,7 @@ def installed(name: str) -> peers.Peer:
     return peers.PEERS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 @pytest.mark.parametrize("name", peers.PEERS)
 def test_a_peer_loads_every_cell(name: str, database_url: str, file: Path, tmp_path: Path) -> None:
@@ -54,6 +55,7 @@ def test_a_peer_loads_every_cell(name: str, database_url: str, file: Path, tmp_p
     assert said["version"].partition(" ")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_what_a_peer_took_is_told_and_its_table_goes(database_url: str, file: Path) -> None:
     peer = installed("pandas to_sql")
@@ -67,6 +69,7 @@ def test_what_a_peer_took_is_told_and_its_table_goes(database_url: str, file: Pa
     assert found == (None,)
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_a_peer_that_loads_too_few_has_failed(database_url: str, file: Path) -> None:
     peer = installed("pandas to_sql")
@@ -74,6 +77,7 @@ def test_a_peer_that_loads_too_few_has_failed(database_url: str, file: Path) -> 
         contest.loaded(peer, database_url, file, ROWS + 1, os.getpid())
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_a_peer_that_breaks_off_has_failed(database_url: str, file: Path, tmp_path: Path) -> None:
     """There is no table for it."""

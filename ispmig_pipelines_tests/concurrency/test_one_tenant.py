@@ -70,6 +70,7 @@ def reached(gate: Path, child: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_whoever_comes_second_is_refused_and_told_who_has_the_tenant(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +134,7 @@ def test_two_migrations_of_different_specs_take_turns(
     assert all(c.holds for c in verify_chains(lambda: engine().connect()))
 
 
+@pytest.mark.slow
 def test_a_migration_and_a_rollback_at_once_are_one_after_the_other(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +216,7 @@ def test_a_lock_that_was_lost_is_taken_again(house: House) -> None:
     assert holding() == 1
 
 
+@pytest.mark.slow
 def test_of_two_who_believe_they_have_the_tenant_one_publishes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +247,7 @@ def test_of_two_who_believe_they_have_the_tenant_one_publishes(
     assert all(c.holds for c in verify_chains(lambda: engine().connect()))
 
 
+@pytest.mark.slow
 def test_a_migration_that_another_run_took_back_is_not_done(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +278,7 @@ def test_a_migration_that_another_run_took_back_is_not_done(
     assert all(c.holds for c in verify_chains(lambda: engine().connect()))
 
 
+@pytest.mark.slow
 def test_a_tenant_that_is_removed_meanwhile_is_missing_and_not_half_there(scene: Scene) -> None:
     slugs = [scene.tenant() for _ in range(3)]
     children = [

@@ -69,6 +69,7 @@ def test_a_migration_whose_process_died_is_ended_by_the_next_one(house: House) -
     ]
 
 
+@pytest.mark.slow
 def test_a_migration_that_was_never_audited_is_taken_back_on_record(house: House) -> None:
     first = house.migrate().entry
     assert first is not None
@@ -78,6 +79,7 @@ def test_a_migration_that_was_never_audited_is_taken_back_on_record(house: House
     assert told(house)[3:5] == [("failed", first.id, "taken back"), ("begun", first.id + 1, "")]
 
 
+@pytest.mark.slow
 def test_what_goes_on_after_a_failure_begins_again_as_whoever_retried_it(house: House) -> None:
     failed = house.migrate(max_quarantined="0")
     assert failed.ok

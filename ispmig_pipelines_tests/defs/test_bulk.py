@@ -69,6 +69,7 @@ def launchpad(tenant: str) -> Any:
 # --- what a tenant is migrated by
 
 
+@pytest.mark.slow
 def test_a_tenant_is_migrated_by_what_was_registered_else_as_the_last_time(house: House) -> None:
     spec = str(house.folder / "spec.yaml")
     assert launchpad("acme")["spec"] == "specs/acme.yaml"
@@ -164,6 +165,7 @@ def many(ispmig_home: Path, tmp_path: Path) -> dict[str, Path]:
     return specs
 
 
+@pytest.mark.slow
 def test_all_are_migrated_and_one_that_fails_holds_up_no_other(
     many: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -201,6 +203,7 @@ def test_all_are_migrated_and_one_that_fails_holds_up_no_other(
     assert "queue" in entries("north")[0].actor
 
 
+@pytest.mark.slow
 def test_people_see_how_far_all_are_and_a_table_at_the_end(
     many: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id(noting: Queue, scene: Scene) 
         cancel(noting, what=one)
 
 
+@pytest.mark.slow
 def test_all_is_everything_and_backfills_begin_no_more(noting: Queue, scene: Scene) -> None:
     runs = [put(noting, scene, scene.tenant()) for _ in range(7)]
     backfill = PartitionBackfill(
@@ -205,6 +206,7 @@ def slow_copying() -> None:
     copy.copy_text = slowly  # type: ignore[assignment]
 
 
+@pytest.mark.slow
 def test_in_the_middle_of_a_copy_it_ends_within_seconds_and_can_be_run_again(
     forking: Queue, scene: Scene
 ) -> None:
@@ -257,6 +259,7 @@ def stopping_after_validate() -> None:
     ops.usage = stop  # type: ignore[assignment]
 
 
+@pytest.mark.slow
 def test_between_two_ops_the_ledger_is_told_by_the_run_itself(forking: Queue, scene: Scene) -> None:
     slug = scene.tenant()
     BEFORE.append(stopping_after_validate)
@@ -267,6 +270,7 @@ def test_between_two_ops_the_ledger_is_told_by_the_run_itself(forking: Queue, sc
     assert held() == 0
 
 
+@pytest.mark.slow
 def test_a_command_in_another_terminal_is_stopped_too(forking: Queue, scene: Scene) -> None:
     slug = scene.tenant()
     child = in_child(asleep_in_load(scene, slug), scene.log)

@@ -197,6 +197,7 @@ def planted(house: House) -> None:
     house.write("spec.yaml", SPEC)
 
 
+@pytest.mark.slow
 def test_after_a_migration_they_are_nowhere(house: House, ispmig_home: Path) -> None:
     planted(house)
     ran = house.migrate(max_quarantined="100%")
@@ -234,6 +235,7 @@ def test_after_a_migration_they_are_nowhere(house: House, ispmig_home: Path) -> 
     assert ran.entry.as_json()["findings"] == ran.entry.findings
 
 
+@pytest.mark.slow
 def test_what_fails_leaves_none_either(house: House, ispmig_home: Path) -> None:
     """It is staged when the load refuses; and an error quotes columns that are a record."""
     planted(house)
@@ -257,6 +259,7 @@ def test_what_fails_leaves_none_either(house: House, ispmig_home: Path) -> None:
     assert_nowhere(house, list(PANS.values()), ispmig_home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_dry_run_and_its_report_have_none(house: House, ispmig_home: Path, refused: bool) -> None:
     planted(house)

@@ -85,6 +85,7 @@ RULED = (
 )
 
 
+@pytest.mark.slow
 def test_written_off_money_is_accounted_for_and_what_is_left_out_is_kept(house: House) -> None:
     house.write("spec.yaml", RULED)
     house.write(
@@ -226,6 +227,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 def test_tables_of_other_sources_are_looked_up_in(house: House) -> None:
     house.write("spec.yaml", TABLES)
     house.write("users.csv", "user,group\nann,1\nbob,2\ncy,9\n")
@@ -279,6 +281,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 def test_routed_records_are_counted_once_and_keep_what_no_field_takes(house: House) -> None:
     house.write("spec.yaml", ROUTED)
     house.write("stock1.csv", "Item,Kind,Note,Rest\nR1,router,,a\n10.0.0.1,address,gw,b\n")

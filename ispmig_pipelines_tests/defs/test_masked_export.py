@@ -183,6 +183,7 @@ def test_of_any_tenant_nothing_is_left(seed: int, more: list[str]) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["metro-fiber", "valley-wireless"])
 def test_a_masked_demo_tenant_comes_back_whole(house: House, name: str) -> None:
     """Nothing of it is held back: references join, addresses and MACs are nobody else's."""

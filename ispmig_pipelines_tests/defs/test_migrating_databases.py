@@ -179,6 +179,7 @@ def test_a_variable_that_is_not_set_is_named(house: House) -> None:
     assert code == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_ends_with_what_may_pass(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +221,7 @@ def test_columns_and_tables_that_are_not_there_are_told_before_anything_is_stage
     assert "has no table 'peeple'; did you mean 'people'?" in house.migrate().failure()[0]
 
 
+@pytest.mark.slow
 def test_a_live_sqlite_and_the_same_file_come_over_alike(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

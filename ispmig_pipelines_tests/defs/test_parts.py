@@ -161,6 +161,7 @@ def left_behind(house: House, ran: Ran) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_in_however_many_parts_it_comes_to_the_same(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def test_in_however_many_parts_it_comes_to_the_same(
     assert (one.parts, one.has_legacy, one.rows) == (parts(2), True, 3)
 
 
+@pytest.mark.slow
 def test_the_report_of_a_dry_run_is_the_same(house: House) -> None:
     found = []
     for count in (1, 3):

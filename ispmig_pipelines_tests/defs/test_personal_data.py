@@ -47,6 +47,7 @@ def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
         yield House(folder, instance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["load", "dry_run"])
 def test_it_says_what_goes_where(house: House, mode: str) -> None:
     house.write("spec.yaml", SPEC)

@@ -110,6 +110,7 @@ def field(of: Sample, name: str) -> SampledField:
     return next(f for f in of.fields if f.name == name)
 
 
+@pytest.mark.slow
 def test_each_field_is_shown_before_and_after(house: House) -> None:
     people = block(dry_run(house))
     assert [s.record for s in people.samples] == [1, 2, 3, 4]
@@ -126,6 +127,7 @@ def test_each_field_is_shown_before_and_after(house: House) -> None:
     assert record(owed, 3).outcome == "completes"
 
 
+@pytest.mark.slow
 def test_what_is_wrong_stands_beside_the_field(house: House) -> None:
     eve = record(block(dry_run(house)), 3)
     assert eve.outcome == "quarantined"
@@ -236,6 +238,7 @@ def test_control_totals_are_the_ledgers(house: House) -> None:
     assert entity(report_of(ran)).counts == ran.entry.entities["customer"]
 
 
+@pytest.mark.slow
 def test_against_what_the_tenant_has(house: House) -> None:
     assert house.migrate(max_quarantined="90%").ok
     before = house.digest()
@@ -268,6 +271,7 @@ def test_against_what_the_tenant_has(house: House) -> None:
     assert house.digest() == before
 
 
+@pytest.mark.slow
 def test_a_row_that_several_blocks_change_counts_once(house: House) -> None:
     house.migrate(max_quarantined="90%")
     house.write("people.csv", PEOPLE.replace("ann@", "anna@"))
@@ -276,6 +280,7 @@ def test_a_row_that_several_blocks_change_counts_once(house: House) -> None:
     assert (changes.rows, changes.fields) == (1, {"email": 1, "balance": 1})
 
 
+@pytest.mark.slow
 def test_nothing_changes_when_the_same_comes_again(house: House) -> None:
     house.migrate(max_quarantined="90%")
     report = dry_run(house)
@@ -283,6 +288,7 @@ def test_nothing_changes_when_the_same_comes_again(house: House) -> None:
     assert {s.outcome for s in block(report).samples} == {"unchanged", "quarantined"}
 
 
+@pytest.mark.slow
 def test_records_that_are_kept_back_by_policy_are_not_told_as_changed(house: House) -> None:
     house.migrate(max_quarantined="90%")
     house.write("people.csv", PEOPLE.replace("ann@", "anna@"))
@@ -291,6 +297,7 @@ def test_records_that_are_kept_back_by_policy_are_not_told_as_changed(house: Hou
     assert entity(report).changes.rows == 0
 
 
+@pytest.mark.slow
 def test_the_first_records_are_sampled_and_some_with_issues(house: House) -> None:
     many = "".join(f"{n},Name{n},{'?' if n > 995 else 'A'},,,,,,\n" for n in range(1, 1001))
     house.write("people.csv", PEOPLE.splitlines(keepends=True)[0] + many)
@@ -306,6 +313,7 @@ def test_without_rows_there_is_no_cell_in_the_report(house: House) -> None:
     assert "ann@" not in report.model_dump_json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 def test_secrets_are_never_shown_and_payment_data_as_shapes(house: House, masked: bool) -> None:
     report = dry_run(house, preview_mask=masked)
@@ -329,6 +337,7 @@ def test_with_masks_no_cell_is_in_it(house: House) -> None:
         assert f'"{cell}"' not in text
 
 
+@pytest.mark.slow
 def test_masks_are_those_of_an_export_of_the_same_tenant(
     house: House, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -352,6 +361,7 @@ def test_masks_are_those_of_an_export_of_the_same_tenant(
     assert [b.text for b in field(record(seen, 3), "email").before] == ["aaaa"]
 
 
+@pytest.mark.slow
 def test_masked_reports_say_the_same_again_and_another_tenant_s_say_something_else(
     house: House,
 ) -> None:
@@ -363,6 +373,7 @@ def test_masked_reports_say_the_same_again_and_another_tenant_s_say_something_el
     assert not set(of[0]) & set(of[2])
 
 
+@pytest.mark.slow
 def test_masks_of_what_changes_show_that_it_does(house: House) -> None:
     assert house.migrate(max_quarantined="90%").ok
     house.write("people.csv", PEOPLE.replace("Ann,A,ann@", "Anne,A,anne@"))
@@ -373,6 +384,7 @@ def test_masks_of_what_changes_show_that_it_does(house: House) -> None:
     assert email.present not in (None, email.after, "ann@example.net")
 
 
+@pytest.mark.slow
 def test_it_tells_where_personal_data_and_card_numbers_are(house: House) -> None:
     house.write(
         "people.csv",
@@ -418,6 +430,7 @@ def test_several_files_of_one_source(house: House) -> None:
     assert (last.file, last.record, field(last, "last_name").after) == ("more.csv", 1, "Zoe")
 
 
+@pytest.mark.slow
 def test_a_refused_dry_run_leaves_its_report_too(house: House) -> None:
     ran = try_out(house, max_quarantined="0")
     assert not ran.ok
@@ -429,6 +442,7 @@ def test_a_refused_dry_run_leaves_its_report_too(house: House) -> None:
     assert dry_run(house).passed
 
 
+@pytest.mark.slow
 def test_what_stands_against_the_tenants_content_is_counted_when_that_would_be_refused(
     house: House,
 ) -> None:
@@ -451,6 +465,7 @@ def test_what_stands_against_the_tenants_content_is_counted_when_that_would_be_r
     assert house.digest() == before
 
 
+@pytest.mark.slow
 def test_both_reasons_to_refuse_are_told(house: House) -> None:
     assert house.migrate(max_quarantined="90%").ok
     house.write("people.csv", PEOPLE.replace("ann@", "anna@"))
@@ -459,6 +474,7 @@ def test_both_reasons_to_refuse_are_told(house: House) -> None:
     assert "quarantine" in report.refused.partition("which records they are.")[2]
 
 
+@pytest.mark.slow
 def test_reports_are_no_sources(house: House, ispmig_home: Path) -> None:
     dry_run(house)
     for named in ("../reports/acme/*.json", "../**/*.json"):
@@ -477,6 +493,7 @@ def test_a_real_migration_leaves_no_report_with_cells(house: House) -> None:
     assert not any(path.exists() for path in found.values())
 
 
+@pytest.mark.slow
 def test_reports_are_private_and_expire(house: House) -> None:
     ran = try_out(house)
     assert ran.entry is not None
@@ -502,6 +519,7 @@ def told_to_dagster(ran: Ran) -> str:
     )
 
 
+@pytest.mark.slow
 def test_dagster_gets_the_place_and_counts_and_no_cell(house: House) -> None:
     house.migrate(max_quarantined="90%")
     house.write("people.csv", PEOPLE.replace("ann@", "anna@"))
@@ -531,6 +549,7 @@ def test_dagster_gets_the_place_and_counts_and_no_cell(house: House) -> None:
         assert cell not in everything
 
 
+@pytest.mark.slow
 def test_a_dry_run_is_in_the_ledger_as_before(house: House) -> None:
     ran = try_out(house)
     assert ran.entry is not None

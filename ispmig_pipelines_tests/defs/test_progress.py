@@ -192,6 +192,7 @@ def write(house_folder: Path, rows: int = 500) -> Path:
     return spec
 
 
+@pytest.mark.slow
 def test_the_ui_shows_how_far_each_entity_is_and_what_each_op_used(
     ispmig_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +238,7 @@ def standings(instance: DagsterInstance, run_id: str) -> list[dict]:
     return found
 
 
+@pytest.mark.slow
 def test_without_a_terminal_lines_are_said_and_with_json_too_on_standard_error(
     ispmig_home: Path, tmp_path: Path
 ) -> None:

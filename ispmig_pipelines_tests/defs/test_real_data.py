@@ -52,12 +52,14 @@ def told(house: House) -> list[tuple[str, int, str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_7043_customers_of_a_telephone_company_are_sound(house: House) -> None:
     ran = moved(house, "csv_telco/Telco-Customer-Churn.csv", "telco.yaml")
     assert said(ran) == {}
     assert told(house) == []
 
 
+@pytest.mark.slow
 def test_of_a_shop_s_customers_one_has_a_telephone_that_is_none(house: House) -> None:
     ran = moved(house, "sql_chinook/Chinook_PostgreSql.sql", "chinook.yaml")
     # Danish numbers have eight digits; this one has nine, since its country's code has an own 3.
@@ -74,6 +76,7 @@ def test_of_a_shop_s_customers_one_has_a_telephone_that_is_none(house: House) ->
     assert Decimal(totals["quarantined"]) == Decimal("37.62")
 
 
+@pytest.mark.slow
 def test_the_devices_and_networks_of_an_office_are_sound(house: House) -> None:
     ran = moved(house, "sql_netbox/netbox-demo-v3.0.sql", "netbox.yaml")
     containers = 16

@@ -137,6 +137,7 @@ def evaluations(ran: Ran) -> dict[tuple[str, str], Any]:
     return {(e.asset_key.to_user_string(), e.check_name): e for e in found}
 
 
+@pytest.mark.slow
 def test_a_migration_leaves_its_report_and_it_can_be_made_again(house: House) -> None:
     ran = house.migrate(max_quarantined="90%")
     assert ran.ok
@@ -171,6 +172,7 @@ def sums(made: MigrationReport, side: str) -> dict[tuple[str, str], tuple[int, s
     return found
 
 
+@pytest.mark.slow
 def test_it_tells_the_sums_by_status_before_and_after_and_what_the_source_came_to(
     house: House,
 ) -> None:
@@ -207,6 +209,7 @@ def test_it_tells_the_sums_by_status_before_and_after_and_what_the_source_came_t
     assert sums(tried, "after")["balance", "active"] is None
 
 
+@pytest.mark.slow
 def test_it_carries_the_migrations_last_entry_in_the_audit_trail(house: House) -> None:
     ran = house.migrate(max_quarantined="90%")
     head = kept(ran).audit_head
@@ -236,6 +239,7 @@ def test_a_platform_without_a_usable_key_migrates_and_says_why_there_is_no_repor
     assert "ISPMIG_SIGNING_KEY names /nowhere/key.pem" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_holds_no_cell(house: House) -> None:
     ran = house.migrate(max_quarantined="90%")
     for kind in ("html", "json"):
@@ -245,6 +249,7 @@ def test_it_holds_no_cell(house: House) -> None:
             assert cell not in text, cell
 
 
+@pytest.mark.slow
 def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
     ran = house.migrate(max_quarantined="90%")
     assert ran.entry is not None
@@ -280,6 +285,7 @@ def test_the_run_its_assets_and_its_checks_lead_to_it(house: House) -> None:
     assert own.metadata["migration report"].value == f"/reports/acme/{ran.entry.id}"
 
 
+@pytest.mark.slow
 def test_the_second_run_has_a_trend(house: House) -> None:
     first = house.migrate(mode="dry_run", max_quarantined="90%")
     assert kept(first).verdict.startswith("This was a dry run, and changed nothing.")
@@ -297,6 +303,7 @@ def test_the_second_run_has_a_trend(house: House) -> None:
     assert page.count("<svg") == len(made.issues)
 
 
+@pytest.mark.slow
 def test_old_reports_lead_to_the_newest_load(house: House) -> None:
     refused, first = house.migrate(), house.migrate(max_quarantined="90%")
     assert any("quarantine acme" in step.command for step in again(house, first).next)
@@ -307,6 +314,7 @@ def test_old_reports_lead_to_the_newest_load(house: House) -> None:
     assert again(house, newest).next == kept(newest).next
 
 
+@pytest.mark.slow
 def test_nothing_wrong_is_nothing_to_do(house: House) -> None:
     house.write("people.csv", SOUND_PEOPLE)
     house.write("lines.csv", SOUND_LINES)
@@ -330,6 +338,7 @@ def test_a_refusal_leaves_a_report_too_and_the_failed_step_leads_to_it(house: Ho
     assert told["report file"].value == str(place(ran))
 
 
+@pytest.mark.slow
 def test_a_broken_law_leaves_a_report(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     original = auditing.audit
 
@@ -361,6 +370,7 @@ def test_a_run_that_could_read_nothing_leaves_one_that_says_why(house: House) ->
     assert any(step.command.startswith("ispmig migrate acme") for step in made.next)
 
 
+@pytest.mark.slow
 def test_a_crash_leaves_one_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError("Zebrowski")
@@ -394,6 +404,7 @@ def test_a_run_that_is_stopped_leaves_one_too(
     assert from_json(text).error == "It was stopped."
 
 
+@pytest.mark.slow
 def test_names_from_outside_are_no_markup_in_the_ui(house: House) -> None:
     """Dagster shows descriptions as Markdown, with HTML in it."""
     evil = "<img src=https://example.org/x.png>[n](https://example.org)"
@@ -407,6 +418,7 @@ def test_names_from_outside_are_no_markup_in_the_ui(house: House) -> None:
         assert made.metadata["spec"].value == evil
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_kept_fails_no_migration(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,6 +433,7 @@ def test_a_report_that_cannot_be_kept_fails_no_migration(
     assert {name for _, name in evaluations(ran)} == {"conservation"}
 
 
+@pytest.mark.slow
 def test_the_checks_can_be_run_by_themselves(house: House) -> None:
     house.migrate(max_quarantined="90%")
     checks = [rule_checks.checks_of(entity) for entity in ("customer", "service")]
@@ -450,6 +463,7 @@ def test_every_entity_has_a_check_of_each_kind_it_can_break() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_command_shows_and_writes_it_again(house: House, tmp_path: Path) -> None:
     def ispmig(*words: str, exit_code: int = 0) -> str:
         result = CliRunner().invoke(app, ["report", *words])

@@ -178,6 +178,7 @@ def fix_most(book: OpenpyxlWorkbook) -> None:
     put(book["service"], ("No", "0005"), Tariff="F100")
 
 
+@pytest.mark.slow
 def test_the_whole_round(folder: Path) -> None:
     done = migrate()
     before = open_records()
@@ -224,6 +225,7 @@ def test_the_whole_round(folder: Path) -> None:
     assert len(as_json("quarantine", "acme", "--all")["records"]) == 12
 
 
+@pytest.mark.slow
 def test_the_same_file_twice_changes_nothing(folder: Path) -> None:
     migrate()
     path = corrected(write_workbook(folder), fix_most)
@@ -239,6 +241,7 @@ def test_the_same_file_twice_changes_nothing(folder: Path) -> None:
     assert open_records() == left
 
 
+@pytest.mark.slow
 def test_a_dry_run_publishes_and_closes_nothing(folder: Path) -> None:
     migrate()
     content, left = as_json("digest", "acme"), open_records()
@@ -258,6 +261,7 @@ def test_a_dry_run_publishes_and_closes_nothing(folder: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_still_wrong_keeps_its_first_cells_and_shows_its_newest(folder: Path) -> None:
     migrate()
 
@@ -326,6 +330,7 @@ def test_what_two_clerks_corrected_in_workbooks_of_their_own_comes_together(fold
     ) == [("fay@example.com", "7.0000")]
 
 
+@pytest.mark.slow
 def test_a_file_that_was_tampered_with_is_refused_row_by_row(folder: Path) -> None:
     migrate()
     assert ispmig("tenant", "add", "other")[0] == 0
@@ -390,6 +395,7 @@ def test_a_file_that_was_tampered_with_is_refused_row_by_row(folder: Path) -> No
     assert len(as_json("migrations", "acme")["migrations"]) == 1
 
 
+@pytest.mark.slow
 def test_columns_may_be_moved_and_a_sheet_may_be_csv(folder: Path) -> None:
     migrate()
     path = corrected(write_workbook(folder), fix_most)
@@ -402,6 +408,7 @@ def test_columns_may_be_moved_and_a_sheet_may_be_csv(folder: Path) -> None:
     assert rows("select count(*) from tenant_acme.customer") == [(5,)]
 
 
+@pytest.mark.slow
 def test_records_that_could_not_be_read_are_filled_in(folder: Path) -> None:
     (folder / "people.csv").write_text(
         PEOPLE + "0007,Gus,gus@example.com,A,05/06/2024,1,50,F50,\n0008,Hal\n"
@@ -455,6 +462,7 @@ def test_a_changed_table_to_look_up_in_is_refused_and_an_unchanged_source_is_not
     assert as_json("resubmit", "acme", str(path))["solved"] == 5
 
 
+@pytest.mark.slow
 def test_pages_entities_and_rules(folder: Path) -> None:
     migrate()
     whole = as_json("quarantine", "acme")["records"]
@@ -478,6 +486,7 @@ def test_pages_entities_and_rules(folder: Path) -> None:
     as_json("quarantine", "acme", "--page", "2", "--offset", "5", exit_code=2)
 
 
+@pytest.mark.slow
 def test_only_a_purge_that_somebody_confirms_deletes_and_it_is_on_record(folder: Path) -> None:
     done = migrate()
     fixed = as_json("resubmit", "acme", str(corrected(write_workbook(folder), fix_most)))
@@ -667,6 +676,7 @@ def retype(book: OpenpyxlWorkbook) -> None:
             cell.number_format = "dd/mm/yyyy" if name == "Since" else "General"
 
 
+@pytest.mark.slow
 def test_what_a_program_took_for_numbers_and_days_is_read_as_it_was_meant(folder: Path) -> None:
     migrate()
     path = corrected(write_workbook(folder), retype)
@@ -682,6 +692,7 @@ def test_what_a_program_took_for_numbers_and_days_is_read_as_it_was_meant(folder
     ]
 
 
+@pytest.mark.slow
 def test_leading_zeros_that_are_taken_away_in_a_text_are_gone(folder: Path) -> None:
     migrate()
     path = corrected(
@@ -732,6 +743,7 @@ def test_the_codes_of_rows_look_like_no_number_and_those_of_old_workbooks_are_kn
     assert ("0002",) in rows("select account_number from tenant_acme.customer")
 
 
+@pytest.mark.slow
 def test_a_child_that_is_sent_in_without_its_parent_is_told_where_that_one_lies(
     folder: Path,
 ) -> None:
@@ -757,6 +769,7 @@ def test_a_child_that_is_sent_in_without_its_parent_is_told_where_that_one_lies(
     assert f"customer in record 2 of people.csv in migration {first}" in reason["message"]
 
 
+@pytest.mark.slow
 def test_a_spec_of_its_own_for_the_children_finds_the_parent_in_quarantine(folder: Path) -> None:
     first = migrate()["migration_id"]
     (folder / "later.csv").write_text('Bill,Account,Date,Sum\nB7,0002,13/07/2024,"20,00"\n')
@@ -825,6 +838,7 @@ def test_an_old_workbook_solves_what_the_spec_rejected_again_since(folder: Path)
     assert [r["closed"]["by"] for r in closed] == [entry["migration_id"]]
 
 
+@pytest.mark.slow
 def test_cells_are_coloured_by_what_they_have_to_do_with_it(folder: Path) -> None:
     (folder / "bills.csv").write_text(BILLS + "B9,0001,02/07/2024\n")
     migrate()
@@ -880,6 +894,7 @@ No,Name,Tel,Lat,Lon,Kind,Zip
 """
 
 
+@pytest.mark.slow
 def test_the_workbook_says_what_a_cell_holds_whichever_rule_it_breaks(folder: Path) -> None:
     (folder / "sites.csv").write_text(SITES)
     (folder / "spec.yaml").write_text(PLACES_SPEC)
@@ -912,6 +927,7 @@ def test_the_workbook_says_what_a_cell_holds_whichever_rule_it_breaks(folder: Pa
     assert not any("95.5" in m or "191,25" in m or "Igloo" in m for m in messages)
 
 
+@pytest.mark.slow
 def test_a_csv_has_a_row_for_each_issue_and_says_of_how_many_records(folder: Path) -> None:
     (folder / "people.csv").write_text(PEOPLE.replace("cid@example.com", "cid at example"))
     migrate()

@@ -162,6 +162,7 @@ def found(ran: Ran) -> Any:
     return ran.entry.findings["retention"]
 
 
+@pytest.mark.slow
 def test_kept_and_counted(house: House) -> None:
     ran = migrated(house, "keep")
     assert found(ran) == {
@@ -180,6 +181,7 @@ def test_kept_and_counted(house: House) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_skipped_with_all_that_is_theirs(house: House) -> None:
     ran = migrated(house, "skip")
     assert found(ran)["skipped"] == {
@@ -206,6 +208,7 @@ def test_skipped_with_all_that_is_theirs(house: House) -> None:
     assert stands(house, ran)
 
 
+@pytest.mark.slow
 def test_anonymised_while_books_are_kept(house: House) -> None:
     ran = migrated(house, "anonymise")
     assert found(ran)["anonymised"] == {
@@ -231,6 +234,7 @@ def test_anonymised_while_books_are_kept(house: House) -> None:
     assert again.counts["customer"]["unchanged"] == 7
 
 
+@pytest.mark.slow
 def test_what_is_rejected_for_its_cells_is_under_retention_too(house: House) -> None:
     house.write(
         "people.csv",
@@ -248,6 +252,7 @@ def test_what_is_rejected_for_its_cells_is_under_retention_too(house: House) -> 
     assert stands(house, ran)
 
 
+@pytest.mark.slow
 def test_the_tenant_says_how_long(house: House) -> None:
     ran = migrated(house, "skip", said="")
     assert found(ran)["customers"] == 2  # only those whose retain_until is over
@@ -260,6 +265,7 @@ def test_the_tenant_says_how_long(house: House) -> None:
     assert found(ran)["policy"] == "keep"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["skip", "anonymise"])
 def test_a_dry_run_counts_the_same(house: House, policy: str) -> None:
     words = f"{{policy: {policy}, as_of: 2026-01-01, cancelled: 36m}}"

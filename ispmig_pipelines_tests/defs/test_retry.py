@@ -137,6 +137,7 @@ def test_what_a_user_has_to_mend_is_tried_once(
     assert seen.tags["dagster/retry_on_asset_or_op_failure"] == "false"
 
 
+@pytest.mark.slow
 def test_only_a_run_whose_process_was_lost_is_run_again_and_twice_at_most(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

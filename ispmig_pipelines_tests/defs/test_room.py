@@ -99,6 +99,7 @@ def test_what_tells_no_size_is_not_refused(free, ispmig_home: Path) -> None:
     check_room([Source(0, "postgresql", "")], ispmig_home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "code", "words"),
     [

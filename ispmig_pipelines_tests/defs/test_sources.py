@@ -191,6 +191,7 @@ def test_records_of_several_files_may_lack_keys_that_others_have(house: House) -
     assert legacy == {"Note": ROWS[0][4], "Extra": "only here"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -218,6 +219,7 @@ def test_the_spec_may_say_which_xml_elements_are_records(house: House) -> None:
     migrated(house, "people.xml", ", xml: {record: person}")
 
 
+@pytest.mark.slow
 def test_a_workbook_in_an_archive_is_read_and_one_that_is_packed(house: House) -> None:
     (house.folder / "report.zip").write_bytes(zipped(people_xlsx=xlsx(), notes_txt=b"hello\n"))
     migrated(house, "report.zip", ', member: "*.xlsx"')
@@ -247,6 +249,7 @@ EXPECTED_NOTES = [
 ]  # What no field takes stands, whole, beside the fields.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_the_same_records_come_over_from_every_format(house: House, name: str) -> None:
     content, more = FILES[name]
@@ -260,6 +263,7 @@ def test_the_same_records_come_over_from_every_format(house: House, name: str) -
     assert house.rows("customer", "account_number, legacy") == EXPECTED_NOTES
 
 
+@pytest.mark.slow
 def test_files_come_from_a_bucket_and_the_audit_reads_them_there_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +281,7 @@ def test_files_come_from_a_bucket_and_the_audit_reads_them_there_again(
     ]
 
 
+@pytest.mark.slow
 def test_the_secret_of_a_shared_link_comes_from_the_environment_and_stays_out_of_the_ledger(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

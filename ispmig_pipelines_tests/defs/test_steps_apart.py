@@ -163,6 +163,7 @@ def stages(slug: str) -> list[str]:
         return [entry.stage for entry in trail.entries(connection, slug)][1:]
 
 
+@pytest.mark.slow
 def test_steps_are_processes_and_what_comes_of_them_is_the_same(scene: Scene) -> None:
     whole, slug = scene.tenant(), scene.tenant()
     assert ended(in_child(command(scene, whole), scene.log)) == 0
@@ -188,6 +189,7 @@ def test_steps_are_processes_and_what_comes_of_them_is_the_same(scene: Scene) ->
     assert str(child) not in pids
 
 
+@pytest.mark.slow
 def test_a_tenant_that_another_run_has_is_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +205,7 @@ def test_a_tenant_that_another_run_has_is_refused(
     assert scene.entries(slug) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_its_processes(scene: Scene) -> None:
     slug = scene.tenant()
     (scene.spec.parent / "hang").touch()
@@ -219,6 +222,7 @@ def test_ctrl_c_stops_all_its_processes(scene: Scene) -> None:
     assert ended(in_child(command(scene, slug, *IN_PARTS), scene.log)) == 0
 
 
+@pytest.mark.slow
 def test_a_step_whose_process_is_killed_fails_its_run_in_words(scene: Scene) -> None:
     slug = scene.tenant()
     (scene.spec.parent / "die").touch()
@@ -322,6 +326,7 @@ def test_steps_on_machines_of_their_own_share_a_bucket(
     assert list((tmp_path / "machines" / "audit" / "reports").rglob("*.html"))
 
 
+@pytest.mark.slow
 def test_an_executor_is_named_by_its_module_and_name() -> None:
     assert steps_apart("").config_schema is processes.config_schema
     kubernetes = pytest.importorskip("dagster_k8s", reason="dagster-k8s is not installed")

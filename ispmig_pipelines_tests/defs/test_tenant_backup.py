@@ -155,6 +155,7 @@ def test_it_is_materialized_for_a_tenant_with_numbers_that_plot(instance: Dagste
     assert event.metadata["kind"].value == "full"
 
 
+@pytest.mark.slow
 def test_it_is_downstream_of_every_entity_and_can_be_materialized_in_the_graph(
     instance: DagsterInstance,
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_backup_that_fails_says_why_and_leaves_no_snapshot(
     assert open_repository("acme").snapshots() == []
 
 
+@pytest.mark.slow
 def test_what_passes_by_itself_is_tried_again(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +262,7 @@ def test_a_schedule_of_the_settings_that_is_none_is_told(
     assert "nightly" in str(tenant_backups.evaluate_tick(context).skip_message)
 
 
+@pytest.mark.slow
 def test_snapshots_of_commands_are_shown_in_the_graph_once(instance: DagsterInstance) -> None:
     run(instance)
     made = back_up("acme", actor="tester")
@@ -276,6 +279,7 @@ def test_snapshots_of_commands_are_shown_in_the_graph_once(instance: DagsterInst
 # -- checks -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_tenant_without_a_new_snapshot_fails_the_check_by_name(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

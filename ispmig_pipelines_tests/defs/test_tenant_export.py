@@ -306,6 +306,7 @@ WHERE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", WHERE)
 def test_conditions_choose_what_they_say(house: House, where: str) -> None:
     hold(house)
@@ -340,6 +341,7 @@ TYPED: list[tuple[str, str, Callable[[dict[str, Any]], bool]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_values_of_every_type_compare_as_in_the_rows(house: House) -> None:
     rows = anything(3, size=40)
     with house.engine.connect() as connection:
@@ -357,6 +359,7 @@ def test_values_of_every_type_compare_as_in_the_rows(house: House) -> None:
         assert sorted(json.loads(line)[key] for line in lines) == expected, where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_exports_to_one_place_do_not_spoil_each_other(
     house: House, monkeypatch: pytest.MonkeyPatch, overwrite: bool
@@ -496,6 +499,7 @@ def test_what_is_asked_wrongly_is_told_before_anything_is_written(house: House) 
         assert words in told
 
 
+@pytest.mark.slow
 def test_large_entities_are_split_and_come_back_whole(house: House) -> None:
     hold(house, customer=[
         {"account_number": f"{n:04}", "status": "active", "notes": "x" * 100} for n in range(200)
@@ -512,6 +516,7 @@ def test_large_entities_are_split_and_come_back_whole(house: House) -> None:
     assert other.digest() == house.digest()
 
 
+@pytest.mark.slow
 def test_workbooks_are_split_by_rows(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ispmig_pipelines.defs.tenant_export.files.SHEET_ROWS", 70)
     hold(house, customer=[{"account_number": f"{n:04}", "status": "active"} for n in range(150)])
@@ -522,6 +527,7 @@ def test_workbooks_are_split_by_rows(house: House, monkeypatch: pytest.MonkeyPat
     assert other.digest() == house.digest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compress", ["gzip", "zstd"])
 def test_packed_files_are_read_again(house: House, compress: str) -> None:
     hold(house)
@@ -552,6 +558,7 @@ def test_an_export_that_is_there_is_not_overwritten_unless_asked(house: House) -
     assert again.names() == ["manifest.json", "plan.json", "spec.yaml"]
 
 
+@pytest.mark.slow
 def test_files_of_others_stay_and_those_in_the_way_are_told(house: House) -> None:
     hold(house)
     folder = house.folder / "out"
@@ -587,6 +594,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_manifest_of_somebody_else_keeps_everything_as_it_is(house: House, kind: str) -> None:
     hold(house)
@@ -757,6 +765,7 @@ def test_what_the_format_cannot_hold_is_told_and_nothing_is_left(house: House) -
     assert "bell" not in told
 
 
+@pytest.mark.slow
 def test_a_migration_beside_it_is_seen_whole_or_not_at_all(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -784,6 +793,7 @@ def test_a_migration_beside_it_is_seen_whole_or_not_at_all(
     assert other.digest() == before
 
 
+@pytest.mark.slow
 def test_formulas_are_harmless_unless_kept(house: House) -> None:
     hold(house)
     assert Export(house).rows("customer")[0]["notes"] == "'=1+1"
@@ -795,6 +805,7 @@ def test_formulas_are_harmless_unless_kept(house: House) -> None:
         assert other.digest() == house.digest()
 
 
+@pytest.mark.slow
 def test_masked_tenants_join_and_pass_the_models_checks(house: House) -> None:
     rows = anything(7, size=25)
     with house.engine.connect() as connection:
@@ -926,6 +937,7 @@ def test_a_spec_that_was_fetched_from_s3_works_as_it_is(
         assert other.digest() == house.digest()
 
 
+@pytest.mark.slow
 def test_uploads_that_others_began_below_the_prefix_stay(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

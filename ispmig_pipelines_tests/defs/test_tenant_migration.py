@@ -58,6 +58,7 @@ def test_the_ops_are_extract_map_validate_load_audit() -> None:
     assert job().executor_def.name == "in_process"
 
 
+@pytest.mark.slow
 def test_real_customers_come_over_to_the_cent(house: House) -> None:
     """Counts and sums as independently known of the file (INDEX.md of the corpora)."""
     shutil.copy(corpus("csv_telco/Telco-Customer-Churn.csv"), house.folder)
@@ -194,6 +195,7 @@ entities:
     ]
 
 
+@pytest.mark.slow
 def test_a_wide_row_may_have_a_child_only_sometimes(house: House) -> None:
     house.write(
         "spec.yaml",
@@ -241,6 +243,7 @@ entities:
     assert house.migrate(max_quarantined="50%").counts["service"]["unchanged"] == 2
 
 
+@pytest.mark.slow
 def test_several_sources_complete_one_entity(house: House) -> None:
     house.write(
         "spec.yaml",
@@ -307,6 +310,7 @@ def test_staged_data_is_private_and_goes_when_the_run_succeeds(
     assert [p for p in (ispmig_home / "staging").rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tampering", "told"),
     [
@@ -435,6 +439,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["update", "keep", "fail"])
 def test_what_one_block_began_another_completes_under_every_policy(
     house: House, policy: str
@@ -493,6 +498,7 @@ def test_the_repeats_of_a_rejected_record_follow_it(house: House) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_repeats_of_a_record_that_is_kept_out_follow_it(house: House) -> None:
     house.write("spec.yaml", CUSTOMERS)
     house.write("people.csv", "No,Name,State,Owed\n1,Ann,A,1\n")
@@ -578,6 +584,7 @@ def test_a_record_taken_for_a_header_is_not_repeated_in_an_error(house: House) -
     assert "zaphod@" not in message
 
 
+@pytest.mark.slow
 def test_keep_still_keeps_what_the_tenant_had_before(house: House) -> None:
     house.write("spec.yaml", TWO_BLOCKS)
     house.write("crm.csv", "No\n1\n2\n")
@@ -590,6 +597,7 @@ def test_keep_still_keeps_what_the_tenant_had_before(house: House) -> None:
     assert house.rows("customer", "account_number, balance")[1] == ("2", Decimal("6.0000"))
 
 
+@pytest.mark.slow
 def test_the_size_of_batches_does_not_matter(house: House) -> None:
     states = "AX"
     lines = [f"{n},Name {n},{'?' if n % 50 == 0 else states[n % 2]},{n}.25" for n in range(1, 1001)]
@@ -606,6 +614,7 @@ def test_the_size_of_batches_does_not_matter(house: House) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_a_block_of_which_every_column_is_mapped_changes_nothing_the_second_time(
     house: House,
 ) -> None:

@@ -122,6 +122,7 @@ def test_rows_of_others_are_shown_to_the_person_and_in_no_log(
     assert [(row["key"], row["why"]) for row in forced["kept"]] == [(["ACC-3"], "overwritten")]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_rolled_back_is_told_before_a_run_is_made(folder: Path) -> None:
     ispmig("tenant", "add", "acme")
     ispmig("tenant", "add", "other")
@@ -134,6 +135,7 @@ def test_what_cannot_be_rolled_back_is_told_before_a_run_is_made(folder: Path) -
     assert "no migration 99" in ispmig("rollback", "acme", "99", exit_code=2)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_the_job_of_the_ui_begins_with_a_dry_run(ispmig_home: Path, tmp_path: Path) -> None:
     with DagsterInstance.ephemeral() as instance:
         house = House(tmp_path, instance)
@@ -202,6 +204,7 @@ def test_a_process_killed_before_the_commit_has_rolled_back_nothing(
     assert ispmig("migration", str(first))["state"] == "undone"
 
 
+@pytest.mark.slow
 def test_restore_points_that_are_over_go_by_themselves(
     two: tuple[int, int, str], database_url: str
 ) -> None:

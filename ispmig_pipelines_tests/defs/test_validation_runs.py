@@ -70,6 +70,7 @@ def told(house: House) -> dict[tuple[str, int], list[tuple[str, str, str]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [100, 1000])
 def test_own_checks_see_the_cells_of_their_own_records(house: House, batch_size: int) -> None:
     house.write("spec.yaml", SPEC % ("error", ""))
@@ -105,6 +106,7 @@ def test_a_rule_of_another_severity_keeps_no_record_out(house: House) -> None:
     assert ran.counts["customer"]["inserted"] == 5
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_spec_stops_before_anything_is_loaded(house: House) -> None:
     limits = "  max_quarantined: {plan: 60%%, customer: 0, rules: {%s}}\n"
     house.write("people.csv", PEOPLE)
@@ -153,6 +155,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 def test_what_two_blocks_say_together_is_judged_and_nothing_else_is(house: House) -> None:
     house.write("spec.yaml", BLOCKS)
     house.write(
@@ -203,6 +206,7 @@ validation:
 """
 
 
+@pytest.mark.slow
 def test_own_checks_are_asked_of_what_two_blocks_say_together(house: House) -> None:
     spec = BLOCKS.replace("      total: Sum\n", "      total: Sum\n      paid_date: Paid\n")
     house.write("spec.yaml", spec + OWN)

@@ -92,6 +92,7 @@ def test_a_customer_who_stands_there_twice_is_noticed_in_each(first: Run) -> Non
     )
 
 
+@pytest.mark.slow
 @each_isp
 def test_what_is_loaded_is_in_the_tenants_tables(first: Run, isp: Isp) -> None:
     for entity, found in first.digests[isp.slug]["entities"].items():
@@ -242,6 +243,7 @@ def test_the_second_run_says_so(first: Run, second: Run) -> None:
 # --- when something is not as it should be -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_database_that_is_not_there_is_told_in_one_paragraph(tmp_path: Path) -> None:
     done = run_demo(
         ISPMIG_HOME=str(tmp_path), ISPMIG_DATABASE_URL=f"postgresql:///none?host={tmp_path}"
@@ -273,6 +275,7 @@ def test_what_does_not_add_up_is_said_and_makes_it_fail(
     assert unreconciled(entry) == []
 
 
+@pytest.mark.slow
 def test_arguments_are_refused() -> None:
     done = run_demo("--fast")
     assert done.returncode == 2

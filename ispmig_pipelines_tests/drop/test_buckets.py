@@ -41,6 +41,7 @@ def keys(slug: str = "acme") -> set[str]:
     return {blob.key for blob in S3Storage(BUCKET, f"in/{slug}").list()}
 
 
+@pytest.mark.slow
 def test_a_set_is_migrated_and_what_is_hostile_stays(yard: Yard) -> None:
     yard.rule("acme", TWO)
     for name in ("", "..csv", "done", "below/customers_8.csv", "-a.csv", "new\u202eline.csv"):
@@ -81,6 +82,7 @@ def test_review_and_retry(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     assert yard.rows() == 1
 
 
+@pytest.mark.slow
 def test_what_is_put_there_while_its_forerunner_is_claimed_stays(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +102,7 @@ def test_what_is_put_there_while_its_forerunner_is_claimed_stays(
     assert yard.rows() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["a bucket", "a folder"])
 def test_a_migration_reads_nothing_out_of_another_tenants_place(
     yard: Yard, where: str, monkeypatch: pytest.MonkeyPatch
@@ -129,6 +132,7 @@ def test_a_migration_reads_nothing_out_of_another_tenants_place(
         assert yard.rows(slug=tenant) == (1 if ok else 0)
 
 
+@pytest.mark.slow
 def test_the_launchpad_proposes_no_spec_that_went_with_its_file(yard: Yard) -> None:
     yard.rule("acme", SPEC, "*.csv")
     put("a.csv", customers(1))

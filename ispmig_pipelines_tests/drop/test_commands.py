@@ -31,6 +31,7 @@ def refused(*words: str) -> str:
     return str(as_json(*words, exit_code=2)["error"]["message"])
 
 
+@pytest.mark.slow
 def test_from_the_rule_to_the_migration_and_once_more(yard: Yard, spec: Path) -> None:
     made = as_json(
         "drop", "add", "acme", str(spec), "--pattern", "customers_*.csv", "--settle", "0"
@@ -77,6 +78,7 @@ def test_rules_that_leave_open_which_files_are_meant_are_refused(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_place_of_its_own_is_the_tenants_alone(yard: Yard, tmp_path: Path) -> None:
     own = tmp_path / "sftp" / "acme"
     assert as_json("tenant", "set", "acme", "--drop", str(own))["drop"] == str(own)
@@ -103,6 +105,7 @@ def test_a_place_is_not_changed_under_what_is_under_way(yard: Yard, tmp_path: Pa
     assert "under way" in refused("tenant", "set", "acme", "--drop", str(tmp_path / "own"))
 
 
+@pytest.mark.slow
 def test_a_tenant_that_was_removed_has_had_nothing(yard: Yard) -> None:
     yard.rule("acme", SPEC, "*.csv")
     yard.put("a.csv", customers(1))

@@ -154,6 +154,7 @@ def test_a_run_that_was_asked_for_and_never_began_is_asked_for_again_by_the_same
     hold(yard, 1)
 
 
+@pytest.mark.slow
 def test_a_run_that_somebody_deleted_while_it_waited_is_begun_anew(
     ispmig_home: Path, instance: DagsterInstance
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_run_that_somebody_deleted_while_it_waited_is_begun_anew(
     hold(yard, 1)
 
 
+@pytest.mark.slow
 def test_somebody_who_takes_the_file_away_before_it_is_claimed_has_it(
     ispmig_home: Path, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +219,7 @@ def test_a_run_that_somebody_stopped_leaves_its_file_to_be_retried(
     assert "failed/customers_1.csv" in yard.lying()
 
 
+@pytest.mark.slow
 def test_a_run_that_dagster_will_try_again_is_waited_for(
     ispmig_home: Path, instance: DagsterInstance
 ) -> None:

@@ -84,6 +84,7 @@ def test_what_failed_is_tried_again_when_it_is_dropped_again(yard: Yard) -> None
     assert yard.rows() == 0
 
 
+@pytest.mark.slow
 def test_what_was_rolled_back_may_be_dropped_again(yard: Yard) -> None:
     from ispmig_pipelines.platform import ledger
 
@@ -96,6 +97,7 @@ def test_what_was_rolled_back_may_be_dropped_again(yard: Yard) -> None:
     assert yard.until_quiet() == 1
 
 
+@pytest.mark.slow
 def test_without_a_spec_it_goes_to_review_and_nothing_is_loaded(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_file_is_taken_when_it_has_not_changed_for_as_long_as_is_said(yard: Ya
     assert len(yard.tick()) == 1
 
 
+@pytest.mark.slow
 def test_a_set_waits_for_all_of_its_sources_and_goes_by_its_number(yard: Yard) -> None:
     yard.rule("acme", TWO)
     yard.put("customers_01.csv", customers(1))
@@ -166,6 +169,7 @@ def test_a_set_waits_for_all_of_its_sources_and_goes_by_its_number(yard: Yard) -
     assert (yard.rows(), yard.rows("plan")) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_marker_closes_what_it_names_and_goes_with_it(yard: Yard) -> None:
     yard.rule("acme", SPEC, "customers_*.csv", settle=3600)
     yard.put("customers_01.csv", customers(1))
@@ -179,6 +183,7 @@ def test_a_marker_closes_what_it_names_and_goes_with_it(yard: Yard) -> None:
     assert yard.until_quiet() == 1
 
 
+@pytest.mark.slow
 def test_a_manifest_closes_what_it_lists_once_that_is_all_there(yard: Yard) -> None:
     yard.rule("acme", TWO, settle=3600)
     yard.put("nightly.manifest.json", '{"files": ["customers_a.csv", "plans_b.csv"]}')
@@ -220,6 +225,7 @@ def test_an_empty_file_fails_and_is_not_taken_for_another_empty_one(yard: Yard) 
     assert "empty" in yard.drops()[0].why
 
 
+@pytest.mark.slow
 def test_hostile_files_stay_where_they_are_and_hold_up_nobody(yard: Yard, tmp_path: Path) -> None:
     yard.rule("acme", SPEC, "*.csv")
     secret = tmp_path / "secret.csv"
@@ -264,6 +270,7 @@ def test_hostile_files_stay_where_they_are_and_hold_up_nobody(yard: Yard, tmp_pa
     assert secret.read_text() == customers(9)
 
 
+@pytest.mark.slow
 def test_one_tenants_broken_place_stops_no_other(
     ispmig_home: Path, instance: DagsterInstance
 ) -> None:

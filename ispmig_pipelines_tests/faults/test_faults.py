@@ -76,6 +76,7 @@ def once(error: Exception, function: Callable[..., Any]) -> Callable[..., Any]:
     return failing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["map_feed", "validate_feed", "load"])
 def test_a_run_retried_from_failure_goes_on_from_what_is_staged(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str
@@ -96,6 +97,7 @@ def test_a_run_retried_from_failure_goes_on_from_what_is_staged(
     assert done.entities["customer"]["inserted"] == 500
 
 
+@pytest.mark.slow
 def test_a_run_that_died_after_the_commit_is_not_loaded_twice(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_run_that_died_after_the_commit_is_not_loaded_twice(
     assert house.digest() == before
 
 
+@pytest.mark.slow
 def test_what_was_published_and_never_audited_is_taken_back_by_the_next_run(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +139,7 @@ def test_what_was_published_and_never_audited_is_taken_back_by_the_next_run(
     assert house.digest() == before
 
 
+@pytest.mark.slow
 def test_auditing_an_old_migration_again_changes_nothing(house: House) -> None:
     first = run(house)
     house.write("people.csv", PEOPLE.replace("1.50", "9.99"))
@@ -149,6 +153,7 @@ def test_auditing_an_old_migration_again_changes_nothing(house: House) -> None:
     assert house.digest() == before
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_not_gone_on_with_when_a_later_one_was_published(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +202,7 @@ def status(house: House, run_id: str) -> DagsterRunStatus:
     return found.status
 
 
+@pytest.mark.slow
 def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
     had_the_tenant = started(house, **{"ispmig/migration": "1"})
     opened(house, had_the_tenant)
@@ -210,6 +216,7 @@ def test_dagster_is_told_of_runs_whose_process_was_killed(house: House) -> None:
     assert {status(house, r) for r in (waiting, elsewhere, retrying)} == {DagsterRunStatus.STARTED}
 
 
+@pytest.mark.slow
 def test_the_janitor_closes_what_dead_runs_left_and_touches_no_living_one(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +252,7 @@ def test_the_janitor_closes_what_dead_runs_left_and_touches_no_living_one(
     assert not list(settings().staging_folder.rglob("*.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["extracting.extract", "map_feed", "load", "auditing.audit"])
 def test_what_passes_is_tried_again_in_the_same_run(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str
@@ -264,6 +272,7 @@ def test_what_passes_is_tried_again_in_the_same_run(
     assert stages == ["begun", "published", "finished"]
 
 
+@pytest.mark.slow
 def test_tries_are_few_and_what_stays_is_not_tried_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +297,7 @@ def test_tries_are_few_and_what_stays_is_not_tried_again(
     assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_the_tenant_and_then_says_that_it_is_busy(house: House) -> None:
     with house.engine.connect() as connection, tenants.lock(connection, "acme"):
         refused = run(house)
@@ -307,6 +317,7 @@ def test_pauses_grow_and_are_not_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
 
 
+@pytest.mark.slow
 def test_what_a_dead_run_left_is_cleared_away_by_the_next(house: House, ispmig_home: Path) -> None:
     with house.engine.begin() as connection:
         dead = ledger.open_migration(

@@ -84,6 +84,7 @@ def unfinished(scene: Scene, slug: str) -> bool:
     return not any(e.state is State.DONE for e in scene.entries(slug))
 
 
+@pytest.mark.slow
 def test_killed_at_commits_it_goes_on_to_the_same_content(scene: Scene) -> None:
     like = Undisturbed(scene)
     rng = random.Random(SEED)  # noqa: S311 - moments of tests

@@ -85,6 +85,7 @@ def read(url: str = URL) -> bytes:
         return source.read(1 << 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", PASSING, ids=str)
 def test_what_passes_is_asked_for_again(
     bucket: Breaking, fault: Fault, pauses: list[float]
@@ -177,6 +178,7 @@ def test_what_stays_is_asked_for_once_and_told(
     assert pauses == []
 
 
+@pytest.mark.slow
 def test_a_web_server_is_gone_on_with_likewise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSE", 0.0)
     monkeypatch.setattr(remote, "_TIMEOUT", 0.5)
@@ -206,6 +208,7 @@ def house(ispmig_home: Path, tmp_path: Path) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.slow
 def test_a_migration_from_a_bucket_that_breaks_comes_to_the_same(
     house: House, bucket: Breaking
 ) -> None:
@@ -219,6 +222,7 @@ def test_a_migration_from_a_bucket_that_breaks_comes_to_the_same(
     assert bucket.faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Status(403, "AccessDenied"), Status(404, "NoSuchBucket")])
 def test_a_migration_from_a_place_that_refuses_is_tried_once(
     house: House, bucket: Breaking, fault: Status
@@ -235,6 +239,7 @@ def test_a_migration_from_a_place_that_refuses_is_tried_once(
     assert bucket.requests <= 2
 
 
+@pytest.mark.slow
 def test_a_migration_from_a_bucket_that_is_out_of_breath_is_tried_a_few_times(
     house: House, bucket: Breaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:

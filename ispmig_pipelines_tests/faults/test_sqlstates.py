@@ -65,6 +65,7 @@ def run_is_not_to_be_retried(instance: DagsterInstance, run_id: str) -> bool:
     return retrying.NO_RUN_RETRY.items() <= found.tags.items()
 
 
+@pytest.mark.slow
 def test_what_passes_is_tried_again(instance: DagsterInstance, ispmig_home: Path) -> None:
     for state in PASSING:
         result = run(instance, state, 2)
@@ -89,6 +90,7 @@ def test_what_passes_is_given_up_after_a_few_tries(
     assert not run_is_not_to_be_retried(instance, result.run_id)
 
 
+@pytest.mark.slow
 def test_what_stays_is_tried_once_by_the_op_and_by_the_run(
     instance: DagsterInstance, ispmig_home: Path
 ) -> None:

@@ -84,6 +84,7 @@ def asleep_in_load(scene: Scene, slug: str) -> Callable[[], int | None]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_command_is_stopped_in_the_middle_of_a_statement(scene: Scene, number: int) -> None:
     like = Undisturbed(scene)
@@ -119,6 +120,7 @@ def test_a_command_is_stopped_while_it_waits_for_the_tenant(
     assert scene.entries(slug) == []
 
 
+@pytest.mark.slow
 def test_a_command_that_is_stopped_between_two_ops_says_so_in_the_ledger(scene: Scene) -> None:
     def run() -> int | None:
         mapped = ops.usage

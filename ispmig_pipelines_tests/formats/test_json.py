@@ -291,6 +291,7 @@ def test_more_columns_than_the_limit_are_refused(tmp_path: Path) -> None:
     assert "keyed: true" in refused(tmp_path, by_key, limits=ReadLimits(max_columns=40))
 
 
+@pytest.mark.slow
 def test_keys_without_end_are_refused_and_not_held(tmp_path: Path) -> None:
     records = ",".join(f'{{"k{i}": 1}}' for i in range(21_000))
     assert "the keys seem to be data" in refused(tmp_path, f"[{records}]")
@@ -381,6 +382,7 @@ def test_arrays_of_php_with_gaps_are_child_tables_as_those_without(tmp_path: Pat
     assert found["export._key"].rows == [("4", "1", "5", MISSING, "1")]
 
 
+@pytest.mark.slow
 def test_many_records_under_keys_are_streamed(tmp_path: Path) -> None:
     members = ",".join(f'"{i}": {{"a": {i}, "b": "x{i}"}}' for i in range(30_000))
     table = read(tmp_path, "{" + members + "}")["export"]
@@ -671,6 +673,7 @@ ONE_OR_MANY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2_000])
 @pytest.mark.parametrize("form", ["json", "ndjson"])
 def test_an_object_where_others_have_an_array_is_a_record_of_the_same_table(

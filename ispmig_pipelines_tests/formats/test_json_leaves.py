@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def _in_any_way(leaf: tuple[Place, str]) -> tuple[Place, str]:
     return (place[0], *(part for part in place[1:] if part != 1)), text
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(RECORD, min_size=1, max_size=5), st.booleans())
 def test_every_leaf_is_a_cell_in_its_place(records: list[dict[str, Any]], fast: bool) -> None:
@@ -106,6 +108,7 @@ def test_every_leaf_is_a_cell_in_its_place(records: list[dict[str, Any]], fast: 
     assert Counter(map(_in_any_way, found)) == Counter(map(_in_any_way, wanted))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(RECORD, min_size=1, max_size=5))
 def test_records_under_keys_have_the_leaves_of_records_in_an_array(

@@ -101,6 +101,7 @@ def test_any_text_is_a_string_to_pythons_parser(cells: list[tuple[str, str]], na
     assert [json.loads(line) for line in lines[:-1]] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["json", "ndjson"])
 def test_our_reader_gives_the_same_cells(format: str, tmp_path: Path) -> None:
     @given(tables(missing=True))

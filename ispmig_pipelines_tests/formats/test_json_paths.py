@@ -91,6 +91,7 @@ def seen(
 LAW = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @LAW
 @given(exports(), st.integers(1, 200), st.integers(1, 5), st.sampled_from(["", "x", '{"a":', "[]"]))
 def test_ndjson(
@@ -106,6 +107,7 @@ def test_ndjson(
     assert seen(NdjsonReader, data, size, least_run=300, block_bytes=block) == tolerant
 
 
+@pytest.mark.slow
 @LAW
 @given(exports(), st.integers(1, 200), st.integers(1, 5), st.booleans(), st.booleans())
 def test_documents(
@@ -125,6 +127,7 @@ def test_documents(
     assert seen(JsonReader, data, size, least_run=300, block_bytes=block) == tolerant
 
 
+@pytest.mark.slow
 @LAW
 @given(st.lists(st.dictionaries(KEYS.filter(bool), SCALARS, min_size=1), min_size=1, max_size=20))
 def test_what_was_written_is_read_back(found: list[dict[str, Any]]) -> None:

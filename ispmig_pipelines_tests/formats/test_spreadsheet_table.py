@@ -287,6 +287,7 @@ def test_the_spec_may_leave_out_a_footer(tmp_path: Path) -> None:
     assert table_of(path, csv=CsvOptions(footer_lines=14))[1:3] == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_footer_may_be_longer_than_a_block_of_rows(tmp_path: Path) -> None:
     rows = [[i, "x" * 3_000, "y"] for i in range(6_000)]
     path = save(tmp_path / "a.xlsx", ["id", "name", "city"], *rows)

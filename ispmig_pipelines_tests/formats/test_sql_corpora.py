@@ -51,6 +51,7 @@ def same_day(cell: str | None) -> str | None:
     return cell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["MySql", "PostgreSql", "Sqlite"])
 def test_chinook_is_what_its_database_holds_cell_by_cell(dialect: str) -> None:
     folder = corpus("sql_chinook")

@@ -176,6 +176,7 @@ def test_statements_are_bounded() -> None:
 # ------------------------------------------------------------ our own reader
 
 
+@pytest.mark.slow
 @every_dialect
 def test_our_reader_gives_the_same_cells(dialect: str, tmp_path: Path) -> None:
     @given(tables())

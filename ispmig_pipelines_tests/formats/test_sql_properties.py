@@ -149,6 +149,7 @@ WRITERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=TABLES, block=st.sampled_from([1, 7, 64, 1 << 20]), size=st.integers(1, 20))
@@ -163,6 +164,7 @@ def test_rows_come_back_as_they_were(
         assert reader.detected.questions == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=TABLES, data=st.data())

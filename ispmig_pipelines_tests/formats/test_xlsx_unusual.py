@@ -187,6 +187,7 @@ def test_a_row_without_a_number_has_that_of_its_cells(tmp_path: Path, fast: bool
         assert [b.line.to_pylist() for b in reader.batches("Data")] == [[7]]
 
 
+@pytest.mark.slow
 @BOTH
 def test_rows_far_out_of_order_are_all_read(tmp_path: Path, fast: bool) -> None:
     pad = "x" * 2_000
@@ -199,6 +200,7 @@ def test_rows_far_out_of_order_are_all_read(tmp_path: Path, fast: bool) -> None:
     assert sorted(int(r[0] or 0) for r in rows) == list(range(2, 9_000))
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize(
     "empty",

@@ -100,6 +100,7 @@ def test_records_inside_records_are_read_by_expressions_as_by_the_parser(
         assert read_back == [t.replace("\r", " ") for t in taxes]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     parts=st.lists(st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=2)), max_size=4), min_size=2),

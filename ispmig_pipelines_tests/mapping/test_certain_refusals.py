@@ -28,6 +28,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join).m
 STYLES = [Style(), Style(decimal_mark="."), Style(decimal_mark=","), Style(thousands_mark=" ")]
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(TEXTS, st.sampled_from(STYLES))
 def test_no_number_is_refused_that_reads_as_one(text: str, style: Style) -> None:
@@ -39,6 +40,7 @@ def test_no_number_is_refused_that_reads_as_one(text: str, style: Style) -> None
         assert refused.value.rule == "value.type"
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(TEXTS)
 def test_no_date_is_refused_that_reads_as_one(text: str) -> None:
@@ -86,6 +88,7 @@ def test_an_email_address_is_refused_as_the_library_does(text: str) -> None:
         assert one(FieldType.EMAIL, text) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(TEXTS, st.sampled_from(["US", "DE", "GB", "IN", "AR"]))
 def test_no_telephone_number_is_refused_that_the_library_takes(text: str, country: str) -> None:

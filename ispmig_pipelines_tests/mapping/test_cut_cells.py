@@ -187,6 +187,7 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     mappings=st.lists(st.tuples(st.sampled_from("AB"), STEPS), min_size=3, max_size=3),

@@ -213,6 +213,7 @@ CELLS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [DATE, TIMESTAMP, MONEY, FieldType.INTEGER], ids=str)
 @settings(max_examples=80, deadline=None)
 @given(cells=CELLS, cuts=st.sets(st.integers(1, 13)), files=st.integers(1, 3), seed=st.randoms())
@@ -241,6 +242,7 @@ def test_neither_order_nor_batches_matter(
     assert outcome([placed[a:b] for a, b in pairwise(edges)]) == whole
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(cells=CELLS)
 def test_what_is_settled_leaves_no_date_in_doubt(cells: list[str | None]) -> None:

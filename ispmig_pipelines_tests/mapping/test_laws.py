@@ -65,6 +65,7 @@ def outcomes(info: FieldInfo, style: Style, cells: list[str | None]) -> list[obj
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @settings(max_examples=60, deadline=None)
 @given(cells=COLUMNS, style=STYLES, at=st.integers(0, 12), seed=st.randoms())
@@ -82,6 +83,7 @@ def test_neither_order_nor_batches_matter(
     assert parts.values.to_pylist() == [value for value, _, _ in whole]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @settings(max_examples=60, deadline=None)
 @given(cells=COLUMNS, style=STYLES)
@@ -95,6 +97,7 @@ def test_canonical_values_convert_to_themselves(
     assert again.values.to_pylist() == values.to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @settings(max_examples=60, deadline=None)
 @given(cells=COLUMNS, style=STYLES)

@@ -306,6 +306,7 @@ _SIDES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(_SIDES),

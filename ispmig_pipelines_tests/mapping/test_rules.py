@@ -216,6 +216,7 @@ def of(plan: FeedPlan, batch: Records) -> list[int]:
     return list(range(batch.cells.num_rows)) if mask is None else np.flatnonzero(mask).tolist()
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(
@@ -267,6 +268,7 @@ def test_records_are_routed_by_one_block_to_one_other() -> None:
     assert any("cannot go with a block that has records routed to it" in p for p in problems)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from("AX?"), st.sampled_from(["1", "20.5", "x", None, "-7"])),

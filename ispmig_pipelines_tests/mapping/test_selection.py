@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,6 +212,7 @@ def is_something(cell: str | None) -> bool:
     return cell is not None and cell.strip() not in ("", "-", "N/A")
 
 
+@pytest.mark.slow
 @given(rows=TABLES)
 def test_every_record_is_wanted_or_skipped_and_no_cell_of_it_is_lost(
     rows: list[list[str | None]],
@@ -256,6 +258,7 @@ def test_every_record_is_wanted_or_skipped_and_no_cell_of_it_is_lost(
                 assert name not in carried
 
 
+@pytest.mark.slow
 @given(rows=TABLES, at=st.integers(0, 8))
 def test_neither_batches_nor_slices_change_what_is_wanted_and_what_is_kept(
     rows: list[list[str | None]], at: int

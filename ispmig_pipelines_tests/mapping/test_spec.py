@@ -305,6 +305,7 @@ def test_words_of_the_spec_must_be_what_the_field_can_hold() -> None:
     )[0]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [

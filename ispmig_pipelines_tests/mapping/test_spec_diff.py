@@ -448,6 +448,7 @@ def same(one: SpecDocument, other: SpecDocument) -> bool:
     return alike and header_matters(one) == header_matters(other)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(documents(), documents())
 def test_nothing_is_told_if_and_only_if_the_documents_are_equal(
@@ -458,6 +459,7 @@ def test_nothing_is_told_if_and_only_if_the_documents_are_equal(
     assert (diff(a, b) == ()) == same(a, b)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(documents(), st.data())
 def test_one_thing_that_is_different_is_told_and_nothing_of_what_is_not(

@@ -199,6 +199,7 @@ def test_an_extension_is_told_and_the_number_kept() -> None:
     assert [r.rule for r in result.refusals] == ["value.dropped"]
 
 
+@pytest.mark.slow
 def test_of_the_corpus_of_numbers_every_valid_one_is_e164_and_no_impossible_one_passes() -> None:
     path = corpus("vocab/phone_examples.tsv")
     rows = list(csv.DictReader(path.open(encoding="utf-8"), delimiter="\t"))
@@ -240,6 +241,7 @@ def test_column_operations_write_a_number_as_the_library_does(
         assert f"+{plan.code}{significant}" == _by_the_library(cell, country)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(["US", "GB", "DE", "IT", "RU", "IN", "BR", ""]),

@@ -78,6 +78,7 @@ def test_what_is_wrong_with_a_database_is_told_by_a_code(
     assert health.database().code == code
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up(
     ispmig_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_place_that_is_no_folder_is_told_by_its_name_alone(
     assert str(ispmig_home) not in json.dumps(found.details)
 
 
+@pytest.mark.slow
 def test_buckets_are_asked(ispmig_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as bucket:
         use(monkeypatch, backups=f"s3://{bucket}/backups", drop="s3://no-such-bucket/drop")
@@ -258,6 +260,7 @@ def test_asking_for_metrics_starts_no_embedded_server(
     assert not (ispmig_home / "postgres").exists()
 
 
+@pytest.mark.slow
 def test_a_code_location_that_is_there_and_one_that_does_not_load(
     ispmig_home: Path, instance: DagsterInstance, tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 def test_records_in_quarantine_are_counted_and_counted_again_when_something_is_done(
     ispmig_home: Path, tmp_path: Path
 ) -> None:

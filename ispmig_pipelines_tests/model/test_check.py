@@ -138,6 +138,7 @@ def test_patterns_use_only_what_all_engines_read_alike(pattern: str) -> None:
     assert re.fullmatch(pattern, "\0") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_mean_to_pandera_what_they_mean_to_python(pattern: str) -> None:
     info = FieldInfo(FieldType.EMAIL, "Under test.", pattern=pattern, pattern_doc="as told")

@@ -36,6 +36,7 @@ def one(entity: str, field: str, value: str) -> str:
     return str(masked(entity, field, value)[0])
 
 
+@pytest.mark.slow
 @given(st.integers(2, 5000), st.integers(0, 3))
 def test_a_permutation_meets_every_number_once(limit: int, tweak: int) -> None:
     found = {permuted(n, limit, KEY, bytes([tweak])) for n in range(limit)}

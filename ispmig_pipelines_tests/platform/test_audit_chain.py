@@ -681,6 +681,7 @@ def test_a_downgrade_leaves_the_entries(five: Engine) -> None:
         assert connection.execute(count).scalar() == 7
 
 
+@pytest.mark.slow
 def test_a_bucket_can_be_the_witness(
     database: Engine, monkeypatch: pytest.MonkeyPatch, ispmig_home: Path
 ) -> None:

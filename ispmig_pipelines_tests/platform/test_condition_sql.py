@@ -210,6 +210,7 @@ def conditions(entity: str) -> st.SearchStrategy[c.Condition]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), entity=st.sampled_from(ASKED))
 def test_the_frame_and_the_database_choose_the_same_rows(

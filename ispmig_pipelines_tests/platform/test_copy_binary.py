@@ -96,6 +96,7 @@ def tables(driver: psycopg.Connection, *names: str) -> None:
         )
 
 
+@pytest.mark.slow
 @given(rows=ROWS, skipped=st.integers(0, 2))
 @example(rows=[NULLS, NULLS], skipped=0)
 @example(rows=[], skipped=0)

@@ -393,6 +393,7 @@ def test_the_end_of_a_day_is_no_time_of_it(tables: psycopg.Connection) -> None:
     )
 
 
+@pytest.mark.slow
 @every_entity
 def test_what_validation_passes_postgres_takes_and_what_it_refuses_is_refused(
     tables: psycopg.Connection, entity: EntityInfo
@@ -439,6 +440,7 @@ def sparse_row(entity: EntityInfo, name: str) -> dict[str, Any]:
     return row | BESIDE.get(name, {})
 
 
+@pytest.mark.slow
 @every_entity
 def test_both_agree_on_every_field_by_itself(
     tables: psycopg.Connection, entity: EntityInfo
@@ -456,6 +458,7 @@ def test_both_agree_on_every_field_by_itself(
     agree()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_mean_to_postgres_what_they_mean_to_pandera(
     tables: psycopg.Connection, pattern: str

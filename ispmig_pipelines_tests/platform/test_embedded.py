@@ -152,6 +152,7 @@ class User:
 
 
 class TestAFreshHome:
+    @pytest.mark.slow
     def test_has_a_database_that_every_driver_reaches(self, fresh_home: Path) -> None:
         url = embedded.serve(fresh_home, linger=0)
 
@@ -184,18 +185,21 @@ class TestAFreshHome:
         for file in (fresh_home / "postgres.log", *(fresh_home / "postgres.run").iterdir()):
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
+    @pytest.mark.slow
     def test_keeps_the_defaults_that_make_a_commit_durable(self, fresh_home: Path) -> None:
         url = embedded.serve(fresh_home, linger=0)
 
         for setting in ("fsync", "full_page_writes", "synchronous_commit", "data_checksums"):
             assert rows(url, f"SHOW {setting}") == ["on"]
 
+    @pytest.mark.slow
     def test_orders_text_the_same_on_every_machine(self, fresh_home: Path) -> None:
         url = embedded.serve(fresh_home, linger=0)
 
         assert rows(url, "SELECT datlocprovider FROM pg_database WHERE datname = 'ispmig'") == ["b"]
         assert rows(url, "SELECT upper('é')") == ["É"]
 
+    @pytest.mark.slow
     def test_knows_nothing_of_the_callers_environment(
         self, fresh_home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -247,6 +251,7 @@ class TestSharing:
 
 
 class TestLifetime:
+    @pytest.mark.slow
     def test_it_stops_after_the_last_user_and_leaves_nobody(self, home: Path) -> None:
         with User(home) as first, User(home) as second:
             url = first.url()
@@ -281,6 +286,7 @@ class TestLifetime:
             finally:
                 os.kill(child, signal.SIGKILL)
 
+    @pytest.mark.slow
     def test_a_forked_child_goes_on_using_it(self, home: Path) -> None:
         forked = (
             "r, w = os.pipe()\n"
@@ -305,6 +311,7 @@ class TestLifetime:
 
         assert rows(embedded.serve(home, linger=0)) == ["a"]
 
+    @pytest.mark.slow
     def test_a_deleted_home_ends_its_server(self, home: Path) -> None:
         embedded.serve(home, linger=0)
         pid, data = postmaster(home), (home / "postgres").resolve()
@@ -329,6 +336,7 @@ class TestCrashes:
         eventually(lambda: embedded.status(home).version and postmaster(home) != first)
         assert rows(url) == ["committed"]
 
+    @pytest.mark.slow
     def test_a_killed_server_and_keeper_are_replaced(self, home: Path) -> None:
         keep(embedded.serve(home, linger=0), "committed")
         keeper_process(home).kill()
@@ -380,6 +388,7 @@ class TestCrashes:
             busy.kill()
             busy.communicate()
 
+    @pytest.mark.slow
     def test_a_stale_pid_file_of_a_living_process_is_no_obstacle(self, home: Path) -> None:
         keep(embedded.serve(home, linger=0), "a")
         embedded.stop(home)
@@ -627,6 +636,7 @@ class TestStartedByRoot:
         assert said == f"ok {NOBODY}"
         assert (other / "home" / "postgres").stat().st_uid == NOBODY
 
+    @pytest.mark.slow
     def test_another_user_is_not_let_in(self, reachable: Path) -> None:
         home = reachable / "home"
         home.mkdir(mode=0o755)

@@ -178,6 +178,7 @@ SECOND = {
 }
 
 
+@pytest.mark.slow
 def test_a_reader_sees_all_of_a_first_load_or_nothing_and_waits_for_nobody(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_reader_sees_all_of_a_first_load_or_nothing_and_waits_for_nobody(
     assert len(reader.of_table["customer"]) == len(reader.of_table["_quarantine"]) == 2
 
 
+@pytest.mark.slow
 def test_a_reader_sees_all_of_a_later_migration_or_nothing(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +200,7 @@ def test_a_reader_sees_all_of_a_later_migration_or_nothing(
     assert len(reader.of_table["_undo"]) == 2
 
 
+@pytest.mark.slow
 def test_a_reader_sees_nothing_of_a_migration_that_changes_nothing(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +211,7 @@ def test_a_reader_sees_nothing_of_a_migration_that_changes_nothing(
     assert len(reader.states) == 1
 
 
+@pytest.mark.slow
 def test_a_reader_sees_of_a_dry_run_its_quarantine_at_its_end_and_no_row(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_reader_sees_of_a_dry_run_its_quarantine_at_its_end_and_no_row(
     }
 
 
+@pytest.mark.slow
 def test_a_reader_sees_all_of_a_resubmission_or_nothing(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +247,7 @@ def test_a_reader_sees_all_of_a_resubmission_or_nothing(
     assert len(reader.of_table["_closings"]) == 2
 
 
+@pytest.mark.slow
 def test_a_reader_sees_all_of_a_rollback_or_nothing(
     connection: Connection, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +304,7 @@ def until(holds: Callable[[], bool], seconds: float = 120) -> None:
 # --- locks ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "work",
     [

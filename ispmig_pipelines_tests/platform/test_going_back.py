@@ -130,6 +130,7 @@ def of_tenant(database: Engine) -> Any:
         return digest(raw(connection), acme)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS[1:-1])
 def test_what_an_older_ledger_can_hold_is_there_again_after_the_way_back_and_forth(
     filled: Engine, version: str
@@ -170,6 +171,7 @@ def test_what_an_older_ledger_can_hold_is_there_again_after_the_way_back_and_for
     assert chains(filled)["acme"][2] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "lost"), LOST.items())
 def test_what_would_be_lost_is_named_and_kept_unless_it_is_given_up(
     filled: Engine, version: str, lost: set[str]

@@ -332,6 +332,7 @@ PLANTED: list[tuple[str, str, int, dict[str, Any], set[Issue]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entity", "row", "values", "issues"), [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED]
 )

@@ -353,6 +353,7 @@ def orphans(connection: Connection) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_whole_accounts_go_and_the_session_is_as_it_was(
     connection: Connection, acme: Tenant, way: str
 ) -> None:
@@ -380,6 +381,7 @@ def test_only_who_may_say_so_is_not_asked(connection: Connection) -> None:
             transaction.rollback()
 
 
+@pytest.mark.slow
 def test_nothing_is_orphaned_through_any_reference(connection: Connection, acme: Tenant) -> None:
     references = [(e, n, p) for e, info in ENTITIES.items() for n, p in info.references.items()]
     for child, name, parent in references:
@@ -426,6 +428,7 @@ def test_what_others_do_at_a_delete_is_done(connection: Connection, acme: Tenant
     assert value(connection, "select array_agg(account) from public.gone") == ["A"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["no action", "cascade", "set null"])
 def test_foreign_keys_of_others_hold(connection: Connection, acme: Tenant, action: str) -> None:
     first = load(connection, acme, customer=[customer("A"), customer("B")])

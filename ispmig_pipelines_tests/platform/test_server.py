@@ -103,6 +103,7 @@ class TestTheEmbeddedServer:
         settings.cache_clear()
         embedded.remove(home)
 
+    @pytest.mark.slow
     def test_is_the_default_and_comes_back_after_a_crash(self, home: Path) -> None:
         assert server.is_embedded()
         with server.connect(autocommit=True) as connection:

@@ -60,6 +60,7 @@ def test_the_database_refuses_to_change_them(connection: Connection, statement: 
     assert len(trail.entries(connection, "acme")) == 1
 
 
+@pytest.mark.slow
 def test_a_ledger_of_the_first_version_is_upgraded_with_what_it_holds(
     connection: Connection,
 ) -> None:

@@ -137,6 +137,7 @@ def _of_cells() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_rule_is_broken_somewhere() -> None:
     of_entities = {parameters.id for parameters in RULES}
     of_cells = {code for code in _of_cells() if code.startswith("value.")}

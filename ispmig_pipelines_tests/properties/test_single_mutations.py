@@ -28,6 +28,7 @@ SEEDS = st.integers(0, 10**9)
 Row = dict[str, Any]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
 @given(seed=SEEDS)
 @settings(max_examples=4, deadline=None)
@@ -96,6 +97,7 @@ def cell_mutations(entity: EntityInfo) -> Iterator[Row]:
             yield {name: _wrong(info, kind)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
 def test_each_wrong_cell_is_told_once_and_nothing_else_is(entity: EntityInfo) -> None:
     rng = random.Random(entity.name)  # noqa: S311 - rows of tests
@@ -353,6 +355,7 @@ RULES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entity", "rule", "severity"), RULES)
 @given(seed=SEEDS)
 @settings(max_examples=2, deadline=None)
@@ -374,6 +377,7 @@ def test_a_broken_rule_is_told_once_and_no_other_error_is(
     assert {issue["record"] for issue in told} == set(range(0, 20, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda e: e.name)
 @given(seed=SEEDS)
 @settings(max_examples=2, deadline=None)

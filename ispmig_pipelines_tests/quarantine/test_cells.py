@@ -36,6 +36,7 @@ def test_what_is_left_as_it_was_shown_is_the_cell_itself(cell: str | None) -> No
     assert back == cell
 
 
+@pytest.mark.slow
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 def test_a_workbook_keeps_what_is_shown(
     tmp_path_factory: pytest.TempPathFactory, cells: list[str]

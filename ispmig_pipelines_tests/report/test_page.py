@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,6 +211,7 @@ def test_every_table_names_its_columns_and_its_rows() -> None:
     assert all(set(re.findall(r"<tr>(<\w+[^>]*>)", row)) == {'<th scope="row">'} for row in rows)
 
 
+@pytest.mark.slow
 def test_wide_exports_of_many_files_leave_a_small_page_and_a_whole_json() -> None:
     """200 sources of 80 columns each."""
     places = [(f"source {s}", f"column {c}") for s in range(200) for c in range(80)]

@@ -57,6 +57,7 @@ def test_the_same_report_is_signed_alike() -> None:
     assert apart[0] == apart[1]
 
 
+@pytest.mark.slow
 @BOTH
 def test_every_single_bit_counts(content: bytes) -> None:
     # Through the whole file, a different bit of each byte: a place on which nothing depends would

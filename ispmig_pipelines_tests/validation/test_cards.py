@@ -113,6 +113,7 @@ def test_masking_twice_is_masking_once(parts: list[str], between: str) -> None:
     assert redacted(once) == once
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.none(), numbers(), WORDS, numbers().flatmap(grouped)), max_size=30),
        st.integers(1, 9))  # fmt: skip
 def test_borders_of_batches_do_not_matter(cells: list[str | None], size: int) -> None:
@@ -240,6 +241,7 @@ def test_what_is_none_stays(text: str) -> None:
     assert mask_column(pa.array([text])).cells.to_pylist() == [text]
 
 
+@pytest.mark.slow
 def test_dates_addresses_and_amounts_of_exports_stay() -> None:
     """A hundred thousand cells in which only chance could see a number."""
     draw = random.Random(5)  # noqa: S311

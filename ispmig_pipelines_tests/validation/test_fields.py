@@ -349,6 +349,7 @@ CELLS = {
 }
 
 
+@pytest.mark.slow
 @given(st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=12), st.data())
 @settings(max_examples=10, deadline=None)
 def test_neither_the_order_nor_the_size_of_batches_matters(

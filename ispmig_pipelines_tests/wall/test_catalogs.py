@@ -79,6 +79,7 @@ def that_tell(connection: Connection, acme: Tenant, word: str) -> set[str]:
     return telling
 
 
+@pytest.mark.slow
 def test_no_catalog_names_another_tenant(connection: Connection, acme: Tenant) -> None:
     assert {"pg_class", "pg_namespace", "pg_roles", "pg_stat_user_tables"} & {
         name.removeprefix("pg_catalog.") for name in that_tell(connection, acme, OTHER)

@@ -55,6 +55,7 @@ def house(
             admin.execute(sql.SQL("drop database {} with (force)").format(legacy))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", ["table: people", "query: select no, name from public.people -- all of them"]
 )
@@ -64,6 +65,7 @@ def test_its_tables_are_a_source(house: House, words: str) -> None:
     assert house.rows("customer", "account_number, last_name") == [("1", "pg_roles")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [

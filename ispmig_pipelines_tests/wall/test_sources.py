@@ -47,6 +47,7 @@ def refused(house: House, words: str) -> str:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", ["staging/other/1", "reports/other", "keys", "audit", "postgres/base", "dagster"]
 )
@@ -132,6 +133,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_a_source_becomes_sql(house: House, text: str) -> None:
     """As a cell, as a header, as a name of a table in a dump."""

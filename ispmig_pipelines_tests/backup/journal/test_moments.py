@@ -332,6 +332,7 @@ def test_before_the_journal_only_snapshots_are_there(past: Past) -> None:
     past.check()
 
 
+@pytest.mark.slow
 def test_from_one_snapshot_to_past_the_next_it_is_the_newer_that_is_gone_on_from(
     past: Past,
 ) -> None:

@@ -63,6 +63,7 @@ def states(past: Past) -> dict[int, str]:
         return dict(tuple(row) for row in connection.execute(sa.select(table.c.id, table.c.state)))
 
 
+@pytest.mark.slow
 def test_migrations_and_rollbacks_are_journaled(past: Past) -> None:
     past.backup()
     first = migrated(past, 30, price="10")
@@ -84,6 +85,7 @@ def test_migrations_and_rollbacks_are_journaled(past: Past) -> None:
     assert states(past)[second] != "undone"
 
 
+@pytest.mark.slow
 def test_after_a_restore_in_place_the_journal_goes_on_from_the_next_snapshot(past: Past) -> None:
     past.driver.execute("insert into t values (1, 'a')")
     past.backup()

@@ -49,6 +49,7 @@ def test_a_statement_that_touches_no_row_is_not_written_down(past: Past) -> None
     assert in_database(past) == in_database(past, "transactions") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 7, 1000])
 def test_large_changes_are_shipped_in_parts(
     past: Past, parts: int, monkeypatch: pytest.MonkeyPatch
@@ -190,6 +191,7 @@ def test_a_mark_that_is_missing_is_found_out(past: Past) -> None:
     assert refused.value.damage is Damage.MISSING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["swapped", "cut", "flipped", "of another history"])
 def test_a_mark_that_is_not_what_was_written_is_found_out(past: Past, what: str) -> None:
     at = history(past)

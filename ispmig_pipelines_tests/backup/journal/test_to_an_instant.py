@@ -84,6 +84,7 @@ class Then:
         )
 
 
+@pytest.mark.slow
 def test_it_is_what_it_was_between_two_changes(acme: Tenant) -> None:
     with connect(autocommit=True) as driver:
         then = Then(acme, driver)

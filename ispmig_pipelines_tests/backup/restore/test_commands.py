@@ -29,6 +29,7 @@ def ispmig(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_from_the_backup_to_the_confirmation(
     driver: psycopg.Connection, acme: Tenant, backup: Callable[..., str]
 ) -> None:
@@ -59,6 +60,7 @@ def test_from_the_backup_to_the_confirmation(
     assert ispmig("audit", "verify")
 
 
+@pytest.mark.slow
 def test_to_a_moment_the_newest_snapshot_before_it_is_taken(
     driver: psycopg.Connection, acme: Tenant, backup: Callable[..., str]
 ) -> None:
@@ -81,6 +83,7 @@ def test_to_a_moment_the_newest_snapshot_before_it_is_taken(
     assert "time zone" in told["error"]["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -101,6 +104,7 @@ def test_what_is_wrong_is_told_before_a_run_is_made(
     assert ispmig("audit", "show", "acme", "--operation", "restore")["entries"] == []
 
 
+@pytest.mark.slow
 def test_the_job_changes_nothing_unless_it_is_told_to(
     driver: psycopg.Connection, acme: Tenant, backup: Callable[..., str]
 ) -> None:
@@ -155,6 +159,7 @@ entities:
 """
 
 
+@pytest.mark.slow
 def test_the_ledger_says_what_stands_after_a_restore(
     driver: psycopg.Connection, acme: Tenant, backup: Callable[..., str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -74,6 +74,7 @@ def history(move: Move, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     return first, second
 
 
+@pytest.mark.slow
 def test_a_tenant_comes_back_with_its_history(
     history: tuple[int, int], move: Move, tmp_path: Path
 ) -> None:

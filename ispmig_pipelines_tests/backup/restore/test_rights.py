@@ -26,6 +26,7 @@ def limited(database_url: str, ispmig_home: Path, monkeypatch: pytest.MonkeyPatc
     documented_rights.take(database_url, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_the_documented_rights_are_enough_to_restore(limited: None) -> None:
     ledger.prepare(engine())
@@ -84,6 +85,7 @@ OWN = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.empty_database
 def test_what_the_tenants_role_owns_is_backed_up_and_comes_back(limited: None) -> None:
     ledger.prepare(engine())

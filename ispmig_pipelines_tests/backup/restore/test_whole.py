@@ -209,6 +209,7 @@ def test_incremental_snapshots_come_back_too(
         assert rows(driver, acme.schema, repository.read(name))["many"] == wanted[name]
 
 
+@pytest.mark.slow
 def test_what_was_there_is_kept_until_it_is_confirmed(
     odd: None,
     driver: psycopg.Connection,
@@ -250,6 +251,7 @@ def test_what_was_there_is_kept_until_it_is_confirmed(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_several_restores_are_undone_the_newest_first(
     driver: psycopg.Connection,
     acme: Tenant,
@@ -343,6 +345,7 @@ def test_equal_content_has_an_equal_digest(
     assert digest(driver, acme) == before
 
 
+@pytest.mark.slow
 def test_a_restore_is_evidence_that_its_snapshot_can_be_restored(
     restoring: Restoring, backup: Callable[..., str], driver: psycopg.Connection,
     repository: Repository,

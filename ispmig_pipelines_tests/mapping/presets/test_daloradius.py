@@ -111,6 +111,7 @@ TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_database_comes_over(house: House) -> None:
     moved = move(house, "daloradius", [DUMP], currency="CHF")
     assert moved.suggested.preset == "daloradius"
@@ -162,6 +163,7 @@ def test_the_database_comes_over(house: House) -> None:
     assert moved.total("payment", "amount") == Decimal("72.88")
 
 
+@pytest.mark.slow
 def test_its_values_are_what_they_mean(house: House) -> None:
     moved = move(house, "daloradius", [DUMP], currency="CHF")
     customers = moved.rows(
@@ -236,6 +238,7 @@ def test_no_number_of_a_card_and_no_hash_is_loaded(house: House) -> None:
     assert not any(number in lying for number in CARDS)
 
 
+@pytest.mark.slow
 def test_without_its_billing_groups_are_the_plans(house: House, tmp_path: Path) -> None:
     """FreeRADIUS alone: what daloRADIUS adds is there, and empty."""
     dump = (EXPORTS / "daloradius" / DUMP).read_text(encoding="utf-8")
@@ -286,6 +289,7 @@ IMPORT_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_file_of_users_comes_over(house: House) -> None:
     name = "import_users.csv"
     moved = move(house, "daloradius", [name])

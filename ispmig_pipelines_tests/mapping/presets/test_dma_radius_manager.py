@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import EXPORTS, move
 
@@ -76,6 +78,7 @@ DUMP_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_database_comes_over(house: House) -> None:
     moved = move(house, "dma_radius_manager", [DUMP], currency="IQD")
     assert moved.suggested.preset == "dma_radius_manager"
@@ -132,6 +135,7 @@ def test_the_database_comes_over(house: House) -> None:
     }
 
 
+@pytest.mark.slow
 def test_no_hash_of_a_password_is_read(house: House) -> None:
     moved = move(house, "dma_radius_manager", [DUMP], currency="IQD")
     assert moved.suggested.sources["users"]["never"] == ["password"]
@@ -143,6 +147,7 @@ def test_no_hash_of_a_password_is_read(house: House) -> None:
     assert not any(one in everything for one in hashes)
 
 
+@pytest.mark.slow
 def test_the_users_alone_come_over_with_their_passwords_where_they_are_in_the_clear(
     house: House,
 ) -> None:

@@ -197,6 +197,7 @@ def test_no_number_and_no_verification_value_of_a_card_gets_anywhere(alone: Move
     assert "Short" not in torn["text"]
 
 
+@pytest.mark.slow
 def test_the_databases_packages_have_times_in_seconds(house: House) -> None:
     house.write(
         "cust_main.csv",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import move
 
@@ -84,6 +86,7 @@ DUMP_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_database_comes_over(house: House) -> None:
     moved = move(house, "phpnuxbill", [DUMP], currency="KES")
     assert moved.suggested.preset == "phpnuxbill"
@@ -118,6 +121,7 @@ def test_the_database_comes_over(house: House) -> None:
     assert moved.total("payment", "amount") == Decimal("22509.50")
 
 
+@pytest.mark.slow
 def test_its_values_are_what_they_mean(house: House) -> None:
     moved = move(house, "phpnuxbill", [DUMP], currency="KES")
     customers = moved.rows("customer", "kind", "last_name", "company_name", "status", "email",
@@ -205,6 +209,7 @@ LIST_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_list_of_customers_is_read_although_quotes_stand_in_it_as_they_are(
     house: House,
 ) -> None:
@@ -243,6 +248,7 @@ PLANS_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_a_customer_with_two_plans_is_one_customer_and_owes_once(house: House) -> None:
     name = "phpnuxbill_customers_2025-03-02_09_20.csv"
     moved = move(house, "phpnuxbill", [name], currency="KES")

@@ -205,6 +205,7 @@ def test_no_number_and_no_verification_value_of_a_card_is_loaded(moved: Moved) -
     assert all("CVV" not in (q["cells"] or {}) for q in moved.house.quarantine())
 
 
+@pytest.mark.slow
 def test_version_2_counts_in_cents(house: House) -> None:
     house.write(
         "services.csv",

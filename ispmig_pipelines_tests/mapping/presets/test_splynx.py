@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from ispmig_pipelines_tests.defs.migrating import House
 from ispmig_pipelines_tests.mapping.presets.migrating import move
 
@@ -37,6 +39,7 @@ CSV_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_csv_files_come_over(house: House) -> None:
     moved = move(house, "splynx", [CUSTOMERS, SERVICES], currency="CZK")
     assert moved.suggested.preset == "splynx"
@@ -156,6 +159,7 @@ DUMP_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_database_comes_over(house: House) -> None:
     moved = move(house, "splynx", [DUMP], currency="CZK")
     assert moved.suggested.preset == "splynx"

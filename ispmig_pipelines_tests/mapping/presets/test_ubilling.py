@@ -40,6 +40,7 @@ LIST_TRUTH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "ivan"),
     [
@@ -94,6 +95,7 @@ def test_the_list_comes_over_from_every_encoding(house: House, name: str, ivan: 
     assert addresses["10.10.0.13"] == ("shevchuk", "14:88:92:11:22:55")
 
 
+@pytest.mark.slow
 def test_a_list_that_was_cut_short_is_the_same_list(house: House) -> None:
     moved = move(house, "ubilling", ["users_short.csv"], currency="UAH")
     assert moved.suggested.preset == "ubilling"
@@ -139,6 +141,7 @@ DUMP_TRUTH = {
 }
 
 
+@pytest.mark.slow
 def test_the_database_comes_over_with_what_other_tables_say(house: House) -> None:
     moved = move(house, "ubilling", [DUMP], currency="UAH")
     assert moved.suggested.preset == "ubilling"

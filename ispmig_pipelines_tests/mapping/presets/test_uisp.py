@@ -239,6 +239,7 @@ def test_what_cannot_be_loaded_lies_in_quarantine_for_its_reason(moved: Moved) -
     assert moved.noted() == {("invoice", "invoices.json", 2): {"invoice.overpaid"}}
 
 
+@pytest.mark.slow
 def test_the_documentations_own_answers_are_recognised(tmp_path: Path) -> None:
     """Real responses of the API's documentation make a spec that maps what they hold."""
     answers = json.loads(
