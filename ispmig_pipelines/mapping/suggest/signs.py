@@ -1,8 +1,8 @@
 """Whether a positive balance is a debt or a credit, by what the rest of the export says.
 
 No name tells (``saldo``, ``balance``), and systems have it either way; but a debt comes to unpaid
-bills, those who are cut off owe something, and where bills are written some of them are always
-open: a balance that is never negative is then what is owed, and one that is never positive too.
+bills, and those who are cut off owe something. That no balance is negative tells nothing: prepaid
+customers have none that is, and neither have those who are billed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _PRICES = (("invoice", "total"), ("invoice", "amount_due"), ("service", "price")
 """Fields of what bills come to."""
 _LEAST = 3
 """Fewer balances of one kind are chance."""
-_OF_ALL = 0.1
-"""Share of the customers that must have a balance for its sign to be the system's habit."""
 
 
 def sign_of(table: Table, column: str, tables: Iterable[Table]) -> tuple[str, str]:
@@ -49,10 +47,6 @@ def sign_of(table: Table, column: str, tables: Iterable[Table]) -> tuple[str, st
     ):
         if len(side) >= _LEAST and mine >= 0.4 and mine >= 3 * other:
             return sign, "its amounts are those of bills"
-    held = sum(counts.values()) - counts.get(0.0, 0)
-    billed = any(h.entity == "invoice" for other in others for h in other.holdings)
-    if billed and bool(above) != bool(below) and held >= _OF_ALL * table.sample.records:
-        return ("debt" if above else "credit"), "bills are open, and it has no other sign"
     return "", ""
 
 

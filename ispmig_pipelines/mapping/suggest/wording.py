@@ -309,9 +309,11 @@ def _with_words_left(
     lookup = sure or ({} if not codes else dict.fromkeys(unsure))
     if not lookup:
         return replace(said, question=question)
-    without: Any = {"value": "active"} if info.required else "null"
-    said = _with(said, lookup=lookup, otherwise=without)
-    return replace(said, left=question, assumed=True)
+    if not info.required:
+        return replace(_with(said, lookup=lookup, otherwise="null"), left=question, assumed=True)
+    said = _with(said, lookup=lookup, otherwise={"value": "active"})
+    left = f"{question} Until they are in the lookup, all others are active."
+    return replace(said, left=left, assumed=True)
 
 
 def _boolean(said: Worded, info: FieldInfo, profile: Profile) -> Worded:
