@@ -361,8 +361,9 @@ class _Building:
                 if every_row
                 else (("", batch) for batch in rows_of(self._repository, table))
             )
-            types = None if every_row else {c.name: c.type for c in definition.stored}
-            loaded = load(self._driver, target, batches, null_if_left_out(definition), types=types)
+            loaded = load(
+                self._driver, target, batches, null_if_left_out(definition), digest=every_row
+            )
             _check_rows(table, loaded.rows)
             _check_totals(table, loaded)
             check_loaded(
