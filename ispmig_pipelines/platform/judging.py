@@ -151,7 +151,7 @@ def _judge(
         matches = [
             None
             if feed.table.entity in {other.table.entity for other in feeds[:index]}
-            else publish.count_matches(driver, feed.table)
+            else publish.compare(driver, feed.table)
             for index, feed in enumerate(feeds)
         ]
     for feed in feeds:

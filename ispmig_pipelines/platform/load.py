@@ -280,7 +280,7 @@ def _publish(
     with as_tenant(driver, tenant):
         empty = publish.is_empty(driver, tenant, table.entity)
         if matches is None:
-            matches = publish.count_matches(driver, table)
+            matches = publish.compare(driver, table)
         if matches.conflicts:
             loaded.conflicts[table.entity] = (
                 loaded.conflicts.get(table.entity, 0) + matches.conflicts

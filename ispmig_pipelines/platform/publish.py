@@ -350,7 +350,7 @@ def _conflicts(feed: FeedTable) -> sql.Composed:
     )
 
 
-def count_matches(driver: psycopg.Connection, feed: FeedTable) -> Matches:
+def compare(driver: psycopg.Connection, feed: FeedTable) -> Matches:
     """Compares the staged rows with what is there, and keeps which of them differ for
     :func:`update`."""
     driver.execute(sql.SQL("delete from {}").format(feed.differing))
@@ -399,7 +399,7 @@ def reject_conflicts(driver: psycopg.Connection, feed: FeedTable) -> int:
 def update(driver: psycopg.Connection, feed: FeedTable) -> int:
     """Updates the tenant's rows that differ, keeping each as it was in the undo journal.
 
-    Which these are, :func:`count_matches` has found in this transaction; nobody has written into
+    Which these are, :func:`compare` has found in this transaction; nobody has written into
     either table since. A row that this migration itself wrote is not kept again: the journal holds
     the row as it was before the migration, once.
     """
