@@ -256,6 +256,13 @@ class Settings(BaseSettings):
         description="Memory for each sort and each hash of a migration or a rollback, in MiB "
         "(work_mem).",
     )
+    restore_sessions: int = Field(
+        default_factory=lambda: max(2, min(4, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Large tables that a restore of a whole tenant loads at once, each by a "
+        "session of its own. 1: all of it is one transaction.",
+    )
 
     disk_reserve: int = Field(
         default=256,

@@ -26,7 +26,8 @@ from ispmig_pipelines.backup.business import Totals
 from ispmig_pipelines.backup.evidence import Drill
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
-from ispmig_pipelines.backup.restore.build import LEDGER, build, plan
+from ispmig_pipelines.backup.restore.build import build
+from ispmig_pipelines.backup.restore.plan import LEDGER, plan
 from ispmig_pipelines.backup.restore.rows import rows_of
 from ispmig_pipelines.errors import BackupError, IspmigError, StorageError, UsageError
 from ispmig_pipelines.platform import tenants, timeouts, trail

@@ -72,45 +72,101 @@ class Measured:
         return self.client + self.server
 
 
-def fill(rows: int) -> None:
-    """Makes the tenant, with customers as an ISP has them: names repeat, numbers do not."""
+_CUSTOMERS = """
+    insert into {schema}.customer (account_number, kind, status, first_name, last_name, email,
+        phone, billing_street, billing_city, billing_postal_code, billing_country,
+        balance, currency, signup_date, notes, legacy, _migration, _file, _record)
+    select 'ACC-' || lpad(i::text, 8, '0'), 'person', 'active',
+        'First' || (random() * 1000)::int, 'Last' || (random() * 8000)::int,
+        'user' || i || '@example.org',
+        '+4989' || lpad((random() * 9999999)::int::text, 7, '0'),
+        'Street ' || (random() * 5000)::int, 'City ' || (random() * 300)::int,
+        lpad((random() * 99999)::int::text, 5, '0'), 'DE',
+        round((random() * 500 - 100)::numeric, 2), 'EUR',
+        date '2015-01-01' + (random() * 3000)::int,
+        case when random() < 0.1 then 'a note ' || i end,
+        jsonb_build_object('Old', (random() * 1000000)::int), 1, 0, i
+    from generate_series(1, {rows}) i
+"""
+_PLANS = """
+    insert into {schema}.plan (plan_code, name, kind, download_kbps, upload_kbps, price, currency,
+        _migration, _file, _record)
+    select 'P' || i, 'Plan ' || i, 'internet', i * 10000, i * 2000, 9.90 + i, 'EUR', 1, 0, i
+    from generate_series(1, 40) i
+"""
+_SERVICES = """
+    insert into {schema}.service (service_code, customer, plan, status, start_date, price, currency,
+        access_username, download_kbps, legacy, _migration, _file, _record)
+    select 'S-' || i, 'ACC-' || lpad(i::text, 8, '0'), 'P' || (1 + random() * 39)::int, 'active',
+        date '2015-01-01' + (random() * 3000)::int, 9.90 + (random() * 40)::int, 'EUR',
+        'user' || i, 50000, jsonb_build_object('Old', (random() * 1000000)::int), 1, 0, i
+    from generate_series(1, {rows}) i
+"""
+_INVOICES = """
+    insert into {schema}.invoice (invoice_number, customer, kind, status, issue_date, due_date,
+        subtotal, tax, total, amount_paid, amount_due, currency, legacy, _migration, _file, _record)
+    select 'INV-' || i, 'ACC-' || lpad((1 + i % {customers})::text, 8, '0'), 'invoice', 'paid',
+        day, day + 14, net, round(net * 0.19, 2), round(net * 1.19, 2), round(net * 1.19, 2), 0,
+        'EUR', jsonb_build_object('Old', i), 1, 0, i
+    from (select i, date '2024-01-01' + (random() * 700)::int as day,
+              round((10 + random() * 60)::numeric, 2) as net
+          from generate_series(1, {rows}) i) made
+"""
+_PAYMENTS = """
+    insert into {schema}.payment (payment_number, customer, invoice, kind, status, paid_at, amount,
+        currency, method, reference, legacy, _migration, _file, _record)
+    select 'PAY-' || i, 'ACC-' || lpad((1 + i % {customers})::text, 8, '0'), 'INV-' || i, 'payment',
+        'completed', timestamptz '2024-01-01 00:00Z' + random() * interval '700 days',
+        round((10 + random() * 60)::numeric, 2), 'EUR', 'bank_transfer', 'ref ' || i,
+        jsonb_build_object('Old', i), 1, 0, i
+    from generate_series(1, {rows}) i
+"""
+
+
+def fill(rows: int, *, several: bool) -> None:
+    """Makes the tenant, as ISPs are: names repeat, numbers do not.
+
+    Args:
+        several: a fifth of the rows are customers, and each has a service; the others are invoices
+            and payments. Else all rows are customers.
+    """
     ledger.prepare(engine())
     tenant = tenants.add(engine(), TENANT)
+    part = rows // 5
+    kinds = [("customer", _CUSTOMERS, part if several else rows)]
+    if several:
+        kinds += [
+            ("plan", _PLANS, 0), ("service", _SERVICES, part),
+            ("invoice", _INVOICES, rows - 3 * part), ("payment", _PAYMENTS, part),
+        ]  # fmt: skip
     with connect(autocommit=True) as driver:
         driver.execute("select setseed(0.5)")
-        driver.execute(
-            sql.SQL(
-                """insert into {} (account_number, kind, status, first_name, last_name, email,
-                       phone, billing_street, billing_city, billing_postal_code, billing_country,
-                       balance, currency, signup_date, notes, legacy, _migration, _file, _record)
-                   select 'ACC-' || lpad(i::text, 8, '0'), 'person', 'active',
-                       'First' || (random() * 1000)::int, 'Last' || (random() * 8000)::int,
-                       'user' || i || '@example.org',
-                       '+4989' || lpad((random() * 9999999)::int::text, 7, '0'),
-                       'Street ' || (random() * 5000)::int, 'City ' || (random() * 300)::int,
-                       lpad((random() * 99999)::int::text, 5, '0'), 'DE',
-                       round((random() * 500 - 100)::numeric, 2), 'EUR',
-                       date '2015-01-01' + (random() * 3000)::int,
-                       case when random() < 0.1 then 'a note ' || i end,
-                       jsonb_build_object('Old', (random() * 1000000)::int), 1, 0, i
-                   from generate_series(1, {}) i"""
-            ).format(sql.Identifier(tenant.schema, "customer"), sql.Literal(rows))
-        )
-        driver.execute(
-            sql.SQL("vacuum (analyze) {}").format(sql.Identifier(tenant.schema, "customer"))
-        )
+        for table, statement, count in kinds:
+            driver.execute(
+                sql.SQL(statement).format(
+                    schema=sql.Identifier(tenant.schema),
+                    rows=sql.Literal(count),
+                    customers=sql.Literal(part),
+                )
+            )
+            driver.execute(
+                sql.SQL("vacuum (analyze) {}").format(sql.Identifier(tenant.schema, table))
+            )
         driver.execute("checkpoint")
 
 
 def change(rounds: int) -> None:
-    """Updates one row in a hundred, spread evenly; others in each round."""
+    """Updates one row in a hundred of every table, spread evenly; others in each round."""
     schema = f"tenant_{TENANT}"
     with connect(autocommit=True) as driver:
-        driver.execute(
-            sql.SQL("update {} set balance = balance + 1 where _record % 100 = {}").format(
-                sql.Identifier(schema, "customer"), sql.Literal(rounds % 100)
+        for table in ("customer", "service", "invoice", "payment"):
+            driver.execute(
+                sql.SQL("update {} set notes = {} where _record % 100 = {}").format(
+                    sql.Identifier(schema, table),
+                    sql.Literal(f"changed in round {rounds}"),
+                    sql.Literal(rounds % 100),
+                )
             )
-        )
 
 
 def measured(name: str, does: Callable[[], int]) -> Measured:
@@ -228,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one-table", action="store_true", help="all rows are customers")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -239,7 +296,7 @@ def main() -> None:
         os.environ.pop("ISPMIG_DATABASE_URL", None)
         os.environ.pop("ISPMIG_BACKUPS", None)
         settings.cache_clear()
-        fill(asked.rows)
+        fill(asked.rows, several=not asked.one_table)
         best: dict[str, Measured] = {}
         for number in range(asked.rounds):
             for what in ("dump", "full", "again", "changed", "pg_restore", "restore",

@@ -27,8 +27,9 @@ from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.journal.changes import changes_since
 from ispmig_pipelines.backup.journal.ship import ship
 from ispmig_pipelines.backup.repository import open_repository
-from ispmig_pipelines.backup.restore.build import build, plan
+from ispmig_pipelines.backup.restore.build import build
 from ispmig_pipelines.backup.restore.choosing import choose
+from ispmig_pipelines.backup.restore.plan import plan
 from ispmig_pipelines.platform import change_journal, ledger, tenants
 from ispmig_pipelines.platform.server import connect, engine
 from ispmig_pipelines.platform.tenants import Tenant, raw

@@ -1,116 +1,30 @@
 """A snapshot built as a schema, in the current transaction, and verified there.
 
-The order is that of speed and of what needs what: types, sequences, functions and tables with their
-checks; rows by ``COPY``; keys and indexes; references; views, triggers and rights. Everything that
-a manifest says is done by the tenant's role, which for this transaction alone may make things in
-the new schema. What belongs to the platform is handed over to it at the end.
+The order is that of speed and of what needs what: types, sequences, functions and tables; rows by
+``COPY``; checks; keys and indexes; references; views, triggers and rights. Everything that a
+manifest says is done by the tenant's role, which for this transaction alone may make things in the
+new schema. What belongs to the platform is handed over to it at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
-from pydantic import ValidationError
 
-from ispmig_pipelines.backup.definition import (
-    SchemaDefinition,
-    SequenceDefinition,
-    TableDefinition,
-    names_of,
-    schema_from_json,
-    table_from_json,
-)
-from ispmig_pipelines.backup.manifest import Manifest, Table
+from ispmig_pipelines.backup.definition import names_of
 from ispmig_pipelines.backup.repository import Repository
-from ispmig_pipelines.backup.restore import masked, rights, statements
-from ispmig_pipelines.backup.restore.loading import Loaded, load, null_if_left_out
-from ispmig_pipelines.backup.restore.read_back import SMALL, check_loaded
-from ispmig_pipelines.backup.restore.rows import named_rows_of, rows_of
-from ispmig_pipelines.backup.restore.statements import Statement
+from ispmig_pipelines.backup.restore import rights
+from ispmig_pipelines.backup.restore.building import Building, Built, Changes
+from ispmig_pipelines.backup.restore.plan import Plan
 from ispmig_pipelines.errors import BackupError
-from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.model.masking import Masker
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant
 from ispmig_pipelines.settings import settings
 
-LEDGER = "ledger/"
-"""What names of tables of the ledger begin with in a manifest."""
-
 _LEAST_INDEX_MEMORY = 256  # MB
-Changes = Callable[[psycopg.Connection, str], Mapping[str, int]]
-"""Connection, and schema whose rows are to be changed, as the tenant's role → table → its rows
-afterwards, of those that were changed. What was changed is verified by the schema's own keys,
-checks and references."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """A schema that was built from a snapshot.
-
-    Attributes:
-        rows: table → its rows.
-        emptied: tables of which a masked copy holds nothing, because nobody knows what to mask.
-        left_out: what the snapshot had and could not be made again, in words.
-    """
-
-    schema: str
-    rows: dict[str, int] = field(default_factory=dict)
-    emptied: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be built of a manifest.
-
-    Attributes:
-        tables: name → the rows' whereabouts and the definition.
-        partly: they are not all of the snapshot's.
-    """
-
-    schema: SchemaDefinition
-    tables: dict[str, tuple[Table, TableDefinition]]
-    partly: bool = False
-
-
-def plan(manifest: Manifest, only: Collection[str] = ()) -> Plan:
-    """What the manifest tells of the schema.
-
-    Args:
-        only: names of tables; all of them unless said.
-
-    Raises:
-        BackupError: it tells of a table what cannot be understood.
-    """
-    tables = {}
-    for table in manifest.tables:
-        if table.name.startswith(LEDGER) or (only and table.name not in only):
-            continue
-        try:
-            definition = table_from_json(table.definition)
-        except ValidationError:
-            raise _not_understood(table.name) from None
-        stored = {column.name for column in definition.stored}
-        if definition.name != table.name or not stored.issuperset(c.name for c in table.columns):
-            raise _not_understood(table.name)
-        tables[table.name] = (table, definition)
-    try:
-        schema = schema_from_json(manifest.definitions)
-    except ValidationError:
-        raise _not_understood("as a whole") from None
-    return Plan(schema, tables, bool(only))
-
-
-def _not_understood(table: str) -> BackupError:
-    return BackupError(
-        f"What the snapshot tells of the table {table} cannot be understood by this release. "
-        "Nothing was changed. Restore with the release that made the backup, or a newer one."
-    )
 
 
 def build(
@@ -126,6 +40,7 @@ def build(
     masker: Masker | None = None,
     changes: Changes | None = None,
     every_row: bool = True,
+    begun: Building | None = None,
     told: Callable[[str], None] = lambda text: None,
 ) -> Built:
     """Builds the schema, which nobody has, in the current transaction, and verifies it.
@@ -138,6 +53,8 @@ def build(
         changes: brings the rows from the snapshot's instant to a later one, when what was loaded
             has been verified and has its primary keys, and before all else is.
         every_row: also of large tables all rows are read back; see :mod:`.read_back`.
+        begun: the schema is there, with its tables, and large ones have their rows: see
+            :mod:`.sessions`.
         told: is told what is being done.
 
     Raises:
@@ -145,40 +62,55 @@ def build(
         BackupError: rows are not as the manifest says, or break what it says of them.
         StorageError: a piece cannot be read.
     """
-    _prepare(driver, tenant, schema)
-    # The tenant's role may not be let look into the catalog.
-    roles = rights.Roles.present(driver, tenant)
-    made = _Building(
-        driver, tenant, repository, planned, schema, masker, told, roles, every_row=every_row
-    )
-    try:
-        with rights.entitled(driver, tenant), names_of(driver, schema):
-            with as_tenant(driver, tenant):
-                driver.execute("set local check_function_bodies = off")
+    if begun is None:
+        make_schema(driver, tenant, schema)
+        made = Building(
+            driver, tenant, repository, planned, schema,
+            masker=masker, every_row=every_row, told=told,
+        )  # fmt: skip
+    else:
+        made = begun.on(driver)
+        let_build(driver, tenant, schema)
+    with told_of_rows(), rights.entitled(driver, tenant), names_of(driver, schema):
+        with as_tenant(driver, tenant):
+            driver.execute("set local check_function_bodies = off")
+            if begun is None:
                 made.tables()
-                made.load()
-                made.checks()
-                made.primary_keys()
-                if changes is not None:
-                    made.change(changes)
-                made.keys(indexes=indexes)
-                if references:
-                    made.references()
-                if indexes:
-                    made.rest()
-            driver.execute(
-                sql.SQL("revoke all on schema {} from {}").format(
-                    sql.Identifier(schema), sql.Identifier(tenant.role)
-                )
+            made.load()
+            made.checks()
+            made.primary_keys()
+            if changes is not None:
+                made.change(changes)
+            made.keys(indexes=indexes)
+            if references:
+                made.references()
+            if indexes:
+                made.rest()
+        driver.execute(
+            sql.SQL("revoke all on schema {} from {}").format(
+                sql.Identifier(schema), sql.Identifier(tenant.role)
             )
-            if not indexes:
-                rights.take_over(driver, schema, made.definitions)
-            else:
-                left_out = rights.hand_over(
-                    driver, schema, planned.schema, made.definitions, made.sequences, roles,
-                    copy=copy,
-                )  # fmt: skip
-                made.left_out += left_out
+        )
+        if not indexes:
+            rights.take_over(driver, schema, made.definitions)
+        else:
+            left_out = rights.hand_over(
+                driver, schema, planned.schema, made.definitions, made.sequences, made.roles,
+                copy=copy,
+            )  # fmt: skip
+            made.left_out += left_out
+    return made.built()
+
+
+@contextmanager
+def told_of_rows() -> Iterator[None]:
+    """Turns what PostgreSQL says of a snapshot's rows and definitions into our errors.
+
+    Raises:
+        BackupError: they do not fit together, or are more than the tenant's role may make.
+    """
+    try:
+        yield
     except psycopg.errors.IntegrityError as error:
         raise _broken(error) from None
     except (psycopg.errors.SyntaxError, psycopg.errors.InsufficientPrivilege) as error:
@@ -188,7 +120,6 @@ def build(
             "had more rights than the tenant, which no backup gives back: make it anew afterwards, "
             "and restore single tables with --entity."
         ) from None
-    return made.built()
 
 
 def _broken(error: psycopg.errors.IntegrityError) -> BackupError:
@@ -204,7 +135,26 @@ def _broken(error: psycopg.errors.IntegrityError) -> BackupError:
     )
 
 
-def _prepare(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
+def make_schema(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
+    """Makes a schema in which the tenant's role may make things, in the current transaction."""
+    driver.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+    driver.execute(sql.SQL("revoke all on schema {} from public").format(sql.Identifier(schema)))
+    let_build(driver, tenant, schema)
+
+
+def let_build(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
+    """Lets the tenant's role make things in a schema, and the current transaction take its time and
+    memory."""
+    take_time(driver)
+    driver.execute(
+        sql.SQL("grant usage, create on schema {} to {}").format(
+            sql.Identifier(schema), sql.Identifier(tenant.role)
+        )
+    )
+
+
+def take_time(driver: psycopg.Connection) -> None:
+    """Lets the current transaction work as building needs it."""
     memory = max(settings().work_memory, _LEAST_INDEX_MEMORY)
     driver.execute(
         "select pg_catalog.set_config('maintenance_work_mem', %s, true),"
@@ -215,276 +165,3 @@ def _prepare(driver: psycopg.Connection, tenant: Tenant, schema: str) -> None:
         " pg_catalog.set_config('synchronize_seqscans', 'off', true)",
         [f"{memory}MB"],
     )
-    driver.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
-    driver.execute(sql.SQL("revoke all on schema {} from public").format(sql.Identifier(schema)))
-    driver.execute(
-        sql.SQL("grant usage, create on schema {} to {}").format(
-            sql.Identifier(schema), sql.Identifier(tenant.role)
-        )
-    )
-
-
-class _Building:
-    """One schema, step by step."""
-
-    def __init__(
-        self,
-        driver: psycopg.Connection,
-        tenant: Tenant,
-        repository: Repository,
-        planned: Plan,
-        schema: str,
-        masker: Masker | None,
-        told: Callable[[str], None],
-        roles: rights.Roles,
-        *,
-        every_row: bool,
-    ) -> None:
-        self._every_row = every_row
-        self._driver = driver
-        self._tenant = tenant
-        self._repository = repository
-        self._plan = planned
-        self._schema = schema
-        self._masker = masker
-        self._told = told
-        self._rows: dict[str, int] = {}
-        self._emptied: list[str] = []
-        self.left_out = list(planned.schema.left_out)
-        self.definitions = [definition for _, definition in planned.tables.values()]
-        present = set(planned.tables)
-        self.sequences = [
-            one
-            for one in planned.schema.sequences
-            if one.owned_by is None or one.owned_by[0] in present
-        ]
-        self._roles = roles
-
-    def built(self) -> Built:
-        return Built(self._schema, self._rows, tuple(self._emptied), tuple(self.left_out))
-
-    def _run(self, statement: Statement) -> None:
-        # The protocol for parameters takes one statement at a time.
-        self._driver.execute(statement, binary=True)
-
-    def _in_rounds(
-        self, waiting: list[Statement], optional: Collection[Statement] = ()
-    ) -> list[Statement]:
-        """Runs statements that need each other: those whose needs are not there yet come again.
-        Returns what could not be run of the optional ones."""
-        while waiting:
-            later = []
-            error: psycopg.Error | None = None
-            for statement in waiting:
-                self._driver.execute("savepoint ispmig_part")
-                try:
-                    self._run(statement)
-                except (
-                    psycopg.errors.UndefinedTable,
-                    psycopg.errors.UndefinedObject,
-                    psycopg.errors.UndefinedFunction,
-                    psycopg.errors.UndefinedColumn,
-                    # A materialized view of another that is not filled yet.
-                    psycopg.errors.ObjectNotInPrerequisiteState,
-                ) as missing:
-                    error = missing
-                    self._driver.execute("rollback to savepoint ispmig_part")
-                    later.append(statement)
-                self._driver.execute("release savepoint ispmig_part")
-            if len(later) == len(waiting):
-                if all(statement in optional for statement in later):
-                    return later
-                raise BackupError(
-                    "The snapshot needs something in the database that is not there "
-                    f"({type(error).__name__}): an extension, or a function or type of another "
-                    "schema. Nothing was changed. Make it there first, and restore again."
-                )
-            waiting = later
-        return []
-
-    def tables(self) -> None:
-        schema, about = self._schema, self._plan.schema
-        identities: dict[str, dict[str, SequenceDefinition]] = {}
-        for one in self.sequences:
-            if one.identity and one.owned_by:
-                identities.setdefault(one.owned_by[0], {})[one.owned_by[1]] = one
-        surroundings = [
-            *(statements.create_collation(schema, one) for one in about.collations),
-            *(statements.create_type(schema, one) for one in about.types),
-            *(
-                statements.create_sequence(schema, one)
-                for one in self.sequences
-                if not one.identity
-            ),
-            *(statements.create_function(schema, one) for one in about.functions),
-        ]
-        self._in_rounds(
-            [
-                *surroundings,
-                *(
-                    statements.create_table(schema, one, identities.get(one.name, {}))
-                    for one in self.definitions
-                ),
-            ],
-            # Of some tables alone, what needs the others is not needed.
-            optional=surroundings if self._plan.partly else (),
-        )
-
-    def load(self) -> None:
-        for table, definition in self._plan.tables.values():
-            if definition.partition_by is None:
-                self._load(table, definition)
-        for one in self.sequences:
-            self._run(statements.set_sequence(self._schema, one))
-
-    def _load(self, table: Table, definition: TableDefinition) -> None:
-        self._told(f"{table.name}: {table.rows:,} rows")
-        target = sql.Identifier(self._schema, table.name)
-        every_row = self._every_row or table.rows <= SMALL
-        rows = table.rows
-        if self._masker is not None and table.name not in ENTITIES:
-            if table.rows:
-                self._emptied.append(table.name)
-            rows = 0
-        elif self._masker is not None:
-            masker = self._masker
-            masked_rows = (
-                masked.batch(masker, table.name, batch)
-                for batch in rows_of(self._repository, table)
-            )
-            rows = masked.load(self._driver, self._schema, table, masked_rows)
-            _check_rows(table, rows)
-        elif table.columns:
-            # Naming rows takes as long as proving their pieces.
-            batches = (
-                named_rows_of(self._repository, table)
-                if every_row
-                else (("", batch) for batch in rows_of(self._repository, table))
-            )
-            loaded = load(
-                self._driver, target, batches, null_if_left_out(definition), digest=every_row
-            )
-            _check_rows(table, loaded.rows)
-            _check_totals(table, loaded)
-            check_loaded(
-                self._driver, self._schema, table, loaded, self._repository.keys.derived("piece"),
-                every_row=every_row,
-            )  # fmt: skip
-        elif table.rows:
-            self._driver.execute(
-                sql.SQL("insert into {} select from generate_series(1, {})").format(
-                    target, sql.Literal(table.rows)
-                )
-            )
-        self._rows[table.name] = rows
-
-    def checks(self) -> None:
-        self._told("checks")
-        for one in self.definitions:
-            for statement in statements.checks(self._schema, one):
-                self._run(statement)
-
-    def primary_keys(self) -> None:
-        self._told("primary keys")
-        self._constraints("p", partitioned=False)
-
-    def change(self, changes: Changes) -> None:
-        self._told("changes since the snapshot")
-        self._rows |= changes(self._driver, self._schema)
-
-    def keys(self, *, indexes: bool) -> None:
-        if indexes:
-            self._told("keys and indexes")
-            self._constraints("uxc", partitioned=False)
-        for one in self.definitions:
-            if one.partition_of is not None and one.partition_of in self._plan.tables:
-                self._run(statements.attach(self._schema, one))
-        self._constraints("puxc" if indexes else "p", partitioned=True)
-        if indexes:
-            for one in self.definitions:
-                for statement in statements.indexes(one):
-                    self._run(statement)
-
-    def _constraints(self, kinds: str, *, partitioned: bool) -> None:
-        for one in self.definitions:
-            if (one.partition_by is not None) is partitioned:
-                for statement in statements.constraints(self._schema, one, kinds):
-                    self._run(statement)
-                if "c" in kinds:
-                    for statement in statements.not_null_of_new_rows(self._schema, one):
-                        self._run(statement)
-
-    def references(self) -> None:
-        self._told("references")
-        for one in self.definitions:
-            for statement in statements.constraints(self._schema, one, "f"):
-                self._run(statement)
-
-    def rest(self) -> None:
-        schema = self._schema
-        for one in self.sequences:
-            if one.owned_by and not one.identity:
-                self._run(statements.own_sequence(schema, one))
-        if len(self._plan.tables) and self._plan.schema.views:
-            self._in_rounds(
-                [statements.create_view(schema, one) for one in self._plan.schema.views]
-            )
-            self._in_rounds(
-                [
-                    statements.refresh_view(schema, one)
-                    for one in self._plan.schema.views
-                    if one.materialized
-                ]
-            )
-        # Hundreds of small statements: nobody waits for the answer to each.
-        with self._driver.pipeline():
-            for statement in self._finishing():
-                self._run(statement)
-
-    def _finishing(self) -> Iterator[Statement]:
-        """What tables, views, types and sequences are told when all of them are there."""
-        schema, about = self._schema, self._plan.schema
-        for view in about.views:
-            yield from statements.indexes(view)
-            yield from statements.of_view(schema, view)
-            kind = "materialized view" if view.materialized else "view"
-            yield from statements.comment(schema, kind, view.name, view.comment)
-        for table in self.definitions:
-            yield from statements.triggers(schema, table)
-            yield from statements.properties(schema, table)
-            yield from statements.comments(schema, table)
-            for policy in table.policies:
-                roles = [role for to in policy.roles if (role := self._roles.named(to)) is not None]
-                if len(roles) == len(policy.roles):
-                    yield statements.policy(schema, table.name, policy, roles)
-                    yield from statements.comment_on_policy(schema, table.name, policy)
-                else:
-                    self.left_out.append(f"policy {policy.name} on {table.name}")
-        for part, kind in (
-            (about.types, "type"), (self.sequences, "sequence"), (about.collations, "collation"),
-        ):  # fmt: skip
-            for named in part:
-                yield from statements.comment(schema, kind, named.name, named.comment)
-
-
-def _check_rows(table: Table, found: int) -> None:
-    if found != table.rows:
-        raise BackupError(
-            f"The table {table.name} has {table.rows:,} rows in the snapshot's manifest, and its "
-            f"pieces hold {found:,}. Nothing was changed. Restore from another snapshot, and make "
-            "a full backup."
-        )
-
-
-def _check_totals(table: Table, loaded: Loaded) -> None:
-    for column in table.columns:
-        total = table.totals.get(column.name)
-        if total is None or not column.piece_type.startswith("decimal128"):
-            continue
-        with suppress(InvalidOperation):
-            if Decimal(total) == loaded.totals.get(column.name, 0):
-                continue
-        raise BackupError(
-            f"The control total of {table.name}.{column.name} is not what the snapshot's manifest "
-            "says. Nothing was changed. Restore from another snapshot, and make a full backup."
-        )

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from ispmig_pipelines.backup import definition
 from ispmig_pipelines.backup.definition import Definitions, TableDefinition
-from ispmig_pipelines.backup.restore.build import Plan
+from ispmig_pipelines.backup.restore.plan import Plan
 from ispmig_pipelines.errors import BackupError
 from ispmig_pipelines.platform import ddl
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant

@@ -23,7 +23,7 @@ from ispmig_pipelines.backup import tenant_files
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.restore import missing
-from ispmig_pipelines.backup.restore.build import LEDGER, plan
+from ispmig_pipelines.backup.restore.plan import LEDGER, plan
 from ispmig_pipelines.backup.restore.rows import rows_of
 from ispmig_pipelines.errors import BackupError, UsageError
 from ispmig_pipelines.platform import ledger, tenants, trail

@@ -11,8 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,14 @@ from ispmig_pipelines.backup.restore import (
     missing,
     records,
     rights,
+    sessions,
     some_tables,
     swap,
 )
-from ispmig_pipelines.backup.restore.build import Built, Changes, Plan, build, plan
+from ispmig_pipelines.backup.restore.build import build
+from ispmig_pipelines.backup.restore.building import Building, Built, Changes
 from ispmig_pipelines.backup.restore.choosing import Chosen
+from ispmig_pipelines.backup.restore.plan import Plan, plan
 from ispmig_pipelines.backup.restore.records import Restored
 from ispmig_pipelines.errors import BackupDamaged, IspmigError, UsageError
 from ispmig_pipelines.model.masking import Masker
@@ -171,6 +174,7 @@ def restore(
     asked.check()
     with connection.begin():
         records.close_abandoned(connection, tenant.slug)
+        swap.drop_abandoned(raw(connection), tenant)
         place = tenant_files.place_of(connection, tenant.slug)
     files.settle(connection, tenant.slug)
     # What was made ready of files is known by this, whatever becomes of the process.
@@ -297,7 +301,7 @@ class _Restoring:
                     self.connection, self.tenant.slug, then, manifest.instant, chosen.at
                 )
         own_files = self._files(manifest)
-        with self.connection.begin() as transaction:
+        with self._large_tables(planned, names) as begun, self.connection.begin() as transaction:
             driver = raw(self.connection)
             timeouts.limit(driver)
             with rights.entitled(driver, self.tenant):
@@ -306,7 +310,7 @@ class _Restoring:
                 elif names:
                     details = self._tables(driver, planned, changes)
                 else:
-                    details = self._whole(driver, planned, chosen, changes, then)
+                    details = self._whole(driver, planned, chosen, changes, then, begun)
             details["files"] = own_files
             if asked.dry_run:
                 transaction.rollback()
@@ -314,6 +318,21 @@ class _Restoring:
                 return self._finish(chosen, details, changes, started)
         with self.connection.begin():
             return self._finish(chosen, details, changes, started)
+
+    @contextmanager
+    def _large_tables(self, planned: Plan, names: Collection[str]) -> Iterator[Building | None]:
+        """Large tables of the whole tenant, loaded; see :mod:`.sessions`."""
+        if names or self.asked.into:
+            yield None
+            return
+        # What is in the way is to be told before the work, and not after it.
+        with self.connection.begin():
+            swap.check_nothing_outside(raw(self.connection), self.tenant)
+        with sessions.loaded(
+            self.connection, self.tenant, self.repository, planned,
+            every_row=self.every_row, told=self.told,
+        ) as begun:  # fmt: skip
+            yield begun
 
     def _finish(
         self, chosen: Chosen, details: dict[str, Any], changes: Changes | None, started: float
@@ -375,14 +394,13 @@ class _Restoring:
         chosen: Chosen,
         changes: Changes | None,
         then: Mapping[int, str] | None,
+        begun: Building | None,
     ) -> dict[str, Any]:
         tenant = self.tenant
-        side = swap.new_name(tenant, swap.SIDE)
-        # What is in the way is to be told before the work, and not after it.
-        swap.check_nothing_outside(driver, tenant)
+        side = begun.schema if begun is not None else swap.new_name(tenant, swap.SIDE)
         built = build(
             driver, tenant, self.repository, planned, side,
-            changes=changes, every_row=self.every_row, told=self.told,
+            changes=changes, every_row=self.every_row, begun=begun, told=self.told,
         )  # fmt: skip
         if self.asked.dry_run:
             self.told("differences")

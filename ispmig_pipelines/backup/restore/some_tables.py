@@ -15,8 +15,8 @@ from psycopg import sql
 from ispmig_pipelines.backup import definition
 from ispmig_pipelines.backup.definition import Definitions, TableDefinition
 from ispmig_pipelines.backup.restore import compare, swap
-from ispmig_pipelines.backup.restore.build import LEDGER, Plan
 from ispmig_pipelines.backup.restore.compare import Difference
+from ispmig_pipelines.backup.restore.plan import LEDGER, Plan
 from ispmig_pipelines.errors import BackupError, UsageError
 from ispmig_pipelines.platform.table_locks import Mode
 from ispmig_pipelines.platform.tenants import Tenant

@@ -24,7 +24,7 @@ from ispmig_pipelines.platform.tenants import Tenant
 from ispmig_pipelines.settings import settings
 
 SIDE = "__restore_"
-"""A schema that is being built; nobody ever sees one of the tenant's."""
+"""A schema that is being built."""
 
 BEFORE = "__before_"
 """What was there before a restore."""
@@ -44,7 +44,18 @@ def new_name(tenant: Tenant, part: str) -> str:
 
 def kept(driver: psycopg.Connection, tenant: Tenant) -> list[str]:
     """Schemas in which something is kept of what was there before."""
-    prefixes = [f"{tenant.schema}{part}" for part in (BEFORE, UNDONE)]
+    return _named(driver, tenant, BEFORE, UNDONE)
+
+
+def drop_abandoned(driver: psycopg.Connection, tenant: Tenant) -> None:
+    """Drops side schemas that a server left which broke down, in the current transaction; the
+    caller holds the tenant, so nobody builds one."""
+    for schema in _named(driver, tenant, SIDE):
+        drop(driver, schema)
+
+
+def _named(driver: psycopg.Connection, tenant: Tenant, *parts: str) -> list[str]:
+    prefixes = [f"{tenant.schema}{part}" for part in parts]
     return [
         name
         for (name,) in driver.execute(

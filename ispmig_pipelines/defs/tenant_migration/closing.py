@@ -25,6 +25,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.account import account
 from ispmig_pipelines.backup.restore import records as restores
+from ispmig_pipelines.backup.restore import swap
 from ispmig_pipelines.defs import living
 from ispmig_pipelines.defs.living import MIGRATION_TAG as MIGRATION_TAG
 from ispmig_pipelines.defs.tenant_migration.manifests import Options
@@ -96,6 +97,7 @@ def sweep(
             entered.failed(connection, migration, entered.ABANDONED)
         rollback.close_abandoned(connection, tenant.slug)
         restores.close_abandoned(connection, tenant.slug)
+        swap.drop_abandoned(tenants.raw(connection), tenant)
     taken_back = []
     for entry in entries:  # the newest first, as undoing must be
         if entry.state is not State.PUBLISHED:

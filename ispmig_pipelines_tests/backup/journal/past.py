@@ -14,8 +14,9 @@ from ispmig_pipelines.backup.journal.changes import changes_since
 from ispmig_pipelines.backup.journal.ship import Shipped, ship
 from ispmig_pipelines.backup.manifest import Manifest
 from ispmig_pipelines.backup.repository import Repository
-from ispmig_pipelines.backup.restore.build import build, plan
+from ispmig_pipelines.backup.restore.build import build
 from ispmig_pipelines.backup.restore.choosing import choose
+from ispmig_pipelines.backup.restore.plan import plan
 from ispmig_pipelines.platform.server import connect
 from ispmig_pipelines.platform.tenants import Tenant
 
