@@ -258,6 +258,8 @@ def _business_totals(work: _Work) -> dict[str, str]:
         how = {read.table.name: read.how for read in work.read}
         if all(how.get(name) == "unchanged" for name in business.QUESTIONS):
             return dict(work.parent.totals)
+    # Every table has been read: whatever is asked now may be worked out by several processes.
+    work.snapshot.driver.execute("set local max_parallel_workers_per_gather to default")
     for entity in business.QUESTIONS:
         if entity not in work.answers:
             found = business.answer(work.snapshot.driver, work.snapshot.tenant, entity)

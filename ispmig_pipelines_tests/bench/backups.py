@@ -1,13 +1,14 @@
 """Backups of one tenant beside ``pg_dump``, in one run: seconds, CPU, bytes, memory.
 
-    python -m ispmig_pipelines_tests.bench.backups [--rows 1000000] [--rounds 3]
+    python -m ispmig_pipelines_tests.bench.backups [--rows 1000000] [--rounds 3] [--one-table]
 
-The tenant has so many customers. They are dumped by ``pg_dump -Fc``, backed up in full, again with
-nothing changed, and again after one row in a hundred, spread evenly, was updated. Each scenario is
-run in a process of its own, several times; that with the least CPU counts. CPU is that of the
-process and of the whole server: it is told apart from whatever else is running. At last the dump is
-restored into an empty database by ``pg_restore``, and the full snapshot, which has the same rows,
-in place of the tenant; and then that with the changes.
+The tenant has so many customers, services, invoices and payments, or customers alone. They are
+dumped by ``pg_dump -Fc``, backed up in full, again with nothing changed, and again after one row in
+a hundred, spread evenly, was updated. Each scenario is run in a process of its own, several times;
+that with the least CPU counts. CPU is that of the process and of the whole server: it is told apart
+from whatever else is running. At last the dump is restored into an empty database by
+``pg_restore``, and the full snapshot, which has the same rows, in place of the tenant; and then
+that with the changes.
 
 Bars: full at least 1.3 times as fast as ``pg_dump -Fc``, and no more bytes; with 1 % changed at
 least 4 times as fast as full, and at most 3 % of its bytes; to restore no slower than
@@ -205,11 +206,15 @@ def dump(path: Path) -> int:
     return path.stat().st_size
 
 
-def pg_restored(path: Path) -> int:
-    """Restores the dump into an empty database of the same server."""
+def empty_database() -> None:
+    """A database of the same server into which the dump is restored."""
     with connect(autocommit=True) as driver:
         driver.execute("drop database if exists bench_restored with (force)")
         driver.execute("create database bench_restored")
+
+
+def pg_restored(path: Path) -> int:
+    """Restores the dump there."""
     subprocess.run(
         [bundled_binaries() / "pg_restore", "-d", "bench_restored", path],
         env=os.environ | _libpq(),
@@ -253,6 +258,7 @@ def child(what: str, folder: Path) -> dict[str, Any]:
             shutil.rmtree(settings().backup_place, ignore_errors=True)
             return asdict(measured("full", lambda: back_up(TENANT, actor="bench").bytes_stored))
         case "pg_restore":
+            empty_database()
             return asdict(measured("pg_restore", lambda: pg_restored(folder / "bench.dump")))
         case "restore" | "restore_changed":
             which, name = (0, "restore") if what == "restore" else (-1, "restore, 1 % changed")
@@ -312,7 +318,7 @@ def main() -> None:
 def show(best: dict[str, Measured], rows: int) -> None:
     """What was measured, for the terminal."""
     out = Console(width=110)
-    table = Table(title=f"{rows:,} customers; CPU is the client's and the server's")
+    table = Table(title=f"{rows:,} rows; CPU is the client's and the server's")
     for column in ("", "seconds", "CPU", "of the server", "bytes", "peak MB"):
         table.add_column(column, justify="left" if not column else "right")
     for one in best.values():

@@ -13,13 +13,30 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.repository import Repository, open_repository
+from ispmig_pipelines.backup.restore import sessions
 from ispmig_pipelines.backup.restore.records import Restored
 from ispmig_pipelines.backup.restore.restore import Asked, restore
 from ispmig_pipelines.platform import catalogs, ledger, tenants
 from ispmig_pipelines.platform.server import connect, engine, told_plainly
 from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.settings import settings
 
 Restoring = Callable[..., Restored]
+
+
+@pytest.fixture(
+    autouse=True,
+    params=["one session", pytest.param("several sessions", marks=pytest.mark.slow)],
+)
+def several_sessions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whatever is true of a restore is true of one that loads tables by sessions of their own,
+    here all that have rows."""
+    several = bool(request.param == "several sessions")
+    if several:
+        monkeypatch.setattr(sessions, "LARGE", 0)
+        monkeypatch.setenv("ISPMIG_RESTORE_SESSIONS", "3")
+        settings.cache_clear()
+    return several
 
 
 @pytest.fixture

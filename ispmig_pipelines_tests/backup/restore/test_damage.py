@@ -19,7 +19,7 @@ from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.cipher import encrypt
 from ispmig_pipelines.backup.manifest import PieceRef
 from ispmig_pipelines.backup.repository import Part, Repository, open_repository
-from ispmig_pipelines.backup.restore import records, swap
+from ispmig_pipelines.backup.restore import records, sessions, swap
 from ispmig_pipelines.errors import BackupDamaged, BackupError, BackupKeyError, IspmigError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.digest import digest
@@ -206,10 +206,12 @@ def test_the_wrong_key(
 KILLED = """
 import os, signal, sys
 from ispmig_pipelines.backup.repository import open_repository
+from ispmig_pipelines.backup.restore import sessions
 from ispmig_pipelines.backup.restore.restore import Asked, restore
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.server import engine
 
+sessions.LARGE = int(sys.argv[2])
 step = sys.argv[1]
 
 def told(text):
@@ -222,7 +224,7 @@ with engine().connect() as connection, engine().connect() as holding:
     connection.rollback()
     with tenants.lock(holding, "acme", "a test"):
         restore(connection, acme, open_repository("acme"),
-                Asked(snapshot="latest", tables=tuple(sys.argv[2:])), actor="t", told=told)
+                Asked(snapshot="latest", tables=tuple(sys.argv[3:])), actor="t", told=told)
 """
 
 
@@ -248,11 +250,11 @@ def test_a_killed_restore_is_as_if_it_had_not_begun(
 ) -> None:
     before = digest(driver, acme)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, step, *tables],
+        [sys.executable, "-c", KILLED, step, str(sessions.LARGE), *tables],
         env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
-    wait_until_alone(driver)
+    wait_until_alone(driver, acme)
     assert digest(driver, acme) == before
     assert schemas(driver, acme) == ["tenant_acme"]
     assert trail_of(platform) == [("restore", "begun")]
@@ -265,16 +267,19 @@ def test_a_killed_restore_is_as_if_it_had_not_begun(
     assert restored.before in schemas(driver, acme)
 
 
-def wait_until_alone(driver: psycopg.Connection) -> None:
-    """Until the server has noticed that the process is gone: it holds the tenant no more."""
+def wait_until_alone(driver: psycopg.Connection, tenant: Tenant) -> None:
+    """Until the server has noticed that the process is gone: it holds the tenant no more, and what
+    it had committed of a side schema is dropped."""
     with engine().connect() as connection:
         for _ in range(200):
             try:
                 with tenants.lock(connection, "acme", "a test"):
-                    return
+                    if schemas(driver, tenant) == [tenant.schema]:
+                        return
             except IspmigError:
-                driver.execute("select pg_sleep(0.05)")
-    raise AssertionError("the killed process's session is still there")
+                pass
+            driver.execute("select pg_sleep(0.05)")
+    raise AssertionError("something of the killed process is still there")
 
 
 def test_who_closes_what_was_abandoned_says_so_once(
