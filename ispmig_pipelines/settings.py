@@ -118,6 +118,13 @@ class Settings(BaseSettings):
         description="Folder, or s3://bucket/prefix, in which backups lie. Unset: backups in "
         "ISPMIG_HOME.",
     )
+    backup_sessions: int = Field(
+        default_factory=lambda: max(2, min(4, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Large tables that a backup reads, and a restore of a whole tenant loads, at "
+        "once, each by a session of its own. 1: a restore is one transaction.",
+    )
     backup_recovery: str = Field(
         default="",
         description="Public keys (age1…, with spaces or commas between them) whose owners can open "
@@ -255,13 +262,6 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Memory for each sort and each hash of a migration or a rollback, in MiB "
         "(work_mem).",
-    )
-    restore_sessions: int = Field(
-        default_factory=lambda: max(2, min(4, os.cpu_count() or 1)),
-        ge=1,
-        le=64,
-        description="Large tables that a restore of a whole tenant loads at once, each by a "
-        "session of its own. 1: all of it is one transaction.",
     )
 
     disk_reserve: int = Field(

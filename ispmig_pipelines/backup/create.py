@@ -7,11 +7,16 @@ of backups of a tenant may run at once, beside migrations and everything else.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
 from psycopg import sql
@@ -34,15 +39,21 @@ from ispmig_pipelines.backup.reading_rows import (
 )
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.backup.row_texts import OddValues
-from ispmig_pipelines.backup.snapshot import Snapshot, snapshot
+from ispmig_pipelines.backup.sessions import Sessions
+from ispmig_pipelines.backup.snapshot import Snapshot, export, joined, snapshot
 from ispmig_pipelines.backup.storing_rows import Storing, storing
 from ispmig_pipelines.backup.tenant_files import Kept
 from ispmig_pipelines.errors import BackupDamaged, BackupError
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.server import engine, told_plainly
+from ispmig_pipelines.platform.tenants import as_tenant
+from ispmig_pipelines.settings import settings
 
 FULL, INCREMENTAL = "full", "incremental"
 TOOL = "ispmig"
+
+LARGE = 32 << 20
+"""Bytes in the database from which on a table is worth a session of its own."""
 
 _PARENTS = 8
 """Newest snapshots that are tried as the one to rely on."""
@@ -171,9 +182,9 @@ def create(
                     if not full:
                         newest, work.parent = _parent(connection, opened, repository)
                         connection.rollback()
-                    _check_room(work, repository)
-                    for source in opened.sources:
-                        work.read.append(_table(work, source))
+                    sizes_of = _sizes(opened)
+                    _check_room(work, repository, sizes_of)
+                    _tables(work, sizes_of)
                     totals = _business_totals(work)
                 kept = Kept() if files is None else files(stores, counter, newest)
                 manifest = _manifest(work, repository, kept, totals, time.monotonic() - started)
@@ -241,15 +252,23 @@ def _same_history(manifest: Manifest, opened: Snapshot) -> bool:
     )
 
 
-def _check_room(work: _Work, repository: Repository) -> None:
+def _sizes(opened: Snapshot) -> dict[str, int]:
+    """Table → its bytes in the database."""
+    found = dict(
+        opened.driver.execute(
+            """select o.oid::bigint, coalesce(pg_catalog.pg_table_size(o.oid), 0)::bigint
+               from pg_catalog.unnest(%s::oid[]) o(oid)""",
+            [[source.oid for source in opened.sources]],
+        ).fetchall()
+    )
+    return {source.name: found[source.oid] for source in opened.sources}
+
+
+def _check_room(work: _Work, repository: Repository, sizes: Mapping[str, int]) -> None:
     """Refuses early what would fill the disk."""
-    row = work.snapshot.driver.execute(
-        """select coalesce(sum(pg_catalog.pg_table_size(o.oid)), 0)::bigint
-           from pg_catalog.unnest(%s::oid[]) o(oid)""",
-        [[source.oid for source in work.snapshot.sources if source.condition is None]],
-    ).fetchone()
+    own = [source.name for source in work.snapshot.sources if source.condition is None]
     first = work.parent is None and not repository.snapshots()
-    room.check_backup(repository, row[0] if row else 0, first=first)
+    room.check_backup(repository, sum(sizes[name] for name in own), first=first)
 
 
 def _business_totals(work: _Work) -> dict[str, str]:
@@ -270,6 +289,73 @@ def _business_totals(work: _Work) -> dict[str, str]:
 
 
 # -- tables -----------------------------------------------------------------------------------
+
+
+def _tables(work: _Work, sizes: Mapping[str, int]) -> None:
+    """Reads all tables, large ones by several sessions: PostgreSQL works for each on one core."""
+    opened = work.snapshot
+    waiting = deque(sorted(opened.sources, key=lambda source: -sizes[source.name]))
+    large = sum(size >= LARGE for size in sizes.values())
+    others = [
+        replace(work, counter=Counter()) for _ in range(1, min(settings().backup_sessions, large))
+    ]
+    exported = export(opened) if others else ""
+    left: list[Source] = []
+    read: dict[str, _Read] = {}
+    lock, sessions = threading.Lock(), Sessions()
+
+    def following(least: int) -> Source | None:
+        with lock:
+            return waiting.popleft() if waiting and sizes[waiting[0].name] >= least else None
+
+    def own() -> None:
+        with sessions.at_work(opened.driver):
+            while (source := following(0)) is not None:
+                read[source.name] = _table(work, source)
+
+    def beside(other: _Work) -> None:
+        with (
+            told_plainly(),
+            joined(opened, exported) as other.snapshot,
+            sessions.at_work(other.snapshot.driver),
+        ):
+            while (source := following(LARGE)) is not None:
+                if _locked(other.snapshot, source):
+                    read[source.name] = _table(other, source)
+                else:
+                    left.append(source)
+
+    sessions.run(
+        [own, *(partial(beside, other) for other in others)],
+        idle=lambda: opened.driver.execute("select 1"),
+    )
+    for source in left:
+        read[source.name] = _table(work, source)
+    work.counter.bytes += sum(other.counter.bytes for other in others)
+    work.read = [read[source.name] for source in opened.sources]
+
+
+def _locked(opened: Snapshot, source: Source) -> bool:
+    """Whether this session may read the table at once. Behind somebody who waits for the first
+    session to end, it would wait for ever."""
+    try:
+        with (
+            opened.driver.transaction(),
+            as_tenant(opened.driver, opened.tenant) if source.by_tenant else nullcontext(),
+        ):
+            opened.driver.execute(
+                sql.SQL("lock table only {} in access share mode nowait").format(
+                    sql.Identifier(*source.table)
+                )
+            )
+    except (
+        psycopg.errors.LockNotAvailable,
+        # It goes by another name now, which is for the first session to tell.
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.InvalidSchemaName,
+    ):
+        return False
+    return True
 
 
 def _table(work: _Work, source: Source) -> _Read:

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -121,6 +121,32 @@ def snapshot(tenant: Tenant, *, sleep: Callable[[float], None] = time.sleep) -> 
             driver.close()
 
 
+@contextmanager
+def joined(opened: Snapshot, exported: str) -> Iterator[Snapshot]:
+    """The same snapshot in a session of its own, as long as the first one's transaction lasts.
+
+    Args:
+        exported: see :func:`export`.
+    """
+    driver = connect(autocommit=True)
+    try:
+        driver.execute("begin isolation level repeatable read, read only")
+        driver.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(exported)))
+        timeouts.limit(driver)
+        _as_read(driver, opened.tenant)
+        yield replace(opened, driver=driver)
+        driver.execute("rollback")
+    finally:
+        driver.close()
+
+
+def export(opened: Snapshot) -> str:
+    """The name under which other sessions may join the snapshot."""
+    row = opened.driver.execute("select pg_catalog.pg_export_snapshot()").fetchone()
+    assert row is not None  # noqa: S101 - a query without FROM always has a row
+    return str(row[0])
+
+
 def history(driver: psycopg.Connection) -> tuple[str, str]:
     """The server's number and timeline; "" where it does not tell."""
     found = []
@@ -207,6 +233,23 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
                   pg_catalog.pg_current_snapshot()::text"""
     ).fetchone()
     assert row is not None  # noqa: S101 - a query without FROM always has a row
+    _as_read(driver, tenant)
+    definitions = definition.read(driver, tenant)
+    server = Server(
+        system=system,
+        timeline=timeline,
+        database=row[3],
+        xmin=row[1],
+        xmax=row[2],
+        version=driver.info.server_version,
+        seen=row[4],
+    )
+    sources = _sources(driver, tenant, definitions)
+    return Snapshot(driver, tenant, row[0].astimezone(dt.UTC), server, definitions, sources)
+
+
+def _as_read(driver: psycopg.Connection, tenant: Tenant) -> None:
+    """Lets the transaction read tables as every snapshot does."""
     for setting, value in (
         # A policy that would hide rows is an error then.
         ("row_security", "off"),
@@ -221,18 +264,6 @@ def _described(driver: psycopg.Connection, tenant: Tenant, system: str, timeline
         ),
     ):
         driver.execute("select pg_catalog.set_config(%s, %s, true)", [setting, value])
-    definitions = definition.read(driver, tenant)
-    server = Server(
-        system=system,
-        timeline=timeline,
-        database=row[3],
-        xmin=row[1],
-        xmax=row[2],
-        version=driver.info.server_version,
-        seen=row[4],
-    )
-    sources = _sources(driver, tenant, definitions)
-    return Snapshot(driver, tenant, row[0].astimezone(dt.UTC), server, definitions, sources)
 
 
 _ABOUT = """

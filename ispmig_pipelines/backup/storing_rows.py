@@ -7,6 +7,7 @@ written, the next is read.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ _AHEAD = _THREADS + 1
 
 
 class Storing:
-    """What is stored in the course of one backup.
+    """What is stored in the course of one backup, by any number of threads.
 
     Attributes:
         stored: bytes that are new in the repository.
@@ -41,6 +42,7 @@ class Storing:
         self.found = 0
         self.pieces = 0
         self._pool = pool
+        self._counting = threading.Lock()
         self._sizes = sizes
 
     def rows(
@@ -80,11 +82,12 @@ class Storing:
 
     def count(self, size: int, *, new: bool) -> None:
         """Counts a piece or a part of a file."""
-        if new:
-            self.stored += size
-            self.pieces += 1
-        else:
-            self.found += size
+        with self._counting:
+            if new:
+                self.stored += size
+                self.pieces += 1
+            else:
+                self.found += size
 
     def each(self, does: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Does something with each item beside the caller, a few at a time; results in order."""

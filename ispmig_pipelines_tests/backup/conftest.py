@@ -8,11 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from ispmig_pipelines.backup import create as creating
 from ispmig_pipelines.backup.keys import create
 from ispmig_pipelines.backup.repository import Repository
 from ispmig_pipelines.settings import settings
 from ispmig_pipelines.storage import Storage, open_storage
 from ispmig_pipelines_tests.bucket import s3_server
+
+
+@pytest.fixture(
+    params=["one session", pytest.param("several sessions", marks=pytest.mark.slow)],
+)
+def reading_sessions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is true of a backup is true of one that reads tables by several sessions."""
+    if request.param == "several sessions":
+        monkeypatch.setattr(creating, "LARGE", 0)
+        monkeypatch.setenv("ISPMIG_BACKUP_SESSIONS", "3")
+        settings.cache_clear()
 
 
 @pytest.fixture

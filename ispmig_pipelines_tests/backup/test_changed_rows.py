@@ -38,6 +38,8 @@ TABLES = {
 }
 Backup = tuple[str, dict[str, Counter[Row]]]
 
+pytestmark = pytest.mark.usefixtures("reading_sessions")
+
 
 @pytest.fixture
 def acme(ispmig_home: Path) -> Tenant:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,19 @@ import pytest
 from ispmig_pipelines.backup import create as creating
 from ispmig_pipelines.backup.create import Made, create
 from ispmig_pipelines.backup.manifest import Manifest
+from ispmig_pipelines.backup.reading_rows import Source
 from ispmig_pipelines.backup.repository import Repository, open_repository
+from ispmig_pipelines.backup.snapshot import Snapshot
 from ispmig_pipelines.errors import DatabaseError, StorageError, TenantError
 from ispmig_pipelines.model import ENTITIES
 from ispmig_pipelines.platform import ledger, tenants, trail
 from ispmig_pipelines.platform.journal import TABLES
 from ispmig_pipelines.platform.server import connect, engine
 from ispmig_pipelines.platform.tenants import Tenant
+from ispmig_pipelines.settings import settings
 from ispmig_pipelines_tests.backup.snapshots import live, stored
+
+pytestmark = pytest.mark.usefixtures("reading_sessions")
 
 
 @pytest.fixture
@@ -341,3 +348,97 @@ def test_the_instant_is_the_snapshot_s(repository: Repository) -> None:
     before = dt.datetime.now(dt.UTC)
     manifest = backup(repository)
     assert before - dt.timedelta(seconds=5) < manifest.instant <= dt.datetime.now(dt.UTC)
+
+
+# -- several sessions -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(
+    reading_sessions: None, driver: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tables that are worth a session each."""
+    for name in ("one", "two"):
+        driver.execute(f"create table {name} (id int primary key)")
+        driver.execute(f"insert into {name} select generate_series(1, 20000)")
+    monkeypatch.setattr(creating, "LARGE", 500_000)
+    monkeypatch.setenv("ISPMIG_BACKUP_SESSIONS", "2")
+    settings.cache_clear()
+
+
+def test_large_tables_are_read_at_once_as_of_one_instant(
+    large: None,
+    repository: Repository,
+    driver: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by: dict[str, set[psycopg.Connection]] = {"one": set(), "two": set()}
+    meeting = threading.Barrier(2, timeout=20)
+    real = creating._table
+
+    def read(work: Any, source: Source) -> Any:
+        if source.name in by:
+            by[source.name].add(work.snapshot.driver)
+            # Each waits for the other to be read, too; and neither sees what is written now.
+            if meeting.wait() == 0:
+                driver.execute("delete from one; delete from two")
+            meeting.wait()
+        return real(work, source)
+
+    monkeypatch.setattr(creating, "_table", read)
+    manifest = backup(repository)
+    assert len(by["one"] | by["two"]) == 2
+    for name in by:
+        table = manifest.table(name)
+        assert table is not None
+        assert table.rows == 20_000
+
+
+def test_a_table_that_somebody_waits_for_is_left_to_the_first_session(
+    large: None,
+    repository: Repository,
+    driver: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = creating.export
+
+    def somebody_comes(opened: Snapshot) -> str:
+        other.pgconn.send_query(b"drop table one, two")
+        for _ in range(200):
+            if driver.execute("select 1 from pg_locks where not granted").fetchone():
+                break
+            driver.execute("select pg_sleep(0.05)")
+        else:
+            raise AssertionError("nobody waits")
+        return real(opened)
+
+    monkeypatch.setattr(creating, "export", somebody_comes)
+    with connect(autocommit=True) as other:
+        other.execute("select set_config('search_path', 'tenant_acme', false)")
+        manifest = backup(repository)
+        while other.pgconn.get_result() is not None:
+            pass
+    for name in ("one", "two"):
+        table = manifest.table(name)
+        assert table is not None
+        assert table.rows == 20_000
+
+
+def test_the_first_failure_of_a_session_is_told_and_there_is_no_snapshot(
+    large: None, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = creating._table
+
+    def read(work: Any, source: Source) -> Any:
+        if source.name == "two":
+            raise StorageError("the disk is full")
+        if source.name == "one":
+            work.snapshot.driver.execute("select pg_sleep(60)")
+        return real(work, source)
+
+    monkeypatch.setattr(creating, "_table", read)
+    started = time.monotonic()
+    with pytest.raises(StorageError, match="the disk is full"):
+        made(repository)
+    assert time.monotonic() - started < 30
+    assert repository.snapshots() == []

@@ -54,7 +54,7 @@ def build(
             has been verified and has its primary keys, and before all else is.
         every_row: also of large tables all rows are read back; see :mod:`.read_back`.
         begun: the schema is there, with its tables, and large ones have their rows: see
-            :mod:`.sessions`.
+            :mod:`.large_tables`.
         told: is told what is being done.
 
     Raises:

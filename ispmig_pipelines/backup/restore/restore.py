@@ -30,11 +30,11 @@ from ispmig_pipelines.backup.restore import (
     compare,
     erased_again,
     files,
+    large_tables,
     migration_states,
     missing,
     records,
     rights,
-    sessions,
     some_tables,
     swap,
 )
@@ -321,14 +321,14 @@ class _Restoring:
 
     @contextmanager
     def _large_tables(self, planned: Plan, names: Collection[str]) -> Iterator[Building | None]:
-        """Large tables of the whole tenant, loaded; see :mod:`.sessions`."""
+        """Large tables of the whole tenant, loaded; see :mod:`.large_tables`."""
         if names or self.asked.into:
             yield None
             return
         # What is in the way is to be told before the work, and not after it.
         with self.connection.begin():
             swap.check_nothing_outside(raw(self.connection), self.tenant)
-        with sessions.loaded(
+        with large_tables.loaded(
             self.connection, self.tenant, self.repository, planned,
             every_row=self.every_row, told=self.told,
         ) as begun:  # fmt: skip

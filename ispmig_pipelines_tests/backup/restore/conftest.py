@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ispmig_pipelines.backup.create import create
 from ispmig_pipelines.backup.repository import Repository, open_repository
-from ispmig_pipelines.backup.restore import sessions
+from ispmig_pipelines.backup.restore import large_tables
 from ispmig_pipelines.backup.restore.records import Restored
 from ispmig_pipelines.backup.restore.restore import Asked, restore
 from ispmig_pipelines.platform import catalogs, ledger, tenants
@@ -33,8 +33,8 @@ def several_sessions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     here all that have rows."""
     several = bool(request.param == "several sessions")
     if several:
-        monkeypatch.setattr(sessions, "LARGE", 0)
-        monkeypatch.setenv("ISPMIG_RESTORE_SESSIONS", "3")
+        monkeypatch.setattr(large_tables, "LARGE", 0)
+        monkeypatch.setenv("ISPMIG_BACKUP_SESSIONS", "3")
         settings.cache_clear()
     return several
 

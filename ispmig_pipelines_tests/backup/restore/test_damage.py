@@ -19,7 +19,7 @@ from ispmig_pipelines.backup import manifest as manifests
 from ispmig_pipelines.backup.cipher import encrypt
 from ispmig_pipelines.backup.manifest import PieceRef
 from ispmig_pipelines.backup.repository import Part, Repository, open_repository
-from ispmig_pipelines.backup.restore import records, sessions, swap
+from ispmig_pipelines.backup.restore import large_tables, records, swap
 from ispmig_pipelines.errors import BackupDamaged, BackupError, BackupKeyError, IspmigError
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.digest import digest
@@ -206,12 +206,12 @@ def test_the_wrong_key(
 KILLED = """
 import os, signal, sys
 from ispmig_pipelines.backup.repository import open_repository
-from ispmig_pipelines.backup.restore import sessions
+from ispmig_pipelines.backup.restore import large_tables
 from ispmig_pipelines.backup.restore.restore import Asked, restore
 from ispmig_pipelines.platform import tenants
 from ispmig_pipelines.platform.server import engine
 
-sessions.LARGE = int(sys.argv[2])
+large_tables.LARGE = int(sys.argv[2])
 step = sys.argv[1]
 
 def told(text):
@@ -250,7 +250,7 @@ def test_a_killed_restore_is_as_if_it_had_not_begun(
 ) -> None:
     before = digest(driver, acme)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, step, str(sessions.LARGE), *tables],
+        [sys.executable, "-c", KILLED, step, str(large_tables.LARGE), *tables],
         env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -32,7 +32,7 @@ from ispmig_pipelines.backup.restore.build import make_schema, take_time, told_o
 from ispmig_pipelines.backup.restore.building import Building
 from ispmig_pipelines.backup.restore.plan import Plan
 from ispmig_pipelines.backup.restore.read_back import SMALL
-from ispmig_pipelines.ordered import in_threads
+from ispmig_pipelines.backup.sessions import Sessions
 from ispmig_pipelines.platform import timeouts
 from ispmig_pipelines.platform.server import connect
 from ispmig_pipelines.platform.tenants import Tenant, as_tenant, raw
@@ -40,9 +40,6 @@ from ispmig_pipelines.settings import settings
 
 LARGE = SMALL
 """Rows from which on a table is worth a session of its own."""
-
-_PATIENCE = 5.0
-"""Seconds for which it is waited for the server to hear that a session's work is not wanted."""
 
 
 def large_tables(planned: Plan) -> list[str]:
@@ -69,7 +66,7 @@ def loaded(
     told: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Building | None]:
     """The side schema with its tables, and rows in the large ones; None where they are not several,
-    or ``ISPMIG_RESTORE_SESSIONS`` is 1. It is dropped after the block, unless it has another name.
+    or ``ISPMIG_BACKUP_SESSIONS`` is 1. It is dropped after the block, unless it has another name.
 
     Args:
         connection: of the caller, who holds the tenant, in no transaction.
@@ -78,15 +75,15 @@ def loaded(
         BackupDamaged, BackupError, StorageError: as :func:`.build.build`.
     """
     names = large_tables(planned)
-    sessions = min(settings().restore_sessions, len(names))
-    if sessions < 2:
+    most = min(settings().backup_sessions, len(names))
+    if most < 2:
         yield None
         return
     schema = swap.new_name(tenant, swap.SIDE)
     with _dropped_afterwards(connection, schema):
         made = _made(connection, tenant, repository, planned, schema, every_row, told)
-        told(f"{', '.join(names)}: {sessions} at once")
-        _fill(connection, tenant, made, names, sessions)
+        told(f"{', '.join(names)}: {most} at once")
+        _fill(connection, tenant, made, names, most)
         yield made
 
 
@@ -117,35 +114,27 @@ def _made(
 
 
 def _fill(
-    connection: Connection, tenant: Tenant, made: Building, names: list[str], sessions: int
+    connection: Connection, tenant: Tenant, made: Building, names: list[str], most: int
 ) -> None:
-    working: set[psycopg.Connection] = set()
-    ended = threading.Event()
+    sessions = Sessions()
+    waiting = iter(names)
+    lock = threading.Lock()
 
-    def fill(name: str) -> None:
-        with connection.engine.connect() as other, other.begin(), told_of_rows():
-            driver = raw(other)
-            working.add(driver)
-            try:
-                if ended.is_set():
-                    return
-                timeouts.limit(driver)
-                take_time(driver)
-                with names_of(driver, made.schema), as_tenant(driver, tenant):
-                    made.on(driver).load_alone(name)
-            finally:
-                working.discard(driver)
+    def fill() -> None:
+        while True:
+            with lock:
+                name = next(waiting, None)
+            if name is None:
+                return
+            with connection.engine.connect() as other, other.begin(), told_of_rows():
+                driver = raw(other)
+                with sessions.at_work(driver):
+                    timeouts.limit(driver)
+                    take_time(driver)
+                    with names_of(driver, made.schema), as_tenant(driver, tenant):
+                        made.on(driver).load_alone(name)
 
-    try:
-        for _ in in_threads(fill, names, sessions):
-            pass
-    except BaseException:
-        # Nobody waits for what the others do.
-        ended.set()
-        for driver in list(working):
-            with suppress(psycopg.Error):
-                driver.cancel_safe(timeout=_PATIENCE)
-        raise
+    sessions.run([fill] * most)
 
 
 @contextmanager
