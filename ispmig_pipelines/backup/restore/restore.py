@@ -1,9 +1,10 @@
 """Restoring a tenant: from a snapshot, in one transaction, on record; and undoing that.
 
 The transaction builds the side schema, verifies it and swaps it in, with its entry in the audit
-trail. Until it commits, nobody sees any of it; a failure, or a process that is killed at whatever
-step, leaves the tenant as it was, and no side schema either, for the server takes it back with the
-transaction. What was there before is kept until somebody confirms the restore, or undoes it.
+trail; only large tables may have got their rows before (:mod:`.large_tables`). Until it commits,
+nothing of the tenant's is changed; a failure, or a process that is killed at whatever step, leaves
+the tenant as it was, and no side schema either. What was there before is kept until somebody
+confirms the restore, or undoes it.
 """
 
 from __future__ import annotations
